@@ -1,0 +1,239 @@
+//! Opaque values by key, in memory, bounded by weight; each is computed by one caller at a time.
+//!
+//! Tools ask from the pool, all keys of a walk in one message. What nobody has is claimed by who asks first; who asks
+//! while it is being computed waits for that. When this actor dies it starts empty: claims and waits end unanswered,
+//! and every caller computes for itself. Only speed is lost.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+
+use crate::faults::{CrashPoint, Fault, Faults};
+use crate::handle::Place;
+use crate::status::CacheStatus;
+
+mod handle;
+mod lru;
+
+pub use handle::{CacheHandle, Fetched};
+use lru::Lru;
+
+/// Longest wait for what another caller is computing. A large file takes a second; then both may as well compute.
+const PENDING_WAIT: Duration = Duration::from_secs(10);
+/// Callers that wait for one value; more compute for themselves.
+const WAITERS_MAX: usize = 64;
+
+/// Names a value: a digest over everything that the value depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CacheKey(pub [u8; 32]);
+
+/// Opaque here; the tool that put it in knows its type (`Arc::downcast`).
+pub type CacheValue = Arc<dyn Any + Send + Sync>;
+
+/// A value to keep, and what it weighs in bytes.
+pub struct Weighed {
+    pub value: CacheValue,
+    pub weight: usize,
+}
+
+pub(crate) enum CacheMsg {
+    Lookup {
+        keys: Vec<CacheKey>,
+        reply: SyncSender<Vec<Found>>,
+    },
+    Fill {
+        entries: Vec<(CacheKey, Weighed)>,
+    },
+    /// Claims that will not be met.
+    Abandon {
+        keys: Vec<CacheKey>,
+    },
+    /// Waits for what others compute; answered once for each key, `None` where it was abandoned.
+    Wait {
+        keys: Vec<(usize, CacheKey)>,
+        reply: SyncSender<(usize, Option<CacheValue>)>,
+    },
+    Status {
+        reply: RpcReplyPort<CacheStatus>,
+    },
+    Fault(Fault),
+}
+
+impl From<Fault> for CacheMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(crate) enum Found {
+    Hit(CacheValue),
+    /// Nobody has it: the asker computes it.
+    Claimed,
+    /// Somebody is computing it.
+    Pending,
+}
+
+type Waiter = (usize, SyncSender<(usize, Option<CacheValue>)>);
+
+pub(crate) struct Cache;
+
+pub(crate) struct Arguments {
+    pub(crate) bytes: usize,
+    pub(crate) place: Place<CacheMsg>,
+    pub(crate) faults: Faults,
+}
+
+/// Somebody said that they would compute this, since then; and who waits for it.
+struct Claim {
+    since: Instant,
+    waiters: Vec<Waiter>,
+}
+
+pub(crate) struct State {
+    arguments: Arguments,
+    values: Lru,
+    claimed: HashMap<CacheKey, Claim>,
+    hits: u64,
+    misses: u64,
+}
+
+impl Actor for Cache {
+    type Msg = CacheMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let values = Lru::new(arguments.bytes);
+        Ok(State {
+            arguments,
+            values,
+            claimed: HashMap::new(),
+            hits: 0,
+            misses: 0,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.arguments.place.taken_up();
+        match message {
+            CacheMsg::Lookup { keys, reply } => {
+                state.arguments.faults.pass(CrashPoint::CacheAsked);
+                let now = Instant::now();
+                let found: Vec<_> = keys.iter().map(|key| state.look_up(*key, now)).collect();
+                let claimed = keys
+                    .iter()
+                    .zip(&found)
+                    .filter(|(_, found)| matches!(found, Found::Claimed));
+                let claimed: Vec<_> = claimed.map(|(key, _)| *key).collect();
+                if reply.try_send(found).is_err() {
+                    // The asker has given up waiting: it will not compute for others.
+                    claimed.iter().for_each(|key| state.abandon(key));
+                }
+            }
+            CacheMsg::Fill { entries } => {
+                for (key, entry) in entries {
+                    state.fill(key, entry);
+                }
+                state.arguments.faults.pass(CrashPoint::CacheFilled);
+            }
+            CacheMsg::Abandon { keys } => keys.iter().for_each(|key| state.abandon(key)),
+            CacheMsg::Wait { keys, reply } => {
+                for (index, key) in keys {
+                    state.wait(index, key, &reply);
+                }
+            }
+            CacheMsg::Status { reply } => {
+                let _ = reply.send(state.status());
+            }
+            CacheMsg::Fault(fault) => fault.strike().await,
+        }
+        state.arguments.place.finished();
+        Ok(())
+    }
+}
+
+impl State {
+    fn look_up(&mut self, key: CacheKey, now: Instant) -> Found {
+        if let Some(value) = self.values.get(&key) {
+            self.hits += 1;
+            return Found::Hit(value);
+        }
+        self.misses += 1;
+        let claim = self.claimed.entry(key).or_insert_with(|| Claim {
+            since: now,
+            waiters: Vec::new(),
+        });
+        // A claim that nobody has met for so long is handed on: whoever made it may be gone.
+        if claim.since != now && now.duration_since(claim.since) < PENDING_WAIT {
+            return Found::Pending;
+        }
+        claim.since = now;
+        Found::Claimed
+    }
+
+    fn fill(&mut self, key: CacheKey, entry: Weighed) {
+        for (index, waiter) in self
+            .claimed
+            .remove(&key)
+            .into_iter()
+            .flat_map(|claim| claim.waiters)
+        {
+            let _ = waiter.try_send((index, Some(Arc::clone(&entry.value))));
+        }
+        self.values.put(key, entry);
+    }
+
+    fn abandon(&mut self, key: &CacheKey) {
+        for (index, waiter) in self
+            .claimed
+            .remove(key)
+            .into_iter()
+            .flat_map(|claim| claim.waiters)
+        {
+            let _ = waiter.try_send((index, None));
+        }
+    }
+
+    fn wait(
+        &mut self,
+        index: usize,
+        key: CacheKey,
+        reply: &SyncSender<(usize, Option<CacheValue>)>,
+    ) {
+        if let Some(claim) = self.claimed.get_mut(&key)
+            && claim.waiters.len() < WAITERS_MAX
+        {
+            claim.waiters.push((index, reply.clone()));
+            return;
+        }
+        let _ = reply.try_send((index, self.values.get(&key)));
+    }
+
+    fn status(&self) -> CacheStatus {
+        CacheStatus {
+            available: true,
+            entries: self.values.len() as u64,
+            bytes: self.values.weight() as u64,
+            limit_bytes: self.values.limit() as u64,
+            hits: self.hits,
+            misses: self.misses,
+            evictions: self.values.evictions(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Handles that survive restarts: each follows the actor that stands in a place of the tree, whoever it is just now.
+//! Nobody outside a supervisor keeps an `ActorRef` for longer than one message.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ractor::{ActorRef, Message, RpcReplyPort};
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+use crate::faults::Fault;
+
+/// Pause before a question is put again to the same actor, when it was dropped somewhere below it.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(10);
+
+/// The place of one actor. Its supervisor puts the current reference in; everybody else asks through it.
+pub(crate) struct Place<M> {
+    current: Arc<watch::Sender<Option<ActorRef<M>>>>,
+    waiting: Arc<AtomicUsize>,
+    worked: Arc<AtomicBool>,
+}
+
+impl<M> Clone for Place<M> {
+    fn clone(&self) -> Self {
+        Self {
+            current: Arc::clone(&self.current),
+            waiting: Arc::clone(&self.waiting),
+            worked: Arc::clone(&self.worked),
+        }
+    }
+}
+
+impl<M> Default for Place<M> {
+    fn default() -> Self {
+        Self {
+            current: Arc::new(watch::Sender::new(None)),
+            waiting: Arc::default(),
+            worked: Arc::default(),
+        }
+    }
+}
+
+/// Nobody stood in the place in time, or everybody who did died over the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no answer")]
+pub(crate) struct NoAnswer;
+
+impl<M: Message> Place<M> {
+    pub(crate) fn put(&self, actor: ActorRef<M>) {
+        self.waiting.store(0, Ordering::Relaxed);
+        self.worked.store(false, Ordering::Relaxed);
+        self.current.send_replace(Some(actor));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.current.send_replace(None);
+    }
+
+    pub(crate) fn current(&self) -> Option<ActorRef<M>> {
+        self.current.borrow().clone()
+    }
+
+    /// Messages sent and not yet taken up, as far as senders and the actor have said.
+    pub(crate) fn mailbox(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The actor says that it took a message up.
+    pub(crate) fn taken_up(&self) {
+        // A restart sets the count to 0 while messages to the predecessor are still being counted down.
+        let _ = self
+            .waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+    }
+
+    /// The actor says that it finished a message.
+    pub(crate) fn finished(&self) {
+        self.worked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has since it was put here.
+    pub(crate) fn worked(&self) -> bool {
+        self.worked.load(Ordering::Relaxed)
+    }
+
+    /// False where nobody is there to take it.
+    pub(crate) fn cast(&self, message: M) -> bool {
+        let Some(actor) = self.current() else {
+            return false;
+        };
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = actor.send_message(message).is_ok();
+        if !sent {
+            self.taken_up();
+        }
+        sent
+    }
+
+    /// Asks whoever stands here; asks again where the one asked dies first, until `within` has passed.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        within: Duration,
+        make: impl Fn(RpcReplyPort<R>) -> M,
+    ) -> Result<R, NoAnswer> {
+        let until = Instant::now() + within;
+        let mut changes = self.current.subscribe();
+        loop {
+            changes.borrow_and_update();
+            let (reply, answer) = oneshot::channel();
+            if self.cast(make(reply.into())) {
+                match timeout_at(until, answer).await {
+                    Ok(Ok(answer)) => return Ok(answer),
+                    Ok(Err(_died)) => {}
+                    Err(_elapsed) => return Err(NoAnswer),
+                }
+            }
+            // Whoever died is followed by somebody else; or died over this question further down the tree.
+            let _ = timeout_at(
+                until.min(Instant::now() + ASK_AGAIN_AFTER),
+                changes.changed(),
+            )
+            .await;
+            if Instant::now() >= until {
+                return Err(NoAnswer);
+            }
+        }
+    }
+}
+
+/// What a supervisor and a chaos suite may do with any place, whatever its messages are.
+pub(crate) trait AnyPlace: Send + Sync {
+    fn clear(&self);
+    fn worked(&self) -> bool;
+    fn mailbox(&self) -> usize;
+    /// False where nobody stands there.
+    fn strike(&self, strike: Strike) -> bool;
+}
+
+/// How to hurt an actor from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strike {
+    Fault(Fault),
+    /// As the runtime's kill: no handler runs to its end.
+    Kill,
+}
+
+impl<M: Message + From<Fault>> AnyPlace for Place<M> {
+    fn clear(&self) {
+        Self::clear(self);
+    }
+
+    fn worked(&self) -> bool {
+        Self::worked(self)
+    }
+
+    fn mailbox(&self) -> usize {
+        Self::mailbox(self)
+    }
+
+    fn strike(&self, strike: Strike) -> bool {
+        match strike {
+            Strike::Fault(fault) => self.cast(fault.into()),
+            Strike::Kill => self.current().map(|actor| actor.kill()).is_some(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Commits sessions to the store, in order, several at a time.
+//!
+//! Sessions cast a [`Ticket`] and go on; the answer comes back as a message. While one group of commits is out, those
+//! that arrive wait for the next: a slow store makes larger groups, not more round trips. When this actor dies, its
+//! waiting tickets are dropped, each tells its session that the fate of its commit is unknown, and the session sends
+//! the same commit again: a store takes a commit id once. Nothing else is lost: the store is owned above the tree.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use crate::faults::{CrashPoint, Fault, Faults};
+use crate::handle::Place;
+use crate::ids::SessionId;
+use crate::store::{Commit, Committed, Store, StoreError, StoreFuture};
+
+/// Longest wait for one answer of the store. Its fate is then unknown, and it is asked again.
+const STORE_WITHIN: Duration = Duration::from_secs(5);
+/// Commits that go to the store together at most: bounds the time that the last of a group waits.
+const GROUP_MAX: usize = 256;
+
+pub(crate) enum PersistenceMsg {
+    Commit(Ticket),
+    /// The group that was out has been answered.
+    Flushed,
+    Sweep,
+    Fault(Fault),
+}
+
+impl From<Fault> for PersistenceMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A commit on its way, and who is to be told. Dropping it without an answer says that its fate is unknown.
+pub(crate) struct Ticket {
+    commit: Option<Commit>,
+    tell: Arc<dyn Fn(Fate) + Send + Sync>,
+}
+
+/// What became of a commit.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    Answered(Result<Committed, StoreError>),
+    Unknown,
+}
+
+impl Ticket {
+    pub(crate) fn new(commit: Commit, tell: Arc<dyn Fn(Fate) + Send + Sync>) -> Self {
+        Self {
+            commit: Some(commit),
+            tell,
+        }
+    }
+
+    fn answer(mut self, result: Result<Committed, StoreError>) {
+        self.commit = None;
+        (self.tell)(Fate::Answered(result));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.commit.is_some() {
+            (self.tell)(Fate::Unknown);
+        }
+    }
+}
+
+/// One of several; a session always uses the same one.
+pub(crate) struct Persistence;
+
+pub(crate) struct Arguments {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) place: Place<PersistenceMsg>,
+    pub(crate) faults: Faults,
+}
+
+pub(crate) struct State {
+    arguments: Arguments,
+    waiting: Vec<Ticket>,
+    flushing: bool,
+}
+
+impl Actor for Persistence {
+    type Msg = PersistenceMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State {
+            arguments,
+            waiting: Vec::new(),
+            flushing: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.arguments.place.taken_up();
+        match message {
+            PersistenceMsg::Commit(ticket) => {
+                state.arguments.faults.pass(CrashPoint::PersistenceReceived);
+                state.waiting.push(ticket);
+            }
+            PersistenceMsg::Flushed => state.flushing = false,
+            PersistenceMsg::Sweep => sweep(&state.arguments.store),
+            PersistenceMsg::Fault(fault) => fault.strike().await,
+        }
+        if !state.flushing && !state.waiting.is_empty() {
+            state.flushing = true;
+            let rest = state.waiting.split_off(state.waiting.len().min(GROUP_MAX));
+            let group = std::mem::replace(&mut state.waiting, rest);
+            let (store, faults) = (
+                Arc::clone(&state.arguments.store),
+                state.arguments.faults.clone(),
+            );
+            // Not awaited here: the mailbox goes on collecting the next group.
+            tokio::spawn(flush(store, group, faults, Done(myself)));
+        }
+        state.arguments.place.finished();
+        Ok(())
+    }
+}
+
+/// Tells the actor that its group is done, however the flush ended.
+struct Done(ActorRef<PersistenceMsg>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        // The actor may be gone: then there is nobody to tell, and nothing to tell of.
+        let _ = self.0.send_message(PersistenceMsg::Flushed);
+    }
+}
+
+async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done: Done) {
+    let commits: Vec<Commit> = group
+        .iter()
+        .filter_map(|ticket| ticket.commit.clone())
+        .collect();
+    let answer = tokio::time::timeout(STORE_WITHIN, store.commit(&commits)).await;
+    // Without an answer the tickets are dropped below, and each says so.
+    let results = answer.unwrap_or_default();
+    faults.pass(CrashPoint::PersistenceCommitted);
+    for (ticket, result) in group.into_iter().zip(results) {
+        ticket.answer(result);
+    }
+    faults.pass(CrashPoint::PersistenceAnswered);
+}
+
+/// What a store does not answer in time it has not answered.
+pub(crate) async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(STORE_WITHIN, answer).await;
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
+}
+
+fn sweep(store: &Arc<dyn Store>) {
+    let store = Arc::clone(store);
+    tokio::spawn(async move {
+        if let Err(error) = store.sweep().await {
+            tracing::warn!(%error, "sweeping the store failed");
+        }
+    });
+}
+
+/// How everybody else reaches the store: commits through the shards, everything else directly.
+#[derive(Clone)]
+pub(crate) struct PersistenceHandle {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) shards: Arc<[Place<PersistenceMsg>]>,
+}
+
+impl PersistenceHandle {
+    pub(crate) fn commit(&self, ticket: Ticket) {
+        let Some(session) = ticket.commit.as_ref().map(|commit| commit.session) else {
+            return;
+        };
+        // Where nobody is there the ticket is dropped, which says so.
+        self.shard(session).cast(PersistenceMsg::Commit(ticket));
+    }
+
+    fn shard(&self, session: SessionId) -> &Place<PersistenceMsg> {
+        let shards = self.shards.len() as u128;
+        &self.shards[usize::try_from(session.as_u128() % shards).unwrap_or(0)]
+    }
+
+    pub(crate) fn pending(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.mailbox() as u64).sum()
+    }
+}

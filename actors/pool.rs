@@ -1,0 +1,224 @@
+//! Runs tools: a bounded number at once, off the async threads.
+//!
+//! The table of jobs by (session, request) is owned above the tree, so a job outlives the session that asked for it
+//! and the pool that started it: a restarted session finds it there, running or with its outcome, and adopts it. When
+//! this actor dies, running jobs run on, waiting ones stay in the table, and the successor starts them. A panic inside
+//! a tool ends in the job's outcome and nowhere else.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::CacheHandle;
+use crate::faults::{CrashPoint, Fault, Faults};
+use crate::handle::Place;
+use crate::ids::{RequestId, SessionId};
+use crate::results::{self, ResultReader};
+use crate::tool::{ProgressSink, Root, Tool, ToolContext, ToolError, ToolOutput};
+
+mod table;
+
+use table::Started;
+pub(crate) use table::{News, Notify, Table};
+
+/// Whose job it is. Two submissions under one key are one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct JobKey {
+    pub(crate) session: SessionId,
+    pub(crate) request: RequestId,
+}
+
+/// Everything a worker needs.
+pub(crate) struct Job {
+    pub(crate) tool: Arc<dyn Tool>,
+    pub(crate) arguments: Arc<Value>,
+    pub(crate) roots: Arc<[Root]>,
+    pub(crate) deadline: std::time::Instant,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) progress: ProgressSink,
+    /// Milliseconds since 1970: when the result will say that it was made.
+    pub(crate) at_ms: u64,
+    pub(crate) cache: CacheHandle,
+    pub(crate) results: ResultReader,
+    /// True where the result is to be stored: the worker then brings it into its stored form, too.
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    Finished(Finished),
+    Failed(ToolError),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Finished {
+    /// Without its whole part.
+    pub(crate) output: Arc<ToolOutput>,
+    pub(crate) answer: Option<Arc<[u8]>>,
+    pub(crate) whole: Option<Arc<[u8]>>,
+}
+
+pub(crate) enum PoolMsg {
+    /// There is a job in the table, or a worker is free.
+    Look,
+    Fault(Fault),
+}
+
+impl From<Fault> for PoolMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(crate) struct Pool;
+
+pub(crate) struct Arguments {
+    pub(crate) table: Arc<Table>,
+    pub(crate) place: Place<PoolMsg>,
+    pub(crate) faults: Faults,
+}
+
+impl Actor for Pool {
+    type Msg = PoolMsg;
+    type State = Arguments;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<Arguments, ActorProcessingErr> {
+        Ok(arguments)
+    }
+
+    async fn post_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut Arguments,
+    ) -> Result<(), ActorProcessingErr> {
+        // First: a job that comes after the look below must find somebody to tell.
+        state.place.put(myself);
+        start_waiting(state);
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Arguments,
+    ) -> Result<(), ActorProcessingErr> {
+        state.place.taken_up();
+        match message {
+            PoolMsg::Look => state.faults.pass(CrashPoint::PoolReceived),
+            PoolMsg::Fault(fault) => fault.strike().await,
+        }
+        start_waiting(state);
+        state.place.finished();
+        Ok(())
+    }
+}
+
+fn start_waiting(state: &Arguments) {
+    while let Some(Started {
+        key,
+        run: nth,
+        job,
+        progress,
+    }) = state.table.start_next()
+    {
+        let (table, place) = (Arc::clone(&state.table), state.place.clone());
+        tokio::task::spawn_blocking(move || {
+            let outcome = run(job, progress);
+            if let Outcome::Failed(error) = &outcome
+                && error.reason == "tool_panicked"
+            {
+                table.count_panic();
+            }
+            table.finish(key, nth, outcome);
+            // Nobody there: the successor looks for waiting jobs as it starts.
+            place.cast(PoolMsg::Look);
+        });
+        state.faults.pass(CrashPoint::PoolStarted);
+    }
+}
+
+fn run(job: Job, progress: ProgressSink) -> Outcome {
+    let Job {
+        tool,
+        arguments,
+        roots,
+        deadline,
+        cancel,
+        cache,
+        results,
+        keep,
+        at_ms,
+        progress: _,
+    } = job;
+    let context = ToolContext {
+        roots,
+        cancel,
+        deadline,
+        progress,
+        cache,
+        results,
+        keep_whole: keep,
+    };
+    if let Some(stop) = context.stop_reason() {
+        return Outcome::Failed(stop);
+    }
+    let called = catch_unwind(AssertUnwindSafe(|| {
+        let mut output = tool.call(&context, &arguments)?;
+        let answer = keep.then(|| results::encode_answer(tool.name(), &arguments, &output, at_ms));
+        let whole = output
+            .whole
+            .take()
+            .filter(|_| keep)
+            .map(|whole| results::encode_whole(&whole));
+        Ok(Finished {
+            output: Arc::new(output),
+            answer,
+            whole,
+        })
+    }));
+    match called {
+        Ok(Ok(finished)) => Outcome::Finished(finished),
+        Ok(Err(error)) => Outcome::Failed(error),
+        Err(panic) => Outcome::Failed(ToolError::new(
+            "tool_panicked",
+            format!(
+                "the tool {} failed on this input: {}",
+                tool.name(),
+                panic_text(panic.as_ref())
+            ),
+        )),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given")
+}
+
+/// How sessions reach the pool and its table.
+#[derive(Clone)]
+pub(crate) struct PoolHandle {
+    pub(crate) place: Place<PoolMsg>,
+    pub(crate) table: Arc<Table>,
+}
+
+impl PoolHandle {
+    /// `notify` hears of the outcome, or that there was no room. The job is in the table from now on, so it is found
+    /// there whoever dies next.
+    pub(crate) fn submit(&self, key: JobKey, job: Job, notify: Notify) {
+        self.table.enqueue(key, job, notify);
+        // Nobody there: the successor looks for waiting jobs as it starts.
+        self.place.cast(PoolMsg::Look);
+    }
+}

@@ -1,0 +1,238 @@
+//! Knows which session is awake, and where. `Sessions` asks it for a session; session supervisors tell it of each
+//! that starts or goes.
+//!
+//! What it holds is a copy of what the supervisors know: after a crash it starts empty, asks them all, and passes
+//! every question on that it cannot answer. A wrong entry costs its reader one retry.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, RpcReplyPort};
+use tokio::sync::Semaphore;
+
+use crate::faults::{CrashPoint, Fault, Faults};
+use crate::handle::Place;
+use crate::ids::SessionId;
+use crate::session::{SessionMsg, Start};
+use crate::sessions::CallError;
+use crate::supervisor::sessions::{SupervisorMsg, place_of};
+
+pub(crate) enum RegistryMsg {
+    Resolve {
+        id: SessionId,
+        reply: RpcReplyPort<Result<Resolved, CallError>>,
+    },
+    Awake {
+        id: SessionId,
+        resolved: Resolved,
+    },
+    Gone {
+        id: SessionId,
+        actor: ActorId,
+    },
+    /// Some may have died without a word.
+    Forget,
+    Fault(Fault),
+}
+
+impl From<Fault> for RegistryMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A session that is awake. Good for one message; who keeps it longer finds it dead some day.
+#[derive(Clone)]
+pub(crate) struct Resolved {
+    pub(crate) actor: ActorRef<SessionMsg>,
+    /// Messages from outside that may wait for it.
+    pub(crate) admission: Arc<Semaphore>,
+    /// How often it has failed by itself, and how the last time: a caller over whose call it fails counts them.
+    pub(crate) failures: u32,
+    pub(crate) last_failure: Option<Arc<str>>,
+}
+
+pub(crate) struct Registry;
+
+pub(crate) struct Arguments {
+    pub(crate) place: Place<RegistryMsg>,
+    pub(crate) supervisors: Arc<[Place<SupervisorMsg>]>,
+    pub(crate) faults: Faults,
+}
+
+pub(crate) struct State {
+    arguments: Arguments,
+    awake: HashMap<SessionId, Resolved>,
+}
+
+impl Actor for Registry {
+    type Msg = RegistryMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State {
+            arguments,
+            awake: HashMap::new(),
+        })
+    }
+
+    async fn post_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        for supervisor in state.arguments.supervisors.iter() {
+            supervisor.cast(SupervisorMsg::Announce);
+        }
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.arguments.place.taken_up();
+        match message {
+            RegistryMsg::Resolve { id, reply } => {
+                state.arguments.faults.pass(CrashPoint::RegistryAsked);
+                state.resolve(id, reply);
+                state.arguments.faults.pass(CrashPoint::RegistryAnswered);
+            }
+            RegistryMsg::Awake { id, resolved } => {
+                state.awake.insert(id, resolved);
+            }
+            RegistryMsg::Gone { id, actor } => {
+                if state
+                    .awake
+                    .get(&id)
+                    .is_some_and(|known| known.actor.get_id() == actor)
+                {
+                    state.awake.remove(&id);
+                }
+            }
+            RegistryMsg::Forget => state
+                .awake
+                .retain(|_, known| known.actor.get_status() < ActorStatus::Draining),
+            RegistryMsg::Fault(fault) => fault.strike().await,
+        }
+        state.arguments.place.finished();
+        Ok(())
+    }
+}
+
+impl State {
+    fn resolve(&mut self, id: SessionId, reply: RpcReplyPort<Result<Resolved, CallError>>) {
+        if let Some(known) = self.awake.get(&id) {
+            if known.actor.get_status() < ActorStatus::Draining {
+                let _ = reply.send(Ok(known.clone()));
+                return;
+            }
+            self.awake.remove(&id);
+        }
+        // The supervisor answers the asker itself, and tells us.
+        place_of(&self.arguments.supervisors, id).cast(SupervisorMsg::Ensure {
+            id,
+            start: Start::Stored,
+            reply,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Sleeper;
+
+    impl Actor for Sleeper {
+        type Msg = SessionMsg;
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(
+            &self,
+            _: ActorRef<Self::Msg>,
+            (): (),
+        ) -> Result<(), ActorProcessingErr> {
+            Ok(())
+        }
+    }
+
+    async fn session() -> (Resolved, std::sync::Weak<Semaphore>) {
+        let (actor, _) = Actor::spawn(None, Sleeper, ()).await.unwrap();
+        let admission = Arc::new(Semaphore::new(1));
+        let kept = Arc::downgrade(&admission);
+        let resolved = Resolved {
+            actor,
+            admission,
+            failures: 0,
+            last_failure: None,
+        };
+        (resolved, kept)
+    }
+
+    /// Entries go when it is said that their session has gone, and only theirs.
+    #[tokio::test]
+    async fn nobody_is_remembered_who_is_gone() {
+        let arguments = Arguments {
+            place: Place::default(),
+            supervisors: Arc::from([Place::default()]),
+            faults: Faults::default(),
+        };
+        let (registry, _) = Actor::spawn(None, Registry, arguments).await.unwrap();
+        let id = SessionId::random();
+        let (said, said_kept) = session().await;
+        let (followed, followed_kept) = session().await;
+        let (unsaid, unsaid_kept) = session().await;
+        let awake = |id, resolved| {
+            registry
+                .send_message(RegistryMsg::Awake { id, resolved })
+                .unwrap()
+        };
+        let (first, dead) = (said.actor.get_id(), unsaid.actor.clone());
+        let alive = followed.actor.clone();
+        awake(id, said);
+        awake(SessionId::random(), unsaid);
+        awake(id, followed);
+        registry
+            .send_message(RegistryMsg::Gone { id, actor: first })
+            .unwrap();
+        dead.stop_and_wait(None, None).await.unwrap();
+        registry.send_message(RegistryMsg::Forget).unwrap();
+        let forgotten = async {
+            while said_kept.strong_count() + unsaid_kept.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let forgotten = tokio::time::timeout(Duration::from_secs(5), forgotten).await;
+        assert!(
+            forgotten.is_ok(),
+            "{} {}",
+            said_kept.strong_count(),
+            unsaid_kept.strong_count()
+        );
+        assert_eq!(followed_kept.strong_count(), 1, "its successor is another");
+        let actor = alive.get_id();
+        registry
+            .send_message(RegistryMsg::Gone { id, actor })
+            .unwrap();
+        let forgotten = async {
+            while followed_kept.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let forgotten = tokio::time::timeout(Duration::from_secs(5), forgotten).await;
+        assert!(forgotten.is_ok());
+        alive.stop(None);
+        registry.stop_and_wait(None, None).await.unwrap();
+    }
+}

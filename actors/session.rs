@@ -1,0 +1,357 @@
+//! A session: messages in, effects out. Its supervisor starts it; `Sessions` sends it calls; the pool and persistence
+//! answer it.
+//!
+//! What survives its crash: everything acknowledged by the store; jobs in the pool's table; the callers, who ask again
+//! under the same request id. What does not: replies that were not sent, and changes that were not committed, both of
+//! which are made again. A new actor, a restarted one and one woken from sleep take one path: load, fold, go.
+//!
+//! It never waits in its mailbox: the store and the pool answer with messages.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::CacheHandle;
+use crate::clock::Clock;
+use crate::faults::{CrashPoint, Fault};
+use crate::ids::{CommitId, Principal, RequestId, SessionId};
+use crate::options::Options;
+use crate::persistence::{Fate, PersistenceHandle, Ticket, in_time};
+use crate::pool::{Job, JobKey, News, Outcome, PoolHandle};
+use crate::results::ResultReader;
+use crate::sessions::{CallAnswer, CallError, SessionView};
+use crate::store::{Acquired, StoreError};
+use crate::tool::{Catalogue, ProgressSink, Root, ToolOutput};
+
+mod commits;
+pub(crate) mod invariants;
+mod jobs;
+pub(crate) mod journal;
+mod loading;
+pub(crate) mod machine;
+mod replies;
+mod requests;
+pub(crate) mod snapshot;
+pub(crate) mod view;
+
+pub(crate) use replies::as_call_error;
+
+use journal::Journal;
+use machine::{Effect, Event, Finished, Machine, Rejected, Requested};
+use replies::Replies;
+
+/// Messages that wait while the session loads.
+const DEFERRED_MAX: usize = 256;
+/// How long a throwaway session waits for its call, which is on its way when the session starts.
+const THROWAWAY_WAITS: Duration = Duration::from_secs(2);
+/// How long a session that cannot be run stays to say so. What it says may be out of date after that.
+const REFUSES_FOR: Duration = Duration::from_millis(200);
+
+pub(crate) enum SessionMsg {
+    Call(Box<CallMsg>),
+    Cancel {
+        request: RequestId,
+        reply: RpcReplyPort<()>,
+    },
+    View {
+        principal: Principal,
+        replayed: bool,
+        reply: RpcReplyPort<Result<SessionView, CallError>>,
+    },
+    /// Whether `principal` may read here; puts the end of the session off.
+    Touch {
+        principal: Principal,
+        reply: RpcReplyPort<Result<(), CallError>>,
+    },
+    Close {
+        principal: Principal,
+        reply: RpcReplyPort<Result<(), CallError>>,
+    },
+    /// The end was put off, or not, for a question that waits for that.
+    Renewed {
+        result: Result<(), StoreError>,
+        asked: Box<SessionMsg>,
+    },
+    Loaded(Box<Result<Acquired, StoreError>>),
+    Job {
+        request: RequestId,
+        news: News,
+    },
+    Commit {
+        id: CommitId,
+        fate: Fate,
+    },
+    Resend {
+        id: CommitId,
+    },
+    Deleted {
+        result: Result<(), StoreError>,
+    },
+    /// Nobody has called for a while: go to sleep if so.
+    Rest,
+    Fault(Fault),
+}
+
+impl From<Fault> for SessionMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl SessionMsg {
+    /// Who asks a question that changes nothing.
+    fn asker(&self) -> Option<&Principal> {
+        if let Self::View { principal, .. } | Self::Touch { principal, .. } = self {
+            Some(principal)
+        } else {
+            None
+        }
+    }
+}
+
+/// One call, with whoever waits for it.
+pub(crate) struct CallMsg {
+    pub(crate) request: RequestId,
+    pub(crate) principal: Principal,
+    pub(crate) call: Requested,
+    pub(crate) deadline: Instant,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) progress: ProgressSink,
+    pub(crate) reply: RpcReplyPort<Result<CallAnswer, CallError>>,
+    /// Held while the message waits: admission to this session is bounded.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// Everything that sessions share. Lives above them.
+pub(crate) struct Surroundings {
+    pub(crate) options: Options,
+    pub(crate) clock: Clock,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) persistence: PersistenceHandle,
+    pub(crate) pool: PoolHandle,
+    pub(crate) cache: CacheHandle,
+}
+
+/// Where a session starts from.
+#[derive(Clone)]
+pub(crate) enum Start {
+    /// What the store has.
+    Stored,
+    /// Nothing: it lives for one call and touches no store.
+    Throwaway {
+        principal: Principal,
+        roots: Arc<[Root]>,
+    },
+}
+
+pub(crate) struct Session;
+
+pub(crate) struct Arguments {
+    pub(crate) id: SessionId,
+    pub(crate) start: Start,
+    pub(crate) around: Arc<Surroundings>,
+    /// When it last heard from a caller, ms; its supervisor looks at it.
+    pub(crate) heard_ms: Arc<AtomicU64>,
+}
+
+pub(crate) struct State {
+    id: SessionId,
+    start: Start,
+    around: Arc<Surroundings>,
+    heard_ms: Arc<AtomicU64>,
+    phase: Phase,
+    replies: Replies,
+    /// Outputs whose commit is on its way, and what callers brought along for jobs to be.
+    outputs: HashMap<RequestId, Arc<ToolOutput>>,
+    extras: HashMap<RequestId, Extras>,
+    closing: Vec<RpcReplyPort<Result<(), CallError>>>,
+}
+
+enum Phase {
+    Loading(Vec<SessionMsg>),
+    Running(Box<Journal>),
+    /// It cannot be run here. It stays for a moment to say so to those who have just found it.
+    Refusing(StoreError),
+}
+
+struct Extras {
+    deadline: Instant,
+    cancel: CancellationToken,
+    progress: ProgressSink,
+}
+
+impl Actor for Session {
+    type Msg = SessionMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let Arguments {
+            id,
+            start,
+            around,
+            heard_ms,
+        } = arguments;
+        heard_ms.store(around.clock.now_ms(), Ordering::Relaxed);
+        Ok(State {
+            id,
+            start,
+            around,
+            heard_ms,
+            phase: Phase::Loading(Vec::new()),
+            replies: Replies::default(),
+            outputs: HashMap::new(),
+            extras: HashMap::new(),
+            closing: Vec::new(),
+        })
+    }
+
+    async fn post_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.pass(CrashPoint::SessionStarted);
+        match state.start.clone() {
+            Start::Throwaway { principal, roots } => {
+                let now = state.around.clock.now_ms();
+                let machine = Machine::new(principal, None, roots, now, 0);
+                state.begin(&myself, Journal::throwaway(machine));
+                // Its one caller may have gone away before it said anything.
+                myself.send_after(THROWAWAY_WAITS, || SessionMsg::Rest);
+            }
+            Start::Stored => state.load(&myself),
+        }
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.pass(CrashPoint::SessionMessage);
+        if let SessionMsg::Fault(fault) = message {
+            fault.strike().await;
+            return Ok(());
+        }
+        state.take(&myself, message);
+        Ok(())
+    }
+}
+
+// === messages ===
+
+impl State {
+    fn take(&mut self, myself: &ActorRef<SessionMsg>, message: SessionMsg) {
+        if let Phase::Loading(waited) = &mut self.phase
+            && !matches!(message, SessionMsg::Loaded(_) | SessionMsg::Rest)
+        {
+            // What is dropped here closes its reply port, and its sender asks again.
+            if waited.len() < DEFERRED_MAX {
+                waited.push(message);
+            }
+            return;
+        }
+        if let Phase::Refusing(error) = &self.phase {
+            if let SessionMsg::Rest = message {
+                myself.stop(Some("cannot run".to_owned()));
+                return;
+            }
+            refuse(message, self.id, error);
+            return;
+        }
+        match message {
+            SessionMsg::Call(call) => self.call(myself, *call),
+            SessionMsg::Cancel { request, reply } => self.cancel(myself, request, reply),
+            asked @ (SessionMsg::View { .. } | SessionMsg::Touch { .. }) => {
+                self.look(myself, asked);
+            }
+            SessionMsg::Renewed { result, asked } => self.renewed(myself, result, *asked),
+            SessionMsg::Close { principal, reply } => self.close(myself, &principal, reply),
+            SessionMsg::Loaded(acquired) => self.loaded(myself, *acquired),
+            SessionMsg::Job { request, news } => self.job(myself, request, news),
+            SessionMsg::Commit { id, fate } => self.commit_answered(myself, id, fate),
+            SessionMsg::Resend { id } => self.resend(myself, id),
+            SessionMsg::Deleted { result } => self.deleted(myself, result),
+            SessionMsg::Rest => self.rest(myself),
+            SessionMsg::Fault(_) => {}
+        }
+    }
+}
+
+// === small things ===
+
+impl State {
+    fn journal(&self) -> Option<&Journal> {
+        match &self.phase {
+            Phase::Running(journal) => Some(journal),
+            Phase::Loading(_) | Phase::Refusing(_) => None,
+        }
+    }
+
+    fn owner(&self) -> Principal {
+        self.journal().map_or_else(Principal::local, |journal| {
+            journal.committed().principal.clone()
+        })
+    }
+
+    fn key(&self, request: RequestId) -> JobKey {
+        JobKey {
+            session: self.id,
+            request,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.around.clock.now_ms()
+    }
+
+    fn heard(&self) {
+        self.heard_ms.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn pass(&self, point: CrashPoint) {
+        self.around.options.faults.pass(point);
+    }
+}
+
+fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
+    let refusal = |principal: &Principal| as_call_error(id, Some(principal), error);
+    match message {
+        SessionMsg::Call(call) => drop(call.reply.send(Err(refusal(&call.principal)))),
+        SessionMsg::View {
+            principal, reply, ..
+        } => drop(reply.send(Err(refusal(&principal)))),
+        SessionMsg::Touch { principal, reply } | SessionMsg::Close { principal, reply } => {
+            drop(reply.send(Err(refusal(&principal))));
+        }
+        SessionMsg::Renewed { asked, .. } => refuse(*asked, id, error),
+        // What cannot be run is cancelled.
+        SessionMsg::Cancel { reply, .. } => drop(reply.send(())),
+        SessionMsg::Loaded(_)
+        | SessionMsg::Job { .. }
+        | SessionMsg::Commit { .. }
+        | SessionMsg::Resend { .. }
+        | SessionMsg::Deleted { .. }
+        | SessionMsg::Rest
+        | SessionMsg::Fault(_) => {}
+    }
+}
+
+/// As JSON, in bytes.
+pub(crate) fn size_of(arguments: &Value) -> usize {
+    arguments.to_string().len()
+}

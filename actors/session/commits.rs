@@ -1,0 +1,183 @@
+//! Deciding, committing, acting: persist, then act.
+
+use super::*;
+
+/// What a session's owner reads when the store declines a whole result.
+const NO_ROOM: &str = "the store has no room for more whole results: the newest can be neither read again nor compared; close sessions that are not needed";
+
+impl State {
+    pub(super) fn decide(&mut self, myself: &ActorRef<SessionMsg>, event: Event) {
+        self.decide_and_put(myself, event, Vec::new());
+    }
+
+    pub(super) fn decide_and_put(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        event: Event,
+        put: Vec<crate::store::ResultBlob>,
+    ) {
+        let asker = asker_of(&event);
+        let limits = self.around.options.limits;
+        let Phase::Running(journal) = &mut self.phase else {
+            return;
+        };
+        match journal.decide(event, put, &limits) {
+            Ok(effects) => {
+                self.act(myself, effects);
+                self.commit_next(myself);
+            }
+            Err(rejected) => self.rejected(asker, &rejected),
+        }
+    }
+
+    pub(super) fn rejected(&mut self, asker: Option<RequestId>, rejected: &Rejected) {
+        let Some(request) = asker else { return };
+        self.extras.remove(&request);
+        self.replies.reject(self.id, request, rejected);
+    }
+
+    pub(super) fn commit_next(&mut self, myself: &ActorRef<SessionMsg>) {
+        let Phase::Running(journal) = &mut self.phase else {
+            return;
+        };
+        if let Some(commit) = journal.next_commit() {
+            self.send(myself, commit);
+        }
+    }
+
+    pub(super) fn send(&self, myself: &ActorRef<SessionMsg>, commit: crate::store::Commit) {
+        let (id, myself) = (commit.id, myself.clone());
+        let tell = Arc::new(move |fate| {
+            // A session that is gone is followed by one that loads what was committed.
+            let _ = myself.send_message(SessionMsg::Commit { id, fate });
+        });
+        self.around.persistence.commit(Ticket::new(commit, tell));
+        self.pass(CrashPoint::SessionCommitCast);
+    }
+
+    pub(super) fn commit_answered(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        id: CommitId,
+        fate: Fate,
+    ) {
+        self.pass(CrashPoint::SessionCommitAcknowledged);
+        let Phase::Running(journal) = &mut self.phase else {
+            return;
+        };
+        if !journal.is_out(id) {
+            return;
+        }
+        match fate {
+            Fate::Answered(Ok(committed)) => {
+                let effects = journal.acknowledged(id, &committed);
+                self.pass(CrashPoint::SessionApplied);
+                if !committed.declined.is_empty() {
+                    let results = committed.declined;
+                    self.decide(myself, Event::WholesDeclined { results });
+                    let text = NO_ROOM.into();
+                    self.decide(myself, Event::Noticed { text });
+                }
+                // After what was declined, so that the answers say so.
+                self.act(myself, effects);
+                self.commit_next(myself);
+            }
+            Fate::Unknown | Fate::Answered(Err(StoreError::Unavailable(_))) => {
+                let after = journal.again_after();
+                myself.send_after(after, move || SessionMsg::Resend { id });
+            }
+            Fate::Answered(Err(error)) => self.lost(myself, &error),
+        }
+    }
+
+    pub(super) fn resend(&mut self, myself: &ActorRef<SessionMsg>, id: CommitId) {
+        if let Some(commit) = self.journal().and_then(|journal| journal.again(id)) {
+            self.send(myself, commit);
+        }
+    }
+
+    /// The session is not ours as we know it. Where it may still be run, callers ask again and a new actor loads it;
+    /// where not, they are told.
+    pub(super) fn lost(&mut self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
+        match error {
+            StoreError::Fenced | StoreError::Regressed { .. } | StoreError::Unavailable(_) => {
+                tracing::warn!(session = %self.id, %error, "the session is loaded again");
+                myself.stop(Some("load again".to_owned()));
+            }
+            StoreError::Missing
+            | StoreError::Expired(_)
+            | StoreError::Quarantined { .. }
+            | StoreError::KeyReused
+            | StoreError::Limit(_)
+            | StoreError::Corrupt(_)
+            | StoreError::NewerSchema(_) => self.cannot_run(myself, error),
+        }
+    }
+
+    pub(super) fn act(&mut self, myself: &ActorRef<SessionMsg>, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Run { request, .. } => self.submit(myself, request),
+                Effect::Adopt { request } => self.adopt(myself, request),
+                Effect::StopJob { request } => self.around.pool.table.stop(self.key(request)),
+                Effect::Answer { request } => self.answer(myself, request),
+                Effect::Await { asker, running } => {
+                    if asker != running {
+                        self.extras.remove(&asker);
+                    }
+                    self.replies.await_other(asker, running);
+                }
+                Effect::Replay { asker, original } => self.replay(asker, original),
+                // Went with the commit.
+                Effect::Forget { .. } => {}
+            }
+        }
+        let closed = self
+            .journal()
+            .is_some_and(|journal| journal.committed().closed);
+        if closed && !self.closing.is_empty() {
+            self.delete(myself);
+        }
+    }
+
+    pub(super) fn adopt(&mut self, myself: &ActorRef<SessionMsg>, request: RequestId) {
+        let adopted = self
+            .around
+            .pool
+            .table
+            .adopt(self.key(request), self.news_of(myself, request));
+        if !adopted {
+            self.submit(myself, request);
+        }
+    }
+
+    pub(super) fn answer(&mut self, myself: &ActorRef<SessionMsg>, request: RequestId) {
+        self.around.pool.table.forget(self.key(request));
+        self.extras.remove(&request);
+        let output = self.outputs.remove(&request);
+        let Phase::Running(journal) = &self.phase else {
+            return;
+        };
+        self.replies
+            .answer(&self.around, self.id, journal, request, output);
+        self.pass(CrashPoint::SessionReplied);
+        self.end_throwaway(myself);
+    }
+
+    pub(super) fn replay(&mut self, asker: RequestId, original: RequestId) {
+        self.extras.remove(&asker);
+        let Phase::Running(journal) = &self.phase else {
+            return;
+        };
+        self.replies
+            .replay(&self.around, self.id, journal, asker, original);
+    }
+}
+
+fn asker_of(event: &Event) -> Option<RequestId> {
+    if let Event::CallRequested { request, .. } = event {
+        Some(*request)
+    } else {
+        None
+    }
+}

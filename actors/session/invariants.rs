@@ -1,0 +1,93 @@
+//! What is true of every session at any time: pure, called by `debug_assert!` in `apply`, by property tests and by
+//! chaos.
+
+use std::collections::BTreeSet;
+
+use super::machine::{CallState, Machine};
+
+/// Names the first invariant that does not hold. `None`: all do. (Bounds depend on options: see [`over_limits`].)
+pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
+    let ended: BTreeSet<_> = machine.ended.iter().map(|ended| ended.request).collect();
+    let rules = [
+        (
+            "a closed session runs nothing",
+            !machine.closed || machine.calls.is_empty(),
+        ),
+        (
+            "no request has both ended and not",
+            machine.calls.keys().all(|request| !ended.contains(request)),
+        ),
+        (
+            "no request is in the history twice",
+            ended.len() == machine.ended.len(),
+        ),
+        (
+            "every attempt counts from 1",
+            machine
+                .calls
+                .values()
+                .all(|call| !matches!(call.state, CallState::Executing { attempt: 0, .. })),
+        ),
+        (
+            "a key points at a call that runs or has ended",
+            machine.closed
+                || machine
+                    .keys
+                    .iter()
+                    .all(|key| key.ended.is_some() || machine.calls.contains_key(&key.request)),
+        ),
+        (
+            "every whole result that is kept is pointed at",
+            wholes_are_known(machine),
+        ),
+    ];
+    rules
+        .into_iter()
+        .find(|(_, holds)| !holds)
+        .map(|(name, _)| name)
+}
+
+fn wholes_are_known(machine: &Machine) -> bool {
+    machine
+        .wholes
+        .iter()
+        .all(|(id, _)| machine.find_result(*id).is_some())
+}
+
+/// Names the first limit that is passed.
+pub(crate) fn over_limits(
+    machine: &Machine,
+    limits: &crate::options::Limits,
+) -> Option<&'static str> {
+    let whole_bytes: u64 = machine.wholes.iter().map(|(_, bytes)| bytes).sum();
+    let rules = [
+        ("calls", machine.calls.len() <= limits.calls),
+        ("history", machine.ended.len() <= limits.history),
+        ("keys", machine.keys.len() <= limits.keys),
+        ("notices", machine.notices.len() <= limits.notices),
+        ("whole_bytes", whole_bytes <= limits.whole_bytes),
+        (
+            "attempts",
+            machine
+                .calls
+                .values()
+                .all(|call| call.state.attempt() <= limits.attempts),
+        ),
+    ];
+    rules
+        .into_iter()
+        .find(|(_, holds)| !holds)
+        .map(|(name, _)| name)
+}
+
+/// The end of a call never changes: what was answered once is answered so again.
+#[cfg(test)]
+pub(crate) fn ends_are_final(before: &Machine, after: &Machine) -> bool {
+    let end = |machine: &Machine, request| -> Option<super::machine::End> {
+        machine.find_ended(request).map(|ended| ended.end.clone())
+    };
+    before
+        .ended
+        .iter()
+        .all(|ended| end(after, ended.request).is_none_or(|now| now == ended.end))
+}

@@ -1,0 +1,238 @@
+//! The tool state machine of one session, pure: no clock, no randomness, no I/O.
+//!
+//! Each call goes `idle → tool_selected → parameters_set → executing → succeeded | failed | cancelled`. [`Machine::decide`]
+//! looks at an [`Event`] and says what would change ([`Delta`]) and what is to be done ([`Effect`]), or refuses with a
+//! reason; [`Machine::apply`] makes the change. Nothing else changes a machine, and recovery folds stored deltas with
+//! the same `apply`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::ids::{Principal, RequestId, ResultId};
+use crate::tool::Root;
+
+mod apply;
+mod bounds;
+mod decide;
+mod event;
+
+pub(crate) use event::{Decision, Delta, Effect, Event, Finished, Rejected, Requested};
+
+/// How many earlier results of the same tool and path an answer points at.
+const RELATED: usize = 5;
+
+/// Failures that say nothing about what was asked.
+const CUT_SHORT: [&str; 5] = [
+    "interrupted",
+    "cancelled",
+    "deadline_exceeded",
+    "tool_panicked",
+    "busy",
+];
+
+/// What a session is. Cheap to clone: what is large is shared.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Machine {
+    pub(crate) principal: Principal,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) roots: Arc<[Root]>,
+    pub(crate) created_ms: u64,
+    pub(crate) ttl_ms: u64,
+    pub(crate) closed: bool,
+    /// Calls that have not ended.
+    pub(crate) calls: BTreeMap<RequestId, Arc<Call>>,
+    /// Calls that have, oldest first.
+    pub(crate) ended: VecDeque<Arc<Ended>>,
+    /// Idempotency keys, oldest first.
+    pub(crate) keys: VecDeque<Arc<Key>>,
+    /// Whole results that are kept, with their sizes in bytes, oldest first.
+    pub(crate) wholes: VecDeque<(ResultId, u64)>,
+    pub(crate) notices: VecDeque<Arc<str>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) tool: Arc<str>,
+    pub(crate) idempotent: bool,
+    pub(crate) state: CallState,
+    pub(crate) since_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CallState {
+    ToolSelected,
+    ParametersSet { arguments: Arc<Value> },
+    Executing { arguments: Arc<Value>, attempt: u32 },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ended {
+    pub(crate) request: RequestId,
+    pub(crate) tool: Arc<str>,
+    /// As given, or their size alone where they are over [`Limits::history_arguments_bytes`].
+    pub(crate) arguments: Arc<Value>,
+    pub(crate) attempt: u32,
+    pub(crate) at_ms: u64,
+    pub(crate) end: End,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum End {
+    Succeeded {
+        result: ResultId,
+        summary: Arc<str>,
+        input_digest: Arc<str>,
+    },
+    Failed {
+        reason: Arc<str>,
+        message: Arc<str>,
+        retry_after_ms: Option<u64>,
+    },
+    Cancelled,
+}
+
+/// An idempotency key and the call that used it first.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Key {
+    pub(crate) key: Arc<str>,
+    pub(crate) tool: Arc<str>,
+    /// Of the arguments.
+    pub(crate) digest: [u8; 32],
+    pub(crate) request: RequestId,
+    /// `None` while it runs.
+    pub(crate) ended: Option<Arc<Ended>>,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        principal: Principal,
+        label: Option<Arc<str>>,
+        roots: Arc<[Root]>,
+        created_ms: u64,
+        ttl_ms: u64,
+    ) -> Self {
+        Self {
+            principal,
+            label,
+            roots,
+            created_ms,
+            ttl_ms,
+            closed: false,
+            calls: BTreeMap::new(),
+            ended: VecDeque::new(),
+            keys: VecDeque::new(),
+            wholes: VecDeque::new(),
+            notices: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn state_of(&self, request: RequestId) -> &'static str {
+        if let Some(call) = self.calls.get(&request) {
+            return call.state.name();
+        }
+        self.find_ended(request)
+            .map_or("idle", |ended| ended.end.name())
+    }
+
+    pub(crate) fn find_ended(&self, request: RequestId) -> Option<&Arc<Ended>> {
+        let by_key = || {
+            self.keys
+                .iter()
+                .filter_map(|key| key.ended.as_ref())
+                .find(|ended| ended.request == request)
+        };
+        self.ended
+            .iter()
+            .rev()
+            .find(|ended| ended.request == request)
+            .or_else(by_key)
+    }
+
+    /// The call that left `result`.
+    pub(crate) fn find_result(&self, result: ResultId) -> Option<&Arc<Ended>> {
+        let keyed = self.keys.iter().filter_map(|key| key.ended.as_ref());
+        self.ended
+            .iter()
+            .rev()
+            .chain(keyed)
+            .find(|ended| ended.end.result() == Some(result))
+    }
+
+    pub(crate) fn keeps_whole(&self, result: ResultId) -> bool {
+        self.wholes.iter().any(|(id, _)| *id == result)
+    }
+
+    /// Earlier results of the same tool over the same path, newest first.
+    pub(crate) fn related(&self, of: &Ended) -> Vec<ResultId> {
+        let same = |other: &&Arc<Ended>| {
+            other.request != of.request
+                && other.tool == of.tool
+                && other.arguments.get("path") == of.arguments.get("path")
+        };
+        self.ended
+            .iter()
+            .rev()
+            .filter(same)
+            .filter_map(|ended| ended.end.result())
+            .take(RELATED)
+            .collect()
+    }
+}
+
+impl CallState {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::ToolSelected => "tool_selected",
+            Self::ParametersSet { .. } => "parameters_set",
+            Self::Executing { .. } => "executing",
+        }
+    }
+
+    pub(crate) fn arguments(&self) -> Option<&Arc<Value>> {
+        match self {
+            Self::ToolSelected => None,
+            Self::ParametersSet { arguments } | Self::Executing { arguments, .. } => {
+                Some(arguments)
+            }
+        }
+    }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        match self {
+            Self::Executing { attempt, .. } => *attempt,
+            Self::ToolSelected | Self::ParametersSet { .. } => 0,
+        }
+    }
+}
+
+impl End {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// False where the call was cut short: its idempotency key is free again, for asking again is why it was given.
+    pub(crate) fn is_an_answer(&self) -> bool {
+        match self {
+            Self::Succeeded { .. } => true,
+            Self::Failed { reason, .. } => !CUT_SHORT.contains(&reason.as_ref()),
+            Self::Cancelled => false,
+        }
+    }
+
+    pub(crate) fn result(&self) -> Option<ResultId> {
+        match self {
+            Self::Succeeded { result, .. } => Some(*result),
+            Self::Failed { .. } | Self::Cancelled => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "machine/tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,204 @@
+//! What a machine is told, what it says, and how a change looks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::Ended;
+use crate::ids::{RequestId, ResultId};
+use crate::store::Part;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Event {
+    /// Select, set and execute in one step.
+    CallRequested {
+        request: RequestId,
+        call: Requested,
+        at_ms: u64,
+    },
+    ToolSelected {
+        request: RequestId,
+        tool: Arc<str>,
+        idempotent: bool,
+        at_ms: u64,
+    },
+    ParametersSet {
+        request: RequestId,
+        arguments: Arc<Value>,
+        bytes: usize,
+        at_ms: u64,
+    },
+    ExecutionRequested {
+        request: RequestId,
+        at_ms: u64,
+    },
+    ToolFinished {
+        request: RequestId,
+        finished: Finished,
+        at_ms: u64,
+    },
+    ToolFailed {
+        request: RequestId,
+        reason: Arc<str>,
+        message: Arc<str>,
+        retry_after: Option<Duration>,
+        at_ms: u64,
+    },
+    CancelRequested {
+        request: RequestId,
+        at_ms: u64,
+    },
+    /// The session was loaded again; `live`: calls whose jobs are still known to the pool.
+    Recovered {
+        live: BTreeSet<RequestId>,
+        at_ms: u64,
+    },
+    Noticed {
+        text: Arc<str>,
+    },
+    /// The store kept no room for these whole results.
+    WholesDeclined {
+        results: Vec<ResultId>,
+    },
+    CloseRequested {
+        at_ms: u64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Requested {
+    pub(crate) tool: Arc<str>,
+    pub(crate) idempotent: bool,
+    pub(crate) arguments: Arc<Value>,
+    /// As JSON.
+    pub(crate) bytes: usize,
+    pub(crate) key: Option<(Arc<str>, [u8; 32])>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finished {
+    pub(crate) result: ResultId,
+    pub(crate) summary: Arc<str>,
+    pub(crate) input_digest: Arc<str>,
+    /// Bytes of the whole result where there is one.
+    pub(crate) whole_bytes: Option<u64>,
+}
+
+/// One change, as it is committed and folded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Delta {
+    ToolSelected {
+        request: RequestId,
+        tool: Arc<str>,
+        idempotent: bool,
+        at_ms: u64,
+    },
+    ParametersSet {
+        request: RequestId,
+        arguments: Arc<Value>,
+        at_ms: u64,
+    },
+    ExecutionStarted {
+        request: RequestId,
+        attempt: u32,
+        at_ms: u64,
+    },
+    KeyUsed {
+        key: Arc<str>,
+        tool: Arc<str>,
+        digest: [u8; 32],
+        request: RequestId,
+    },
+    Ended(Arc<Ended>),
+    WholeKept {
+        result: ResultId,
+        bytes: u64,
+    },
+    WholesDropped {
+        results: Vec<ResultId>,
+    },
+    HistoryTrimmed {
+        ended: usize,
+        keys: usize,
+    },
+    Noticed {
+        text: Arc<str>,
+        trimmed: usize,
+    },
+    Closed,
+}
+
+/// What is to be done. `Run` of an idempotent tool and `StopJob` may be done at once; everything else waits until the
+/// deltas of the same decision are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Run {
+        request: RequestId,
+        attempt: u32,
+    },
+    /// Its job is still running or waiting with its outcome: be told of it.
+    Adopt {
+        request: RequestId,
+    },
+    StopJob {
+        request: RequestId,
+    },
+    /// Whoever waits for `request` is answered from what is remembered of it.
+    Answer {
+        request: RequestId,
+    },
+    /// `asker` waits for the end of another call that runs under the same key.
+    Await {
+        asker: RequestId,
+        running: RequestId,
+    },
+    /// `asker` gets the answer that `original` got.
+    Replay {
+        asker: RequestId,
+        original: RequestId,
+    },
+    /// Parts of results that nothing points at any more: dropped with the same commit.
+    Forget {
+        result: ResultId,
+        part: Part,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Decision {
+    pub(crate) deltas: Vec<Delta>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Why an event was refused. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum Rejected {
+    #[error("the session is closed")]
+    Closed,
+    #[error("{limit} calls are running in this session already")]
+    TooManyCalls { limit: usize },
+    #[error("arguments of {bytes} bytes are over the limit of {limit}")]
+    ArgumentsTooLarge { bytes: usize, limit: usize },
+    #[error("the idempotency key was used with another tool or other arguments")]
+    KeyReused,
+    #[error("a call that is {state} cannot be {wanted}")]
+    OutOfOrder {
+        state: &'static str,
+        wanted: &'static str,
+    },
+    #[error("no such call is running")]
+    NotRunning,
+}
+
+impl Delta {
+    pub(super) fn dropped_wholes(&self) -> Option<&Vec<ResultId>> {
+        if let Self::WholesDropped { results } = self {
+            Some(results)
+        } else {
+            None
+        }
+    }
+}

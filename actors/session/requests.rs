@@ -1,0 +1,232 @@
+//! What callers ask of a session.
+
+use super::*;
+
+impl State {
+    pub(super) fn call(&mut self, myself: &ActorRef<SessionMsg>, message: CallMsg) {
+        self.heard();
+        self.pass(CrashPoint::SessionCallReceived);
+        let CallMsg {
+            request,
+            principal,
+            call,
+            deadline,
+            cancel,
+            progress,
+            reply,
+            _permit: _,
+        } = message;
+        if reply.is_closed() {
+            self.end_throwaway(myself);
+            return;
+        }
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        if journal.committed().principal != principal {
+            let _ = reply.send(Err(CallError::UnknownSession(self.id)));
+            return;
+        }
+        if journal
+            .expires_ms()
+            .is_some_and(|expires| expires <= self.now())
+        {
+            self.replies.add(request, principal, reply);
+            self.lost(myself, &StoreError::Expired(self.owner()));
+            return;
+        }
+        self.around
+            .pool
+            .table
+            .watch(self.key(request), progress.clone());
+        self.extras.insert(
+            request,
+            Extras {
+                deadline,
+                cancel,
+                progress,
+            },
+        );
+        self.replies.add(request, principal, reply);
+        self.decide(
+            myself,
+            Event::CallRequested {
+                request,
+                call,
+                at_ms: self.now(),
+            },
+        );
+        self.pass(CrashPoint::SessionCallDecided);
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        request: RequestId,
+        reply: RpcReplyPort<()>,
+    ) {
+        let at_ms = self.now();
+        self.decide(myself, Event::CancelRequested { request, at_ms });
+        let runs = self
+            .journal()
+            .is_some_and(|journal| journal.committed().calls.contains_key(&request));
+        if !runs {
+            self.replies.leave(request);
+            self.extras.remove(&request);
+        }
+        let _ = reply.send(());
+        self.end_throwaway(myself);
+    }
+
+    /// A throwaway session lives for one call.
+    pub(super) fn end_throwaway(&self, myself: &ActorRef<SessionMsg>) {
+        let over =
+            |journal: &Journal| journal.fence().is_none() && journal.committed().calls.is_empty();
+        if self.journal().is_some_and(over) {
+            myself.stop(Some("done".to_owned()));
+        }
+    }
+
+    /// A question that changes nothing puts the end off, and is answered once the store has agreed that the session
+    /// is still ours: what we remember of one that another node has taken is out of date.
+    pub(super) fn look(&mut self, myself: &ActorRef<SessionMsg>, asked: SessionMsg) {
+        self.heard();
+        let fence = self.journal().and_then(Journal::fence);
+        let owned = |principal: &Principal| {
+            let owner = self.journal().map(|journal| &journal.committed().principal);
+            owner == Some(principal)
+        };
+        let Some(fence) = fence.filter(|_| asked.asker().is_some_and(owned)) else {
+            self.show(asked);
+            return;
+        };
+        let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
+        let myself = myself.clone();
+        tokio::spawn(async move {
+            let result = in_time(store.renew(id, fence)).await;
+            let asked = Box::new(asked);
+            let _ = myself.send_message(SessionMsg::Renewed { result, asked });
+        });
+    }
+
+    pub(super) fn renewed(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        result: Result<(), StoreError>,
+        asked: SessionMsg,
+    ) {
+        let now = self.now();
+        match (result, &mut self.phase) {
+            (Ok(()), Phase::Running(journal)) => journal.renewed(now),
+            // What we know is the best that anybody knows just now.
+            (Ok(()) | Err(StoreError::Unavailable(_)), _) => {}
+            (Err(error), _) => {
+                self.lost(myself, &error);
+                if let Phase::Refusing(error) = &self.phase {
+                    refuse(asked, self.id, error);
+                }
+                return;
+            }
+        }
+        self.show(asked);
+    }
+
+    fn show(&self, asked: SessionMsg) {
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        let owner = &journal.committed().principal;
+        let unknown = || CallError::UnknownSession(self.id);
+        if let SessionMsg::View {
+            principal,
+            replayed,
+            reply,
+        } = asked
+        {
+            let view = (principal == *owner)
+                .then(|| view::of(self.id, journal, &self.around.options, replayed));
+            let _ = reply.send(view.ok_or_else(unknown));
+        } else if let SessionMsg::Touch { principal, reply } = asked {
+            let allowed = (principal == *owner).then_some(());
+            let _ = reply.send(allowed.ok_or_else(unknown));
+        }
+    }
+
+    pub(super) fn close(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        principal: &Principal,
+        reply: RpcReplyPort<Result<(), CallError>>,
+    ) {
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        if journal.committed().principal != *principal {
+            let _ = reply.send(Err(CallError::UnknownSession(self.id)));
+            return;
+        }
+        let already = journal.committed().closed;
+        self.closing.push(reply);
+        if already {
+            self.delete(myself);
+            return;
+        }
+        self.decide(myself, Event::CloseRequested { at_ms: self.now() });
+    }
+
+    pub(super) fn delete(&self, myself: &ActorRef<SessionMsg>) {
+        let Some(fence) = self.journal().and_then(Journal::fence) else {
+            return;
+        };
+        let (store, id, myself) = (
+            Arc::clone(&self.around.persistence.store),
+            self.id,
+            myself.clone(),
+        );
+        tokio::spawn(async move {
+            let result = in_time(store.delete(id, fence)).await;
+            let _ = myself.send_message(SessionMsg::Deleted { result });
+        });
+    }
+
+    pub(super) fn deleted(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        result: Result<(), StoreError>,
+    ) {
+        if let Err(error) = result {
+            self.lost(myself, &error);
+            return;
+        }
+        for reply in self.closing.drain(..) {
+            let _ = reply.send(Ok(()));
+        }
+        self.replies.refuse_all(self.id, &StoreError::Missing);
+        self.stop_jobs();
+        myself.stop(Some("closed".to_owned()));
+    }
+
+    pub(super) fn rest(&mut self, myself: &ActorRef<SessionMsg>) {
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        if journal.fence().is_none() {
+            self.end_throwaway(myself);
+            return;
+        }
+        let quiet =
+            journal.committed().calls.is_empty() && journal.is_settled() && self.replies.is_empty();
+        let idle = self
+            .now()
+            .saturating_sub(self.heard_ms.load(Ordering::Relaxed));
+        if !quiet || idle < crate::clock::millis(self.around.options.idle_after) {
+            return;
+        }
+        if let Some(fence) = journal.fence() {
+            let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
+            // Somebody else may take it over without waiting. If this fails, they wait for the lease.
+            tokio::spawn(async move { store.release(id, fence).await.ok() });
+        }
+        myself.stop(Some("idle".to_owned()));
+    }
+}

@@ -1,0 +1,81 @@
+//! The stored form of a session, versioned: the one place that knows how a machine and its deltas look as bytes.
+//!
+//! JSON, so that an export can be read and checked by anybody. A field that a version adds has a default; one that is
+//! not known is ignored; a schema newer than ours is refused untouched.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::machine::{Delta, Machine};
+use crate::store::StoreError;
+
+mod deltas;
+mod stored;
+
+use deltas::{StoredDelta, StoredDeltas};
+use stored::StoredSession;
+
+/// Of everything below. Raise it when a stored form changes its meaning.
+pub(crate) const SCHEMA: u32 = 1;
+
+pub(crate) fn encode(machine: &Machine) -> Arc<[u8]> {
+    to_bytes(&StoredSession::from(machine))
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Machine, StoreError> {
+    check_schema(bytes)?;
+    let stored: StoredSession = from_bytes(bytes)?;
+    Ok(stored.into())
+}
+
+pub(crate) fn encode_deltas(deltas: &[Delta]) -> Arc<[u8]> {
+    to_bytes(&StoredDeltas {
+        schema: SCHEMA,
+        deltas: deltas.iter().map(StoredDelta::from).collect(),
+    })
+}
+
+pub(crate) fn decode_deltas(bytes: &[u8]) -> Result<Vec<Delta>, StoreError> {
+    check_schema(bytes)?;
+    let stored: StoredDeltas = from_bytes(bytes)?;
+    Ok(stored.deltas.into_iter().map(Delta::from).collect())
+}
+
+/// A snapshot and what came after it, as a machine.
+pub(crate) fn fold(snapshot: &[u8], deltas: &[Arc<[u8]>]) -> Result<Machine, StoreError> {
+    let mut machine = decode(snapshot)?;
+    for bytes in deltas {
+        decode_deltas(bytes)?
+            .iter()
+            .for_each(|delta| machine.apply(delta));
+    }
+    Ok(machine)
+}
+
+fn check_schema(bytes: &[u8]) -> Result<(), StoreError> {
+    #[derive(Deserialize)]
+    struct Header {
+        schema: u32,
+    }
+    let Header { schema } = from_bytes(bytes)?;
+    if schema > SCHEMA {
+        Err(StoreError::NewerSchema(schema))
+    } else {
+        Ok(())
+    }
+}
+
+fn to_bytes<T: Serialize>(value: &T) -> Arc<[u8]> {
+    #[expect(
+        clippy::expect_used,
+        reason = "the stored types hold nothing that JSON cannot say"
+    )]
+    serde_json::to_vec(value)
+        .expect("a stored form is plain JSON")
+        .into()
+}
+
+fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,167 @@
+//! The types that a change is stored in, and how each stands for one of the machine's.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::stored::StoredEnded;
+use crate::ids::{RequestId, ResultId};
+use crate::session::machine::Delta;
+
+/// One commit's worth of change.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredDeltas {
+    pub(super) schema: u32,
+    pub(super) deltas: Vec<StoredDelta>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StoredDelta {
+    ToolSelected {
+        request: RequestId,
+        tool: Arc<str>,
+        idempotent: bool,
+        at_ms: u64,
+    },
+    ParametersSet {
+        request: RequestId,
+        arguments: Arc<Value>,
+        at_ms: u64,
+    },
+    ExecutionStarted {
+        request: RequestId,
+        attempt: u32,
+        at_ms: u64,
+    },
+    KeyUsed {
+        key: Arc<str>,
+        tool: Arc<str>,
+        digest: [u8; 32],
+        request: RequestId,
+    },
+    Ended(StoredEnded),
+    WholeKept {
+        result: ResultId,
+        bytes: u64,
+    },
+    WholesDropped {
+        results: Vec<ResultId>,
+    },
+    HistoryTrimmed {
+        ended: usize,
+        keys: usize,
+    },
+    Noticed {
+        text: Arc<str>,
+        trimmed: usize,
+    },
+    Closed,
+}
+
+impl From<&Delta> for StoredDelta {
+    fn from(delta: &Delta) -> Self {
+        match delta.clone() {
+            Delta::ToolSelected {
+                request,
+                tool,
+                idempotent,
+                at_ms,
+            } => Self::ToolSelected {
+                request,
+                tool,
+                idempotent,
+                at_ms,
+            },
+            Delta::ParametersSet {
+                request,
+                arguments,
+                at_ms,
+            } => Self::ParametersSet {
+                request,
+                arguments,
+                at_ms,
+            },
+            Delta::ExecutionStarted {
+                request,
+                attempt,
+                at_ms,
+            } => Self::ExecutionStarted {
+                request,
+                attempt,
+                at_ms,
+            },
+            Delta::KeyUsed {
+                key,
+                tool,
+                digest,
+                request,
+            } => Self::KeyUsed {
+                key,
+                tool,
+                digest,
+                request,
+            },
+            Delta::Ended(ended) => Self::Ended(ended.as_ref().into()),
+            Delta::WholeKept { result, bytes } => Self::WholeKept { result, bytes },
+            Delta::WholesDropped { results } => Self::WholesDropped { results },
+            Delta::HistoryTrimmed { ended, keys } => Self::HistoryTrimmed { ended, keys },
+            Delta::Noticed { text, trimmed } => Self::Noticed { text, trimmed },
+            Delta::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<StoredDelta> for Delta {
+    fn from(stored: StoredDelta) -> Self {
+        match stored {
+            StoredDelta::ToolSelected {
+                request,
+                tool,
+                idempotent,
+                at_ms,
+            } => Self::ToolSelected {
+                request,
+                tool,
+                idempotent,
+                at_ms,
+            },
+            StoredDelta::ParametersSet {
+                request,
+                arguments,
+                at_ms,
+            } => Self::ParametersSet {
+                request,
+                arguments,
+                at_ms,
+            },
+            StoredDelta::ExecutionStarted {
+                request,
+                attempt,
+                at_ms,
+            } => Self::ExecutionStarted {
+                request,
+                attempt,
+                at_ms,
+            },
+            StoredDelta::KeyUsed {
+                key,
+                tool,
+                digest,
+                request,
+            } => Self::KeyUsed {
+                key,
+                tool,
+                digest,
+                request,
+            },
+            StoredDelta::Ended(ended) => Self::Ended(Arc::new(ended.into())),
+            StoredDelta::WholeKept { result, bytes } => Self::WholeKept { result, bytes },
+            StoredDelta::WholesDropped { results } => Self::WholesDropped { results },
+            StoredDelta::HistoryTrimmed { ended, keys } => Self::HistoryTrimmed { ended, keys },
+            StoredDelta::Noticed { text, trimmed } => Self::Noticed { text, trimmed },
+            StoredDelta::Closed => Self::Closed,
+        }
+    }
+}

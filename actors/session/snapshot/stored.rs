@@ -1,0 +1,308 @@
+//! The types that a session is stored in, and how each stands for one of the machine's.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::SCHEMA;
+use crate::ids::{Principal, RequestId, ResultId};
+use crate::session::machine::{Call, CallState, End, Ended, Key, Machine};
+use crate::tool::Root;
+
+/// A whole session.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredSession {
+    pub(super) schema: u32,
+    pub(super) principal: Principal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<Arc<str>>,
+    pub(super) roots: Vec<StoredRoot>,
+    pub(super) created_ms: u64,
+    pub(super) ttl_ms: u64,
+    #[serde(default)]
+    pub(super) closed: bool,
+    #[serde(default)]
+    pub(super) calls: BTreeMap<RequestId, StoredCall>,
+    #[serde(default)]
+    pub(super) ended: Vec<StoredEnded>,
+    #[serde(default)]
+    pub(super) keys: Vec<StoredKey>,
+    #[serde(default)]
+    pub(super) wholes: Vec<(ResultId, u64)>,
+    #[serde(default)]
+    pub(super) notices: Vec<Arc<str>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredRoot {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredCall {
+    pub(super) tool: Arc<str>,
+    pub(super) idempotent: bool,
+    pub(super) state: StoredState,
+    pub(super) since_ms: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StoredState {
+    ToolSelected,
+    ParametersSet { arguments: Arc<Value> },
+    Executing { arguments: Arc<Value>, attempt: u32 },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredEnded {
+    pub(super) request: RequestId,
+    pub(super) tool: Arc<str>,
+    pub(super) arguments: Arc<Value>,
+    pub(super) attempt: u32,
+    pub(super) at_ms: u64,
+    pub(super) end: StoredEnd,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StoredEnd {
+    Succeeded {
+        result: ResultId,
+        summary: Arc<str>,
+        input_digest: Arc<str>,
+    },
+    Failed {
+        reason: Arc<str>,
+        message: Arc<str>,
+        retry_after_ms: Option<u64>,
+    },
+    Cancelled,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredKey {
+    pub(super) key: Arc<str>,
+    pub(super) tool: Arc<str>,
+    pub(super) digest: [u8; 32],
+    pub(super) request: RequestId,
+    pub(super) ended: Option<StoredEnded>,
+}
+
+impl From<&Machine> for StoredSession {
+    fn from(machine: &Machine) -> Self {
+        let root = |root: &Root| StoredRoot {
+            name: root.name.clone(),
+            path: root.path.clone(),
+        };
+        Self {
+            schema: SCHEMA,
+            principal: machine.principal.clone(),
+            label: machine.label.clone(),
+            roots: machine.roots.iter().map(root).collect(),
+            created_ms: machine.created_ms,
+            ttl_ms: machine.ttl_ms,
+            closed: machine.closed,
+            calls: machine
+                .calls
+                .iter()
+                .map(|(id, call)| (*id, call.as_ref().into()))
+                .collect(),
+            ended: machine
+                .ended
+                .iter()
+                .map(|ended| ended.as_ref().into())
+                .collect(),
+            keys: machine.keys.iter().map(|key| key.as_ref().into()).collect(),
+            wholes: machine.wholes.iter().copied().collect(),
+            notices: machine.notices.iter().cloned().collect(),
+        }
+    }
+}
+
+impl From<StoredSession> for Machine {
+    fn from(stored: StoredSession) -> Self {
+        let ended: VecDeque<Arc<Ended>> = stored
+            .ended
+            .into_iter()
+            .map(|ended| Arc::new(ended.into()))
+            .collect();
+        Self {
+            principal: stored.principal,
+            label: stored.label,
+            roots: stored
+                .roots
+                .into_iter()
+                .map(|root| Root {
+                    name: root.name,
+                    path: root.path,
+                })
+                .collect(),
+            created_ms: stored.created_ms,
+            ttl_ms: stored.ttl_ms,
+            closed: stored.closed,
+            calls: stored
+                .calls
+                .into_iter()
+                .map(|(id, call)| (id, Arc::new(call.into())))
+                .collect(),
+            keys: stored
+                .keys
+                .into_iter()
+                .map(|key| Arc::new(key.into()))
+                .collect(),
+            ended,
+            wholes: stored.wholes.into_iter().collect(),
+            notices: stored.notices.into_iter().collect(),
+        }
+    }
+}
+
+impl From<&Call> for StoredCall {
+    fn from(call: &Call) -> Self {
+        let state = match call.state.clone() {
+            CallState::ToolSelected => StoredState::ToolSelected,
+            CallState::ParametersSet { arguments } => StoredState::ParametersSet { arguments },
+            CallState::Executing { arguments, attempt } => {
+                StoredState::Executing { arguments, attempt }
+            }
+        };
+        Self {
+            tool: Arc::clone(&call.tool),
+            idempotent: call.idempotent,
+            state,
+            since_ms: call.since_ms,
+        }
+    }
+}
+
+impl From<StoredCall> for Call {
+    fn from(stored: StoredCall) -> Self {
+        let state = match stored.state {
+            StoredState::ToolSelected => CallState::ToolSelected,
+            StoredState::ParametersSet { arguments } => CallState::ParametersSet { arguments },
+            StoredState::Executing { arguments, attempt } => {
+                CallState::Executing { arguments, attempt }
+            }
+        };
+        Self {
+            tool: stored.tool,
+            idempotent: stored.idempotent,
+            state,
+            since_ms: stored.since_ms,
+        }
+    }
+}
+
+impl From<&Ended> for StoredEnded {
+    fn from(ended: &Ended) -> Self {
+        let end = match ended.end.clone() {
+            End::Succeeded {
+                result,
+                summary,
+                input_digest,
+            } => StoredEnd::Succeeded {
+                result,
+                summary,
+                input_digest,
+            },
+            End::Failed {
+                reason,
+                message,
+                retry_after_ms,
+            } => StoredEnd::Failed {
+                reason,
+                message,
+                retry_after_ms,
+            },
+            End::Cancelled => StoredEnd::Cancelled,
+        };
+        let (tool, arguments) = (Arc::clone(&ended.tool), Arc::clone(&ended.arguments));
+        Self {
+            request: ended.request,
+            tool,
+            arguments,
+            attempt: ended.attempt,
+            at_ms: ended.at_ms,
+            end,
+        }
+    }
+}
+
+impl From<StoredEnded> for Ended {
+    fn from(stored: StoredEnded) -> Self {
+        let end = match stored.end {
+            StoredEnd::Succeeded {
+                result,
+                summary,
+                input_digest,
+            } => End::Succeeded {
+                result,
+                summary,
+                input_digest,
+            },
+            StoredEnd::Failed {
+                reason,
+                message,
+                retry_after_ms,
+            } => End::Failed {
+                reason,
+                message,
+                retry_after_ms,
+            },
+            StoredEnd::Cancelled => End::Cancelled,
+        };
+        let StoredEnded {
+            request,
+            tool,
+            arguments,
+            attempt,
+            at_ms,
+            ..
+        } = stored;
+        Self {
+            request,
+            tool,
+            arguments,
+            attempt,
+            at_ms,
+            end,
+        }
+    }
+}
+
+impl From<&Key> for StoredKey {
+    fn from(key: &Key) -> Self {
+        let ended = key.ended.as_ref().map(|ended| ended.as_ref().into());
+        Self {
+            key: Arc::clone(&key.key),
+            tool: Arc::clone(&key.tool),
+            digest: key.digest,
+            request: key.request,
+            ended,
+        }
+    }
+}
+
+impl From<StoredKey> for Key {
+    fn from(stored: StoredKey) -> Self {
+        let StoredKey {
+            key,
+            tool,
+            digest,
+            request,
+            ended,
+        } = stored;
+        Self {
+            key,
+            tool,
+            digest,
+            request,
+            ended: ended.map(|ended| Arc::new(ended.into())),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A session as its owner sees it: what is committed, never what is on its way.
+
+use super::Surroundings;
+use super::journal::Journal;
+use super::machine::{End, Ended, Machine};
+use crate::ids::SessionId;
+use crate::options::Options;
+use crate::sessions::{CallView, Durability, HistoryView, SessionStatus, SessionView};
+
+/// Calls that have ended and are shown beside those that run.
+const ENDED_CALLS_SHOWN: usize = 16;
+
+pub(crate) fn of(
+    id: SessionId,
+    journal: &Journal,
+    options: &Options,
+    replayed: bool,
+) -> SessionView {
+    let machine = journal.committed();
+    SessionView {
+        id,
+        status: if machine.closed {
+            SessionStatus::Closed
+        } else {
+            SessionStatus::Open
+        },
+        label: machine.label.as_deref().map(str::to_owned),
+        roots: machine.roots.to_vec(),
+        created_ms: machine.created_ms,
+        expires_ms: journal.expires_ms().unwrap_or(machine.created_ms),
+        ttl: std::time::Duration::from_millis(machine.ttl_ms),
+        version: journal.version(),
+        calls: calls(machine),
+        history: machine
+            .ended
+            .iter()
+            .rev()
+            .filter_map(|ended| history(machine, ended))
+            .collect(),
+        keys_remembered: machine.keys.len(),
+        keys_limit: options.limits.keys,
+        notices: machine.notices.iter().map(ToString::to_string).collect(),
+        replayed,
+    }
+}
+
+fn calls(machine: &Machine) -> Vec<CallView> {
+    let running = machine.calls.iter().map(|(request, call)| CallView {
+        request_id: *request,
+        tool: Some(call.tool.to_string()),
+        state: call.state.name(),
+        attempt: call.state.attempt(),
+        since_ms: call.since_ms,
+    });
+    let ended = machine
+        .ended
+        .iter()
+        .rev()
+        .take(ENDED_CALLS_SHOWN)
+        .map(|ended| CallView {
+            request_id: ended.request,
+            tool: Some(ended.tool.to_string()),
+            state: ended.end.name(),
+            attempt: ended.attempt,
+            since_ms: ended.at_ms,
+        });
+    running.chain(ended).collect()
+}
+
+fn history(machine: &Machine, ended: &Ended) -> Option<HistoryView> {
+    let End::Succeeded {
+        result,
+        summary,
+        input_digest,
+    } = &ended.end
+    else {
+        return None;
+    };
+    Some(HistoryView {
+        result_id: *result,
+        tool: ended.tool.to_string(),
+        arguments: ended.arguments.as_ref().clone(),
+        summary: summary.to_string(),
+        input_digest: input_digest.to_string(),
+        at_ms: ended.at_ms,
+        stored: machine.keeps_whole(*result),
+    })
+}
+
+pub(super) fn durability(around: &Surroundings, journal: &Journal) -> Durability {
+    let store = &around.persistence.store;
+    let kept = journal.fence();
+    Durability {
+        level: store.level(),
+        durable: kept.is_some() && store.durable(),
+        version: journal.version(),
+        epoch: kept.map_or(0, |fence| fence.epoch),
+    }
+}

@@ -1,0 +1,330 @@
+//! The front door: everything that a server or a command line asks of sessions.
+//!
+//! It is no actor, so it cannot crash: it is the one owner of retries, request ids, attempts and deadlines. A call
+//! whose session dies is asked again under the same request id, and is attached to its running job or answered from
+//! its stored result; its caller sees latency.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::CacheMsg;
+use crate::clock::{Clock, millis};
+use crate::handle::Strike;
+use crate::ids::{Principal, RequestId, ResultId, SessionId};
+use crate::options::Options;
+use crate::persistence::in_time;
+use crate::pool::JobKey;
+use crate::registry::{RegistryMsg, Resolved};
+use crate::results;
+use crate::session::machine::{Machine, Requested};
+use crate::session::{CallMsg, SessionMsg, Start, Surroundings, size_of, snapshot};
+use crate::store::{CreateKey, Created, NewSession, Store, StoreError};
+use crate::supervisor::sessions::{SupervisorMsg, place_of};
+use crate::supervisor::store::StoreSupervisorMsg;
+use crate::supervisor::{Places, RootMsg};
+use crate::tool::{Catalogue, StoredResult};
+
+mod digest;
+mod manage;
+mod status;
+mod tree;
+mod types;
+
+use digest::digest;
+pub use types::{
+    CallAnswer, CallError, CallRequest, CallView, CreateRequest, Durability, DurabilityLevel,
+    HistoryView, SessionRow, SessionStatus, SessionView, Target,
+};
+
+/// How soon a caller that heard `busy` may ask again.
+pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(250);
+/// Pause before a session that died over a question is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+/// Deaths of its session that one call sits out, whatever their cause: far more than any chaos brings, and not for
+/// ever.
+const DEATHS_MAX: u32 = 1000;
+/// Longest wait for an answer about a session that runs nothing: a view, the end.
+const ASK_WITHIN: Duration = Duration::from_secs(30);
+/// How long a caller that leaves waits for its session to hear of it.
+const CANCEL_WITHIN: Duration = Duration::from_millis(100);
+/// A call with a later deadline has this one: a point in time beyond it cannot be told.
+const DEADLINE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Most rows of one list.
+const LIST_MAX: usize = 1000;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+struct Inner {
+    around: Arc<Surroundings>,
+    places: Places,
+    started: Instant,
+    in_flight: Arc<Semaphore>,
+    /// New calls are refused.
+    draining: CancellationToken,
+    /// Cancelled when the tree has been stopped: whoever still waits for it need not.
+    stopped: CancellationToken,
+}
+
+impl Sessions {
+    /// Runs one call, over any crash of any actor. Cancelling `request.cancel` ends it within a moment; dropping the
+    /// future does not: what was asked for is done and stored.
+    pub async fn call(&self, request: CallRequest) -> Result<CallAnswer, CallError> {
+        if self.0.draining.is_cancelled() {
+            return Err(CallError::ShuttingDown);
+        }
+        let Ok(permit) = Arc::clone(&self.0.in_flight).try_acquire_owned() else {
+            return Err(CallError::Busy {
+                what: "calls of this server",
+                retry_after: BUSY_RETRY,
+            });
+        };
+        let (id, start, call) = self.check(&request)?;
+        let wanted = request
+            .deadline
+            .unwrap_or(self.0.around.options.call_deadline);
+        let call = Call {
+            asked: Asked {
+                id,
+                start,
+                principal: request.principal.clone(),
+                until: deadline_in(wanted),
+            },
+            request: RequestId::random(),
+            call,
+            from: &request,
+        };
+        tokio::select! {
+            biased;
+            answer = self.run(&call) => answer,
+            () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
+            () = request.cancel.cancelled() => {
+                self.cancel(&call, permit).await;
+                Err(CallError::Cancelled)
+            }
+            () = tokio::time::sleep_until(call.asked.until) => {
+                self.cancel(&call, permit).await;
+                Err(CallError::DeadlineExceeded(wanted))
+            }
+        }
+    }
+
+    fn check(&self, request: &CallRequest) -> Result<(SessionId, Start, Requested), CallError> {
+        let Some(tool) = self.0.around.catalogue.get(&request.tool) else {
+            return Err(CallError::UnknownTool(request.tool.clone()));
+        };
+        let (size, limit) = (
+            size_of(&request.arguments),
+            self.0.around.options.limits.arguments_bytes,
+        );
+        if size > limit {
+            return Err(CallError::ArgumentsTooLarge { size, limit });
+        }
+        let (id, start) = match &request.target {
+            Target::Session(id) => (*id, Start::Stored),
+            Target::Throwaway(_) if request.idempotency_key.is_some() => {
+                return Err(CallError::SessionRequired);
+            }
+            Target::Throwaway(roots) => {
+                let (principal, roots) = (request.principal.clone(), Arc::clone(roots));
+                (SessionId::random(), Start::Throwaway { principal, roots })
+            }
+        };
+        let key = request
+            .idempotency_key
+            .as_ref()
+            .map(|key| (key.as_str().into(), digest(&request.arguments)));
+        let requested = Requested {
+            tool: request.tool.as_str().into(),
+            idempotent: tool.idempotent(),
+            arguments: Arc::new(request.arguments.clone()),
+            bytes: size,
+            key,
+        };
+        Ok((id, start, requested))
+    }
+
+    /// Asks until there is an answer. Ends by itself only where the session keeps failing over this very call.
+    async fn run(&self, call: &Call<'_>) -> Result<CallAnswer, CallError> {
+        let limit = self.0.around.options.limits.attempts;
+        let (mut own, mut seen): (u32, Option<u32>) = (0, None);
+        let (mut asked_before, mut deaths) = (false, 0);
+        while deaths < DEATHS_MAX {
+            let session = self.resolve(&call.asked).await?;
+            let failures = session.failures;
+            own += failures.saturating_sub(seen.unwrap_or(failures));
+            seen = Some(failures);
+            if own >= limit {
+                let cause = session
+                    .last_failure
+                    .as_deref()
+                    .unwrap_or("its session kept failing")
+                    .to_owned();
+                return Err(CallError::Interrupted {
+                    attempts: own,
+                    cause,
+                });
+            }
+            let admission = Arc::clone(&session.admission);
+            let permit = match admission.try_acquire_owned() {
+                Ok(permit) => permit,
+                // It was let in before: that its session died must not turn it away.
+                Err(_) if asked_before => {
+                    tokio::time::sleep(ASK_AGAIN_AFTER).await;
+                    continue;
+                }
+                Err(_) => {
+                    return Err(CallError::Busy {
+                        what: "messages to this session",
+                        retry_after: BUSY_RETRY,
+                    });
+                }
+            };
+            asked_before = true;
+            deaths += 1;
+            let (reply, answer) = oneshot::channel();
+            let message = CallMsg {
+                request: call.request,
+                principal: call.asked.principal.clone(),
+                call: call.call.clone(),
+                deadline: call.asked.until,
+                cancel: call.from.cancel.clone(),
+                progress: call.from.progress.clone(),
+                reply: reply.into(),
+                _permit: permit,
+            };
+            if session
+                .actor
+                .send_message(SessionMsg::Call(Box::new(message)))
+                .is_ok()
+                && let Ok(answer) = answer.await
+            {
+                return answer;
+            }
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        }
+        Err(CallError::Interrupted {
+            attempts: DEATHS_MAX,
+            cause: "its session died again and again".to_owned(),
+        })
+    }
+
+    async fn resolve(&self, call: &Asked) -> Result<Resolved, CallError> {
+        let resolved = match &call.start {
+            Start::Stored => return self.find(&call.principal, call.id, call.until).await,
+            throwaway @ Start::Throwaway { .. } => {
+                let ask = |reply| SupervisorMsg::Ensure {
+                    id: call.id,
+                    start: throwaway.clone(),
+                    reply,
+                };
+                place_of(&self.0.places.supervisors, call.id)
+                    .ask(left(call.until), ask)
+                    .await
+            }
+        };
+        resolved.unwrap_or(Err(CallError::StoreUnavailable(
+            "the session did not start in time".to_owned(),
+        )))
+    }
+
+    async fn find(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        until: Instant,
+    ) -> Result<Resolved, CallError> {
+        let resolved = self
+            .0
+            .places
+            .registry
+            .ask(left(until), |reply| RegistryMsg::Resolve { id, reply })
+            .await;
+        match resolved {
+            Ok(Err(CallError::Quarantined { .. })) if !self.is_owner(principal, id).await => {
+                Err(CallError::UnknownSession(id))
+            }
+            Ok(found) => found,
+            Err(_) => Err(CallError::StoreUnavailable(
+                "the session did not start in time".to_owned(),
+            )),
+        }
+    }
+
+    async fn is_owner(&self, principal: &Principal, id: SessionId) -> bool {
+        in_time(self.store().look(id))
+            .await
+            .is_ok_and(|row| row.principal == *principal)
+    }
+
+    /// The tool hears of it at once; the session as soon as it is there. Whoever called waits for that for a moment
+    /// only; `permit` goes along, so that no more are under way than calls may be.
+    async fn cancel(&self, call: &Call<'_>, permit: OwnedSemaphorePermit) {
+        self.0.around.pool.table.cancel(JobKey {
+            session: call.asked.id,
+            request: call.request,
+        });
+        let (sessions, request) = (self.clone(), call.request);
+        let asked = Asked {
+            until: Instant::now() + ASK_WITHIN,
+            ..call.asked.clone()
+        };
+        let told = tokio::spawn(async move {
+            let _permit = permit;
+            tokio::select! {
+                () = sessions.tell_cancelled(&asked, request) => {}
+                () = sessions.0.stopped.cancelled() => {}
+                () = tokio::time::sleep_until(asked.until) => {}
+            }
+        });
+        let _ = tokio::time::timeout(CANCEL_WITHIN, told).await;
+    }
+
+    /// Until the session has heard it, or there is none.
+    async fn tell_cancelled(&self, asked: &Asked, request: RequestId) {
+        while let Ok(session) = self.resolve(asked).await {
+            let (reply, heard) = oneshot::channel();
+            let reply = reply.into();
+            let message = SessionMsg::Cancel { request, reply };
+            if session.actor.send_message(message).is_ok() && heard.await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        }
+    }
+}
+
+/// One call on its way.
+struct Call<'a> {
+    asked: Asked,
+    request: RequestId,
+    call: Requested,
+    from: &'a CallRequest,
+}
+
+/// Which session is asked, by whom, and until when.
+#[derive(Clone)]
+struct Asked {
+    id: SessionId,
+    start: Start,
+    principal: Principal,
+    until: Instant,
+}
+
+/// What is beyond all time is as good as never.
+fn deadline_in(wanted: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wanted.min(DEADLINE_MAX)).unwrap_or(now)
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Making sessions, looking at them, ending them.
+
+use super::*;
+use crate::session;
+use crate::session::journal::Journal;
+
+impl Sessions {
+    /// Lays a session down in the store. Its actor starts with its first call.
+    pub async fn create(&self, request: CreateRequest) -> Result<SessionView, CallError> {
+        let options = &self.0.around.options;
+        if self.0.draining.is_cancelled() {
+            return Err(CallError::ShuttingDown);
+        }
+        if request
+            .label
+            .as_ref()
+            .is_some_and(|label| label.len() > options.limits.label_bytes)
+        {
+            return Err(CallError::LimitReached {
+                what: "bytes of a label",
+            });
+        }
+        let ttl = request
+            .ttl
+            .unwrap_or(options.session_ttl)
+            .min(options.session_ttl_max);
+        let id = SessionId::random();
+        let machine = Machine::new(
+            request.principal.clone(),
+            request.label.as_deref().map(Into::into),
+            request.roots.as_slice().into(),
+            self.0.around.clock.now_ms(),
+            millis(ttl),
+        );
+        let asked = serde_json::json!({
+            "label": request.label,
+            "roots": request.roots.iter().map(|root| root.path.to_string_lossy()).collect::<Vec<_>>(),
+            "ttl_ms": request.ttl.map(millis),
+        });
+        let created = in_time(self.store().create(NewSession {
+            id,
+            principal: request.principal.clone(),
+            label: request.label,
+            snapshot: snapshot::encode(&machine),
+            ttl_ms: millis(ttl),
+            key: request.idempotency_key.map(|key| CreateKey {
+                key,
+                digest: digest(&asked),
+            }),
+        }))
+        .await
+        .map_err(|error| self.heard(&request.principal, id, &error))?;
+        match created {
+            Created::New => Ok(SessionView {
+                version: 1,
+                expires_ms: machine.created_ms.saturating_add(machine.ttl_ms),
+                ..session::view::of(id, &Journal::throwaway(machine), options, false)
+            }),
+            Created::Before(id) => self.view(&request.principal, id, true).await,
+        }
+    }
+
+    /// What a session holds. A quarantined one is shown as far as it can be known without running it.
+    pub async fn get(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+    ) -> Result<SessionView, CallError> {
+        match self.view(principal, id, false).await {
+            Err(CallError::Quarantined { reason, .. }) => {
+                self.view_quarantined(principal, id, reason).await
+            }
+            other => other,
+        }
+    }
+
+    async fn view(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        replayed: bool,
+    ) -> Result<SessionView, CallError> {
+        let make = |reply| SessionMsg::View {
+            principal: principal.clone(),
+            replayed,
+            reply,
+        };
+        self.ask(principal, id, make).await
+    }
+
+    async fn view_quarantined(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        reason: String,
+    ) -> Result<SessionView, CallError> {
+        let row = in_time(self.store().look(id))
+            .await
+            .map_err(|error| self.heard(principal, id, &error))?;
+        Ok(SessionView {
+            id,
+            status: SessionStatus::Quarantined { reason },
+            label: row.label,
+            roots: Vec::new(),
+            created_ms: row.created_ms,
+            expires_ms: row.expires_ms,
+            ttl: Duration::from_millis(row.expires_ms.saturating_sub(row.created_ms)),
+            version: 0,
+            calls: Vec::new(),
+            history: Vec::new(),
+            keys_remembered: 0,
+            keys_limit: self.0.around.options.limits.keys,
+            notices: Vec::new(),
+            replayed: false,
+        })
+    }
+
+    /// Newest first, of one principal. `after`: creation time and id of the last row of the page before. Returns the
+    /// rows and how many there are in all.
+    pub async fn list(
+        &self,
+        principal: &Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> Result<(Vec<SessionRow>, u64), CallError> {
+        let listed = in_time(self.store().list(principal, after, limit.min(LIST_MAX))).await;
+        let (rows, total) =
+            listed.map_err(|error| CallError::StoreUnavailable(error.to_string()))?;
+        let row = |row: crate::store::Row| SessionRow {
+            id: row.id,
+            label: row.label,
+            status: match row.quarantine {
+                Some(reason) => SessionStatus::Quarantined { reason },
+                None if row.closed => SessionStatus::Closed,
+                None => SessionStatus::Open,
+            },
+            created_ms: row.created_ms,
+            expires_ms: row.expires_ms,
+        };
+        Ok((rows.into_iter().map(row).collect(), total))
+    }
+
+    /// Ends it and deletes what it stored; what ran is cancelled.
+    pub async fn close(&self, principal: &Principal, id: SessionId) -> Result<(), CallError> {
+        let make = |reply| SessionMsg::Close {
+            principal: principal.clone(),
+            reply,
+        };
+        match self.ask(principal, id, make).await {
+            Err(CallError::Quarantined { .. }) => self.delete_quarantined(principal, id).await,
+            other => other,
+        }
+    }
+
+    async fn delete_quarantined(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+    ) -> Result<(), CallError> {
+        let store = self.store();
+        let heard = |error: StoreError| self.heard(principal, id, &error);
+        in_time(store.quarantine(id, None)).await.map_err(heard)?;
+        let acquired = in_time(store.acquire(id, self.0.around.options.node))
+            .await
+            .map_err(heard)?;
+        in_time(store.delete(id, acquired.fence))
+            .await
+            .map_err(heard)
+    }
+
+    /// A stored result as it was.
+    pub async fn result(
+        &self,
+        principal: &Principal,
+        session: SessionId,
+        id: ResultId,
+    ) -> Result<StoredResult, CallError> {
+        let make = |reply| SessionMsg::Touch {
+            principal: principal.clone(),
+            reply,
+        };
+        self.ask(principal, session, make).await?;
+        match results::read(self.store(), session, id).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(true)) => Err(CallError::ResultNotStored(id)),
+            Ok(Err(false)) => Err(CallError::UnknownResult(id)),
+            Err(error) => Err(self.heard(principal, session, &error)),
+        }
+    }
+
+    /// One question to one session, over its deaths.
+    async fn ask<R: Send + 'static>(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        make: impl Fn(ractor::RpcReplyPort<Result<R, CallError>>) -> SessionMsg,
+    ) -> Result<R, CallError> {
+        tokio::select! {
+            biased;
+            () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
+            answer = self.ask_until_answered(principal, id, make) => answer,
+        }
+    }
+
+    async fn ask_until_answered<R: Send + 'static>(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        make: impl Fn(ractor::RpcReplyPort<Result<R, CallError>>) -> SessionMsg,
+    ) -> Result<R, CallError> {
+        let until = Instant::now() + ASK_WITHIN;
+        while Instant::now() < until {
+            let session = self.find(principal, id, until).await?;
+            let Ok(_permit) = session.admission.clone().try_acquire_owned() else {
+                return Err(CallError::Busy {
+                    what: "messages to this session",
+                    retry_after: BUSY_RETRY,
+                });
+            };
+            let (reply, answer) = oneshot::channel();
+            if session.actor.send_message(make(reply.into())).is_ok()
+                && let Ok(Ok(answer)) = timeout_at(until, answer).await
+            {
+                return answer;
+            }
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        }
+        Err(CallError::StoreUnavailable(
+            "the session did not answer in time".to_owned(),
+        ))
+    }
+
+    fn heard(&self, principal: &Principal, id: SessionId, error: &StoreError) -> CallError {
+        session::as_call_error(id, Some(principal), error)
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        self.0.around.persistence.store.as_ref()
+    }
+}

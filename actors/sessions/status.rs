@@ -1,0 +1,119 @@
+//! The tree as it looks just now. Never fails and never waits long: what does not answer is shown so.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{CacheMsg, RootMsg, Sessions, StoreSupervisorMsg, SupervisorMsg};
+use crate::status::{ActorStatus, CacheStatus, SessionsStatus, Status, StoreStatus};
+
+/// Longest wait for one actor's word about itself.
+const WITHIN: Duration = Duration::from_millis(200);
+
+impl Sessions {
+    pub async fn status(&self) -> Status {
+        let places = &self.0.places;
+        let sessions = async {
+            // Within this task: a task for each would wake every thread of the runtime.
+            let asks = places
+                .supervisors
+                .iter()
+                .map(|place| place.ask(WITHIN, |reply| SupervisorMsg::Status { reply }));
+            let answers = all(asks).await.into_iter();
+            answers.map(Result::ok).collect::<Vec<_>>()
+        };
+        let (children, shards, cache, supervisors) = tokio::join!(
+            places.root.ask(WITHIN, RootMsg::Status),
+            places.store.ask(WITHIN, StoreSupervisorMsg::Status),
+            places.cache.ask(WITHIN, |reply| CacheMsg::Status { reply }),
+            sessions,
+        );
+        let mut counts = SessionsStatus {
+            calls_in_flight: self.calls_in_flight(),
+            ..SessionsStatus::default()
+        };
+        let mut tree = root(children.as_ref().is_ok(), self.now_ms());
+        for mut child in children.unwrap_or_default() {
+            if child.name == "store" {
+                child.children = shards.clone().unwrap_or_default();
+            }
+            let index = child
+                .name
+                .strip_prefix("sessions:")
+                .and_then(|index| index.parse::<usize>().ok());
+            if let Some(Some(own)) = index.and_then(|index| supervisors.get(index)) {
+                counts.awake += own.awake;
+                counts.quarantined += own.quarantined;
+                child.children.clone_from(&own.sessions);
+            }
+            tree.children.push(child);
+        }
+        Status {
+            tree,
+            store: self.store_status(shards.is_ok()),
+            cache: cache.unwrap_or(CacheStatus::default()),
+            pool: self.0.around.pool.table.status(),
+            sessions: counts,
+            uptime: self.0.started.elapsed(),
+            draining: self.0.draining.is_cancelled(),
+        }
+    }
+
+    fn store_status(&self, available: bool) -> StoreStatus {
+        let persistence = &self.0.around.persistence;
+        StoreStatus {
+            kind: persistence.store.kind(),
+            available,
+            detail: (!available).then(|| "the store's supervisor does not answer".to_owned()),
+            pending_commits: persistence.pending(),
+        }
+    }
+
+    fn calls_in_flight(&self) -> u64 {
+        let limit = self.0.around.options.calls_in_flight;
+        limit.saturating_sub(self.0.in_flight.available_permits()) as u64
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.0.around.clock.now_ms()
+    }
+}
+
+/// Waits for all at once, and gives their outputs in their order.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut missing = false;
+        for (future, output) in &mut waiting {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => missing = true,
+                }
+            }
+        }
+        if missing {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    waiting
+        .into_iter()
+        .filter_map(|(_, output)| output)
+        .collect()
+}
+
+fn root(answers: bool, now_ms: u64) -> ActorStatus {
+    ActorStatus {
+        name: "root".to_owned(),
+        kind: "root",
+        status: if answers { "running" } else { "stopped" },
+        restarts: 0,
+        last_failure: None,
+        mailbox: 0,
+        since_ms: now_ms,
+        children: Vec::new(),
+    }
+}

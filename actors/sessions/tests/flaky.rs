@@ -1,0 +1,157 @@
+//! A store that is slow, refuses, or does as asked and does not say so: what a store over a network is like.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::ids::NodeId;
+use crate::store::{Acquired, Commit, CommitsFuture, Part, Row, StoreFuture};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Acquire,
+    Commit,
+    Renew,
+    Delete,
+    Quarantine,
+    Result,
+    Other,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How {
+    Well,
+    /// Not done, and says so as a store would that cannot know.
+    Fails,
+    /// Done, and the answer is lost.
+    Unheard,
+    /// Never answers.
+    Hangs,
+    After(Duration),
+}
+
+type Mood = Box<dyn FnMut(Op) -> How + Send>;
+
+pub(super) struct Flaky {
+    inner: Arc<MemoryStore>,
+    mood: Mutex<Mood>,
+}
+
+impl Flaky {
+    pub(super) fn over(
+        inner: Arc<MemoryStore>,
+        mood: impl FnMut(Op) -> How + Send + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            mood: Mutex::new(Box::new(mood)),
+        })
+    }
+
+    async fn through<T>(
+        &self,
+        op: Op,
+        act: impl Future<Output = T> + Send,
+        lost: impl Fn() -> T,
+    ) -> T {
+        let how = (self.mood.lock().unwrap())(op);
+        match how {
+            How::Well => act.await,
+            How::Fails => lost(),
+            How::Unheard => {
+                act.await;
+                lost()
+            }
+            How::Hangs => std::future::pending().await,
+            How::After(wait) => {
+                tokio::time::sleep(wait).await;
+                act.await
+            }
+        }
+    }
+
+    fn ask<'a, T: Send + 'a>(
+        &'a self,
+        op: Op,
+        act: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(self.through(op, act, || Err(lost())))
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::Unavailable("no answer".to_owned())
+}
+
+// The memory store acts as it is asked, so each question is put off until its future is polled.
+impl Store for Flaky {
+    fn kind(&self) -> &'static str {
+        "flaky"
+    }
+    fn level(&self) -> DurabilityLevel {
+        self.inner.level()
+    }
+    fn durable(&self) -> bool {
+        false
+    }
+    fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
+        self.ask(Op::Other, async { self.inner.create(session).await })
+    }
+    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+        self.ask(
+            Op::Acquire,
+            async move { self.inner.acquire(id, node).await },
+        )
+    }
+    fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
+        let act = async { self.inner.commit(commits).await };
+        Box::pin(self.through(Op::Commit, act, || {
+            commits.iter().map(|_| Err(lost())).collect()
+        }))
+    }
+    fn renew(&self, id: SessionId, fence: crate::store::Fence) -> StoreFuture<'_, ()> {
+        self.ask(Op::Renew, async move { self.inner.renew(id, fence).await })
+    }
+    fn release(&self, id: SessionId, fence: crate::store::Fence) -> StoreFuture<'_, ()> {
+        self.ask(
+            Op::Other,
+            async move { self.inner.release(id, fence).await },
+        )
+    }
+    fn delete(&self, id: SessionId, fence: crate::store::Fence) -> StoreFuture<'_, ()> {
+        self.ask(
+            Op::Delete,
+            async move { self.inner.delete(id, fence).await },
+        )
+    }
+    fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()> {
+        self.ask(Op::Quarantine, async move {
+            self.inner.quarantine(id, reason).await
+        })
+    }
+    fn result(
+        &self,
+        id: SessionId,
+        result: ResultId,
+        part: Part,
+    ) -> StoreFuture<'_, Option<Arc<[u8]>>> {
+        self.ask(Op::Result, async move {
+            self.inner.result(id, result, part).await
+        })
+    }
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> StoreFuture<'a, (Vec<Row>, u64)> {
+        self.ask(Op::Other, async move {
+            self.inner.list(principal, after, limit).await
+        })
+    }
+    fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
+        self.ask(Op::Other, async move { self.inner.look(id).await })
+    }
+    fn sweep(&self) -> StoreFuture<'_, ()> {
+        self.ask(Op::Other, async { self.inner.sweep().await })
+    }
+}

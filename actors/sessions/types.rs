@@ -1,0 +1,184 @@
+//! What is asked of sessions, and what they answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::ids::{Principal, RequestId, ResultId, SessionId};
+use crate::tool::{ProgressSink, Root, ToolError, ToolOutput};
+
+/// Which session a call runs in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// One that was created: its state is kept, its results can be read again.
+    Session(SessionId),
+    /// A throwaway session with these roots: supervised as any other, but it touches no store and keeps nothing.
+    Throwaway(Arc<[Root]>),
+}
+
+pub struct CallRequest {
+    pub target: Target,
+    pub principal: Principal,
+    pub tool: String,
+    /// Validated; at most 64 KiB as JSON.
+    pub arguments: Value,
+    /// Refused with `session_required` for a throwaway session.
+    pub idempotency_key: Option<String>,
+    /// `None`: `Options::call_deadline`.
+    pub deadline: Option<Duration>,
+    pub cancel: CancellationToken,
+    pub progress: ProgressSink,
+}
+
+#[derive(Debug, Clone)]
+pub struct CallAnswer {
+    pub request_id: RequestId,
+    /// `None` for a throwaway session.
+    pub session_id: Option<SessionId>,
+    /// `None` where nothing is kept to be read again.
+    pub result_id: Option<ResultId>,
+    pub outcome: Result<Arc<ToolOutput>, ToolError>,
+    /// The answer of an earlier call under the same idempotency key.
+    pub replayed: bool,
+    pub durability: Durability,
+    /// False: `ToolOutput::whole` was too large to keep.
+    pub stored: bool,
+    pub notices: Vec<String>,
+    /// Earlier results of the same tool over the same path argument, newest first, at most 5.
+    pub related: Vec<ResultId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Durability {
+    pub level: DurabilityLevel,
+    pub durable: bool,
+    /// Of the session's state; 0 for a throwaway session.
+    pub version: u64,
+    pub epoch: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DurabilityLevel {
+    Memory,
+}
+
+#[derive(Debug, Clone)]
+pub struct CreateRequest {
+    pub principal: Principal,
+    pub label: Option<String>,
+    pub roots: Vec<Root>,
+    /// `None`: `Options::session_ttl`.
+    pub ttl: Option<Duration>,
+    pub idempotency_key: Option<String>,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    pub id: SessionId,
+    pub status: SessionStatus,
+    pub label: Option<String>,
+    pub roots: Vec<Root>,
+    pub created_ms: u64,
+    /// When it ends if nobody calls before (sliding).
+    pub expires_ms: u64,
+    pub ttl: Duration,
+    pub version: u64,
+    /// Calls that have not ended, and the newest that have, newest first.
+    pub calls: Vec<CallView>,
+    /// Newest first; as many as are kept.
+    pub history: Vec<HistoryView>,
+    /// Idempotency keys remembered now, of at most how many.
+    pub keys_remembered: usize,
+    pub keys_limit: usize,
+    pub notices: Vec<String>,
+    pub replayed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionStatus {
+    Open,
+    Quarantined { reason: String },
+    Closed,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView {
+    pub request_id: RequestId,
+    pub tool: Option<String>,
+    /// `idle`, `tool_selected`, `parameters_set`, `executing`, `succeeded`, `failed`, `cancelled`.
+    pub state: &'static str,
+    pub attempt: u32,
+    pub since_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryView {
+    pub result_id: ResultId,
+    pub tool: String,
+    pub arguments: Value,
+    pub summary: String,
+    pub input_digest: String,
+    pub at_ms: u64,
+    /// False where the whole result was too large, or has been dropped for newer ones.
+    pub stored: bool,
+}
+
+/// One row of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub label: Option<String>,
+    pub status: SessionStatus,
+    pub created_ms: u64,
+    pub expires_ms: u64,
+}
+
+/// Why a call got no outcome of its tool. Every variant's words say what failed; what to do about it is the edge's.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum CallError {
+    /// Never existed, was closed, or belongs to somebody else: the three are not told apart.
+    #[error("no session {0} of yours is known")]
+    UnknownSession(SessionId),
+    #[error("session {0} has expired")]
+    SessionExpired(SessionId),
+    #[error("session {id} is quarantined: {reason}")]
+    Quarantined { id: SessionId, reason: String },
+    #[error("no result {0} is known in this session")]
+    UnknownResult(ResultId),
+    #[error("result {0} was too large to keep, or was dropped for newer ones")]
+    ResultNotStored(ResultId),
+    #[error("an idempotency key needs a session that is kept")]
+    SessionRequired,
+    #[error("the idempotency key was used before with other arguments")]
+    KeyReused,
+    #[error("busy: {what}")]
+    Busy {
+        what: &'static str,
+        retry_after: Duration,
+    },
+    #[error("limit reached: {what}")]
+    LimitReached { what: &'static str },
+    #[error("arguments of {size} bytes are over the limit of {limit}")]
+    ArgumentsTooLarge { size: usize, limit: usize },
+    #[error("no tool is called {0:?}")]
+    UnknownTool(String),
+    #[error("the session's state machine refused: {0}")]
+    Rejected(String),
+    #[error("cancelled")]
+    Cancelled,
+    #[error("the deadline of {0:?} passed")]
+    DeadlineExceeded(Duration),
+    /// A tool that is not idempotent was cut off, or the call crashed its session too often.
+    #[error("the call was interrupted after {attempts} attempts: {cause}")]
+    Interrupted { attempts: u32, cause: String },
+    #[error("another node has taken the session over")]
+    Fenced(SessionId),
+    #[error("the store is unavailable: {0}")]
+    StoreUnavailable(String),
+    #[error("the service is shutting down")]
+    ShuttingDown,
+}

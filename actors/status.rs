@@ -1,0 +1,67 @@
+//! What the tree looks like from outside.
+use std::time::Duration;
+
+/// One actor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActorStatus {
+    /// `root`, `store`, `persistence:0`, `registry`, `cache`, `pool`, `sessions:3`, `session:<id>`.
+    pub name: String,
+    pub kind: &'static str,
+    /// `running`, `restarting`, `quarantined`, `stopped`.
+    pub status: &'static str,
+    pub restarts: u32,
+    pub last_failure: Option<String>,
+    pub mailbox: usize,
+    /// Milliseconds since 1970 when it last started.
+    pub since_ms: u64,
+    pub children: Vec<ActorStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub tree: ActorStatus,
+    pub store: StoreStatus,
+    pub cache: CacheStatus,
+    pub pool: PoolStatus,
+    pub sessions: SessionsStatus,
+    pub uptime: Duration,
+    /// Refusing new calls.
+    pub draining: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreStatus {
+    /// `memory`.
+    pub kind: &'static str,
+    pub available: bool,
+    pub detail: Option<String>,
+    pub pending_commits: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CacheStatus {
+    pub available: bool,
+    pub entries: u64,
+    pub bytes: u64,
+    pub limit_bytes: u64,
+    pub hits: u64,
+    pub misses: u64,
+    pub evictions: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PoolStatus {
+    pub workers: usize,
+    pub running: usize,
+    pub queued: usize,
+    pub queue_limit: usize,
+    pub panics: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SessionsStatus {
+    /// With an actor on this node now.
+    pub awake: u64,
+    pub quarantined: u64,
+    pub calls_in_flight: u64,
+}

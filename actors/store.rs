@@ -1,0 +1,208 @@
+//! Where sessions live between calls. The trait stands beside those who call it; [`memory`] is the first to implement
+//! it.
+//!
+//! The protocol is that of a store shared by several nodes. A node *acquires* a session and gets a [`Fence`] that no
+//! other holder has had; every commit names that fence, the version it builds on and an id of its own. A commit under
+//! an old fence is refused, one on another version is refused, and one that was applied before is answered as before:
+//! so a commit of unknown fate may simply be sent again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
+use crate::sessions::DurabilityLevel;
+
+pub mod memory;
+
+/// One answer for each commit of a group.
+pub type CommitsFuture<'a> =
+    Pin<Box<dyn Future<Output = Vec<Result<Committed, StoreError>>> + Send + 'a>>;
+
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Implementations must be all-or-nothing in every method, and safe to repeat.
+pub trait Store: Send + Sync + 'static {
+    /// `memory`, `redis`: for status pages.
+    fn kind(&self) -> &'static str;
+
+    /// What a commit that succeeded survives.
+    fn level(&self) -> DurabilityLevel;
+
+    /// True where `level` is what the operator asked to be told is durable.
+    fn durable(&self) -> bool;
+
+    /// Lays a new session down, owned by nobody.
+    fn create(&self, session: NewSession) -> StoreFuture<'_, Created>;
+
+    /// Takes a session over and reads it, in one step. Fences off whoever held it before.
+    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired>;
+
+    /// Applies commits of different sessions, each by itself: one answer each, in order.
+    fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a>;
+
+    /// Puts the end of the session off by its whole time to live, without a change.
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
+
+    /// Gives a session up, so that another may acquire it without waiting.
+    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
+
+    /// Deletes a session and all that it stored. Deleting what is not there succeeds.
+    fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
+
+    /// Marks a session as not to be run, with the reason; `None` lets it run again.
+    fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()>;
+
+    /// One part of a stored result.
+    fn result(
+        &self,
+        id: SessionId,
+        result: ResultId,
+        part: Part,
+    ) -> StoreFuture<'_, Option<Arc<[u8]>>>;
+
+    /// Newest first, of one principal: the sessions after the one created at `after.0` (from the
+    /// start where it is `None`), and how many
+    /// there are in all.
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> StoreFuture<'a, (Vec<Row>, u64)>;
+
+    /// What is known without acquiring it.
+    fn look(&self, id: SessionId) -> StoreFuture<'_, Row>;
+
+    /// Drops what has expired. Called every few seconds; stores that expire by themselves do nothing.
+    fn sweep(&self) -> StoreFuture<'_, ()>;
+}
+
+/// A fence orders owners: the epoch counts acquisitions, and the node keeps equal epochs of a store that went back
+/// apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fence {
+    pub epoch: u64,
+    pub node: NodeId,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub principal: Principal,
+    pub label: Option<String>,
+    /// The stored form of version 1.
+    pub snapshot: Arc<[u8]>,
+    pub ttl_ms: u64,
+    /// Of the principal: a second creation under the same key finds the first.
+    pub key: Option<CreateKey>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateKey {
+    pub key: String,
+    /// Of the arguments: the same key with other arguments is refused.
+    pub digest: [u8; 32],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    New,
+    /// The key was used before, with the same arguments, for this session.
+    Before(SessionId),
+}
+
+#[derive(Debug, Clone)]
+pub struct Acquired {
+    pub fence: Fence,
+    pub version: u64,
+    pub snapshot: Arc<[u8]>,
+    /// To be folded over the snapshot, oldest first.
+    pub deltas: Vec<Arc<[u8]>>,
+    pub expires_ms: u64,
+}
+
+/// One atomic change of one session.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    pub session: SessionId,
+    pub id: CommitId,
+    pub fence: Fence,
+    /// The version that this builds on.
+    pub expected: u64,
+    pub change: Change,
+    pub put: Vec<ResultBlob>,
+    pub drop: Vec<(ResultId, Part)>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    Delta(Arc<[u8]>),
+    /// Replaces the snapshot and all deltas.
+    Snapshot(Arc<[u8]>),
+}
+
+#[derive(Debug, Clone)]
+pub struct ResultBlob {
+    pub id: ResultId,
+    pub part: Part,
+    pub bytes: Arc<[u8]>,
+}
+
+/// A result has two parts: what the caller was answered, and everything that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    Answer,
+    Whole,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub version: u64,
+    pub expires_ms: u64,
+    /// Whole results that the store has no room for. The commit stands without them.
+    pub declined: Vec<ResultId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub id: SessionId,
+    pub principal: Principal,
+    pub label: Option<String>,
+    pub created_ms: u64,
+    pub expires_ms: u64,
+    pub closed: bool,
+    pub quarantine: Option<String>,
+}
+
+/// Why a store did not do as asked. Nothing was changed, except where the variant says that it is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    #[error("no such session")]
+    Missing,
+    /// Whose it was: nobody else is told.
+    #[error("the session has expired")]
+    Expired(Principal),
+    #[error("another owner holds the session")]
+    Fenced,
+    #[error("the stored version is {stored}, not {expected}")]
+    Regressed { stored: u64, expected: u64 },
+    #[error("quarantined: {reason}")]
+    Quarantined {
+        principal: Principal,
+        reason: String,
+    },
+    #[error("the idempotency key was used with other arguments")]
+    KeyReused,
+    #[error("limit reached: {0}")]
+    Limit(&'static str),
+    #[error("what is stored cannot be read: {0}")]
+    Corrupt(String),
+    #[error("written by a newer version (schema {0})")]
+    NewerSchema(u32),
+    /// Whether it was done is not known: ask again with the same commit id.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,182 @@
+//! The store inside the process: sessions survive the death of any actor, and end with the process.
+//!
+//! It is owned above the supervision tree, so no actor's death touches it. Every method takes one lock, prepares the
+//! whole change, and then makes it: there is no half of one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::ids::{NodeId, Principal, ResultId, SessionId};
+use crate::sessions::DurabilityLevel;
+use crate::store::{
+    Acquired, Commit, CommitsFuture, Created, Fence, NewSession, Part, Row, Store, StoreError,
+    StoreFuture,
+};
+
+mod tables;
+
+use tables::Tables;
+
+/// Bounds of the whole store: memory is finite, and one client must not take all of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub sessions: usize,
+    pub sessions_per_principal: usize,
+    /// Whole results of all sessions, bytes; beyond it new ones are not kept.
+    pub whole_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 100_000,
+            sessions_per_principal: 20_000,
+            whole_bytes: 512 << 20,
+        }
+    }
+}
+
+/// See the module.
+pub struct MemoryStore {
+    clock: Clock,
+    limits: Limits,
+    inner: Mutex<Tables>,
+}
+
+impl MemoryStore {
+    pub fn new(clock: Clock, limits: Limits) -> Self {
+        Self {
+            clock,
+            limits,
+            inner: Mutex::default(),
+        }
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Tables, u64) -> R) -> R {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now_ms();
+        inner.expire(now);
+        act(&mut inner, now)
+    }
+
+    fn at_once<'a, T: Send + 'a>(
+        &'a self,
+        act: impl FnOnce(&mut Tables, u64) -> Result<T, StoreError>,
+    ) -> StoreFuture<'a, T> {
+        let result = self.with(act);
+        Box::pin(std::future::ready(result))
+    }
+}
+
+impl Store for MemoryStore {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    fn level(&self) -> DurabilityLevel {
+        DurabilityLevel::Memory
+    }
+
+    fn durable(&self) -> bool {
+        false
+    }
+
+    fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
+        self.at_once(|inner, now| inner.create(session, now, &self.limits))
+    }
+
+    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+        self.at_once(|inner, _| {
+            let record = inner.record(id)?;
+            record.may_run()?;
+            record.epoch += 1;
+            let fence = Fence {
+                epoch: record.epoch,
+                node,
+            };
+            record.fence = Some(fence);
+            Ok(Acquired {
+                fence,
+                version: record.version,
+                snapshot: Arc::clone(&record.snapshot),
+                deltas: record.deltas.clone(),
+                expires_ms: record.expires_ms,
+            })
+        })
+    }
+
+    fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
+        let results = self.with(|inner, now| {
+            commits
+                .iter()
+                .map(|commit| inner.commit(commit, now, self.limits.whole_bytes))
+                .collect()
+        });
+        Box::pin(std::future::ready(results))
+    }
+
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        self.at_once(|inner, now| {
+            inner.held(id, fence)?;
+            inner.put_off(id, now);
+            Ok(())
+        })
+    }
+
+    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        self.at_once(|inner, _| {
+            inner.held(id, fence)?.fence = None;
+            Ok(())
+        })
+    }
+
+    fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        self.at_once(|inner, _| match inner.held(id, fence) {
+            Ok(_) => {
+                inner.remove(id);
+                Ok(())
+            }
+            Err(StoreError::Missing | StoreError::Expired(_)) => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()> {
+        self.at_once(|inner, _| {
+            let record = inner.record(id)?;
+            // Whoever holds it is fenced off: it must not go on.
+            record.fence = None;
+            record.quarantine = reason;
+            Ok(())
+        })
+    }
+
+    fn result(
+        &self,
+        id: SessionId,
+        result: ResultId,
+        part: Part,
+    ) -> StoreFuture<'_, Option<Arc<[u8]>>> {
+        self.at_once(|inner, _| Ok(inner.record(id)?.results.get(&(result, part)).cloned()))
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> StoreFuture<'a, (Vec<Row>, u64)> {
+        self.at_once(|inner, _| Ok(inner.list(principal, after, limit)))
+    }
+
+    fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
+        self.at_once(|inner, _| inner.record(id).map(|record| record.row(id)))
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, ()> {
+        self.at_once(|_, _| Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+//! The root of the tree: starts the store's supervisor, the session supervisors, registry, cache and pool, and
+//! restarts them. When it gives up, or dies itself, the process is to end: [`Tree::failed`] says so.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use tokio::sync::watch;
+
+use crate::cache::{self, Cache, CacheMsg};
+use crate::clock::Clock;
+use crate::faults::Fault;
+use crate::handle::{AnyPlace, Place};
+use crate::pool::{self, Pool, PoolMsg};
+use crate::registry::{self, Registry, RegistryMsg};
+use crate::restart::{Budget, Death, Policy, Verdict};
+use crate::session::Surroundings;
+use crate::status::ActorStatus;
+use crate::supervisor::children::{Care, Children, Spec, jitter};
+use crate::supervisor::sessions::{SessionSupervisor, SupervisorMsg};
+use crate::supervisor::store::{StoreSupervisor, StoreSupervisorMsg};
+
+pub(crate) mod children;
+pub(crate) mod sessions;
+pub(crate) mod store;
+
+pub(crate) enum RootMsg {
+    Restart(usize),
+    Status(RpcReplyPort<Vec<ActorStatus>>),
+    Fault(Fault),
+}
+
+impl From<Fault> for RootMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// The places of all fixed actors. Made before the tree, so that everybody can be told where everybody will stand.
+#[derive(Clone)]
+pub(crate) struct Places {
+    pub(crate) root: Place<RootMsg>,
+    pub(crate) store: Place<StoreSupervisorMsg>,
+    pub(crate) shards: Arc<[Place<crate::persistence::PersistenceMsg>]>,
+    pub(crate) registry: Place<RegistryMsg>,
+    pub(crate) cache: Place<CacheMsg>,
+    pub(crate) pool: Place<PoolMsg>,
+    pub(crate) supervisors: Arc<[Place<SupervisorMsg>]>,
+    /// Set once, when the tree has failed for good.
+    pub(crate) failed: Arc<watch::Sender<Option<String>>>,
+}
+
+impl Places {
+    pub(crate) fn new(shards: usize, supervisors: usize) -> Self {
+        Self {
+            root: Place::default(),
+            store: Place::default(),
+            shards: (0..shards.max(1)).map(|_| Place::default()).collect(),
+            registry: Place::default(),
+            cache: Place::default(),
+            pool: Place::default(),
+            supervisors: (0..supervisors.max(1)).map(|_| Place::default()).collect(),
+            failed: Arc::new(watch::Sender::new(None)),
+        }
+    }
+
+    /// By the name that the status shows.
+    pub(crate) fn find(&self, name: &str) -> Option<&dyn AnyPlace> {
+        fn nth<'a, M>(places: &'a [Place<M>], index: &str) -> Option<&'a dyn AnyPlace>
+        where
+            Place<M>: AnyPlace,
+        {
+            places
+                .get(index.parse::<usize>().ok()?)
+                .map(|place| place as &dyn AnyPlace)
+        }
+        match name.split_once(':') {
+            None => match name {
+                "root" => Some(&self.root),
+                "store" => Some(&self.store),
+                "registry" => Some(&self.registry),
+                "cache" => Some(&self.cache),
+                "pool" => Some(&self.pool),
+                _ => None,
+            },
+            Some(("persistence", index)) => nth(&self.shards, index),
+            Some(("sessions", index)) => nth(&self.supervisors, index),
+            Some(_) => None,
+        }
+    }
+}
+
+pub(crate) struct Root;
+
+pub(crate) struct Arguments {
+    pub(crate) places: Places,
+    pub(crate) around: Arc<Surroundings>,
+}
+
+pub(crate) struct State {
+    places: Places,
+    children: Children,
+    escalations: Budget,
+    clock: Clock,
+}
+
+impl Actor for Root {
+    type Msg = RootMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let Arguments { places, around } = arguments;
+        let clock = around.clock;
+        let mut children = Children::new(clock, specs(&places, &around));
+        children.start_all(&myself.get_cell()).await?;
+        places.root.put(myself);
+        Ok(State {
+            places,
+            children,
+            escalations: Budget::new(Policy::ROOT),
+            clock,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.places.root.taken_up();
+        match message {
+            RootMsg::Restart(child) => {
+                if let Err(cause) = state.children.start(child, &myself.get_cell()).await {
+                    let care = state.children.start_failed(child, cause);
+                    take_care(&myself, state, care);
+                }
+            }
+            RootMsg::Status(reply) => drop(reply.send(state.children.status())),
+            RootMsg::Fault(fault) => fault.strike().await,
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let care = state.children.care_for(&event);
+        take_care(&myself, state, care);
+        Ok(())
+    }
+}
+
+fn take_care(myself: &ActorRef<RootMsg>, state: &mut State, care: Care) {
+    match care {
+        Care::Nothing => {}
+        Care::Restart { child, after } => {
+            myself.send_after(after, move || RootMsg::Restart(child));
+        }
+        Care::GiveUp { child, cause } => {
+            let name = state.children.name(child).to_owned();
+            tracing::error!(actor = %name, cause, "an actor keeps failing");
+            match state
+                .escalations
+                .record(Death::Failure, state.clock.now_ms(), jitter())
+            {
+                Verdict::Restart { after } => {
+                    state.children.forgive(child);
+                    myself.send_after(after, move || RootMsg::Restart(child));
+                }
+                Verdict::GiveUp => {
+                    state
+                        .places
+                        .failed
+                        .send_replace(Some(format!("{name} keeps failing: {cause}")));
+                    myself.stop(Some("gave up".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+// === the children ===
+
+/// In the order in which they start: each finds those before it in their places.
+fn specs(places: &Places, around: &Arc<Surroundings>) -> Vec<Spec> {
+    let mut specs = vec![store(places, around)];
+    // As large as all sessions of this node together, whichever supervisor they fall to.
+    let awake = Arc::new(tokio::sync::Semaphore::new(around.options.sessions_awake));
+    for (index, place) in places.supervisors.iter().enumerate() {
+        let (around, awake, registry) = (
+            Arc::clone(around),
+            Arc::clone(&awake),
+            places.registry.clone(),
+        );
+        specs.push(spec(
+            format!("sessions:{index}"),
+            "session_supervisor",
+            Policy::SESSION_SUPERVISOR,
+            place,
+            move |place| {
+                let arguments = sessions::Arguments {
+                    place,
+                    registry: registry.clone(),
+                    around: Arc::clone(&around),
+                    awake: Arc::clone(&awake),
+                };
+                (SessionSupervisor, arguments)
+            },
+        ));
+    }
+    let (supervisors, faults) = (
+        Arc::clone(&places.supervisors),
+        around.options.faults.clone(),
+    );
+    specs.push(spec(
+        "registry".to_owned(),
+        "registry",
+        Policy::REGISTRY,
+        &places.registry,
+        move |place| {
+            (
+                Registry,
+                registry::Arguments {
+                    place,
+                    supervisors: Arc::clone(&supervisors),
+                    faults: faults.clone(),
+                },
+            )
+        },
+    ));
+    let (bytes, faults) = (around.options.cache_bytes, around.options.faults.clone());
+    specs.push(spec(
+        "cache".to_owned(),
+        "cache",
+        Policy::CACHE,
+        &places.cache,
+        move |place| {
+            (
+                Cache,
+                cache::Arguments {
+                    bytes,
+                    place,
+                    faults: faults.clone(),
+                },
+            )
+        },
+    ));
+    let (table, faults) = (
+        Arc::clone(&around.pool.table),
+        around.options.faults.clone(),
+    );
+    specs.push(spec(
+        "pool".to_owned(),
+        "pool",
+        Policy::POOL,
+        &places.pool,
+        move |place| {
+            (
+                Pool,
+                pool::Arguments {
+                    table: Arc::clone(&table),
+                    place,
+                    faults: faults.clone(),
+                },
+            )
+        },
+    ));
+    specs
+}
+
+fn store(places: &Places, around: &Arc<Surroundings>) -> Spec {
+    let (around, shards) = (Arc::clone(around), Arc::clone(&places.shards));
+    spec(
+        "store".to_owned(),
+        "store_supervisor",
+        Policy::STORE,
+        &places.store,
+        move |place| {
+            let arguments = store::Arguments {
+                place,
+                store: Arc::clone(&around.persistence.store),
+                shards: Arc::clone(&shards),
+                clock: around.clock,
+                faults: around.options.faults.clone(),
+            };
+            (StoreSupervisor, arguments)
+        },
+    )
+}
+
+fn spec<A>(
+    name: String,
+    kind: &'static str,
+    policy: Policy,
+    place: &Place<A::Msg>,
+    make: impl Fn(Place<A::Msg>) -> (A, A::Arguments) + Send + Sync + 'static,
+) -> Spec
+where
+    A: Actor,
+    A::Msg: From<Fault>,
+{
+    let own = place.clone();
+    Spec {
+        name,
+        kind,
+        policy,
+        place: Box::new(place.clone()),
+        spawn: Box::new(move |supervisor| {
+            let place = own.clone();
+            let (actor, arguments) = make(place.clone());
+            Box::pin(async move {
+                let spawned = Actor::spawn_linked(None, actor, arguments, supervisor).await;
+                let (actor, _) = spawned.map_err(|error| error.to_string())?;
+                let cell = actor.get_cell();
+                place.put(actor);
+                Ok(cell)
+            })
+        }),
+    }
+}

@@ -1,0 +1,195 @@
+//! The fixed children of a supervisor: started in order, restarted by their policies, shown in the status.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use ractor::{ActorCell, ActorId, SupervisionEvent};
+
+use crate::clock::Clock;
+use crate::faults::INJECTED;
+use crate::handle::AnyPlace;
+use crate::restart::{Budget, Death, Policy, Verdict};
+use crate::status::ActorStatus;
+
+/// Marks the failure of a supervisor that has given a child up.
+pub(crate) const ESCALATED: &str = "gave up on";
+
+pub(crate) type Spawned = Pin<Box<dyn Future<Output = Result<ActorCell, String>> + Send>>;
+
+/// What a child is, and how it is started under a supervisor. `spawn` also puts it into its place.
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) policy: Policy,
+    pub(crate) place: Box<dyn AnyPlace>,
+    pub(crate) spawn: Box<dyn Fn(ActorCell) -> Spawned + Send + Sync>,
+}
+
+pub(crate) struct Children {
+    clock: Clock,
+    children: Vec<Child>,
+}
+
+struct Child {
+    spec: Spec,
+    budget: Budget,
+    actor: Option<ActorId>,
+    last_failure: Option<String>,
+    since_ms: u64,
+}
+
+/// What is to be done about a child that died.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Care {
+    Nothing,
+    Restart {
+        child: usize,
+        after: std::time::Duration,
+    },
+    GiveUp {
+        child: usize,
+        cause: String,
+    },
+}
+
+impl Children {
+    pub(crate) fn new(clock: Clock, specs: Vec<Spec>) -> Self {
+        let child = |spec: Spec| Child {
+            budget: Budget::new(spec.policy),
+            spec,
+            actor: None,
+            last_failure: None,
+            since_ms: clock.now_ms(),
+        };
+        Self {
+            clock,
+            children: specs.into_iter().map(child).collect(),
+        }
+    }
+
+    /// In order; each has started when the next one does.
+    pub(crate) async fn start_all(&mut self, supervisor: &ActorCell) -> Result<(), String> {
+        for child in 0..self.children.len() {
+            self.start(child, supervisor).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn start(
+        &mut self,
+        child: usize,
+        supervisor: &ActorCell,
+    ) -> Result<(), String> {
+        let Some(child) = self.children.get_mut(child) else {
+            return Ok(());
+        };
+        let cell = (child.spec.spawn)(supervisor.clone()).await?;
+        child.actor = Some(cell.get_id());
+        child.since_ms = self.clock.now_ms();
+        Ok(())
+    }
+
+    /// A start that failed is a death like any other.
+    pub(crate) fn start_failed(&mut self, child: usize, cause: String) -> Care {
+        self.died(child, Death::Failure, cause)
+    }
+
+    pub(crate) fn care_for(&mut self, event: &SupervisionEvent) -> Care {
+        let (cell, death, cause) = match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                let cause = error.to_string();
+                (
+                    cell,
+                    if cause.contains(INJECTED) {
+                        Death::Outside
+                    } else {
+                        Death::Failure
+                    },
+                    cause,
+                )
+            }
+            SupervisionEvent::ActorTerminated(cell, _, reason) => (
+                cell,
+                Death::Outside,
+                reason.clone().unwrap_or_else(|| "stopped".to_owned()),
+            ),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
+                return Care::Nothing;
+            }
+        };
+        let id = cell.get_id();
+        let Some(child) = self
+            .children
+            .iter()
+            .position(|child| child.actor == Some(id))
+        else {
+            return Care::Nothing;
+        };
+        // One that has finished a message since it started works in principle: one bad message is no reason to stop.
+        let worked = self.children[child].spec.place.worked() && !cause.contains(ESCALATED);
+        self.died(child, if worked { Death::Outside } else { death }, cause)
+    }
+
+    fn died(&mut self, index: usize, death: Death, cause: String) -> Care {
+        let now = self.clock.now_ms();
+        let Some(child) = self.children.get_mut(index) else {
+            return Care::Nothing;
+        };
+        tracing::warn!(actor = %child.spec.name, %cause, "an actor died");
+        child.spec.place.clear();
+        child.actor = None;
+        let escalated = cause.contains(ESCALATED);
+        child.last_failure = Some(cause.clone());
+        match child.budget.record(death, now, jitter()) {
+            Verdict::Restart { after } if !escalated => Care::Restart {
+                child: index,
+                after,
+            },
+            Verdict::Restart { .. } | Verdict::GiveUp => Care::GiveUp {
+                child: index,
+                cause,
+            },
+        }
+    }
+
+    /// After somebody above decided that a child that was given up may try again.
+    pub(crate) fn forgive(&mut self, child: usize) {
+        if let Some(child) = self.children.get_mut(child) {
+            child.budget.clear();
+        }
+    }
+
+    pub(crate) fn name(&self, child: usize) -> &str {
+        self.children
+            .get(child)
+            .map_or("?", |child| &child.spec.name)
+    }
+
+    pub(crate) fn status(&self) -> Vec<ActorStatus> {
+        let status = |child: &Child| ActorStatus {
+            name: child.spec.name.clone(),
+            kind: child.spec.kind,
+            status: if child.actor.is_some() {
+                "running"
+            } else {
+                "restarting"
+            },
+            restarts: child.budget.restarts(),
+            last_failure: child.last_failure.clone(),
+            mailbox: child.spec.place.mailbox(),
+            since_ms: child.since_ms,
+            children: Vec::new(),
+        };
+        self.children.iter().map(status).collect()
+    }
+}
+
+/// Between 0 and 1.
+pub(crate) fn jitter() -> f64 {
+    let mut bytes = [0_u8; 4];
+    // Without randomness the whole wait is taken: later, not wrong.
+    if getrandom::fill(&mut bytes).is_err() {
+        return 1.0;
+    }
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}

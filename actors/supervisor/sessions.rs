@@ -1,0 +1,280 @@
+//! Supervises sessions: one of several, each session belongs to one by its id. The only actor that spawns sessions.
+//!
+//! A session that dies is started again by its own budget; one that keeps failing is quarantined with its reason, in
+//! the store, and the others never feel it. This actor's own death takes its sessions along: their state is in the
+//! store, their jobs are in the pool's table, and the next call wakes them under its successor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::children::jitter;
+use crate::faults::{CrashPoint, Fault, INJECTED};
+use crate::handle::{Place, Strike};
+use crate::ids::SessionId;
+use crate::persistence::in_time;
+use crate::registry::{RegistryMsg, Resolved};
+use crate::restart::{Budget, Death, Policy, Verdict};
+use crate::session::{self, Session, SessionMsg, Start, Surroundings};
+use crate::sessions::CallError;
+use crate::status::ActorStatus;
+use crate::store::StoreError;
+
+mod ending;
+mod starting;
+
+/// Askers that wait for one session to come back.
+const WAITERS_MAX: usize = 256;
+/// How often idle sessions are looked for, as a part of the time after which one is idle.
+const TICKS_PER_IDLE: u32 = 10;
+/// Shortest time between two looks.
+const TICK_MIN: Duration = Duration::from_millis(50);
+/// Sessions shown in a status, the newest: a page is for reading.
+const SHOWN_MAX: usize = 64;
+/// Quarantined sessions that are remembered here for the status; the store knows them all.
+const QUARANTINED_MAX: usize = 64;
+
+pub(crate) enum SupervisorMsg {
+    Ensure {
+        id: SessionId,
+        start: Start,
+        reply: RpcReplyPort<Result<Resolved, CallError>>,
+    },
+    Restart {
+        id: SessionId,
+    },
+    /// The store has taken a quarantine down, or has not.
+    Quarantined {
+        id: SessionId,
+        result: Result<(), StoreError>,
+    },
+    /// Tells the registry of every session that is awake.
+    Announce,
+    Tick,
+    Strike {
+        id: SessionId,
+        strike: Strike,
+        reply: RpcReplyPort<bool>,
+    },
+    Status {
+        reply: RpcReplyPort<SupervisorStatus>,
+    },
+    Fault(Fault),
+}
+
+impl From<Fault> for SupervisorMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(crate) struct SupervisorStatus {
+    pub(crate) sessions: Vec<ActorStatus>,
+    pub(crate) awake: u64,
+    pub(crate) quarantined: u64,
+}
+
+/// Which of the supervisors a session belongs to.
+pub(crate) fn place_of(
+    supervisors: &[Place<SupervisorMsg>],
+    id: SessionId,
+) -> &Place<SupervisorMsg> {
+    let count = supervisors.len() as u128;
+    &supervisors[usize::try_from(id.as_u128() % count).unwrap_or(0)]
+}
+
+pub(crate) struct SessionSupervisor;
+
+pub(crate) struct Arguments {
+    pub(crate) place: Place<SupervisorMsg>,
+    pub(crate) registry: Place<RegistryMsg>,
+    pub(crate) around: Arc<Surroundings>,
+    /// Of all supervisors together.
+    pub(crate) awake: Arc<Semaphore>,
+}
+
+pub(crate) struct State {
+    arguments: Arguments,
+    children: HashMap<SessionId, Child>,
+    by_actor: HashMap<ActorId, SessionId>,
+    quarantined: u64,
+}
+
+struct Child {
+    start: Start,
+    budget: Budget,
+    phase: Phase,
+    admission: Arc<Semaphore>,
+    heard_ms: Arc<AtomicU64>,
+    failures: u32,
+    last_failure: Option<Arc<str>>,
+    since_ms: u64,
+}
+
+enum Phase {
+    Awake {
+        actor: ActorRef<SessionMsg>,
+        _room: OwnedSemaphorePermit,
+    },
+    Restarting {
+        waiters: Vec<RpcReplyPort<Result<Resolved, CallError>>>,
+        room: Option<OwnedSemaphorePermit>,
+    },
+    Quarantined {
+        stored: bool,
+    },
+}
+
+impl Actor for SessionSupervisor {
+    type Msg = SupervisorMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State {
+            arguments,
+            children: HashMap::new(),
+            by_actor: HashMap::new(),
+            quarantined: 0,
+        })
+    }
+
+    async fn post_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let every = (state.arguments.around.options.idle_after / TICKS_PER_IDLE).max(TICK_MIN);
+        // Sessions of a predecessor died with it, and it could not say so.
+        state.arguments.registry.cast(RegistryMsg::Forget);
+        // Ends with the actor.
+        myself.send_interval(every, || SupervisorMsg::Tick);
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.arguments.place.taken_up();
+        match message {
+            SupervisorMsg::Ensure { id, start, reply } => {
+                state.pass(CrashPoint::SupervisorAsked);
+                state.ensure(&myself, id, start, reply).await;
+            }
+            SupervisorMsg::Restart { id } => state.restart(&myself, id).await,
+            SupervisorMsg::Quarantined { id, result } => state.quarantine_stored(id, &result),
+            SupervisorMsg::Announce => state
+                .children
+                .iter()
+                .for_each(|(id, child)| state.announce(*id, child)),
+            SupervisorMsg::Tick => state.tick(&myself),
+            SupervisorMsg::Strike { id, strike, reply } => {
+                drop(reply.send(state.strike(id, strike)))
+            }
+            SupervisorMsg::Status { reply } => drop(reply.send(state.status())),
+            SupervisorMsg::Fault(fault) => fault.strike().await,
+        }
+        state.arguments.place.finished();
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                let cause = error.to_string();
+                let death = if cause.contains(INJECTED) {
+                    Death::Outside
+                } else {
+                    Death::Failure
+                };
+                state.died(&myself, cell.get_id(), death, &cause);
+            }
+            SupervisionEvent::ActorTerminated(cell, _, reason) => match reason.as_deref() {
+                Some("killed") => state.died(&myself, cell.get_id(), Death::Outside, "killed"),
+                _ => state.gone(cell.get_id()),
+            },
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+}
+
+// === showing ===
+
+impl State {
+    fn status(&self) -> SupervisorStatus {
+        let mut children: Vec<_> = self.children.iter().collect();
+        children.sort_by_key(|(id, child)| (std::cmp::Reverse(child.since_ms), **id));
+        let awake = children
+            .iter()
+            .filter(|(_, child)| matches!(child.phase, Phase::Awake { .. }))
+            .count();
+        let sessions = children
+            .into_iter()
+            .take(SHOWN_MAX)
+            .map(|(id, child)| self.status_of(*id, child))
+            .collect();
+        SupervisorStatus {
+            sessions,
+            awake: awake as u64,
+            quarantined: self.quarantined,
+        }
+    }
+
+    fn status_of(&self, id: SessionId, child: &Child) -> ActorStatus {
+        let waiting =
+            self.arguments.around.options.session_mailbox - child.admission.available_permits();
+        ActorStatus {
+            name: format!("session:{id}"),
+            kind: "session",
+            status: match child.phase {
+                Phase::Awake { .. } => "running",
+                Phase::Restarting { .. } => "restarting",
+                Phase::Quarantined { .. } => "quarantined",
+            },
+            restarts: child.budget.restarts(),
+            last_failure: child.last_failure.as_deref().map(str::to_owned),
+            mailbox: waiting,
+            since_ms: child.since_ms,
+            children: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.arguments.around.clock.now_ms()
+    }
+
+    fn pass(&self, point: CrashPoint) {
+        self.arguments.around.options.faults.pass(point);
+    }
+}
+
+impl Child {
+    fn resolved(&self) -> Option<Resolved> {
+        let Phase::Awake { actor, .. } = &self.phase else {
+            return None;
+        };
+        Some(Resolved {
+            actor: actor.clone(),
+            admission: Arc::clone(&self.admission),
+            failures: self.failures,
+            last_failure: self.last_failure.clone(),
+        })
+    }
+}

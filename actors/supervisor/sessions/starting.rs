@@ -1,0 +1,101 @@
+//! How sessions start, and start again.
+
+use super::*;
+
+impl State {
+    pub(super) async fn ensure(
+        &mut self,
+        myself: &ActorRef<SupervisorMsg>,
+        id: SessionId,
+        start: Start,
+        reply: RpcReplyPort<Result<Resolved, CallError>>,
+    ) {
+        match self.children.get_mut(&id).map(|child| &mut child.phase) {
+            Some(Phase::Awake { .. }) => {
+                let resolved = self.children.get(&id).and_then(Child::resolved);
+                let _ = resolved.map(|resolved| reply.send(Ok(resolved)));
+                return;
+            }
+            Some(Phase::Restarting { waiters, .. }) => {
+                // One too many is dropped, and asks again.
+                if waiters.len() < WAITERS_MAX {
+                    waiters.push(reply);
+                }
+                return;
+            }
+            Some(Phase::Quarantined { stored: false }) => {
+                let _ = reply.send(Err(self.quarantine_of(id)));
+                return;
+            }
+            // The store knows better than we: somebody may have released it.
+            Some(Phase::Quarantined { stored: true }) | None => {}
+        }
+        let Ok(room) = Arc::clone(&self.arguments.awake).try_acquire_owned() else {
+            let retry_after = crate::sessions::BUSY_RETRY;
+            let _ = reply.send(Err(CallError::Busy {
+                what: "sessions that are awake on this node",
+                retry_after,
+            }));
+            return;
+        };
+        let mailbox = self.arguments.around.options.session_mailbox;
+        let child = Child {
+            start,
+            budget: Budget::new(Policy::SESSION),
+            phase: Phase::Restarting {
+                waiters: vec![reply],
+                room: Some(room),
+            },
+            admission: Arc::new(Semaphore::new(mailbox)),
+            heard_ms: Arc::default(),
+            failures: 0,
+            last_failure: None,
+            since_ms: self.now(),
+        };
+        self.children.insert(id, child);
+        self.restart(myself, id).await;
+    }
+
+    pub(super) async fn restart(&mut self, myself: &ActorRef<SupervisorMsg>, id: SessionId) {
+        let now = self.now();
+        let Some(child) = self.children.get_mut(&id) else {
+            return;
+        };
+        let Phase::Restarting { waiters, room } = &mut child.phase else {
+            return;
+        };
+        let arguments = session::Arguments {
+            id,
+            start: child.start.clone(),
+            around: Arc::clone(&self.arguments.around),
+            heard_ms: Arc::clone(&child.heard_ms),
+        };
+        let (waiters, room) = (std::mem::take(waiters), room.take());
+        let spawned = Actor::spawn_linked(None, Session, arguments, myself.get_cell()).await;
+        let (Ok((actor, _)), Some(room)) = (spawned, room) else {
+            // Dropping the waiters makes them ask again.
+            self.children.remove(&id);
+            return;
+        };
+        self.by_actor.insert(actor.get_id(), id);
+        child.since_ms = now;
+        child.phase = Phase::Awake { actor, _room: room };
+        let resolved = child.resolved();
+        self.pass(CrashPoint::SupervisorSpawned);
+        for waiter in waiters {
+            let _ = resolved.clone().map(|resolved| waiter.send(Ok(resolved)));
+        }
+        if let Some(child) = self.children.get(&id) {
+            self.announce(id, child);
+        }
+    }
+
+    pub(super) fn announce(&self, id: SessionId, child: &Child) {
+        // A throwaway session is known to its one caller.
+        if let (Start::Stored, Some(resolved)) = (&child.start, child.resolved()) {
+            self.arguments
+                .registry
+                .cast(RegistryMsg::Awake { id, resolved });
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Supervises the persistence actors. When it dies they die with it; the store is owned above the tree, and sessions
+//! send their commits again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+
+use super::children::{Care, Children, ESCALATED, Spec};
+use crate::clock::Clock;
+use crate::faults::{Fault, Faults};
+use crate::handle::Place;
+use crate::persistence::{self, Persistence, PersistenceMsg};
+use crate::restart::Policy;
+use crate::status::ActorStatus;
+use crate::store::Store;
+
+/// How often expired sessions are looked for in stores that do not expire by themselves.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+pub(crate) enum StoreSupervisorMsg {
+    Restart(usize),
+    Status(RpcReplyPort<Vec<ActorStatus>>),
+    Fault(Fault),
+}
+
+impl From<Fault> for StoreSupervisorMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(crate) struct StoreSupervisor;
+
+pub(crate) struct Arguments {
+    pub(crate) place: Place<StoreSupervisorMsg>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) shards: Arc<[Place<PersistenceMsg>]>,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+}
+
+pub(crate) struct State {
+    place: Place<StoreSupervisorMsg>,
+    children: Children,
+}
+
+impl Actor for StoreSupervisor {
+    type Msg = StoreSupervisorMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let specs = arguments
+            .shards
+            .iter()
+            .enumerate()
+            .map(|(index, place)| shard(index, place, &arguments))
+            .collect();
+        let mut children = Children::new(arguments.clock, specs);
+        children.start_all(&myself.get_cell()).await?;
+        Ok(State {
+            place: arguments.place,
+            children,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.place.taken_up();
+        match message {
+            StoreSupervisorMsg::Restart(child) => {
+                if let Err(cause) = state.children.start(child, &myself.get_cell()).await {
+                    let care = state.children.start_failed(child, cause);
+                    take_care(&myself, state, care)?;
+                }
+            }
+            StoreSupervisorMsg::Status(reply) => drop(reply.send(state.children.status())),
+            StoreSupervisorMsg::Fault(fault) => fault.strike().await,
+        }
+        state.place.finished();
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let care = state.children.care_for(&event);
+        take_care(&myself, state, care)
+    }
+}
+
+fn take_care(
+    myself: &ActorRef<StoreSupervisorMsg>,
+    state: &State,
+    care: Care,
+) -> Result<(), ActorProcessingErr> {
+    match care {
+        Care::Nothing => Ok(()),
+        Care::Restart { child, after } => {
+            myself.send_after(after, move || StoreSupervisorMsg::Restart(child));
+            Ok(())
+        }
+        Care::GiveUp { child, cause } => {
+            Err(format!("{ESCALATED} {}: {cause}", state.children.name(child)).into())
+        }
+    }
+}
+
+fn shard(index: usize, place: &Place<PersistenceMsg>, arguments: &Arguments) -> Spec {
+    let (store, faults) = (Arc::clone(&arguments.store), arguments.faults.clone());
+    let own = place.clone();
+    Spec {
+        name: format!("persistence:{index}"),
+        kind: "persistence",
+        policy: Policy::PERSISTENCE,
+        place: Box::new(place.clone()),
+        spawn: Box::new(move |supervisor| {
+            let place = own.clone();
+            let arguments = persistence::Arguments {
+                store: Arc::clone(&store),
+                place: place.clone(),
+                faults: faults.clone(),
+            };
+            Box::pin(async move {
+                let spawned = Actor::spawn_linked(None, Persistence, arguments, supervisor).await;
+                let (actor, _) = spawned.map_err(|error| error.to_string())?;
+                if index == 0 {
+                    // Ends with the actor.
+                    actor.send_interval(SWEEP_EVERY, || PersistenceMsg::Sweep);
+                }
+                let cell = actor.get_cell();
+                place.put(actor);
+                Ok(cell)
+            })
+        }),
+    }
+}

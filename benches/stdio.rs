@@ -1,0 +1,79 @@
+//! The round trip of `get_server_status` over stdio, beside a bare server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use crate::bare;
+use crate::stats::{in_turns, report_pair, timed};
+
+const ROUNDS: usize = 3000;
+/// What the sessions, the envelope and the validation may cost on top of the protocol.
+const MARK: f64 = 1.5;
+
+struct Client {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    line: String,
+}
+
+pub(crate) fn run() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut ours = Client::start(
+        Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis")).args(["serve", "--root", root]),
+    );
+    let this = std::env::current_exe().unwrap();
+    let mut theirs = Client::start(Command::new(this).arg(bare::MODE));
+    let pair = in_turns(ROUNDS, || ours.call(), || theirs.call());
+    report_pair("get_server_status", &pair, "bare", MARK);
+    ours.end();
+    theirs.end();
+}
+
+impl Client {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut client = Self {
+            stdin: child.stdin.take().unwrap(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            line: String::new(),
+        };
+        client.exchange(r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"0"}}}"#);
+        client.write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        client
+    }
+
+    fn call(&mut self) -> Duration {
+        timed(|| {
+            self.exchange(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_server_status","arguments":{}}}"#);
+        })
+    }
+
+    fn exchange(&mut self, request: &str) {
+        self.write(request);
+        self.line.clear();
+        self.stdout.read_line(&mut self.line).unwrap();
+        assert!(self.line.contains("\"result\""), "{}", self.line);
+    }
+
+    fn write(&mut self, line: &str) {
+        self.stdin
+            .write_all(format!("{line}\n").as_bytes())
+            .unwrap();
+    }
+
+    fn end(self) {
+        let Self {
+            mut child, stdin, ..
+        } = self;
+        drop(stdin);
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,85 @@
+//! Telemetry set-up: installed once by `main`; everything else says `tracing`.
+//!
+//! Logs go to stderr, because stdout belongs to the protocol or to the result.
+
+use std::io::IsTerminal;
+
+use thiserror::Error;
+use tracing_subscriber::filter::{Directive, EnvFilter, ParseError};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// What is logged where nobody says otherwise: the client library narrates every message at `info`.
+pub const DEFAULT_FILTER: &str = "info,rmcp=warn";
+
+/// ractor wraps an actor's whole life in one span, which never ends: it would hold every event of that actor.
+const NEVER_ENDING_SPANS: &str = "ractor::actor=off";
+
+/// What the operator chose.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Directives as `tracing_subscriber` reads them (`debug`, `info,actors=trace`); `None`: [`DEFAULT_FILTER`].
+    pub filter: Option<String>,
+}
+
+/// Why nothing was installed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The filter does not parse.
+    #[error("log filter {filter:?} is not understood: {cause}")]
+    Filter {
+        filter: String,
+        #[source]
+        cause: ParseError,
+    },
+    /// A subscriber was there before.
+    #[error("telemetry was installed before")]
+    Installed(#[from] TryInitError),
+}
+
+/// Installs the subscriber for the whole process.
+///
+/// # Errors
+/// A filter that does not parse, or a second call.
+pub fn install(options: &Options) -> Result<(), Error> {
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // A closed stderr must not take the process: what cannot be written is lost.
+        .log_internal_errors(false);
+    tracing_subscriber::registry()
+        .with(filter(options.filter.as_deref())?)
+        .with(to_stderr)
+        .try_init()?;
+    Ok(())
+}
+
+fn filter(chosen: Option<&str>) -> Result<EnvFilter, Error> {
+    let text = chosen.unwrap_or(DEFAULT_FILTER);
+    let unreadable = |cause| Error::Filter {
+        filter: text.to_owned(),
+        cause,
+    };
+    let silence: Directive = NEVER_ENDING_SPANS.parse().map_err(unreadable)?;
+    let chosen = EnvFilter::builder().parse(text).map_err(unreadable)?;
+    Ok(chosen.add_directive(silence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actor_life_spans_are_off_whatever_is_chosen() {
+        for chosen in [None, Some("trace"), Some("warn,actors=debug")] {
+            let filter = filter(chosen).expect("parses").to_string();
+            assert!(filter.contains("ractor::actor=off"), "{filter}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_filter_is_named() {
+        let error = filter(Some("actors=loud")).expect_err("not a level");
+        assert!(error.to_string().contains("actors=loud"), "{error}");
+    }
+}

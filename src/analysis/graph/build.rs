@@ -1,0 +1,178 @@
+//! Asks the resolvers and folds their answers into nodes and edges.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::files::{Files, index, parent};
+use super::{
+    Edge, External, Graph, Manifest, Node, Resolver, SourceFile, Target, Unresolved, c, go, java,
+    javascript, python, rust,
+};
+use crate::analysis::{Cancelled, Import, ImportKind, Language};
+
+/// Files between two looks at `cancelled`: some hundred imports.
+const FILES_PER_CHECK: usize = 64;
+
+pub(super) fn build(
+    files: &[SourceFile<'_>],
+    manifests: &[Manifest],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Graph, Cancelled> {
+    let known = Files::new(files, manifests);
+    let resolvers = Resolvers::new(&known);
+    let mut answers = Answers::default();
+    let mut nodes = Vec::with_capacity(files.len());
+    for (at, file) in files.iter().enumerate() {
+        if at.is_multiple_of(FILES_PER_CHECK) && cancelled() {
+            return Err(Cancelled);
+        }
+        let resolver = resolvers.of(file.analysis.language);
+        nodes.push(Node {
+            id: file.path.to_owned(),
+            path: file.path.to_owned(),
+            language: Some(file.analysis.language),
+            files: 1,
+            package: resolver.map_or_else(String::new, |resolver| resolver.package(index(at))),
+        });
+        let Some(resolver) = resolver else { continue };
+        for (number, import) in file.analysis.imports.iter().enumerate() {
+            let target = resolver.resolve(index(at), number, import);
+            answers.add(index(at), file.path, import, target);
+        }
+    }
+    Ok(answers.into_graph(nodes))
+}
+
+/// One for each ecosystem that has a file here.
+struct Resolvers<'a> {
+    c: Option<c::C<'a>>,
+    go: Option<go::Go<'a>>,
+    java: Option<java::Java<'a>>,
+    javascript: Option<javascript::JavaScript<'a>>,
+    python: Option<python::Python<'a>>,
+    rust: Option<rust::Rust<'a>>,
+}
+
+impl<'a> Resolvers<'a> {
+    fn new(files: &'a Files<'a>) -> Self {
+        let has = |wanted: &[Language]| {
+            files
+                .all
+                .iter()
+                .any(|file| wanted.contains(&file.analysis.language))
+        };
+        let scripts = [Language::JavaScript, Language::TypeScript, Language::Tsx];
+        Self {
+            c: has(&[Language::C]).then(|| c::C::new(files)),
+            go: has(&[Language::Go]).then(|| go::Go::new(files)),
+            java: has(&[Language::Java]).then(|| java::Java::new(files)),
+            javascript: has(&scripts).then(|| javascript::JavaScript::new(files)),
+            python: has(&[Language::Python]).then(|| python::Python::new(files)),
+            rust: has(&[Language::Rust]).then(|| rust::Rust::new(files)),
+        }
+    }
+
+    fn of(&self, language: Language) -> Option<&dyn Resolver> {
+        fn some<R: Resolver>(resolver: Option<&R>) -> Option<&dyn Resolver> {
+            resolver.map(|resolver| resolver as &dyn Resolver)
+        }
+        match language {
+            Language::C => some(self.c.as_ref()),
+            Language::Go => some(self.go.as_ref()),
+            Language::Java => some(self.java.as_ref()),
+            Language::JavaScript | Language::TypeScript | Language::Tsx => {
+                some(self.javascript.as_ref())
+            }
+            Language::Python => some(self.python.as_ref()),
+            Language::Rust => some(self.rust.as_ref()),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Answers {
+    edges: HashMap<(u32, u32, ImportKind), Edge>,
+    externals: BTreeMap<String, External>,
+    unresolved: Vec<Unresolved>,
+    within_file: u32,
+}
+
+impl Answers {
+    fn add(&mut self, from: u32, path: &str, import: &Import, target: Target) {
+        match target {
+            Target::Files(files) => {
+                for to in files {
+                    self.edge(from, to, import);
+                }
+            }
+            Target::Within => self.within_file = self.within_file.saturating_add(1),
+            Target::External {
+                name,
+                standard_library,
+            } => {
+                let external = self
+                    .externals
+                    .entry(name.clone())
+                    .or_insert_with(|| External {
+                        name,
+                        standard_library,
+                        importers: vec![],
+                    });
+                if external.importers.last() != Some(&from) {
+                    external.importers.push(from);
+                }
+            }
+            Target::Unresolved(reason) => self.unresolved.push(Unresolved {
+                from,
+                path: path.to_owned(),
+                line: import.line,
+                specifier: import.specifier.clone(),
+                reason,
+            }),
+        }
+    }
+
+    fn edge(&mut self, from: u32, to: u32, import: &Import) {
+        let edge = self
+            .edges
+            .entry((from, to, import.kind))
+            .or_insert_with(|| Edge {
+                from,
+                to,
+                kind: import.kind,
+                lines: vec![],
+                specifiers: vec![],
+                type_only: true,
+            });
+        edge.lines.push(import.line);
+        if edge.specifiers.last() != Some(&import.specifier) {
+            edge.specifiers.push(import.specifier.clone());
+        }
+        edge.type_only &= import.type_only;
+    }
+
+    fn into_graph(self, nodes: Vec<Node>) -> Graph {
+        let mut edges: Vec<Edge> = self.edges.into_values().collect();
+        for edge in &mut edges {
+            edge.lines.sort_unstable();
+            edge.lines.dedup();
+            edge.specifiers.sort_unstable();
+            edge.specifiers.dedup();
+        }
+        edges.sort_unstable_by_key(|edge| (edge.from, edge.to, edge.kind));
+        Graph {
+            nodes,
+            edges,
+            external: self.externals.into_values().collect(),
+            unresolved: self.unresolved,
+            within_file: self.within_file,
+        }
+    }
+}
+
+/// The folder of a file, `.` at the top: what a file belongs to where nothing else names it.
+pub(super) fn folder_name(path: &str) -> String {
+    match parent(path) {
+        "" => ".".to_owned(),
+        folder => folder.to_owned(),
+    }
+}

@@ -1,0 +1,196 @@
+//! C: an include against the folder of the file, then against include folders; where several files fit, none is chosen.
+
+use std::collections::{HashMap, HashSet};
+
+use super::build::folder_name;
+use super::files::{Files, ancestors, index, join, name, parent};
+use super::{Resolver, Target, stdlib};
+use crate::analysis::imports::MACRO;
+use crate::analysis::{Import, ImportKind, Language};
+
+pub(super) struct C<'a> {
+    files: &'a Files<'a>,
+    /// Files by their name, for matching the end of a path.
+    by_name: HashMap<&'a str, Vec<u32>>,
+    /// For each folder, the folders that its files must have on their include path: where an include of theirs fits in
+    /// one place only. Files of one folder are compiled alike.
+    learned: HashMap<&'a str, HashSet<String>>,
+}
+
+/// Names of folders that projects put on the include path.
+const INCLUDE_FOLDERS: [&str; 3] = ["include", "inc", "includes"];
+
+impl<'a> C<'a> {
+    pub(super) fn new(files: &'a Files<'a>) -> Self {
+        let mut by_name: HashMap<&str, Vec<u32>> = HashMap::new();
+        for (at, file) in files.all.iter().enumerate() {
+            by_name.entry(name(file.path)).or_default().push(index(at));
+        }
+        let mut c = Self {
+            files,
+            by_name,
+            learned: HashMap::new(),
+        };
+        c.learned = c.learn();
+        c
+    }
+
+    fn learn(&self) -> HashMap<&'a str, HashSet<String>> {
+        let mut learned: HashMap<&str, HashSet<String>> = HashMap::new();
+        for file in self.files.of(Language::C) {
+            let folder = parent(self.files.path(file));
+            for import in &self.files.analysis(file).imports {
+                let specifier = import.specifier.as_str();
+                let is_plain =
+                    import.kind == ImportKind::IncludeLocal && !specifier.starts_with("..");
+                if !is_plain || self.certain(folder, specifier).is_some() {
+                    continue;
+                }
+                if let [only] = self.ending_in(specifier).as_slice() {
+                    let root = self.files.path(*only).strip_suffix(specifier);
+                    let root = root.unwrap_or_default().trim_end_matches('/');
+                    learned.entry(folder).or_default().insert(root.to_owned());
+                }
+            }
+        }
+        learned
+    }
+
+    /// Of several that fit, the one below a folder that others of this folder are known to include from.
+    fn by_neighbours(&self, folder: &str, specifier: &str) -> Option<u32> {
+        let roots = self.learned.get(folder)?;
+        let mut found = roots.iter().filter_map(|root| self.at(root, specifier));
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
+    }
+
+    /// Beside the file, or in an include folder of its own part of the tree.
+    fn certain(&self, folder: &str, specifier: &str) -> Option<u32> {
+        self.at(folder, specifier)
+            .or_else(|| self.in_own_include(folder, specifier))
+    }
+
+    /// Files whose path ends in the include's.
+    fn ending_in(&self, specifier: &str) -> Vec<u32> {
+        let Some(clean) = join("", specifier.trim_start_matches("../")) else {
+            return vec![];
+        };
+        let all = self
+            .by_name
+            .get(name(&clean))
+            .map_or(&[][..], Vec::as_slice);
+        let ends = |file: &&u32| {
+            let rest = self.files.path(**file).strip_suffix(clean.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        };
+        all.iter().filter(ends).copied().collect()
+    }
+
+    /// In an include folder of the file's own part of the tree, nearest first.
+    fn in_own_include(&self, folder: &str, specifier: &str) -> Option<u32> {
+        ancestors(folder).find_map(|above| {
+            let is_include = INCLUDE_FOLDERS.contains(&name(above));
+            let here = if is_include {
+                self.at(above, specifier)
+            } else {
+                None
+            };
+            here.or_else(|| {
+                INCLUDE_FOLDERS
+                    .iter()
+                    .find_map(|include| self.at(&join(above, include)?, specifier))
+            })
+        })
+    }
+
+    fn at(&self, folder: &str, specifier: &str) -> Option<u32> {
+        self.files.at(&join(folder, specifier)?)
+    }
+
+    fn local(&self, folder: &str, specifier: &str) -> Target {
+        if let Some(found) = self.certain(folder, specifier) {
+            return Target::Files(vec![found]);
+        }
+        // `lib/x.h` from a root of the project above the file.
+        if specifier.contains('/') && !specifier.starts_with("..") {
+            let above = ancestors(folder)
+                .skip(1)
+                .find_map(|above| self.at(above, specifier));
+            if let Some(found) = above {
+                return Target::Files(vec![found]);
+            }
+        }
+        let fitting = self.ending_in(specifier);
+        match fitting.as_slice() {
+            [only] => Target::Files(vec![*only]),
+            [] if stdlib::is_c(specifier) => Target::standard(specifier),
+            [] => Target::unresolved(
+                "no_such_file: neither beside the file nor in an include folder (generated, or from another project?)",
+            ),
+            several => match self.by_neighbours(folder, specifier) {
+                Some(found) => Target::Files(vec![found]),
+                None => ambiguous(several.len()),
+            },
+        }
+    }
+
+    fn system(&self, folder: &str, specifier: &str) -> Target {
+        if let Some(found) = self.in_own_include(folder, specifier) {
+            return Target::Files(vec![found]);
+        }
+        if stdlib::is_c(specifier) {
+            return Target::standard(specifier);
+        }
+        let fitting: Vec<u32> = self
+            .ending_in(specifier)
+            .into_iter()
+            .filter(|file| self.is_in_include(*file, specifier))
+            .collect();
+        match fitting.as_slice() {
+            [only] => Target::Files(vec![*only]),
+            [] => self.system_elsewhere(folder, specifier),
+            several => ambiguous(several.len()),
+        }
+    }
+
+    /// `<lib/x.h>` of a project that includes itself from its root.
+    fn system_elsewhere(&self, folder: &str, specifier: &str) -> Target {
+        if specifier.contains('/') {
+            let above = ancestors(folder).find_map(|above| self.at(above, specifier));
+            if let Some(found) = above {
+                return Target::Files(vec![found]);
+            }
+        }
+        Target::external(specifier)
+    }
+
+    /// What is left of the path without the include's is an include folder.
+    fn is_in_include(&self, file: u32, specifier: &str) -> bool {
+        let path = self.files.path(file);
+        let root = path.strip_suffix(specifier).unwrap_or_default();
+        INCLUDE_FOLDERS.contains(&name(root.trim_end_matches('/')))
+    }
+}
+
+fn ambiguous(count: usize) -> Target {
+    Target::unresolved(format!(
+        "ambiguous: {count} files fit, and only the build knows which is meant"
+    ))
+}
+
+impl Resolver for C<'_> {
+    fn resolve(&self, file: u32, _at: usize, import: &Import) -> Target {
+        if import.names.iter().any(|name| name == MACRO) {
+            return Target::unresolved("computed: a macro names the file");
+        }
+        let folder = parent(self.files.path(file));
+        if import.kind == ImportKind::IncludeSystem {
+            return self.system(folder, &import.specifier);
+        }
+        self.local(folder, &import.specifier)
+    }
+
+    fn package(&self, file: u32) -> String {
+        folder_name(self.files.path(file))
+    }
+}

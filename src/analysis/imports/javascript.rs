@@ -1,0 +1,315 @@
+//! JavaScript, JSX, TypeScript, TSX: ES modules, CommonJS, `import()`, what only types need.
+
+use std::sync::LazyLock;
+
+use tree_sitter::Node;
+
+use super::{Context, Rules, children, line, unquoted};
+use crate::analysis::kinds::Kinds;
+use crate::analysis::syntax::Visit;
+use crate::analysis::{Import, ImportKind, Language};
+
+#[derive(Clone, Copy)]
+enum Act {
+    Import,
+    Export,
+    Call,
+    Assignment,
+    Condition,
+    Comment,
+}
+
+const LIST: &[(&str, Act)] = &[
+    ("import_statement", Act::Import),
+    ("export_statement", Act::Export),
+    ("call_expression", Act::Call),
+    ("assignment_expression", Act::Assignment),
+    ("function_declaration", Act::Condition),
+    ("function_expression", Act::Condition),
+    ("arrow_function", Act::Condition),
+    ("method_definition", Act::Condition),
+    ("generator_function_declaration", Act::Condition),
+    ("generator_function", Act::Condition),
+    ("if_statement", Act::Condition),
+    ("try_statement", Act::Condition),
+    ("ternary_expression", Act::Condition),
+    ("comment", Act::Comment),
+];
+
+/// Triple-slash directives stand before any code: a comment further down is none.
+const DIRECTIVE_DEPTH: u32 = 1;
+
+pub(super) fn kinds(language: Language) -> &'static Kinds {
+    static JAVASCRIPT: LazyLock<Kinds> = LazyLock::new(|| Kinds::new(Language::JavaScript, LIST));
+    static TYPESCRIPT: LazyLock<Kinds> = LazyLock::new(|| Kinds::new(Language::TypeScript, LIST));
+    static TSX: LazyLock<Kinds> = LazyLock::new(|| Kinds::new(Language::Tsx, LIST));
+    if language == Language::TypeScript {
+        return &TYPESCRIPT;
+    }
+    if language == Language::Tsx {
+        &TSX
+    } else {
+        &JAVASCRIPT
+    }
+}
+
+pub(super) struct JavaScript;
+
+impl Rules for JavaScript {
+    fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize) {
+        match LIST[row].1 {
+            Act::Import => import(cx, visit),
+            Act::Export => export(cx, visit),
+            Act::Call => call(cx, visit),
+            Act::Assignment => assignment(cx, visit),
+            Act::Condition => cx.conditional(visit),
+            Act::Comment if visit.depth == DIRECTIVE_DEPTH => directive(cx, visit),
+            Act::Comment => {}
+        }
+    }
+}
+
+fn import(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let node = &visit.node;
+    if let Some(clause) = children(node).find(|child| child.kind() == "import_require_clause") {
+        if let Some(source) = clause.child_by_field_name("source") {
+            let mut import = cx.import(ImportKind::Require, unquoted(cx.text(&source)), line(node));
+            import.names.push("*".to_owned());
+            cx.add(import);
+        }
+        return;
+    }
+    let Some(source) = node.child_by_field_name("source") else {
+        return;
+    };
+    let mut import = cx.import(ImportKind::Import, unquoted(cx.text(&source)), line(node));
+    import.type_only = node.child(1).is_some_and(|child| child.kind() == "type");
+    if let Some(clause) = children(node).find(|child| child.kind() == "import_clause") {
+        clause_names(cx, &clause, &mut import);
+    }
+    cx.add(import);
+}
+
+fn clause_names(cx: &Context<'_>, clause: &Node<'_>, import: &mut Import) {
+    let mut values = 0;
+    let mut types = 0;
+    for child in children(clause) {
+        match child.kind() {
+            "identifier" => {
+                values += 1;
+                import.names.push("default".to_owned());
+            }
+            "namespace_import" => {
+                values += 1;
+                import.names.push("*".to_owned());
+            }
+            "named_imports" => {
+                for specifier in children(&child).filter(|name| name.kind() == "import_specifier") {
+                    let is_type = specifier
+                        .child(0)
+                        .is_some_and(|first| first.kind() == "type");
+                    types += u32::from(is_type);
+                    values += u32::from(!is_type);
+                    import.names.extend(name_of(cx, &specifier));
+                }
+            }
+            _ => {}
+        }
+    }
+    import.type_only |= types > 0 && values == 0;
+}
+
+fn name_of(cx: &Context<'_>, specifier: &Node<'_>) -> Option<String> {
+    let name = specifier.child_by_field_name("name")?;
+    Some(unquoted(cx.text(&name)).to_owned())
+}
+
+fn export(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let node = &visit.node;
+    let Some(source) = node.child_by_field_name("source") else {
+        return local_export(cx, node);
+    };
+    let source = unquoted(cx.text(&source));
+    let mut import = cx.import(ImportKind::Reexport, source, line(node));
+    import.type_only = node.child(1).is_some_and(|child| child.kind() == "type");
+    let mut offered = vec![];
+    let mut is_star = true;
+    for child in children(node) {
+        match child.kind() {
+            "export_clause" => {
+                is_star = false;
+                for specifier in children(&child).filter(|name| name.kind() == "export_specifier") {
+                    import.names.extend(name_of(cx, &specifier));
+                    offered.push((exported_name(cx, &specifier), line(&specifier)));
+                }
+            }
+            "namespace_export" => {
+                is_star = false;
+                import.names.push("*".to_owned());
+                let name = children(&child).next();
+                offered.push((
+                    name.map(|name| unquoted(cx.text(&name)).to_owned()),
+                    line(&child),
+                ));
+            }
+            _ => {}
+        }
+    }
+    if is_star {
+        import.names.push("*".to_owned());
+        offered.push((Some("*".to_owned()), line(node)));
+    }
+    for (name, line) in offered {
+        if let Some(name) = name {
+            cx.export(name, line, Some(source));
+        }
+    }
+    cx.add(import);
+}
+
+fn exported_name(cx: &Context<'_>, specifier: &Node<'_>) -> Option<String> {
+    let alias = specifier.child_by_field_name("alias");
+    let name = alias.or_else(|| specifier.child_by_field_name("name"))?;
+    Some(unquoted(cx.text(&name)).to_owned())
+}
+
+fn local_export(cx: &mut Context<'_>, node: &Node<'_>) {
+    let is_default = node.child(1).is_some_and(|child| child.kind() == "default");
+    if is_default {
+        return cx.export("default", line(node), None);
+    }
+    if let Some(clause) = children(node).find(|child| child.kind() == "export_clause") {
+        for specifier in children(&clause).filter(|name| name.kind() == "export_specifier") {
+            if let Some(name) = exported_name(cx, &specifier) {
+                cx.export(name, line(&specifier), None);
+            }
+        }
+        return;
+    }
+    let Some(declaration) = node.child_by_field_name("declaration") else {
+        // `export = value`
+        if node.child(1).is_some_and(|child| child.kind() == "=") {
+            cx.export("=", line(node), None);
+        }
+        return;
+    };
+    if let Some(name) = declaration.child_by_field_name("name") {
+        return cx.export(cx.text(&name), line(&name), None);
+    }
+    for declarator in children(&declaration).filter(|child| child.kind() == "variable_declarator") {
+        if let Some(name) = declarator.child_by_field_name("name") {
+            pattern_names(cx, &name);
+        }
+    }
+}
+
+/// `a`, `{ a, b: c, ...d }`, `[a, b]`: every name bound.
+fn pattern_names(cx: &mut Context<'_>, pattern: &Node<'_>) {
+    let mut open = vec![*pattern];
+    while let Some(node) = open.pop() {
+        match node.kind() {
+            "identifier" | "shorthand_property_identifier_pattern" => {
+                cx.export(cx.text(&node), line(&node), None);
+            }
+            "pair_pattern" => open.extend(node.child_by_field_name("value")),
+            "assignment_pattern" | "object_assignment_pattern" => {
+                open.extend(node.child_by_field_name("left"));
+            }
+            _ => open.extend(children(&node)),
+        }
+    }
+}
+
+fn call(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let text = cx.text.get(visit.node.start_byte()..).unwrap_or_default();
+    let kind = if text.starts_with("require") {
+        ImportKind::Require
+    } else if text.starts_with("import") {
+        ImportKind::Dynamic
+    } else {
+        return;
+    };
+    let Some(function) = visit.node.child_by_field_name("function") else {
+        return;
+    };
+    if !matches!(cx.text(&function), "require" | "import") {
+        return;
+    }
+    let Some(arguments) = visit.node.child_by_field_name("arguments") else {
+        return;
+    };
+    let Some(argument) = children(&arguments).find(|child| child.kind() != "comment") else {
+        return;
+    };
+    let is_literal = match argument.kind() {
+        "string" => true,
+        "template_string" => children(&argument).all(|part| part.kind() != "template_substitution"),
+        _ => false,
+    };
+    if is_literal {
+        let import = cx.import(kind, unquoted(cx.text(&argument)), line(&visit.node));
+        cx.add(import);
+    }
+}
+
+/// `module.exports = …`, `module.exports.x = …`, `exports.x = …`.
+fn assignment(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let text = cx.text.get(visit.node.start_byte()..).unwrap_or_default();
+    if !text.starts_with("module") && !text.starts_with("exports") {
+        return;
+    }
+    let Some(left) = visit.node.child_by_field_name("left") else {
+        return;
+    };
+    let target = cx.text(&left);
+    let at = line(&visit.node);
+    if target != "module.exports" {
+        let name = target
+            .strip_prefix("module.exports.")
+            .or_else(|| target.strip_prefix("exports."));
+        if let Some(name) = name.filter(|name| !name.contains('.') && *name != "__esModule") {
+            cx.export(name, at, None);
+        }
+        return;
+    }
+    let right = visit.node.child_by_field_name("right");
+    let Some(object) = right.filter(|right| right.kind() == "object") else {
+        return cx.export("default", at, None);
+    };
+    for member in children(&object) {
+        let name = match member.kind() {
+            "pair" => member.child_by_field_name("key"),
+            "method_definition" => member.child_by_field_name("name"),
+            "shorthand_property_identifier" => Some(member),
+            _ => None,
+        };
+        if let Some(name) = name {
+            cx.export(unquoted(cx.text(&name)), line(&name), None);
+        }
+    }
+}
+
+/// `/// <reference path="…" />` and `types="…"`.
+fn directive(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let text = cx.text(&visit.node);
+    let Some(rest) = text.strip_prefix("///") else {
+        return;
+    };
+    let Some(rest) = rest.trim_start().strip_prefix("<reference") else {
+        return;
+    };
+    for (attribute, prefix) in [("path=", "./"), ("types=", "")] {
+        let Some((_, value)) = rest.split_once(attribute) else {
+            continue;
+        };
+        let value = value.split(['"', '\'']).nth(1).unwrap_or_default();
+        if value.is_empty() {
+            continue;
+        }
+        let prefix = if value.starts_with('.') { "" } else { prefix };
+        let specifier = format!("{prefix}{value}");
+        let mut import = cx.import(ImportKind::Import, specifier, line(&visit.node));
+        import.type_only = true;
+        cx.add(import);
+    }
+}

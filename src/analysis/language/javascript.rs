@@ -1,0 +1,331 @@
+//! JavaScript with JSX, and what TypeScript shares with it.
+
+use tree_sitter::Node;
+
+use super::rules::{
+    Callee, FunctionRule, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function,
+    member, never_dead, parts, plain_case, source,
+};
+use crate::analysis::FunctionKind;
+use crate::analysis::metrics::DecisionKind;
+
+/// The longest left side of an assignment that is shown as a name: `Foo.prototype.bar`.
+const NAME_BYTES: usize = 80;
+
+pub(super) const RULES: Rules = Rules {
+    extends: None,
+    separator: ".",
+    roles: &[
+        (Role::If, &["if_statement"]),
+        (Role::Else, &["else_clause"]),
+        (Role::Ternary, &["ternary_expression"]),
+        (
+            Role::Loop(DecisionKind::Loop),
+            &[
+                "for_statement",
+                "for_in_statement",
+                "while_statement",
+                "do_statement",
+            ],
+        ),
+        (Role::Switch, &["switch_statement"]),
+        (Role::Case, &["switch_case"]),
+        (Role::DefaultCase, &["switch_default"]),
+        (Role::Try, &["try_statement"]),
+        (Role::Catch, &["catch_clause"]),
+        (Role::Count(DecisionKind::Finally), &["finally_clause"]),
+        (Role::Binary, &["binary_expression"]),
+        (Role::Boolean, &["&&", "||"]),
+        (Role::Count(DecisionKind::NullCoalesce), &["??"]),
+        (
+            Role::Count(DecisionKind::LogicalAssignment),
+            &["&&=", "||=", "??="],
+        ),
+        (
+            Role::Count(DecisionKind::OptionalChain),
+            &["optional_chain"],
+        ),
+        (
+            Role::Count(DecisionKind::DefaultParameter),
+            &["assignment_pattern", "object_assignment_pattern"],
+        ),
+        (Role::Parenthesis, &["parenthesized_expression"]),
+        (Role::Jump, &["break_statement", "continue_statement"]),
+    ],
+    functions: FUNCTIONS,
+    keywords: &[
+        (DecisionKind::If, &["if"]),
+        (DecisionKind::Loop, &["while", "for"]),
+        (DecisionKind::Case, &["case"]),
+        (DecisionKind::Catch, &["catch"]),
+        (DecisionKind::BooleanOperator, &["&&", "||"]),
+        (DecisionKind::NullCoalesce, &["??"]),
+    ],
+    scopes: &["class_declaration", "class", "variable_declarator", "pair"],
+    statements: &[
+        "break_statement",
+        "class_declaration",
+        "continue_statement",
+        "debugger_statement",
+        "do_statement",
+        "empty_statement",
+        "export_statement",
+        "expression_statement",
+        "for_in_statement",
+        "for_statement",
+        "function_declaration",
+        "generator_function_declaration",
+        "if_statement",
+        "import_statement",
+        "labeled_statement",
+        "lexical_declaration",
+        "return_statement",
+        "switch_statement",
+        "throw_statement",
+        "try_statement",
+        "variable_declaration",
+        "while_statement",
+        "with_statement",
+    ],
+    exits: &["return_statement", "throw_statement"],
+    calls: &["call_expression"],
+    comments: &["comment", "html_comment", "hash_bang_line"],
+    literals: &["string", "template_string", "regex"],
+    interpolations: &["template_substitution"],
+    operators: &["optional_chain", "import", "debugger_statement"],
+    angles: &[],
+    labels: &["statement_identifier"],
+    asides: &["formal_parameters", "class_body", "decorator"],
+    this: &["this"],
+    implicit_this: false,
+    hooks: HOOKS,
+};
+
+pub(super) const FUNCTIONS: &[FunctionRule] = &[
+    function("function_declaration", FunctionKind::Function),
+    function("generator_function_declaration", FunctionKind::Function),
+    function("function_expression", FunctionKind::Closure),
+    function("generator_function", FunctionKind::Closure),
+    function("arrow_function", FunctionKind::Closure),
+    function("method_definition", FunctionKind::Method),
+    function("class_static_block", FunctionKind::Initializer),
+];
+
+pub(super) const HOOKS: Hooks = Hooks {
+    name,
+    parameters,
+    scope,
+    case: plain_case,
+    callee,
+    declarative,
+    dead: never_dead,
+};
+
+fn name<'t>(site: &Site<'_, 't>) -> Named<'t> {
+    let text = site.text;
+    let own = field(site.node, "name", text).map(key_text);
+    let named = |name, qualifier, kind| Named {
+        name,
+        qualifier,
+        receiver: None,
+        kind,
+    };
+    match site.node.kind() {
+        "class_static_block" => named(Some("<static>"), None, site.kind),
+        "method_definition" => named(own, None, method_kind(site, own)),
+        _ if own.is_some() => named(own, None, FunctionKind::Function),
+        _ => {
+            let (name, qualifier, kind) = given_name(site);
+            named(name, qualifier, kind)
+        }
+    }
+}
+
+fn method_kind(site: &Site<'_, '_>, name: Option<&str>) -> FunctionKind {
+    let mut cursor = site.node.walk();
+    let accessor = site
+        .node
+        .children(&mut cursor)
+        .take_while(|child| child.kind() != "formal_parameters")
+        .any(|child| matches!(child.kind(), "get" | "set"));
+    if accessor {
+        return FunctionKind::Accessor;
+    }
+    if site.in_type && name == Some("constructor") {
+        return FunctionKind::Constructor;
+    }
+    FunctionKind::Method
+}
+
+/// The name of what a function without one is assigned to.
+fn given_name<'t>(site: &Site<'_, 't>) -> (Option<&'t str>, Option<&'t str>, FunctionKind) {
+    let text = site.text;
+    let mut above = site
+        .above
+        .iter()
+        .rev()
+        .skip_while(|around| around.kind() == "parenthesized_expression");
+    let Some(around) = above.next() else {
+        return (None, None, FunctionKind::Closure);
+    };
+    match around.kind() {
+        "variable_declarator" => (
+            plain_name(field(*around, "name", text)),
+            None,
+            FunctionKind::Function,
+        ),
+        "assignment_pattern" => (
+            plain_name(field(*around, "left", text)),
+            None,
+            FunctionKind::Closure,
+        ),
+        "assignment_expression" => assigned(*around, text),
+        "pair" => (
+            field(*around, "key", text).map(key_text),
+            None,
+            FunctionKind::Method,
+        ),
+        "field_definition" => (
+            field(*around, "property", text).map(key_text),
+            None,
+            FunctionKind::Method,
+        ),
+        "public_field_definition" => (
+            field(*around, "name", text).map(key_text),
+            None,
+            FunctionKind::Method,
+        ),
+        "export_statement" | "function_declaration" => {
+            (Some("default"), None, FunctionKind::Function)
+        }
+        _ => (None, None, FunctionKind::Closure),
+    }
+}
+
+/// `a.b.c = function` is `c`, qualified by `a.b`; `this` says nothing.
+fn assigned<'t>(
+    assignment: Node<'t>,
+    text: &'t str,
+) -> (Option<&'t str>, Option<&'t str>, FunctionKind) {
+    let Some(left) = field(assignment, "left", text) else {
+        return (None, None, FunctionKind::Closure);
+    };
+    if left.len() > NAME_BYTES
+        || !left
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_$.#".contains(c))
+    {
+        return (None, None, FunctionKind::Closure);
+    }
+    match left.rsplit_once('.') {
+        Some(("this", property)) => (Some(property), None, FunctionKind::Function),
+        Some((object, property)) => (Some(property), Some(object), FunctionKind::Function),
+        None => (Some(left), None, FunctionKind::Function),
+    }
+}
+
+fn plain_name(name: Option<&str>) -> Option<&str> {
+    name.filter(|name| name.len() <= NAME_BYTES && !name.starts_with(['{', '[']))
+}
+
+/// A key without its quotation marks.
+fn key_text(key: &str) -> &str {
+    key.trim_matches(['"', '\''])
+}
+
+fn parameters(site: &Site<'_, '_>) -> Parameters {
+    let receiver = matches!(
+        site.kind,
+        FunctionKind::Method | FunctionKind::Accessor | FunctionKind::Constructor
+    ) && !is_static(site.node);
+    if site.node.child_by_field_name("parameter").is_some() {
+        return Parameters { count: 1, receiver };
+    }
+    let list = site
+        .node
+        .child_by_field_name("parameters")
+        .map(parts)
+        .unwrap_or_default();
+    let count = list
+        .iter()
+        .filter(|part| field(**part, "pattern", site.text) != Some("this"))
+        .count();
+    Parameters {
+        count: u32::try_from(count).unwrap_or(u32::MAX),
+        receiver,
+    }
+}
+
+fn is_static(node: Node<'_>) -> bool {
+    let mut cursor = node.walk();
+    node.children(&mut cursor)
+        .take_while(|child| child.kind() != "formal_parameters")
+        .any(|child| child.kind() == "static")
+}
+
+fn scope<'t>(node: Node<'t>, parent: Option<Node<'t>>, text: &'t str) -> Option<Scope<'t>> {
+    let value = || node.child_by_field_name("value").map(|value| value.kind());
+    match node.kind() {
+        "variable_declarator" => match value()? {
+            "object" => plain_name(field(node, "name", text)).map(Scope::Value),
+            "class" => plain_name(field(node, "name", text)).map(Scope::Type),
+            _ => None,
+        },
+        "pair" if value()? == "object" => field(node, "key", text).map(key_text).map(Scope::Value),
+        "pair" => None,
+        "class" => match parent.map(|parent| parent.kind()) {
+            Some("variable_declarator") => None,
+            _ => Some(field(node, "name", text).map_or(Scope::AnonymousType, Scope::Type)),
+        },
+        "internal_module" | "module" => field(node, "name", text).map(key_text).map(Scope::Module),
+        _ => field(node, "name", text)
+            .map(Scope::Type)
+            .or(Some(Scope::Type("default"))),
+    }
+}
+
+fn callee<'t>(node: Node<'t>, text: &'t str) -> Callee<'t> {
+    match node.child_by_field_name("function") {
+        Some(called) if called.kind() == "identifier" => Callee::Plain(source(called, text)),
+        Some(called) if called.kind() == "member_expression" => {
+            member(called, "object", "property", text)
+        }
+        Some(_) | None => Callee::Other,
+    }
+}
+
+/// Only declarations, assignments and the `return` of what they made: a function in the place of a class or module.
+fn declarative(node: Node<'_>) -> bool {
+    let Some(body) = node.child_by_field_name("body") else {
+        return false;
+    };
+    body.kind() == "statement_block" && parts(body).into_iter().all(declares)
+}
+
+fn declares(statement: Node<'_>) -> bool {
+    match statement.kind() {
+        "function_declaration"
+        | "generator_function_declaration"
+        | "class_declaration"
+        | "abstract_class_declaration"
+        | "interface_declaration"
+        | "type_alias_declaration"
+        | "enum_declaration"
+        | "empty_statement" => true,
+        "variable_declaration" | "lexical_declaration" => parts(statement)
+            .into_iter()
+            .all(|part| part.child_by_field_name("value").is_none_or(is_simple)),
+        "return_statement" => parts(statement).into_iter().all(is_simple),
+        "expression_statement" => parts(statement).into_iter().all(|part| match part.kind() {
+            "assignment_expression" => part.child_by_field_name("right").is_none_or(is_simple),
+            "string" => true,
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
+/// Decides nothing itself.
+fn is_simple(value: Node<'_>) -> bool {
+    !matches!(value.kind(), "ternary_expression" | "binary_expression")
+}

@@ -1,0 +1,7 @@
+//! What the metrics come to, case by case.
+
+mod cases;
+mod cognitive;
+mod grammars;
+mod measures;
+mod properties;

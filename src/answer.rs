@@ -1,0 +1,370 @@
+//! The envelope that every answer comes in, validation, and every failure to its code and recovery: one place for the
+//! server, the command line and the batch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actors::ids::{ResultId, SessionId};
+use actors::sessions::{CallAnswer, Durability, DurabilityLevel};
+use actors::tool::ToolOutput;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub mod code;
+pub(crate) mod cursor;
+pub(crate) mod envelope;
+mod failure;
+pub mod page;
+pub mod reason;
+pub(crate) mod validation;
+
+pub use code::Code;
+pub use failure::Failure;
+pub use page::Page;
+pub use reason::Reason;
+
+/// Notices that an answer carries, so that a session's whole past does not crowd out its data.
+const NOTICES_SHOWN: usize = 5;
+/// Bytes of one notice.
+const NOTICE_BYTES: usize = 300;
+/// A name that differs by more than a third is no likely slip.
+const NEAREST_SIMILARITY: f64 = 0.66;
+
+/// What a caller gets, whatever happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// `data, metadata, status, context, page, coverage`.
+    pub structured: Value,
+    /// The same for a model or a person, compactly.
+    pub text: String,
+    pub is_error: bool,
+}
+
+/// What a tool found: what the envelope is put around. Its JSON form travels through the session as
+/// [`ToolOutput::answer`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) data: Value,
+    pub(crate) text: String,
+    pub(crate) page: Option<Page>,
+    pub(crate) coverage: Option<Coverage>,
+    pub(crate) cache: CacheUse,
+    pub(crate) empty: Option<Empty>,
+    /// What a reader should know of this answer.
+    pub(crate) notices: Vec<String>,
+}
+
+impl Finding {
+    /// Of a tool that reads no code.
+    pub(crate) fn plain(data: Value, text: String) -> Self {
+        Self {
+            data,
+            text,
+            page: None,
+            coverage: None,
+            cache: CacheUse::default(),
+            empty: None,
+            notices: Vec::new(),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        // Every part has string keys and finite numbers, so this cannot fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn from_output(output: Arc<ToolOutput>) -> Result<(Self, String), Failure> {
+        let output = Arc::unwrap_or_clone(output);
+        let finding = serde_json::from_value(output.answer).map_err(|error| {
+            Failure::new("data_loss", format!("a stored answer is damaged: {error}"))
+        })?;
+        Ok((finding, output.input_digest))
+    }
+}
+
+/// What was looked at, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Coverage {
+    pub(crate) files_seen: u64,
+    pub(crate) files_analyzed: u64,
+    pub(crate) skipped: BTreeMap<String, u64>,
+    /// Files that hold source which did not parse.
+    pub(crate) parse_errors: u64,
+    pub(crate) languages: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CacheUse {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+/// Why there are no rows: one of [`reason::EMPTY_REASONS`], and words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Empty {
+    pub(crate) reason: String,
+    pub(crate) message: String,
+}
+
+/// Which session answered, and what it kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Context {
+    pub(crate) session_id: Option<SessionId>,
+    pub(crate) result_id: Option<ResultId>,
+    pub(crate) related: Vec<ResultId>,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) replayed: bool,
+    pub(crate) notices: Vec<String>,
+}
+
+/// One call, for its envelope.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Called<'a> {
+    pub(crate) tool: &'a str,
+    pub(crate) started: Instant,
+    pub(crate) max_bytes: usize,
+}
+
+impl Called<'_> {
+    /// What a session answered.
+    pub(crate) fn answered(&self, answer: CallAnswer, mut notices: Vec<String>) -> Answer {
+        notices.extend(answer.notices);
+        if answer.result_id.is_some() && !answer.stored {
+            notices.push(
+                "the whole result was too large to keep: it cannot be compared or read again"
+                    .into(),
+            );
+        }
+        let context = Context {
+            session_id: answer.session_id,
+            result_id: answer.result_id,
+            related: answer.related,
+            durability: Some(answer.durability),
+            replayed: answer.replayed,
+            notices,
+        };
+        let found = answer
+            .outcome
+            .map_err(Failure::from)
+            .and_then(Finding::from_output);
+        match found {
+            Ok((finding, digest)) => self.found(finding, &digest, context),
+            Err(failure) => self.failed(&failure, context),
+        }
+    }
+
+    pub(crate) fn found(&self, finding: Finding, digest: &str, mut context: Context) -> Answer {
+        context.notices.extend(finding.notices);
+        trim(&mut context.notices);
+        let status = match &finding.empty {
+            None => success(None, None),
+            Some(empty) => success(Some(&empty.reason), Some(&empty.message)),
+        };
+        let mut text = finding.text;
+        if let Some(empty) = &finding.empty {
+            text = format!("{text}Nothing to show: {}\n", empty.message);
+        }
+        let cursor = finding
+            .page
+            .as_ref()
+            .and_then(|page| page.next_cursor.as_deref());
+        let text = with_footer(text, &context, cursor, self.max_bytes);
+        let digest = (!digest.is_empty()).then_some(digest);
+        Answer {
+            structured: object([
+                ("data", finding.data),
+                ("metadata", self.metadata(digest, finding.cache)),
+                ("status", status),
+                ("context", context_value(&context)),
+                ("page", json!(finding.page)),
+                ("coverage", json!(finding.coverage)),
+            ]),
+            text,
+            is_error: false,
+        }
+    }
+
+    pub(crate) fn failed(&self, failure: &Failure, mut context: Context) -> Answer {
+        trim(&mut context.notices);
+        let reason = failure.row();
+        let retry_after = failure.retry_after.map(millis);
+        let text = format!(
+            "{} failed: {} ({}, {})\nWhat to do: {}\n",
+            self.tool,
+            failure.message,
+            reason.code.name(),
+            reason.name,
+            reason.recovery,
+        );
+        let max_bytes = self.max_bytes.max(page::MIN_MAX_BYTES);
+        Answer {
+            structured: json!({
+                "data": null,
+                "metadata": self.metadata(None, CacheUse::default()),
+                "status": {
+                    "success": false,
+                    "code": reason.code.name(),
+                    "reason": reason.name,
+                    "message": failure.message,
+                    "retryable": reason.retryable,
+                    "retry_after_ms": retry_after,
+                    "recovery": reason.recovery,
+                },
+                "context": context_value(&context),
+                "page": null,
+                "coverage": null,
+            }),
+            text: with_footer(text, &context, None, max_bytes),
+            is_error: true,
+        }
+    }
+
+    fn metadata(&self, digest: Option<&str>, cache: CacheUse) -> Value {
+        let duration = self.started.elapsed().as_secs_f64() * 1000.0;
+        json!({
+            "tool": self.tool,
+            "version": env!("CARGO_PKG_VERSION"),
+            "duration_ms": (duration * 1000.0).round() / 1000.0,
+            "timestamp": now(),
+            "input_digest": digest,
+            "cache": cache,
+        })
+    }
+}
+
+/// The nearest of the known names, if one is near.
+pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // Far longer than any name of ours: comparing is quadratic.
+    const MAX_COMPARED: usize = 100;
+    if name.len() > MAX_COMPARED {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|known| {
+            (
+                strsim::jaro_winkler(&name, known).min(similarity(&name, known)),
+                known,
+            )
+        })
+        .filter(|(similar, _)| *similar >= NEAREST_SIMILARITY)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
+}
+
+/// A time as RFC 3339, to the millisecond.
+pub(crate) fn rfc3339(ms: u64) -> String {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms)
+        .unwrap_or(jiff::Timestamp::MAX)
+        .to_string()
+}
+
+// === parts ===
+
+/// As `json!` would make it, but for the copies: that macro copies each value that it is given.
+pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    Value::Object(fields.into_iter().collect())
+}
+
+fn similarity(a: &str, b: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(a, b)
+}
+
+fn now() -> String {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_millisecond(now.as_millisecond())
+        .unwrap_or(now)
+        .to_string()
+}
+
+fn success(reason: Option<&str>, message: Option<&str>) -> Value {
+    json!({
+        "success": true,
+        "code": Code::Ok.name(),
+        "reason": reason,
+        "message": message,
+        "retryable": false,
+        "retry_after_ms": null,
+        "recovery": null,
+    })
+}
+
+fn context_value(context: &Context) -> Value {
+    // A throwaway session keeps nothing, whatever the store could do.
+    let durability = match (context.session_id, context.durability) {
+        (Some(_), Some(kept)) => json!({
+            "level": level_name(kept.level),
+            "durable": kept.durable,
+            "version": kept.version,
+            "epoch": kept.epoch,
+        }),
+        (None, _) | (_, None) => json!({
+            "level": "none", "durable": false, "version": 0, "epoch": 0,
+        }),
+    };
+    json!({
+        "session_id": context.session_id,
+        "result_id": context.result_id,
+        "related_results": context.related,
+        "durability": durability,
+        "replayed": context.replayed,
+        "notices": context.notices,
+    })
+}
+
+fn level_name(level: DurabilityLevel) -> &'static str {
+    match level {
+        DurabilityLevel::Memory => "memory",
+    }
+}
+
+fn trim(notices: &mut Vec<String>) {
+    notices.truncate(NOTICES_SHOWN);
+    for notice in notices {
+        page::clip(notice, NOTICE_BYTES);
+    }
+}
+
+/// The text with cursor, ids and notices below it, within `max_bytes`: what has to give way is the text, by whole
+/// lines, since without ids and cursor a caller could not go on.
+fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes: usize) -> String {
+    let mut footer = String::new();
+    if let Some(cursor) = cursor {
+        footer.push_str(&format!("more: repeat with cursor={cursor}\n"));
+    }
+    if let Some(session) = context.session_id {
+        footer.push_str(&format!("session_id={session}\n"));
+    }
+    if let Some(result) = context.result_id {
+        footer.push_str(&format!("result_id={result}\n"));
+    }
+    if context.replayed {
+        footer.push_str("replayed: the answer of an earlier call under this idempotency key\n");
+    }
+    for notice in &context.notices {
+        let line = format!("note: {}\n", notice.replace('\n', " "));
+        if footer.len() + line.len() <= page::FOOTER_BYTES
+            || footer.len() + line.len() + text.len() <= max_bytes
+        {
+            footer.push_str(&line);
+        }
+    }
+    let mut all = if text.len().saturating_add(footer.len()) <= max_bytes {
+        text + &footer
+    } else {
+        page::clipped_lines(&text, max_bytes.saturating_sub(footer.len())) + &footer
+    };
+    page::clip(&mut all, max_bytes);
+    all
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

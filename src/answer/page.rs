@@ -1,0 +1,344 @@
+//! Pages: whole rows, at least one, within `limit` and within `max_bytes` of JSON and of text.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Rows of a page where nothing is said.
+pub const DEFAULT_LIMIT: usize = 50;
+/// More rows than this fit no context window.
+pub const MAX_LIMIT: usize = 1000;
+/// About 6,000 tokens: clients cap answers at 25,000 tokens, and text and structure may both be shown to a model.
+pub const DEFAULT_MAX_BYTES: usize = 24_000;
+/// Below it not even one row and its ids fit.
+pub const MIN_MAX_BYTES: usize = 1000;
+/// What is larger should be paged; it also bounds the memory of one answer.
+pub const MAX_MAX_BYTES: usize = 1_000_000;
+/// What the text keeps free for ids, cursor and notices.
+pub(crate) const FOOTER_BYTES: usize = 400;
+/// A string that is clipped is not clipped below this.
+const MIN_CLIPPED: usize = 16;
+
+/// Which part of the rows an answer holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    pub total: usize,
+    pub returned: usize,
+    /// Rows are left, after these.
+    pub truncated: bool,
+    pub next_cursor: Option<String>,
+}
+
+/// How large an answer may be. `usize::MAX` stands for no bound (the command line's `--limit 0`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) rows: usize,
+    /// Of `data` as JSON.
+    pub(crate) data: usize,
+    /// Of the text without its footer.
+    pub(crate) text: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(rows: usize, max_bytes: usize) -> Self {
+        let text = if max_bytes == usize::MAX {
+            usize::MAX
+        } else {
+            max_bytes.saturating_sub(FOOTER_BYTES)
+        };
+        Self {
+            rows,
+            data: max_bytes,
+            text,
+        }
+    }
+
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.rows == usize::MAX
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(DEFAULT_LIMIT, DEFAULT_MAX_BYTES)
+    }
+}
+
+/// One row: what it adds to which arrays of `data`, and its line or lines of text.
+pub(crate) struct Row {
+    pub(crate) parts: Vec<(&'static str, Value)>,
+    pub(crate) line: String,
+}
+
+impl Row {
+    pub(crate) fn new(key: &'static str, value: Value, line: String) -> Self {
+        Self {
+            parts: vec![(key, value)],
+            line,
+        }
+    }
+
+    fn none() -> Self {
+        Self {
+            parts: Vec::new(),
+            line: String::new(),
+        }
+    }
+}
+
+/// What belongs to the answer beside its rows.
+pub(crate) struct Frame {
+    /// `data` with its arrays empty.
+    pub(crate) data: Map<String, Value>,
+    /// Keys of `data` that may be left out where not even one row would fit, the most dispensable first.
+    pub(crate) droppable: &'static [&'static str],
+    /// The lines above the rows.
+    pub(crate) heading: String,
+}
+
+/// A page that fits.
+pub(crate) struct Fitted {
+    pub(crate) data: Map<String, Value>,
+    pub(crate) text: String,
+    pub(crate) returned: usize,
+}
+
+/// Takes rows `from..total`, one after the other, for as long as they fit.
+pub(crate) fn fit(
+    frame: Frame,
+    budget: Budget,
+    from: usize,
+    total: usize,
+    mut row: impl FnMut(usize) -> Row,
+) -> Fitted {
+    let Frame {
+        mut data,
+        droppable,
+        heading,
+    } = frame;
+    let mut text = clipped_lines(&heading, budget.text / 2);
+    if from >= total {
+        make_room(&mut data, droppable, &Row::none(), budget.data);
+        return Fitted {
+            data,
+            text,
+            returned: 0,
+        };
+    }
+    let mut first = row(from);
+    make_room(&mut data, droppable, &first, budget.data);
+    shrink(&mut first, budget.data.saturating_sub(json_len(&data)));
+    clip(&mut first.line, budget.text.saturating_sub(text.len() + 1));
+    let mut bytes = json_len(&data);
+    let mut returned = 0;
+    let mut next = Some(first);
+    while let Some(row_now) = next.take() {
+        bytes = bytes.saturating_add(parts_len(&row_now) + new_lists_len(&data, &row_now));
+        text.push_str(&row_now.line);
+        text.push('\n');
+        for (key, value) in row_now.parts {
+            append(&mut data, key, value);
+        }
+        returned += 1;
+        if returned >= budget.rows || from + returned >= total {
+            break;
+        }
+        let candidate = row(from + returned);
+        let candidate_len = parts_len(&candidate) + new_lists_len(&data, &candidate);
+        let fits = bytes.saturating_add(candidate_len) <= budget.data
+            && text.len() + candidate.line.len() < budget.text;
+        next = fits.then_some(candidate);
+    }
+    Fitted {
+        data,
+        text,
+        returned,
+    }
+}
+
+fn append(data: &mut Map<String, Value>, key: &str, value: Value) {
+    let slot = data.entry(key).or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(rows) = slot {
+        rows.push(value);
+    }
+}
+
+/// Leaves out dispensable keys until the row fits, then puts in the (empty) lists that it adds to.
+fn make_room(data: &mut Map<String, Value>, droppable: &[&str], row: &Row, budget: usize) {
+    let row_len = parts_len(row);
+    for key in droppable {
+        if json_len(&*data).saturating_add(row_len) <= budget {
+            break;
+        }
+        data.remove(*key);
+    }
+    for (key, _) in &row.parts {
+        data.entry(*key).or_insert_with(|| Value::Array(Vec::new()));
+    }
+}
+
+/// Bytes of the parts as JSON, commas included.
+fn parts_len(row: &Row) -> usize {
+    row.parts.iter().map(|(_, value)| json_len(value) + 1).sum()
+}
+
+/// Bytes of the lists that a row adds to and `data` does not have yet: `"key":[],`.
+fn new_lists_len(data: &Map<String, Value>, row: &Row) -> usize {
+    let new = row.parts.iter().filter(|(key, _)| !data.contains_key(*key));
+    new.map(|(key, _)| key.len() + 6).sum()
+}
+
+/// Makes one row fit: clips its longest strings and lists, leaves out what it lists beside itself (and says so in its
+/// line), and clips harder; numbers stay.
+fn shrink(row: &mut Row, budget: usize) {
+    clip_parts(row, &[4096, 1024, 256], budget);
+    let mut bytes = parts_len(row);
+    let mut left_out = 0;
+    while bytes > budget && row.parts.len() > 1 {
+        if let Some((_, value)) = row.parts.pop() {
+            bytes -= json_len(&value) + 1;
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        row.line.push_str(&format!(
+            "\n  ({left_out} entries of this row are left out: raise max_bytes)"
+        ));
+    }
+    clip_parts(row, &[64, MIN_CLIPPED], budget);
+}
+
+fn clip_parts(row: &mut Row, caps: &[usize], budget: usize) {
+    for &cap in caps {
+        if parts_len(row) <= budget {
+            return;
+        }
+        for (_, value) in &mut row.parts {
+            cap_value(value, cap);
+        }
+    }
+}
+
+/// Rows are a few levels deep, by the shape of our own answers.
+fn cap_value(value: &mut Value, cap: usize) {
+    match value {
+        Value::String(text) => clip(text, cap),
+        Value::Array(items) => {
+            items.truncate((cap / MIN_CLIPPED).max(1));
+            items.iter_mut().for_each(|item| cap_value(item, cap));
+        }
+        Value::Object(map) => map.values_mut().for_each(|item| cap_value(item, cap)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Cuts a text to at most `max` bytes, at a character, with `…` at the end.
+pub(crate) fn clip(text: &mut String, max: usize) {
+    const MARK: &str = "…";
+    if text.len() <= max {
+        return;
+    }
+    let mut end = max.saturating_sub(MARK.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    if max >= MARK.len() {
+        text.push_str(MARK);
+    }
+}
+
+/// As many whole lines as fit; each ends in a line break.
+pub(crate) fn clipped_lines(text: &str, max: usize) -> String {
+    let mut kept = String::new();
+    for line in text.lines() {
+        if kept.len() + line.len() + 1 > max {
+            break;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
+}
+
+/// Bytes of a value as compact JSON, without building it.
+pub(crate) fn json_len(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Counting cannot fail, and our values have string keys only.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn page(texts: &[String], rows: usize, max_bytes: usize) -> Fitted {
+        let mut data = Map::new();
+        data.insert("totals".into(), json!({"rows": texts.len()}));
+        data.insert("languages".into(), json!(["rust", "python"]));
+        let frame = Frame {
+            data,
+            droppable: &["languages"],
+            heading: "heading\n".into(),
+        };
+        fit(frame, Budget::new(rows, max_bytes), 0, texts.len(), |at| {
+            Row::new(
+                "rows",
+                json!({"text": texts[at]}),
+                texts[at].replace('\n', " "),
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_keeps_to_its_bounds_and_holds_a_row(
+            texts in prop::collection::vec(".{0,300}", 1..40),
+            rows in 1_usize..20,
+            max_bytes in MIN_MAX_BYTES..5000,
+        ) {
+            let fitted = page(&texts, rows, max_bytes);
+            prop_assert!(fitted.returned >= 1);
+            prop_assert!(fitted.returned <= rows.min(texts.len()));
+            prop_assert!(json_len(&fitted.data) <= max_bytes);
+            prop_assert!(fitted.text.len() <= max_bytes - FOOTER_BYTES);
+            prop_assert_eq!(fitted.data["rows"].as_array().unwrap().len(), fitted.returned);
+        }
+    }
+
+    #[test]
+    fn without_bounds_all_rows_come() {
+        let texts = vec!["x".repeat(1000); 300];
+        let fitted = page(&texts, usize::MAX, usize::MAX);
+        assert_eq!(fitted.returned, 300);
+    }
+
+    #[test]
+    fn a_row_that_is_too_large_is_clipped_not_dropped() {
+        let fitted = page(&["y".repeat(100_000)], 50, MIN_MAX_BYTES);
+        assert_eq!(fitted.returned, 1);
+        assert!(json_len(&fitted.data) <= MIN_MAX_BYTES);
+    }
+
+    #[test]
+    fn clipping_never_splits_a_character() {
+        let mut text = "äöü".to_owned();
+        clip(&mut text, 5);
+        assert_eq!(text, "ä…");
+    }
+}

@@ -1,0 +1,397 @@
+//! Every reason why a call may fail, with its canonical code and what to do next: the one table behind answers, the
+//! command line's exit codes and the generated page.
+
+use super::code::Code;
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// Stable, snake_case.
+    pub name: &'static str,
+    pub code: Code,
+    /// The same call may succeed later, unchanged.
+    pub retryable: bool,
+    /// When it is given.
+    pub meaning: &'static str,
+    /// What the caller should do next.
+    pub recovery: &'static str,
+}
+
+/// The row of a reason. One that is not in the table is a fault of ours: [`INTERNAL`].
+pub fn reason(name: &str) -> &'static Reason {
+    REASONS
+        .iter()
+        .find(|reason| reason.name == name)
+        .unwrap_or(&INTERNAL)
+}
+
+const fn row(
+    name: &'static str,
+    code: Code,
+    retryable: bool,
+    meaning: &'static str,
+    recovery: &'static str,
+) -> Reason {
+    Reason {
+        name,
+        code,
+        retryable,
+        meaning,
+        recovery,
+    }
+}
+
+const INTERNAL_ROW: Reason = row(
+    "internal",
+    Code::Internal,
+    false,
+    "a fault of the service itself, such as a tool that panicked; the session is not harmed",
+    "Call again once with a narrower `path`; if it fails again, report it with the message.",
+);
+
+/// What every unknown reason becomes.
+pub static INTERNAL: Reason = INTERNAL_ROW;
+
+/// Sorted by name.
+pub static REASONS: &[Reason] = &[
+    row(
+        "arguments_too_large",
+        Code::InvalidArgument,
+        false,
+        "the arguments are larger than a call may carry",
+        "Shorten the lists of globs, or split a batch.",
+    ),
+    row(
+        "batch_in_batch",
+        Code::InvalidArgument,
+        false,
+        "a call of run_batch inside run_batch",
+        "Put the inner calls into the outer list.",
+    ),
+    row(
+        "busy",
+        Code::ResourceExhausted,
+        true,
+        "too many calls at once in this session or on this server",
+        "Wait for `retry_after_ms`, then call again; or let a running call finish first.",
+    ),
+    row(
+        "cancelled",
+        Code::Cancelled,
+        true,
+        "the caller cancelled the call",
+        "Call again if the answer is still wanted; what was analysed so far is cached.",
+    ),
+    row(
+        "cursor_mismatch",
+        Code::InvalidArgument,
+        false,
+        "the cursor belongs to a call with other arguments",
+        "Repeat the arguments of the first page with the cursor (`limit` and `max_bytes` may differ), or leave the cursor out.",
+    ),
+    row(
+        "cursor_stale",
+        Code::Aborted,
+        false,
+        "what the cursor pages over has changed since the first page",
+        "Start again without `cursor`.",
+    ),
+    row(
+        "data_loss",
+        Code::DataLoss,
+        false,
+        "something stored could not be read back",
+        "Run the analysis again; create a new session if it is the session that was lost.",
+    ),
+    row(
+        "deadline_exceeded",
+        Code::DeadlineExceeded,
+        true,
+        "the call ran past its deadline",
+        "Call again: what was analysed so far is cached. Or narrow `path`, `include` or `languages`.",
+    ),
+    row(
+        "different_tools",
+        Code::FailedPrecondition,
+        false,
+        "compare_results was given results of two different tools",
+        "Compare results of one tool; get_session lists each result with its tool.",
+    ),
+    INTERNAL_ROW,
+    row(
+        "interrupted",
+        Code::Aborted,
+        true,
+        "the call was cut off more often than it is tried again",
+        "Call again with a narrower `path`; if it fails again, report it.",
+    ),
+    row(
+        "invalid_argument",
+        Code::InvalidArgument,
+        false,
+        "an argument has the wrong type, is out of bounds, or is none of the allowed values",
+        "Correct the argument that the message names; find_tools with `name` shows the tool in full.",
+    ),
+    row(
+        "invalid_cursor",
+        Code::InvalidArgument,
+        false,
+        "the cursor was not given out by this service, or was altered",
+        "Use `page.next_cursor` of the answer before as it is, or leave the cursor out.",
+    ),
+    row(
+        "invalid_glob",
+        Code::InvalidArgument,
+        false,
+        "a pattern of `include` or `exclude` cannot be read",
+        "Correct the pattern: `*`, `**`, `?`, `[a-z]` and `{a,b}` are understood.",
+    ),
+    row(
+        "invalid_path",
+        Code::InvalidArgument,
+        false,
+        "the path cannot be one: it holds a NUL or leaves its root by `..`",
+        "Give a path relative to the root, with `/`.",
+    ),
+    row(
+        "invalid_result_id",
+        Code::InvalidArgument,
+        false,
+        "not the form of a result id",
+        "Use `context.result_id` of an earlier answer as it is: `res_` and 32 hexadecimal digits.",
+    ),
+    row(
+        "invalid_session_id",
+        Code::InvalidArgument,
+        false,
+        "not the form of a session id",
+        "Use `session_id` of create_session as it is: `ses_` and 32 hexadecimal digits.",
+    ),
+    row(
+        "key_reused",
+        Code::FailedPrecondition,
+        false,
+        "the idempotency key was used before with other arguments",
+        "Take a new key for a new call; repeat a call with exactly its arguments.",
+    ),
+    row(
+        "limit_reached",
+        Code::ResourceExhausted,
+        false,
+        "a limit on what may be kept is reached",
+        "Close sessions that are no longer needed (list_sessions, close_session), or wait until they expire.",
+    ),
+    row(
+        "missing_argument",
+        Code::InvalidArgument,
+        false,
+        "a required argument is missing",
+        "Add the argument that the message names; find_tools with `name` shows the tool in full.",
+    ),
+    row(
+        "no_roots",
+        Code::FailedPrecondition,
+        false,
+        "the server was started without a directory that may be read",
+        "Start the server with --root.",
+    ),
+    row(
+        "not_readable",
+        Code::PermissionDenied,
+        false,
+        "the operating system does not let the service read the path",
+        "Change the permissions of the path, or ask about another one.",
+    ),
+    row(
+        "path_not_found",
+        Code::NotFound,
+        false,
+        "nothing lies at the path",
+        "Check the spelling; paths are relative to the root and case-sensitive. With several roots they start with the root's name.",
+    ),
+    row(
+        "path_outside_roots",
+        Code::PermissionDenied,
+        false,
+        "the path, or what a link in it leads to, lies outside the roots that may be read",
+        "Give a path inside the roots (get_server_status lists them), or have the server started with another --root.",
+    ),
+    row(
+        "rejected",
+        Code::FailedPrecondition,
+        false,
+        "the session's state machine refused the step; nothing was changed",
+        "Look at the session with get_session, then call in order.",
+    ),
+    row(
+        "result_not_stored",
+        Code::FailedPrecondition,
+        false,
+        "the result was too large to keep whole, or was dropped for newer ones",
+        "Run the analysis again with a narrower `path`, and compare with that result.",
+    ),
+    row(
+        "root_not_a_directory",
+        Code::InvalidArgument,
+        false,
+        "a root is a file",
+        "Name the directory that holds it.",
+    ),
+    row(
+        "root_not_found",
+        Code::NotFound,
+        false,
+        "a root does not exist",
+        "Name a directory that exists; get_server_status lists the server's roots.",
+    ),
+    row(
+        "root_not_readable",
+        Code::PermissionDenied,
+        false,
+        "the operating system does not let the service list a root",
+        "Change the permissions of the directory, or leave it out.",
+    ),
+    row(
+        "session_expired",
+        Code::NotFound,
+        false,
+        "the session was not used for longer than its ttl_seconds",
+        "Call create_session and go on with the new id; a longer `ttl_seconds` keeps it longer.",
+    ),
+    row(
+        "session_fenced",
+        Code::Aborted,
+        true,
+        "another node has taken the session over",
+        "Call again: the call is led to the node that holds the session.",
+    ),
+    row(
+        "session_quarantined",
+        Code::FailedPrecondition,
+        false,
+        "the session crashed too often and was taken out of service; others are not harmed",
+        "Call create_session and go on with the new id; get_session says why.",
+    ),
+    row(
+        "session_required",
+        Code::FailedPrecondition,
+        false,
+        "an idempotency key or compare_results needs a session that is kept",
+        "Call create_session and give its `session_id`.",
+    ),
+    row(
+        "shutting_down",
+        Code::Unavailable,
+        true,
+        "the service is shutting down",
+        "Connect again in a moment and call again.",
+    ),
+    row(
+        "store_unavailable",
+        Code::Unavailable,
+        true,
+        "the store that keeps sessions does not answer",
+        "Wait for `retry_after_ms`, then call again; get_server_status says more. Without `session_id` and key a call may need no store.",
+    ),
+    row(
+        "too_many_files",
+        Code::ResourceExhausted,
+        false,
+        "more files than one call may look at",
+        "Narrow `path`, or use `include`, `exclude` or `languages`.",
+    ),
+    row(
+        "tool_panicked",
+        Code::Internal,
+        false,
+        "a tool failed on this input: a fault of ours; the session and its other calls are not harmed",
+        "Leave out what it failed on (`exclude`, or a narrower `path`), and report the message.",
+    ),
+    row(
+        "unknown_argument",
+        Code::InvalidArgument,
+        false,
+        "the tool has no argument of that name",
+        "Use the name that the message suggests, or leave the argument out.",
+    ),
+    row(
+        "unknown_node",
+        Code::NotFound,
+        false,
+        "no node of the graph has the id or lies below the folder of `focus`",
+        "Use an `id` of `nodes` as an answer without `focus` gives it, or the id that the message suggests.",
+    ),
+    row(
+        "unknown_result",
+        Code::NotFound,
+        false,
+        "the session has no result of that id",
+        "get_session lists the results of a session, newest first.",
+    ),
+    row(
+        "unknown_session",
+        Code::NotFound,
+        false,
+        "no session of that id is known: it never was, was closed, or belongs to somebody else",
+        "Call create_session and go on with the new id, or list_sessions for those that are open.",
+    ),
+    row(
+        "unknown_tool",
+        Code::NotFound,
+        false,
+        "no tool has that name",
+        "Use the name that the message suggests, or find_tools.",
+    ),
+    row(
+        "unsupported_language",
+        Code::InvalidArgument,
+        false,
+        "the file is in a language that is not analysed",
+        "get_server_status lists the languages; ask about files in one of them.",
+    ),
+];
+
+/// Why an answer that succeeded is empty: given as `status.reason`, with code `OK`.
+pub static EMPTY_REASONS: &[(&str, &str)] = &[
+    ("no_files", "there is no file below the path"),
+    (
+        "nothing_supported",
+        "no file there is in a language that is analysed",
+    ),
+    (
+        "everything_excluded",
+        "every file there was left out; `coverage.skipped` says why",
+    ),
+    (
+        "nothing_matched",
+        "files were analysed, but nothing in them matched the arguments",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_each_reason_once() {
+        let names: Vec<_> = REASONS.iter().map(|reason| reason.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn an_unknown_reason_is_internal() {
+        assert_eq!(reason("flux_capacitor").code, Code::Internal);
+        assert_eq!(reason("busy").code, Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn every_reason_says_what_to_do() {
+        for reason in REASONS {
+            assert!(reason.recovery.ends_with('.'), "{}", reason.name);
+            assert!(!reason.meaning.ends_with('.'), "{}", reason.name);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The command line: thin fronts over the same sessions, tools and answers as the server.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+
+pub mod analyze;
+pub mod doctor;
+pub mod serve;
+pub mod tools;
+
+mod arguments;
+mod diagram;
+mod exit;
+mod fail_on;
+mod overview;
+mod progress;
+mod run;
+mod table;
+
+pub use exit::Exit;
+
+/// Understand code: how complex it is, what depends on what, how it is built.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mcp-code-analysis",
+    version,
+    about,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve MCP to one client over stdin and stdout
+    Serve(serve::Serve),
+    /// Analyse a folder or a file, for people and scripts
+    Analyze(Box<analyze::Analyze>),
+    /// List the tools that agents are offered, or explain one
+    Tools(tools::Tools),
+    /// Check configuration, roots and sessions, and say what to do
+    Doctor(doctor::Doctor),
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// What to do instead: help that was asked for ends with [`Exit::Ok`], anything else with [`Exit::Usage`]. It has been
+/// printed then.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
+    Cli::try_parse_from(arguments)
+        .map(|cli| cli.command)
+        .map_err(|error| {
+            // Help goes to stdout, a complaint to stderr; there is nobody to tell where neither can be written to.
+            let _ = error.print();
+            if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            }
+        })
+}
+
+/// Writes a result to stdout. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> Exit {
+    let mut stdout = io::stdout().lock();
+    let line_break = if text.ends_with('\n') { "" } else { "\n" };
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.write_all(line_break.as_bytes()))
+        .and_then(|()| stdout.flush());
+    match written {
+        Ok(()) => Exit::Ok,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+        Err(error) => {
+            complain(&format!("the result cannot be written: {error}"));
+            Exit::Internal
+        }
+    }
+}
+
+/// Says something to the person, on stderr.
+pub fn complain(message: &str) {
+    // Nobody can be told that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "mcp-code-analysis: {message}");
+}
+
+/// Makes text from analysed code safe for a terminal: no control character reaches it.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

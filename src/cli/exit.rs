@@ -1,0 +1,68 @@
+//! How the program ends: after `sysexits.h`, where it has a number.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::startup;
+
+/// The end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Ok,
+    /// Something was found that the caller asked to fail on.
+    Finding,
+    /// The command line, or an argument of a tool, is wrong.
+    Usage,
+    /// What should be analysed is not there, or cannot be read.
+    NoInput,
+    /// A service that is needed is away.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+    /// The configuration is wrong.
+    Config,
+    /// Ctrl-C: what a shell expects of it.
+    Interrupted,
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Finding => 1,
+            Self::Usage => 64,
+            Self::NoInput => 66,
+            Self::Unavailable => 69,
+            Self::Internal => 70,
+            Self::Config => 78,
+            Self::Interrupted => 130,
+        }
+    }
+
+    pub(super) fn of_startup(error: &startup::Error) -> Self {
+        match error {
+            startup::Error::Roots(_) => Self::NoInput,
+            startup::Error::Sessions(_) => Self::Internal,
+        }
+    }
+
+    /// What a failed answer means for the program.
+    pub(super) fn of_failure(envelope: &Value) -> Self {
+        match envelope["status"]["code"].as_str() {
+            Some("INVALID_ARGUMENT" | "OUT_OF_RANGE" | "FAILED_PRECONDITION") => Self::Usage,
+            Some("NOT_FOUND" | "PERMISSION_DENIED") => Self::NoInput,
+            Some("UNAVAILABLE" | "RESOURCE_EXHAUSTED" | "DEADLINE_EXCEEDED" | "ABORTED") => {
+                Self::Unavailable
+            }
+            Some("CANCELLED") => Self::Interrupted,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

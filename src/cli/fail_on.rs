@@ -1,0 +1,318 @@
+//! `--fail-on 'cyclomatic>20'`: conditions over everything that was analysed, not only over the rows shown.
+
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::arguments::{Kind, Selection, page};
+use super::run::Run;
+use super::{Exit, complain, printable};
+
+/// Findings that are listed; the rest is counted.
+const LISTED: usize = 100;
+
+/// A number of every function, and where it stands in a row of `functions`.
+const OF_FUNCTIONS: [(&str, &str); 13] = [
+    ("cyclomatic", "/own/cyclomatic"),
+    ("cyclomatic_modified", "/own/cyclomatic_modified"),
+    ("cognitive", "/own/cognitive"),
+    ("total_cyclomatic", "/total/cyclomatic"),
+    ("total_cognitive", "/total/cognitive"),
+    ("maintainability_index", "/maintainability_index"),
+    ("halstead_volume", "/halstead/volume"),
+    ("sloc", "/sloc"),
+    ("ploc", "/ploc"),
+    ("cloc", "/cloc"),
+    ("lloc", "/lloc"),
+    ("max_nesting", "/max_nesting"),
+    ("parameters", "/parameters"),
+];
+/// A number of the whole: from the totals of the dependency graph.
+const OF_GRAPH: [&str; 2] = ["cycles", "unresolved"];
+/// A number of the whole: from the coverage of the analysis.
+const PARSE_ERRORS: &str = "parse_errors";
+
+/// One condition, as `metric operator number`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Condition {
+    metric: Metric,
+    operator: Operator,
+    bound: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Metric {
+    Function {
+        name: &'static str,
+        pointer: &'static str,
+    },
+    Graph(&'static str),
+    ParseErrors,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+    Equal,
+    Unequal,
+}
+
+/// Longest first, so that `>=` is not read as `>`.
+const OPERATORS: [(&str, Operator); 7] = [
+    (">=", Operator::AtLeast),
+    ("<=", Operator::AtMost),
+    ("==", Operator::Equal),
+    ("!=", Operator::Unequal),
+    (">", Operator::Above),
+    ("<", Operator::Below),
+    ("=", Operator::Equal),
+];
+
+#[derive(Debug, Clone, PartialEq, Error)]
+pub(super) enum Invalid {
+    #[error(
+        "{0:?} is no condition: write a metric, one of > >= < <= == !=, and a number, as in cyclomatic>20"
+    )]
+    Shape(String),
+    #[error("no metric is called {name:?}; known are {}", known())]
+    Metric { name: String },
+    #[error("{0:?} is no number")]
+    Number(String),
+}
+
+fn known() -> String {
+    let functions = OF_FUNCTIONS.iter().map(|(name, _)| *name);
+    let names: Vec<_> = functions.chain(OF_GRAPH).chain([PARSE_ERRORS]).collect();
+    names.join(", ")
+}
+
+impl FromStr for Condition {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (at, sign, operator) = OPERATORS
+            .iter()
+            .filter_map(|(sign, operator)| Some((text.find(sign)?, *sign, *operator)))
+            // The first sign in the text; of two that start there, the longer one, which is listed first.
+            .reduce(|best, next| if next.0 < best.0 { next } else { best })
+            .ok_or_else(|| Invalid::Shape(text.to_owned()))?;
+        let (name, bound) = (text[..at].trim(), text[at + sign.len()..].trim());
+        if name.is_empty() || bound.is_empty() {
+            return Err(Invalid::Shape(text.to_owned()));
+        }
+        Ok(Self {
+            metric: metric(name)?,
+            operator,
+            bound: number(bound)?,
+        })
+    }
+}
+
+fn metric(name: &str) -> Result<Metric, Invalid> {
+    if let Some((name, pointer)) = OF_FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        return Ok(Metric::Function { name, pointer });
+    }
+    if name == PARSE_ERRORS {
+        return Ok(Metric::ParseErrors);
+    }
+    OF_GRAPH
+        .into_iter()
+        .find(|known| *known == name)
+        .map(Metric::Graph)
+        .ok_or_else(|| Invalid::Metric {
+            name: name.to_owned(),
+        })
+}
+
+fn number(text: &str) -> Result<f64, Invalid> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| Invalid::Number(text.to_owned()))
+}
+
+impl Condition {
+    fn holds(&self, value: f64) -> bool {
+        let Some(ordering) = value.partial_cmp(&self.bound) else {
+            return false;
+        };
+        match self.operator {
+            Operator::Above => ordering == Ordering::Greater,
+            Operator::AtLeast => ordering != Ordering::Less,
+            Operator::Below => ordering == Ordering::Less,
+            Operator::AtMost => ordering != Ordering::Greater,
+            Operator::Equal => ordering == Ordering::Equal,
+            Operator::Unequal => ordering != Ordering::Equal,
+        }
+    }
+
+    fn text(&self) -> String {
+        let sign = OPERATORS
+            .iter()
+            .find_map(|(sign, operator)| (*operator == self.operator).then_some(*sign))
+            .unwrap_or_default();
+        format!("{sign} {}", self.bound)
+    }
+
+    /// What it finds in the answers of one analysis, a line each.
+    fn findings(&self, kind: Kind, envelope: &Value) -> Vec<String> {
+        match (self.metric, kind) {
+            (Metric::Function { name, pointer }, Kind::Complexity) => {
+                self.in_functions(name, pointer, &envelope["data"]["functions"])
+            }
+            (Metric::ParseErrors, Kind::Complexity) => {
+                self.of_whole(PARSE_ERRORS, envelope["coverage"]["parse_errors"].as_f64())
+            }
+            (Metric::Graph(name), Kind::Dependencies) => {
+                self.of_whole(name, envelope["data"]["totals"][name].as_f64())
+            }
+            (Metric::Function { .. } | Metric::ParseErrors | Metric::Graph(_), _) => Vec::new(),
+        }
+    }
+
+    fn in_functions(&self, name: &str, pointer: &str, functions: &Value) -> Vec<String> {
+        let rows = functions.as_array().map(Vec::as_slice).unwrap_or_default();
+        rows.iter()
+            .filter_map(|row| {
+                let value = row.pointer(pointer)?.as_f64()?;
+                self.holds(value).then(|| {
+                    printable(&format!(
+                        "{}:{}: {}: {name} {value} {}",
+                        row["path"].as_str().unwrap_or_default(),
+                        row["start_line"],
+                        row["qualified_name"].as_str().unwrap_or_default(),
+                        self.text(),
+                    ))
+                })
+            })
+            .collect()
+    }
+
+    fn of_whole(&self, name: &str, value: Option<f64>) -> Vec<String> {
+        value
+            .filter(|value| self.holds(*value))
+            .map(|value| format!("{name} {value} {}", self.text()))
+            .into_iter()
+            .collect()
+    }
+
+    fn kind(&self) -> Kind {
+        match self.metric {
+            Metric::Function { .. } | Metric::ParseErrors => Kind::Complexity,
+            Metric::Graph(_) => Kind::Dependencies,
+        }
+    }
+}
+
+/// Analyses what the conditions speak of, whole, and lists what they find on stderr.
+pub(super) async fn judge(
+    run: &Run,
+    selection: &Selection,
+    conditions: &[Condition],
+) -> Result<Exit, Exit> {
+    let mut findings = Vec::new();
+    for kind in [Kind::Complexity, Kind::Dependencies] {
+        let of_kind: Vec<_> = conditions
+            .iter()
+            .filter(|condition| condition.kind() == kind)
+            .collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        let mut arguments = selection.shared(&run.path);
+        match kind {
+            Kind::Complexity => {
+                arguments.extend(page(0));
+                arguments.insert("level".to_owned(), json!("functions"));
+            }
+            // The totals are of the whole graph, whatever is listed of it.
+            Kind::Dependencies | Kind::Structure => arguments.extend(page(1)),
+        }
+        let answer = run.call(kind.tool(), arguments).await?;
+        for condition in of_kind {
+            findings.extend(condition.findings(kind, &answer.structured));
+        }
+    }
+    if findings.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    for finding in findings.iter().take(LISTED) {
+        complain(finding);
+    }
+    if let Some(more) = findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        complain(&format!("… and {more} more"));
+    }
+    complain(&format!("{} found by --fail-on", findings.len()));
+    Ok(Exit::Finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(text: &str) -> Condition {
+        text.parse().expect("a condition")
+    }
+
+    #[test]
+    fn every_operator_says_what_it_looks_like() {
+        for (text, below, at, above) in [
+            ("cyclomatic>20", false, false, true),
+            ("cyclomatic >= 20", false, true, true),
+            ("cyclomatic<20", true, false, false),
+            ("cyclomatic<=20", true, true, false),
+            ("cyclomatic==20", false, true, false),
+            ("cyclomatic=20", false, true, false),
+            ("cyclomatic!=20", true, false, true),
+        ] {
+            let condition = condition(text);
+            let held = [19.0, 20.0, 21.0].map(|value| condition.holds(value));
+            assert_eq!(held, [below, at, above], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused_with_what_is_known() {
+        for (text, word) in [
+            ("", "is no condition"),
+            ("cyclomatic", "is no condition"),
+            (">20", "is no condition"),
+            ("cyclomatic>", "is no condition"),
+            ("cyclomatic>many", "is no number"),
+            ("cyclomatic>nan", "is no number"),
+            ("beauty<3", "known are cyclomatic,"),
+        ] {
+            let error = text.parse::<Condition>().expect_err("refused").to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn findings_name_place_function_value_and_bound() {
+        let envelope = json!({
+            "data": {"functions": [
+                {"path": "a.rs", "start_line": 7, "qualified_name": "f\u{1b}[2J", "own": {"cyclomatic": 21}},
+                {"path": "b.rs", "start_line": 1, "qualified_name": "g", "own": {"cyclomatic": 20}},
+                {"path": "c.rs", "start_line": 1, "qualified_name": "h", "own": {"cyclomatic": null}},
+            ]},
+            "coverage": {"parse_errors": 2},
+        });
+        let found = condition("cyclomatic>20").findings(Kind::Complexity, &envelope);
+        assert_eq!(found, ["a.rs:7: f\u{fffd}[2J: cyclomatic 21 > 20"]);
+        let found = condition("parse_errors>0").findings(Kind::Complexity, &envelope);
+        assert_eq!(found, ["parse_errors 2 > 0"]);
+        let graph = json!({"data": {"totals": {"cycles": 1, "unresolved": 0}}});
+        let found = condition("cycles>=1").findings(Kind::Dependencies, &graph);
+        assert_eq!(found, ["cycles 1 >= 1"]);
+        assert!(
+            condition("unresolved>0")
+                .findings(Kind::Dependencies, &graph)
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! `serve`: the service over one transport, until its client or its operator ends it, or it gives up.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, complain};
+use crate::config::{Config, Layer};
+use crate::service::Service;
+use crate::{server, startup};
+
+/// After the last connection ended, nothing is worth waiting for.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Speak over stdin and stdout (the default)
+    #[arg(long)]
+    pub stdio: bool,
+    #[command(flatten)]
+    pub settings: Layer,
+}
+
+/// Serves to the end. What went wrong is said on stderr.
+pub async fn run(config: Config) -> Exit {
+    let service = match startup::start(&config).await {
+        Ok(service) => service,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::of_startup(&error);
+        }
+    };
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(cancel_on_signal(stop.clone()));
+    let exit = until_over(&service, server::stdio::serve(service.clone(), stop)).await;
+    signals.abort();
+    service.sessions.shutdown(SHUTDOWN_GRACE).await;
+    exit
+}
+
+/// Until the transport is at its end, or the sessions have given up: restarting from within has failed then, and
+/// whoever runs this process starts it afresh.
+async fn until_over<E: std::error::Error>(
+    service: &Service,
+    serving: impl Future<Output = Result<(), E>>,
+) -> Exit {
+    let failure = tokio::select! {
+        served = serving => match served {
+            Ok(()) => return Exit::Ok,
+            Err(error) => error.to_string(),
+        },
+        cause = service.sessions.failed() => format!("the sessions gave up: {cause}"),
+    };
+    complain(&failure);
+    Exit::Internal
+}
+
+/// SIGTERM and Ctrl-C both mean: finish what runs, then go.
+async fn cancel_on_signal(stop: CancellationToken) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            stop.cancel();
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::io;
+
+    use actors::Strike;
+
+    use super::*;
+
+    /// More than a slow machine takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    async fn service() -> Service {
+        let config = Config::resolve(Layer::default(), std::iter::empty()).expect("defaults");
+        startup::start(&config).await.expect("starts")
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_transport_is_the_end_of_the_process() {
+        let service = service().await;
+        let fine = async { Ok::<_, Infallible>(()) };
+        assert_eq!(until_over(&service, fine).await, Exit::Ok);
+        let broken = async { Err(io::Error::other("broken")) };
+        assert_eq!(until_over(&service, broken).await, Exit::Internal);
+        service.sessions.shutdown(SHUTDOWN_GRACE).await;
+    }
+
+    #[tokio::test]
+    async fn sessions_that_gave_up_end_the_process_though_the_client_stays() {
+        let service = service().await;
+        let never = std::future::pending::<Result<(), Infallible>>();
+        assert!(service.sessions.strike("root", Strike::Kill).await);
+        let over = until_over(&service, never);
+        let exit = tokio::time::timeout(PATIENCE, over).await;
+        assert_eq!(exit, Ok(Exit::Internal));
+        assert_eq!(Exit::Internal.code(), 70);
+    }
+}

@@ -1,0 +1,209 @@
+//! `tools`: the catalogue, as agents are offered it.
+
+use std::fmt::Write;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{Exit, complain, print};
+use crate::tools::{Entry, catalogue};
+
+#[derive(Debug, Args)]
+pub struct Tools {
+    /// One tool, in full
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    /// As `tools/list` gives them
+    Json,
+    Markdown,
+}
+
+impl Tools {
+    /// Prints the catalogue, or one entry of it.
+    pub fn run(&self) -> Exit {
+        let Some(name) = &self.name else {
+            return print(&self.list(catalogue()));
+        };
+        if let Some(entry) = catalogue().iter().find(|entry| entry.name == name) {
+            return print(&self.one(entry));
+        }
+        let names: Vec<_> = catalogue().iter().map(|entry| entry.name).collect();
+        complain(&format!(
+            "no tool is called {name:?}; there are {}",
+            names.join(", ")
+        ));
+        Exit::Usage
+    }
+
+    fn list(&self, entries: &[Entry]) -> String {
+        match self.format {
+            Format::Text => entries
+                .iter()
+                .map(|entry| format!("{:<24} {}\n", entry.name, entry.title))
+                .collect(),
+            Format::Json => pretty(&entries.iter().map(listed).collect()),
+            Format::Markdown => entries.iter().map(markdown).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    fn one(&self, entry: &Entry) -> String {
+        match self.format {
+            Format::Text => text(entry),
+            Format::Json => pretty(&listed(entry)),
+            Format::Markdown => markdown(entry),
+        }
+    }
+}
+
+fn listed(entry: &Entry) -> Value {
+    json!({
+        "name": entry.name,
+        "title": entry.title,
+        "description": entry.description,
+        "inputSchema": entry.input_schema,
+        "outputSchema": entry.output_schema,
+        "annotations": {
+            "readOnlyHint": entry.read_only,
+            "idempotentHint": entry.idempotent,
+            "destructiveHint": entry.destructive,
+            "openWorldHint": false,
+        },
+        "_meta": entry.meta,
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    // Values built here have text keys: this cannot fail.
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+fn text(entry: &Entry) -> String {
+    let mut text = format!("{}: {}\n\n{}\n", entry.name, entry.title, entry.description);
+    for argument in arguments(&entry.input_schema) {
+        // Writing to a text cannot fail, here and below.
+        let _ = write!(text, "\n  {:<20} {}", argument.name, argument.shape);
+        if argument.required {
+            text.push_str(", required");
+        }
+        if !argument.description.is_empty() {
+            let _ = write!(text, "\n  {:<20} {}", "", argument.description);
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn markdown(entry: &Entry) -> String {
+    let mut text = format!(
+        "## `{}`\n\n{}. {}\n\n| argument | type | |\n|---|---|---|\n",
+        entry.name, entry.title, entry.description
+    );
+    for argument in arguments(&entry.input_schema) {
+        let required = if argument.required {
+            "**required.** "
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {required}{} |",
+            argument.name,
+            argument.shape.replace('|', "\\|"),
+            argument.description.replace('|', "\\|"),
+        );
+    }
+    text
+}
+
+struct Argument<'e> {
+    name: &'e str,
+    shape: String,
+    description: &'e str,
+    required: bool,
+}
+
+fn arguments(schema: &Value) -> Vec<Argument<'_>> {
+    let required = schema["required"].as_array();
+    let is_required =
+        |name: &str| required.is_some_and(|list| list.iter().any(|item| item == name));
+    schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, property)| Argument {
+            name,
+            shape: shape(property),
+            description: property["description"].as_str().unwrap_or_default(),
+            required: is_required(name),
+        })
+        .collect()
+}
+
+/// `string`, `a | b | c`, `integer`, `[string]`, with what stands where nothing is given.
+fn shape(property: &Value) -> String {
+    let choices = property["enum"].as_array();
+    let base = match (choices, property["type"].as_str()) {
+        (Some(choices), _) => choices.iter().map(plain).collect::<Vec<_>>().join(" | "),
+        (None, Some("array")) => match property["items"]["enum"].as_array() {
+            Some(choices) => format!(
+                "[{}]",
+                choices.iter().map(plain).collect::<Vec<_>>().join(" | ")
+            ),
+            None => format!(
+                "[{}]",
+                property["items"]["type"].as_str().unwrap_or("object")
+            ),
+        },
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => "any".to_owned(),
+    };
+    match property.get("default") {
+        Some(default) => format!("{base} (default {})", plain(default)),
+        None => base,
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_read_as_a_person_would_write_them() {
+        for (property, expected) in [
+            (json!({"type": "string"}), "string"),
+            (
+                json!({"enum": ["a", "b"], "default": "a"}),
+                "a | b (default a)",
+            ),
+            (
+                json!({"type": "array", "items": {"enum": ["x", "y"]}}),
+                "[x | y]",
+            ),
+            (
+                json!({"type": "array", "items": {"type": "string"}}),
+                "[string]",
+            ),
+            (
+                json!({"type": "integer", "default": 50}),
+                "integer (default 50)",
+            ),
+        ] {
+            assert_eq!(shape(&property), expected);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (OsString, OsString)> + use<> {
+    pairs
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), text).expect("written");
+    file
+}
+
+#[test]
+fn flag_beats_variable_beats_file_beats_default() {
+    let file = file("session_ttl = '1h'\ncall_deadline = '1m'\nworkers = 2\n");
+    let flags = Layer {
+        config: Some(file.path().to_owned()),
+        session_ttl: Some(Period(Duration::from_secs(3))),
+        ..Layer::default()
+    };
+    let variables = environment(&[
+        ("MCA_SESSION_TTL", "2s"),
+        ("MCA_CALL_DEADLINE", "2s"),
+        ("PATH", "/bin"),
+    ]);
+    let config = Config::resolve(flags, variables).expect("all known");
+    assert_eq!(config.limits.session_ttl, Some(Duration::from_secs(3)));
+    assert_eq!(config.limits.call_deadline, Some(Duration::from_secs(2)));
+    assert_eq!(config.limits.workers, Some(2));
+    assert_eq!(config.limits.cache_bytes, None);
+    assert_eq!(config.roots, [PathBuf::from(".")]);
+}
+
+#[test]
+fn the_file_may_be_named_by_a_variable_and_its_roots_lie_beside_it() {
+    let file = file("root = ['a', '/b']\n");
+    let folder = file.path().parent().expect("has a folder").to_owned();
+    let variables = environment(&[("MCA_CONFIG", &file.path().to_string_lossy())]);
+    let config = Config::resolve(Layer::default(), variables).expect("all known");
+    assert_eq!(config.roots, [folder.join("a"), PathBuf::from("/b")]);
+}
+
+#[test]
+fn roots_in_a_variable_are_joined_as_in_path() {
+    let config = Config::resolve(Layer::default(), environment(&[("MCA_ROOT", "/a:/b")]));
+    assert_eq!(
+        config.expect("known").roots,
+        [PathBuf::from("/a"), PathBuf::from("/b")]
+    );
+}
+
+#[test]
+fn what_is_unknown_is_refused_with_the_nearest_name() {
+    let unknown = Config::resolve(Layer::default(), environment(&[("MCA_SESION_TTL", "2s")]))
+        .expect_err("no such setting");
+    assert_eq!(
+        unknown.to_string(),
+        "environment variable MCA_SESION_TTL is no setting; did you mean MCA_SESSION_TTL?"
+    );
+    let file = file("sesion_ttl = '1h'\n");
+    let flags = Layer {
+        config: Some(file.path().to_owned()),
+        ..Layer::default()
+    };
+    let unknown = Config::resolve(flags, environment(&[])).expect_err("no such key");
+    assert!(unknown.to_string().contains("sesion_ttl"), "{unknown}");
+}
+
+#[test]
+fn values_are_checked_where_they_stand() {
+    for (name, value) in [
+        ("MCA_SESSION_TTL", "soon"),
+        ("MCA_SESSION_TTL", "0s"),
+        ("MCA_SESSION_TTL", "99999999999999999d"),
+        ("MCA_CACHE_BYTES", "-1"),
+        ("MCA_CACHE_BYTES", "18446744073709551615GiB"),
+        ("MCA_WORKERS", "0"),
+        ("MCA_STORE", "paper"),
+    ] {
+        let error = Config::resolve(Layer::default(), environment(&[(name, value)]))
+            .expect_err("refused")
+            .to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_config_file_cannot_name_another_and_must_exist() {
+    let file = file("config = 'other.toml'\n");
+    for path in [file.path(), Path::new("/nowhere/mca.toml")] {
+        let flags = Layer {
+            config: Some(path.to_owned()),
+            ..Layer::default()
+        };
+        let error = Config::resolve(flags, environment(&[])).expect_err("refused");
+        assert!(
+            error.to_string().contains(&*path.to_string_lossy()),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn times_and_sizes_read_as_people_write_them() {
+    let period = |text: &str| text.parse::<Period>().map(|period| period.0.as_millis());
+    assert_eq!(period("500ms"), Ok(500));
+    assert_eq!(period("24h"), Ok(86_400_000));
+    assert_eq!(period(" 7 d "), Ok(604_800_000));
+    let bytes = |text: &str| text.parse::<Bytes>().map(|bytes| bytes.0);
+    assert_eq!(bytes("65536"), Ok(65_536));
+    assert_eq!(bytes("256MiB"), Ok(268_435_456));
+    for bad in ["", "m", "1.5h", "5 minutes", "1MB", "ten"] {
+        assert!(period(bad).is_err(), "{bad} was taken for a time");
+        assert!(bytes(bad).is_err(), "{bad} was taken for a size");
+    }
+}

@@ -1,0 +1,170 @@
+//! Values of settings, written as people write them.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use thiserror::Error;
+
+/// A stretch of time: `500ms`, `30s`, `5m`, `24h`, `7d`. Never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period(pub Duration);
+
+/// A size in bytes: `65536`, `64KiB`, `256MiB`, `1GiB`. Never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(pub usize);
+
+/// How many; never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count(pub usize);
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Invalid {
+    #[error("{0:?} is no time: write a whole number and ms, s, m, h or d, as in 30s or 24h")]
+    Period(String),
+    #[error("{0:?} is no size: write a whole number of bytes, or one with KiB, MiB or GiB")]
+    Bytes(String),
+    #[error("{0:?} is no count: write a whole number from 1 to {MAX_COUNT}")]
+    Count(String),
+}
+
+/// More workers than this have nothing to run on.
+const MAX_COUNT: usize = 1024;
+/// A century: what is longer was mistyped, and would overflow the clock.
+const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+impl FromStr for Period {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::Period(text.to_owned());
+        let (number, unit) = split(text).ok_or_else(invalid)?;
+        let millis_each: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(invalid()),
+        };
+        let millis = number.checked_mul(millis_each).ok_or_else(invalid)?;
+        let period = Duration::from_millis(millis);
+        if period.is_zero() || period > MAX_PERIOD {
+            return Err(invalid());
+        }
+        Ok(Self(period))
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::Bytes(text.to_owned());
+        let (number, unit) = split(text).ok_or_else(invalid)?;
+        let each: u64 = match unit {
+            "" | "B" => 1,
+            "KiB" | "K" => 1 << 10,
+            "MiB" | "M" => 1 << 20,
+            "GiB" | "G" => 1 << 30,
+            _ => return Err(invalid()),
+        };
+        let bytes = number.checked_mul(each).ok_or_else(invalid)?;
+        let bytes = usize::try_from(bytes).map_err(|_| invalid())?;
+        if bytes == 0 {
+            return Err(invalid());
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl FromStr for Count {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse()
+            .ok()
+            .filter(|count| (1..=MAX_COUNT).contains(count))
+            .map(Self)
+            .ok_or_else(|| Invalid::Count(text.to_owned()))
+    }
+}
+
+/// Directories in one variable, as in PATH: joined by `:` (`;` on Windows).
+pub fn split_roots(text: &OsStr) -> Vec<PathBuf> {
+    std::env::split_paths(text)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect()
+}
+
+/// The digits at the start, and the unit after them.
+fn split(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    Some((digits.parse().ok()?, unit.trim_start()))
+}
+
+// === in files and in the environment: text, or a bare number ===
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a text or a whole number")]
+enum Scalar {
+    Number(u64),
+    Text(String),
+}
+
+impl Scalar {
+    fn parse<T: FromStr<Err = Invalid>, E: serde::de::Error>(self) -> Result<T, E> {
+        match self {
+            Self::Number(number) => number.to_string().parse(),
+            Self::Text(text) => text.parse(),
+        }
+        .map_err(E::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(deserializer)?.parse()
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(deserializer)?.parse()
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(deserializer)?.parse()
+    }
+}
+
+/// One path or a list of them.
+pub(super) fn roots<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<PathBuf>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a path or a list of paths")]
+    enum OneOrMany {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    let roots = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(root) => vec![root],
+        OneOrMany::Many(roots) => roots,
+    };
+    if roots.is_empty() || roots.iter().any(|root| root.as_os_str().is_empty()) {
+        return Err(D::Error::custom(
+            "expected at least one path, and none empty",
+        ));
+    }
+    Ok(Some(roots))
+}

@@ -1,0 +1,245 @@
+//! The MCP side: lists the catalogue and forwards calls to the [`Service`]. The only part that names `rmcp`.
+//!
+//! One [`Handler`] serves one connection. A crash of any actor never reaches it: `Sessions::call` retries above them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use actors::ids::Principal;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
+    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use crate::service::{Caller, DefaultSession, Service, UnknownTool};
+
+pub mod stdio;
+
+mod convert;
+mod lines;
+mod progress;
+
+/// What a model is told once per connection: as short as it can be, because every agent pays for it.
+const INSTRUCTIONS: &str = "Measures and maps source code on disk: complexity, dependencies, structure. \
+Every answer is about the files as they are now. Start with a folder and a small `limit`; follow `next_cursor` for more. \
+`find_tools` explains one tool with examples. Pass `session_id` from `create_session` to keep results for comparison.";
+
+/// Methods that are served here: a request for one of them that could not be read has bad parameters; any other
+/// method is unknown.
+const SERVED: [&str; 5] = [
+    "initialize",
+    "ping",
+    "server/discover",
+    "tools/call",
+    "tools/list",
+];
+
+/// Serves one connection.
+pub struct Handler {
+    service: Service,
+    tools: Arc<[Tool]>,
+    /// What a call without `session_id` runs in, on a connection that was initialised.
+    default_session: DefaultSession,
+}
+
+impl Handler {
+    pub fn new(service: Service) -> Self {
+        Self {
+            service,
+            tools: convert::tools(),
+            default_session: DefaultSession::default(),
+        }
+    }
+
+    /// A request that brings its own protocol version is stateless, as is every request on a connection that was
+    /// never initialised (2026-07-28): each runs in a throwaway session.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+        Caller {
+            principal: Principal::local(),
+            default_session: (!is_stateless(context)).then(|| self.default_session.clone()),
+        }
+    }
+
+    async fn call(
+        &self,
+        tool: &str,
+        arguments: Value,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, ErrorData> {
+        let caller = self.caller(context);
+        let (sink, forwarder) = progress::forward(context);
+        let span = tracing::info_span!("tools/call", tool, id = %context.id);
+        let answer = self
+            .service
+            .call(&caller, tool, arguments, context.ct.clone(), sink)
+            .instrument(span)
+            .await;
+        forwarder.finish().await;
+        match answer {
+            Ok(answer) => Ok(convert::result(answer)),
+            Err(unknown) => Err(unknown_tool(&unknown)),
+        }
+    }
+
+    /// A call whose arguments are no object is answered as any call with bad arguments is: where the model sees it.
+    async fn call_unreadable(
+        &self,
+        params: &Value,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let (Some(tool), Some(arguments)) = (
+            params.get("name").and_then(Value::as_str),
+            params.get("arguments").filter(|value| !value.is_object()),
+        ) else {
+            return Err(malformed("tools/call"));
+        };
+        let mut result = self.call(tool, arguments.clone(), context).await?;
+        if !is_stateless(context) {
+            // Revisions with `initialize` do not know the field.
+            result.result_type = None;
+        }
+        serde_json::to_value(result)
+            .map(CustomResult)
+            .map_err(|error| ErrorData::internal_error(error.to_string(), None))
+    }
+}
+
+fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
+    let names_stateless_version = context
+        .meta
+        .protocol_version()
+        .is_some_and(|version| !version.has_initialize());
+    names_stateless_version || context.peer.peer_info().is_none()
+}
+
+fn unknown_tool(unknown: &UnknownTool) -> ErrorData {
+    let advice = match unknown.nearest {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "`tools/list` names all tools".to_owned(),
+    };
+    ErrorData::invalid_params(
+        format!("{unknown}: {advice}"),
+        Some(json!({"reason": "unknown_tool", "nearest": unknown.nearest})),
+    )
+}
+
+fn malformed(method: &str) -> ErrorData {
+    let expected = match method {
+        "tools/call" => "expected {name: string, arguments?: object}",
+        "tools/list" => "expected no parameters but an optional cursor",
+        "initialize" => {
+            "expected {protocolVersion: string, capabilities: object, clientInfo: {name, version}}"
+        }
+        _ => "see the specification of the protocol",
+    };
+    ErrorData::invalid_params(
+        format!("the parameters of {method:?} cannot be read: {expected}"),
+        None,
+    )
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let name = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            .with_title("MCP Code Analysis");
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(name)
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        if request.is_some_and(|page| page.cursor.is_some()) {
+            return Err(ErrorData::invalid_params(
+                "all tools are on the first page: no cursor was given out",
+                None,
+            ));
+        }
+        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.tools.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let arguments = Value::Object(request.arguments.unwrap_or_default());
+        self.call(&request.name, arguments, &context)
+            .await
+            .map(CallToolResponse::Complete)
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method.as_str();
+        if method == "tools/call" {
+            let params = request.params.as_ref().unwrap_or(&Value::Null);
+            return self.call_unreadable(params, &context).await;
+        }
+        if SERVED.contains(&method) {
+            return Err(malformed(method));
+        }
+        Err(ErrorData::new(
+            ErrorCode::METHOD_NOT_FOUND,
+            request.method,
+            None,
+        ))
+    }
+
+    // === not advertised: an empty list would say that there is such a thing ===
+
+    async fn complete(
+        &self,
+        _request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<
+            ListResourceTemplatesRequestMethod,
+        >())
+    }
+}

@@ -1,0 +1,316 @@
+//! One JSON-RPC message a line, over any two byte streams. Beyond what the library's own transport does, every line
+//! gets an answer: one that is no JSON, no message, or too long is answered with an error instead of silence; and the
+//! end of either stream is told to the rest of the program at once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion,
+    RequestId, ServerJsonRpcMessage,
+};
+use rmcp::transport::Transport;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longest line that is read: far beyond any call (arguments end at 64 KiB), far below what would hurt.
+pub(super) const MAX_LINE_BYTES: usize = 4 << 20;
+/// Most messages in one batch (revision 2025-03-26).
+const MAX_BATCH: usize = 100;
+/// What a long line leaves allocated is given back beyond this.
+const KEPT_LINE_BYTES: usize = 64 << 10;
+
+pub(super) struct Lines<R, W> {
+    reader: BufReader<R>,
+    /// Bytes of a line that has not ended: `receive` may be dropped between any two reads.
+    line: Vec<u8>,
+    /// The rest of a line that was too long is being passed over.
+    discarding: bool,
+    /// What the last line brought and nobody has taken yet.
+    ready: VecDeque<Incoming>,
+    /// An error answer on its way out; a task, because `receive` may be dropped while it is written.
+    answering: Option<JoinHandle<()>>,
+    output: Output<W>,
+    /// The client has chosen how it talks (`initialize`, or a request that says all itself). Before that, whatever
+    /// wants no answer is passed over, where the library would hang up.
+    opened: bool,
+}
+
+/// The half that is written to. Lines are whole, or the stream is at its end.
+struct Output<W> {
+    writer: Arc<Mutex<Option<W>>>,
+    /// Cancelled when the client cannot be read from or written to any more, or when the program is to stop.
+    ended: CancellationToken,
+}
+
+enum Incoming {
+    Message(Box<ClientJsonRpcMessage>),
+    /// With the id of the request that it answers, where one could be read.
+    Fault(ErrorData, Option<RequestId>),
+}
+
+enum Line {
+    Whole,
+    TooLong,
+    End,
+}
+
+impl<R, W> Lines<R, W>
+where
+    R: AsyncRead + Send + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    pub(super) fn new(reader: R, writer: W, ended: CancellationToken) -> Self {
+        Self {
+            reader: BufReader::new(reader),
+            line: Vec::new(),
+            discarding: false,
+            ready: VecDeque::new(),
+            answering: None,
+            output: Output {
+                writer: Arc::new(Mutex::new(Some(writer))),
+                ended,
+            },
+            opened: false,
+        }
+    }
+
+    async fn next(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            if let Some(answering) = &mut self.answering {
+                // A task that died has logged why; the next line is read all the same.
+                let _ = answering.await;
+                self.answering = None;
+            }
+            match self.ready.pop_front() {
+                Some(Incoming::Message(message)) => {
+                    if self.admits(&message) {
+                        return Some(*message);
+                    }
+                }
+                Some(Incoming::Fault(error, id)) => {
+                    let answer = self.output.write(&JsonRpcMessage::error(error, id));
+                    self.answering = Some(tokio::spawn(async move {
+                        if let Err(error) = answer.await {
+                            tracing::debug!(%error, "an error answer was not written");
+                        }
+                    }));
+                }
+                None => match self.read_line().await {
+                    Ok(Line::Whole) => self.take_line(),
+                    Ok(Line::TooLong) => self.ready.push_back(Incoming::Fault(too_long(), None)),
+                    Ok(Line::End) => return None,
+                    Err(error) => {
+                        tracing::info!(%error, "the client cannot be read from");
+                        return None;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Until a line is whole. Nothing is lost when this is dropped: what was read stays in `self.line`.
+    async fn read_line(&mut self) -> io::Result<Line> {
+        loop {
+            let available = self.reader.fill_buf().await?;
+            if available.is_empty() {
+                return Ok(Line::End);
+            }
+            let newline = memchr::memchr(b'\n', available);
+            let taken = newline.map_or(available.len(), |at| at + 1);
+            let fits = self.line.len() + taken <= MAX_LINE_BYTES;
+            if !self.discarding && fits {
+                self.line.extend_from_slice(&available[..taken]);
+            }
+            self.reader.consume(taken);
+            let was_discarding = self.discarding;
+            if !was_discarding && !fits {
+                self.line = Vec::new();
+                self.discarding = newline.is_none();
+                return Ok(Line::TooLong);
+            }
+            if newline.is_none() {
+                continue;
+            }
+            self.discarding = false;
+            if !was_discarding {
+                return Ok(Line::Whole);
+            }
+        }
+    }
+
+    fn take_line(&mut self) {
+        let line = self.line.trim_ascii();
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        if !line.is_empty() {
+            read_messages(line, &mut self.ready);
+        }
+        self.line.clear();
+        self.line.shrink_to(KEPT_LINE_BYTES);
+    }
+
+    /// False for what the library would hang up on.
+    fn admits(&mut self, message: &ClientJsonRpcMessage) -> bool {
+        if self.opened {
+            return true;
+        }
+        let JsonRpcMessage::Request(request) = message else {
+            tracing::debug!("passed over: nothing was asked for yet");
+            return false;
+        };
+        self.opened = opens(&request.request);
+        true
+    }
+}
+
+/// True where the library leaves its opening phase after this request.
+fn opens(request: &ClientRequest) -> bool {
+    if matches!(request, ClientRequest::InitializeRequest(_)) {
+        return true;
+    }
+    if matches!(
+        request,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_)
+    ) {
+        return false;
+    }
+    let meta = request.get_meta();
+    let complete = meta
+        .missing_required_keys(&ProtocolVersion::V_2026_07_28)
+        .is_empty();
+    let known = meta
+        .protocol_version()
+        .is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version));
+    complete && known
+}
+
+fn read_messages(line: &[u8], into: &mut VecDeque<Incoming>) {
+    match serde_json::from_slice(line) {
+        Ok(message) => return into.push_back(Incoming::Message(Box::new(message))),
+        Err(error) if !error.is_data() => {
+            return into.push_back(Incoming::Fault(no_json(&error), None));
+        }
+        Err(_) => {}
+    }
+    match serde_json::from_slice(line) {
+        Ok(Value::Array(batch)) if batch.is_empty() || batch.len() > MAX_BATCH => {
+            into.push_back(Incoming::Fault(bad_batch(batch.len()), None));
+        }
+        Ok(Value::Array(batch)) => into.extend(batch.into_iter().filter_map(read_message)),
+        Ok(value) => into.extend(read_message(value)),
+        Err(error) => into.push_back(Incoming::Fault(no_json(&error), None)),
+    }
+}
+
+/// `None`: a notification that nobody here knows. Those are passed over, as the protocol wants.
+fn read_message(value: Value) -> Option<Incoming> {
+    let has_method = value.get("method").is_some_and(Value::is_string);
+    let id = value.get("id").cloned();
+    if let Ok(message) = serde_json::from_value(value) {
+        return Some(Incoming::Message(Box::new(message)));
+    }
+    match id.map(serde_json::from_value) {
+        None if has_method => None,
+        Some(Ok(id)) if has_method => Some(Incoming::Fault(no_params(), Some(id))),
+        None | Some(_) => Some(Incoming::Fault(no_message(), None)),
+    }
+}
+
+fn no_json(error: &serde_json::Error) -> ErrorData {
+    ErrorData::parse_error(format!("the line is no JSON: {error}"), None)
+}
+
+fn no_message() -> ErrorData {
+    ErrorData::invalid_request(
+        "no JSON-RPC 2.0 message: expected an object with jsonrpc \"2.0\", a method, and an id that is a text or a whole number",
+        None,
+    )
+}
+
+fn no_params() -> ErrorData {
+    ErrorData::invalid_params("the parameters of a request are an object", None)
+}
+
+fn bad_batch(messages: usize) -> ErrorData {
+    ErrorData::invalid_request(
+        format!("a batch of {messages} messages: send between 1 and {MAX_BATCH}"),
+        None,
+    )
+}
+
+fn too_long() -> ErrorData {
+    ErrorData::invalid_request(
+        format!("the line is longer than {MAX_LINE_BYTES} bytes and was passed over"),
+        None,
+    )
+}
+
+// === impl Output ===
+
+impl<W: AsyncWrite + Send + Unpin + 'static> Output<W> {
+    /// The future holds what it needs: it goes on whatever becomes of the transport.
+    fn write(
+        &self,
+        message: &ServerJsonRpcMessage,
+    ) -> impl Future<Output = io::Result<()>> + Send + use<W> {
+        let line = serde_json::to_vec(message);
+        let writer = self.writer.clone();
+        let ended = self.ended.clone();
+        async move {
+            let mut line = line?;
+            line.push(b'\n');
+            let mut writer = writer.lock().await;
+            let stream = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+            let written = match stream.write_all(&line).await {
+                Ok(()) => stream.flush().await,
+                Err(error) => Err(error),
+            };
+            if written.is_err() {
+                // Part of a line may be out: nothing sensible can follow it.
+                writer.take();
+                ended.cancel();
+            }
+            written
+        }
+    }
+}
+
+impl<R, W> Transport<RoleServer> for Lines<R, W>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        item: ServerJsonRpcMessage,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        self.output.write(&item)
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        let ended = self.output.ended.clone();
+        let message = tokio::select! {
+            () = ended.cancelled() => None,
+            message = self.next() => message,
+        };
+        if message.is_none() {
+            ended.cancel();
+        }
+        message
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.output.writer.lock().await.take();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

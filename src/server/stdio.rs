@@ -1,0 +1,86 @@
+//! MCP over stdin and stdout: one client, from its first line to the end of its stream.
+
+use std::time::Duration;
+
+use rmcp::ServiceExt;
+use rmcp::service::{QuitReason, ServerInitializeError};
+use rmcp::transport::stdio_pipes;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use super::Handler;
+use super::lines::Lines;
+use crate::service::Service;
+
+/// How long calls may go on after the client closed its stream: enough for `printf … | mcp-code-analysis serve` to be
+/// answered, short enough that nobody sees an orphan.
+const GRACE_AFTER_END: Duration = Duration::from_millis(500);
+/// How long calls may go on after the operator asked to stop: supervisors kill after 10 s at the earliest.
+const GRACE_AFTER_STOP: Duration = Duration::from_secs(3);
+
+/// The connection ended otherwise than by its client or its operator.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("the connection could not be opened: {0}")]
+    Open(#[source] Box<ServerInitializeError>),
+    #[error("the connection's own task died: {0}")]
+    Died(String),
+}
+
+/// Serves until the client closes stdin or cannot be written to, or until `stop`. Calls that still run then get a
+/// grace, are cancelled after it, and are answered so where the client still listens.
+///
+/// # Errors
+/// Only faults of the server itself; that a client went away is none.
+pub async fn serve(service: Service, stop: CancellationToken) -> Result<(), Error> {
+    let (reader, writer) = stdio_pipes();
+    let ended = CancellationToken::new();
+    let calls = CancellationToken::new();
+    let lines = Lines::new(reader, writer, ended.clone());
+    let watch = tokio::spawn(watch(stop, ended, calls.clone()));
+    let outcome = run(Handler::new(service), lines, calls).await;
+    watch.abort();
+    outcome
+}
+
+/// Cancels the calls that are left, one grace after the end.
+async fn watch(stop: CancellationToken, ended: CancellationToken, calls: CancellationToken) {
+    let grace = tokio::select! {
+        () = ended.cancelled() => GRACE_AFTER_END,
+        () = stop.cancelled() => {
+            ended.cancel();
+            GRACE_AFTER_STOP
+        }
+    };
+    tokio::time::sleep(grace).await;
+    calls.cancel();
+}
+
+async fn run<T>(handler: Handler, transport: T, calls: CancellationToken) -> Result<(), Error>
+where
+    T: rmcp::transport::Transport<rmcp::RoleServer, Error = std::io::Error> + 'static,
+{
+    let running = match handler.serve_with_ct(transport, calls).await {
+        Ok(running) => running,
+        Err(error) => return opening_failed(error),
+    };
+    match running.waiting().await {
+        Ok(QuitReason::JoinError(error)) => Err(Error::Died(error.to_string())),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::Died(error.to_string())),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's own list, which may grow"
+)]
+fn opening_failed(error: ServerInitializeError) -> Result<(), Error> {
+    match error {
+        // It left, or we were told to stop, before anything was asked.
+        ServerInitializeError::ConnectionClosed(_)
+        | ServerInitializeError::Cancelled
+        | ServerInitializeError::TransportError { .. } => Ok(()),
+        other => Err(Error::Open(Box::new(other))),
+    }
+}

@@ -1,0 +1,256 @@
+//! One call from name and arguments to answer: validate, find the session, run, put in the envelope. The server, the
+//! command line and the batch all go through here. It keeps no state that a crash could cost: sessions have theirs,
+//! and a connection's default session is made again when it is gone.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actors::ids::{Principal, ResultId, SessionId};
+use actors::sessions::Sessions;
+use actors::tool::{ProgressSink, Root};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::page::json_len;
+use crate::answer::{Answer, Called, Context, Failure, rfc3339};
+use crate::tools::get_server_status::{self, Feature};
+use crate::tools::{self, Entry, Kind, shared};
+use crate::workspace::Workspace;
+
+mod batch;
+mod compare;
+mod control;
+mod default_session;
+mod glance;
+mod run;
+
+pub use default_session::DefaultSession;
+
+/// Bytes of the arguments of one call as JSON: they are stored with the call. Paths and globs need far less.
+pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
+/// Of a batch, which is not stored as a whole.
+pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
+
+#[derive(Clone)]
+pub struct Service {
+    pub sessions: Sessions,
+    pub workspace: Arc<Workspace>,
+    /// `limit: 0` means all rows: for the command line, whose output no context window bounds.
+    pub allow_unlimited: bool,
+    /// What the program offers beside sessions and analysis (transports, telemetry), for get_server_status.
+    pub features: Arc<[Feature]>,
+    glance: Arc<glance::Glance>,
+}
+
+/// Who calls, and what a call without `session_id` runs in.
+#[derive(Clone)]
+pub struct Caller {
+    pub principal: Principal,
+    /// `None`: a throwaway session for each call (2026-07-28 requests, the command line).
+    pub default_session: Option<DefaultSession>,
+}
+
+/// No tool has this name; `nearest` is one that has nearly.
+#[derive(Debug, thiserror::Error)]
+#[error("no tool is called {name:?}")]
+pub struct UnknownTool {
+    pub name: String,
+    pub nearest: Option<&'static str>,
+}
+
+/// One call on its way.
+struct Call {
+    caller: Caller,
+    entry: &'static Entry,
+    arguments: Value,
+    cancel: CancellationToken,
+    progress: ProgressSink,
+    started: Instant,
+}
+
+impl Service {
+    pub fn new(sessions: Sessions, workspace: Arc<Workspace>) -> Self {
+        Self {
+            sessions,
+            workspace,
+            allow_unlimited: false,
+            features: Arc::default(),
+            glance: Arc::default(),
+        }
+    }
+
+    /// Lets `limit: 0` mean all rows.
+    pub fn unlimited(self) -> Self {
+        Self {
+            allow_unlimited: true,
+            ..self
+        }
+    }
+
+    pub fn with_features(self, features: Vec<Feature>) -> Self {
+        Self {
+            features: features.into(),
+            ..self
+        }
+    }
+
+    /// Every failure but an unknown tool is an answer. `arguments` may be null for none.
+    pub async fn call(
+        &self,
+        caller: &Caller,
+        tool: &str,
+        arguments: Value,
+        cancel: CancellationToken,
+        progress: ProgressSink,
+    ) -> Result<Answer, UnknownTool> {
+        let entry = tools::entry(tool).ok_or_else(|| UnknownTool {
+            name: tool.to_owned(),
+            nearest: tools::nearest_tool(tool),
+        })?;
+        let call = Call {
+            caller: caller.clone(),
+            entry,
+            arguments: no_null(arguments),
+            cancel,
+            progress,
+            started: Instant::now(),
+        };
+        if tool == get_server_status::NAME {
+            return Ok(self.clone().answer(call).await);
+        }
+        self.glance.turn();
+        let answer = self.clone().answer(call).await;
+        self.glance.turn();
+        Ok(answer)
+    }
+
+    /// One stored result as it was: `{session_id, result_id, tool, arguments, input_digest, created, data, coverage}`.
+    /// Behind `analysis://sessions/{session_id}/results/{result_id}`.
+    pub async fn read_result(
+        &self,
+        caller: &Caller,
+        session_id: &str,
+        result_id: &str,
+    ) -> Result<Value, Failure> {
+        let session = parse_session(session_id)?;
+        let result = parse_result(result_id)?;
+        let stored = self
+            .sessions
+            .result(&caller.principal, session, result)
+            .await?;
+        Ok(json!({
+            "session_id": session,
+            "result_id": stored.id,
+            "tool": stored.tool,
+            "arguments": stored.arguments,
+            "input_digest": stored.input_digest,
+            "created": rfc3339(stored.created_ms),
+            "data": stored.whole["data"],
+            "coverage": stored.whole["coverage"],
+        }))
+    }
+
+    /// Boxed, since a batch comes back to it for each of its calls.
+    fn answer(self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        Box::pin(async move {
+            let answer = match self.check(&call) {
+                Ok(()) => self.dispatch(&call).await,
+                Err(failure) => call.failed(&failure),
+            };
+            if cfg!(debug_assertions) {
+                let errors = tools::output_errors(call.entry.name, &answer.structured);
+                debug_assert!(errors.is_empty(), "{}: {errors:#?}", call.entry.name);
+            }
+            answer
+        })
+    }
+
+    fn check(&self, call: &Call) -> Result<(), Failure> {
+        let limit = match call.entry.kind {
+            Kind::Expanded => MAX_BATCH_BYTES,
+            Kind::Analysis | Kind::Control => MAX_ARGUMENT_BYTES,
+        };
+        let size = json_len(&call.arguments);
+        if size > limit {
+            return Err(Failure::new(
+                "arguments_too_large",
+                format!("arguments of {size} bytes are over the limit of {limit}"),
+            ));
+        }
+        call.entry.check(&call.arguments, self.allow_unlimited)
+    }
+
+    async fn dispatch(&self, call: &Call) -> Answer {
+        let answered = match call.entry.kind {
+            Kind::Analysis if call.entry.name == tools::COMPARE_RESULTS => self.compare(call).await,
+            Kind::Analysis => self.analyze(call).await,
+            Kind::Expanded => self.batch(call).await,
+            Kind::Control => self.control(call).await,
+        };
+        answered.unwrap_or_else(|failure| call.failed(&failure))
+    }
+
+    /// The roots as sessions know them.
+    fn roots(&self) -> Vec<Root> {
+        to_actors(&self.workspace.roots)
+    }
+}
+
+impl Call {
+    fn called(&self) -> Called<'_> {
+        Called {
+            tool: self.entry.name,
+            started: self.started,
+            max_bytes: shared::bytes(&self.arguments),
+        }
+    }
+
+    /// An answer without an outcome. It names the session that was asked for, where one was.
+    fn failed(&self, failure: &Failure) -> Answer {
+        let context = Context {
+            session_id: self.session_id().ok().flatten(),
+            ..Context::default()
+        };
+        self.called().failed(failure, context)
+    }
+
+    fn session_id(&self) -> Result<Option<SessionId>, Failure> {
+        self.arguments["session_id"]
+            .as_str()
+            .map(parse_session)
+            .transpose()
+    }
+
+    fn key(&self) -> Option<String> {
+        self.arguments["idempotency_key"]
+            .as_str()
+            .map(str::to_owned)
+    }
+}
+
+fn to_actors(roots: &[crate::workspace::Root]) -> Vec<Root> {
+    let roots = roots.iter().map(|root| Root {
+        name: root.name.clone(),
+        path: root.path.clone(),
+    });
+    roots.collect()
+}
+
+fn no_null(arguments: Value) -> Value {
+    if arguments.is_null() {
+        return json!({});
+    }
+    arguments
+}
+
+fn parse_session(text: &str) -> Result<SessionId, Failure> {
+    SessionId::parse(text).map_err(|error| Failure::new("invalid_session_id", error.to_string()))
+}
+
+fn parse_result(text: &str) -> Result<ResultId, Failure> {
+    ResultId::parse(text).map_err(|error| Failure::new("invalid_result_id", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

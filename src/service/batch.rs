@@ -1,0 +1,202 @@
+//! `run_batch`, expanded into ordinary calls: a few at a time, answered in order, each failing alone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actors::tool::ProgressSink;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::{Call, Service};
+use crate::answer::{Answer, Called, Context, Failure};
+use crate::tools::run_batch::{MAX_CONCURRENT, NAME, finding, share};
+use crate::tools::{self, shared};
+
+impl Service {
+    pub(super) async fn batch(&self, call: &Call) -> Result<Answer, Failure> {
+        let session_id = call.session_id()?;
+        let calls = call.arguments["calls"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let max_bytes = shared::bytes(&call.arguments);
+        let names: Vec<String> = calls.iter().map(tool_name).collect();
+        let answers = self
+            .run_all(call, &calls, share(max_bytes, calls.len()))
+            .await;
+        let finding = finding(names.into_iter().zip(answers).collect(), max_bytes);
+        let context = Context {
+            session_id,
+            ..Context::default()
+        };
+        Ok(call.called().found(finding, "", context))
+    }
+
+    /// In the order of `calls`. Dropping this future drops the calls with it.
+    async fn run_all(&self, batch: &Call, calls: &[Value], max_bytes: usize) -> Vec<Answer> {
+        let total = calls.len();
+        let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
+        let mut answers: Vec<Option<Answer>> = (0..total).map(|_| None).collect();
+        let mut running = JoinSet::new();
+        let mut places = HashMap::with_capacity(total);
+        for (at, inner) in calls.iter().enumerate() {
+            match inner_call(batch, inner, at, max_bytes) {
+                Err(failure) => answers[at] = Some(refused(&tool_name(inner), &failure)),
+                Ok(inner) => {
+                    let (service, permits) = (self.clone(), permits.clone());
+                    let task = running.spawn(async move {
+                        // The semaphore is never closed, so a permit always comes.
+                        let _permit = permits.acquire_owned().await;
+                        service.answer(inner).await
+                    });
+                    places.insert(task.id(), at);
+                }
+            }
+        }
+        let mut done = total - running.len();
+        while let Some(joined) = running.join_next_with_id().await {
+            let (id, answer) = match joined {
+                Ok((id, answer)) => (id, Ok(answer)),
+                Err(error) => (
+                    error.id(),
+                    Err(Failure::new("internal", "the call panicked")),
+                ),
+            };
+            done += 1;
+            let message = format!("{done} of {total} calls done");
+            batch
+                .progress
+                .report(done as u64, Some(total as u64), message);
+            if let Some(&at) = places.get(&id) {
+                let name = tool_name(&calls[at]);
+                answers[at] = Some(answer.unwrap_or_else(|failure| refused(&name, &failure)));
+            }
+        }
+        let lost = Failure::new("internal", "the call was lost");
+        let all = answers.into_iter().zip(calls);
+        all.map(|(answer, call)| answer.unwrap_or_else(|| refused(&tool_name(call), &lost)))
+            .collect()
+    }
+}
+
+/// One call of a batch as a call of its own: with the batch's session, a key made of the batch's, its share of bytes.
+fn inner_call(batch: &Call, inner: &Value, at: usize, max_bytes: usize) -> Result<Call, Failure> {
+    let name = tool_name(inner);
+    if name == NAME {
+        return Err(Failure::new(
+            "batch_in_batch",
+            format!("/calls/{at}: a batch may not hold another"),
+        ));
+    }
+    let entry = tools::entry(&name).ok_or_else(|| unknown_tool(&name, at))?;
+    let mut arguments = inner.get("arguments").cloned().unwrap_or_else(|| json!({}));
+    let mut default = |name: &str, value: Option<Value>| {
+        if let (Some(value), None, true) = (value, arguments.get(name), entry.has_argument(name)) {
+            arguments[name] = value;
+        }
+    };
+    default("session_id", batch.arguments.get("session_id").cloned());
+    default(
+        "idempotency_key",
+        batch.key().map(|key| json!(format!("{key}/{at}"))),
+    );
+    if entry.has_argument("max_bytes") {
+        let given = arguments["max_bytes"].as_u64();
+        // What is out of bounds is left as it is, to be refused by name.
+        if given.is_none_or(|given| {
+            given > max_bytes as u64 && given <= crate::answer::page::MAX_MAX_BYTES as u64
+        }) {
+            arguments["max_bytes"] = json!(max_bytes);
+        }
+    }
+    Ok(Call {
+        caller: batch.caller.clone(),
+        entry,
+        arguments,
+        cancel: batch.cancel.child_token(),
+        progress: ProgressSink::default(),
+        started: Instant::now(),
+    })
+}
+
+fn tool_name(inner: &Value) -> String {
+    let mut name = inner["tool"].as_str().unwrap_or_default().to_owned();
+    // Names are ours or wrong; a long wrong one is not repeated in full.
+    crate::answer::page::clip(&mut name, 100);
+    name
+}
+
+fn unknown_tool(name: &str, at: usize) -> Failure {
+    let hint = tools::nearest_tool(name)
+        .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    Failure::new(
+        "unknown_tool",
+        format!("/calls/{at}: no tool is called {name:?}{hint}"),
+    )
+}
+
+fn refused(tool: &str, failure: &Failure) -> Answer {
+    let called = Called {
+        tool,
+        started: Instant::now(),
+        max_bytes: crate::answer::page::DEFAULT_MAX_BYTES,
+    };
+    called.failed(failure, Context::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::ids::Principal;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::service::Caller;
+
+    fn batch(arguments: Value) -> Call {
+        Call {
+            caller: Caller {
+                principal: Principal::local(),
+                default_session: None,
+            },
+            entry: tools::entry(NAME).unwrap(),
+            arguments,
+            cancel: CancellationToken::new(),
+            progress: ProgressSink::default(),
+            started: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn a_call_takes_session_key_and_share_of_its_batch() {
+        let batch = batch(json!({"calls": [], "session_id": "ses_x", "idempotency_key": "K"}));
+        let inner =
+            json!({"tool": "analyze_structure", "arguments": {"path": "src", "max_bytes": 90000}});
+        let call = inner_call(&batch, &inner, 3, 2000).unwrap();
+        assert_eq!(
+            call.arguments,
+            json!({"path": "src", "session_id": "ses_x", "idempotency_key": "K/3", "max_bytes": 2000})
+        );
+        let call = inner_call(&batch, &json!({"tool": "get_server_status"}), 0, 2000).unwrap();
+        assert_eq!(call.arguments, json!({}));
+    }
+
+    #[test]
+    fn a_batch_in_a_batch_and_an_unknown_tool_are_refused() {
+        let batch = batch(json!({"calls": []}));
+        let refused = |tool: &str| {
+            inner_call(&batch, &json!({"tool": tool}), 0, 2000)
+                .err()
+                .unwrap()
+        };
+        assert_eq!(refused("run_batch").reason, "batch_in_batch");
+        let unknown = refused("analyse_structure");
+        assert_eq!(unknown.reason, "unknown_tool");
+        assert!(
+            unknown.message.contains("analyze_structure"),
+            "{}",
+            unknown.message
+        );
+    }
+}

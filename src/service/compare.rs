@@ -1,0 +1,86 @@
+//! `compare_results`, expanded: where the comparison is with now, the baseline's tool is first run again in the same
+//! session, as any call; then both stored results are compared on the pool.
+
+use actors::ids::{ResultId, SessionId};
+use serde_json::Value;
+
+use super::run::{Job, Place, place, session_required};
+use super::{Call, Service, parse_result};
+use crate::answer::{Answer, Failure};
+use crate::tools::compare_results::{NAME, is_now, tool_arguments};
+
+impl Service {
+    pub(super) async fn compare(&self, call: &Call) -> Result<Answer, Failure> {
+        let session = self.session_of_results(call).await?;
+        let baseline = parse_result(call.arguments["baseline"].as_str().unwrap_or_default())?;
+        let against = if is_now(&call.arguments) {
+            self.run_again(call, session, baseline).await?
+        } else {
+            parse_result(call.arguments["against"].as_str().unwrap_or_default())?
+        };
+        let job = Job {
+            tool: NAME.to_owned(),
+            arguments: tool_arguments(&call.arguments, baseline, against),
+            key: call.key(),
+        };
+        let (mut answer, notices) = self.run(call, &Place::Given(session), &job).await?;
+        answer
+            .related
+            .retain(|id| *id != baseline && *id != against);
+        answer.related.splice(0..0, [against, baseline]);
+        Ok(call.called().answered(answer, notices))
+    }
+
+    /// Results are a session's: without one there is nothing to compare.
+    async fn session_of_results(&self, call: &Call) -> Result<SessionId, Failure> {
+        match place(call)? {
+            Place::Given(id) => Ok(id),
+            Place::Throwaway => Err(session_required()),
+            Place::Default(default) => default.current().await.ok_or_else(|| {
+                Failure::new(
+                    "unknown_result",
+                    "this connection's session has no results yet",
+                )
+            }),
+        }
+    }
+
+    async fn run_again(
+        &self,
+        call: &Call,
+        session: SessionId,
+        baseline: ResultId,
+    ) -> Result<ResultId, Failure> {
+        let stored = self
+            .sessions
+            .result(&call.caller.principal, session, baseline)
+            .await?;
+        if stored.tool == NAME {
+            return Err(Failure::new(
+                "different_tools",
+                "the baseline is itself a comparison; compare the results that it compares",
+            ));
+        }
+        let job = Job {
+            arguments: first_page(stored.arguments),
+            tool: stored.tool,
+            key: call.key().map(|key| format!("{key}/now")),
+        };
+        let (answer, _) = self.run(call, &Place::Given(session), &job).await?;
+        answer.outcome?;
+        answer.result_id.filter(|_| answer.stored).ok_or_else(|| {
+            Failure::new(
+                "result_not_stored",
+                "the result as it is now is too large to keep, so it cannot be compared",
+            )
+        })
+    }
+}
+
+/// The whole result is compared, whichever page the baseline was.
+fn first_page(mut arguments: Value) -> Value {
+    if let Some(arguments) = arguments.as_object_mut() {
+        arguments.remove("cursor");
+    }
+    arguments
+}

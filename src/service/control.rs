@@ -1,0 +1,116 @@
+//! The control tools: sessions, discovery, status. They touch no code and run on no pool.
+
+use std::time::Duration;
+
+use actors::ids::SessionId;
+use actors::sessions::{CreateRequest, Durability, DurabilityLevel, SessionView};
+
+use super::run::{Place, place, session_required};
+use super::{Call, Service, to_actors};
+use crate::answer::{Answer, Context, Failure};
+use crate::tools::shared::{Paging, strings};
+use crate::tools::{
+    close_session, create_session, find_tools, get_server_status, get_session, list_sessions,
+};
+
+impl Service {
+    pub(super) async fn control(&self, call: &Call) -> Result<Answer, Failure> {
+        match call.entry.name {
+            create_session::NAME => self.create_session(call).await,
+            get_session::NAME => self.get_session(call).await,
+            list_sessions::NAME => self.list_sessions(call).await,
+            close_session::NAME => self.close_session(call).await,
+            find_tools::NAME => {
+                let finding = find_tools::finding(&call.arguments)?;
+                Ok(call.called().found(finding, "", Context::default()))
+            }
+            get_server_status::NAME => Ok(self.server_status(call).await),
+            other => Err(Failure::new("internal", format!("nobody answers {other}"))),
+        }
+    }
+
+    async fn create_session(&self, call: &Call) -> Result<Answer, Failure> {
+        let roots = match call.arguments.get("roots") {
+            None => self.roots(),
+            Some(paths) => self.narrowed(strings(paths)).await?,
+        };
+        let request = CreateRequest {
+            principal: call.caller.principal.clone(),
+            label: call.arguments["label"].as_str().map(str::to_owned),
+            roots,
+            ttl: call.arguments["ttl_seconds"]
+                .as_u64()
+                .map(Duration::from_secs),
+            idempotency_key: call.key(),
+        };
+        let view = self.sessions.create(request).await?;
+        let finding = create_session::finding(&view);
+        Ok(call.called().found(finding, "", context_of(&view)))
+    }
+
+    /// Looks at the disk, so not on the runtime's own threads.
+    async fn narrowed(&self, paths: Vec<String>) -> Result<Vec<actors::tool::Root>, Failure> {
+        let workspace = self.workspace.clone();
+        let narrowed = tokio::task::spawn_blocking(move || workspace.narrow(&paths)).await;
+        let roots = narrowed.map_err(|error| Failure::new("internal", error.to_string()))??;
+        Ok(to_actors(&roots))
+    }
+
+    async fn get_session(&self, call: &Call) -> Result<Answer, Failure> {
+        let id = self.session_asked_for(call).await?;
+        let view = self.sessions.get(&call.caller.principal, id).await?;
+        let finding = get_session::finding(&view, &call.arguments)?;
+        Ok(call.called().found(finding, "", context_of(&view)))
+    }
+
+    async fn session_asked_for(&self, call: &Call) -> Result<SessionId, Failure> {
+        match place(call)? {
+            Place::Given(id) => Ok(id),
+            Place::Throwaway => Err(session_required()),
+            // Asking about it makes it: what the connection has is then to be seen.
+            Place::Default(default) => default.get_or_create(self, &call.caller.principal).await,
+        }
+    }
+
+    async fn list_sessions(&self, call: &Call) -> Result<Answer, Failure> {
+        let paging = Paging::read(list_sessions::NAME, &call.arguments)?;
+        let (after, rows) = list_sessions::wanted(&paging);
+        let (rows, total) = self
+            .sessions
+            .list(&call.caller.principal, after, rows)
+            .await?;
+        let finding = list_sessions::finding(&rows, total, &paging);
+        Ok(call.called().found(finding, "", Context::default()))
+    }
+
+    async fn close_session(&self, call: &Call) -> Result<Answer, Failure> {
+        let id = call.session_id()?.ok_or_else(session_required)?;
+        self.sessions.close(&call.caller.principal, id).await?;
+        let context = Context {
+            session_id: Some(id),
+            ..Context::default()
+        };
+        Ok(call.called().found(close_session::finding(id), "", context))
+    }
+
+    async fn server_status(&self, call: &Call) -> Answer {
+        let tell = |status: &_| get_server_status::finding(status, &self.roots(), &self.features);
+        let finding = self.glance.finding(&self.sessions, tell).await;
+        call.called().found(finding, "", Context::default())
+    }
+}
+
+fn context_of(view: &SessionView) -> Context {
+    Context {
+        session_id: Some(view.id),
+        durability: Some(Durability {
+            level: DurabilityLevel::Memory,
+            durable: false,
+            version: view.version,
+            epoch: 0,
+        }),
+        replayed: view.replayed,
+        notices: view.notices.clone(),
+        ..Context::default()
+    }
+}

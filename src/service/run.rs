@@ -1,0 +1,121 @@
+//! One analysis in its session.
+
+use actors::ids::SessionId;
+use actors::sessions::{CallAnswer, CallError, CallRequest, Target};
+use serde_json::Value;
+
+use super::{Call, DefaultSession, Service};
+use crate::answer::{Answer, Failure};
+use crate::tools::shared::ROUTING;
+
+/// The session that a call runs in.
+pub(super) enum Place {
+    Given(SessionId),
+    Default(DefaultSession),
+    Throwaway,
+}
+
+/// What a session is to run.
+pub(super) struct Job {
+    pub(super) tool: String,
+    pub(super) arguments: Value,
+    pub(super) key: Option<String>,
+}
+
+impl Service {
+    pub(super) async fn analyze(&self, call: &Call) -> Result<Answer, Failure> {
+        let place = place(call)?;
+        let job = Job {
+            tool: call.entry.name.to_owned(),
+            arguments: for_the_tool(&call.arguments),
+            key: call.key(),
+        };
+        let (answer, notices) = self.run(call, &place, &job).await?;
+        Ok(call.called().answered(answer, notices))
+    }
+
+    /// Runs a job where it belongs; a default session that is gone is replaced once. Gives notices of that, too.
+    pub(super) async fn run(
+        &self,
+        call: &Call,
+        place: &Place,
+        job: &Job,
+    ) -> Result<(CallAnswer, Vec<String>), Failure> {
+        let default = match place {
+            Place::Given(id) => return self.run_at(call, Target::Session(*id), job).await,
+            Place::Throwaway if job.key.is_some() => return Err(session_required()),
+            Place::Throwaway => {
+                let target = Target::Throwaway(self.roots().into());
+                return self.run_at(call, target, job).await;
+            }
+            Place::Default(default) => default,
+        };
+        let principal = &call.caller.principal;
+        let id = default.get_or_create(self, principal).await?;
+        let first = self
+            .sessions
+            .call(request(call, Target::Session(id), job))
+            .await;
+        let gone = match first {
+            Err(CallError::UnknownSession(_)) => "was closed",
+            Err(CallError::SessionExpired(_)) => "had expired",
+            done => return Ok((done?, Vec::new())),
+        };
+        default.forget(id).await;
+        let new = default.get_or_create(self, principal).await?;
+        let (answer, mut notices) = self.run_at(call, Target::Session(new), job).await?;
+        notices.push(format!(
+            "the connection's session {id} {gone}: this one is new, earlier results are gone"
+        ));
+        Ok((answer, notices))
+    }
+
+    async fn run_at(
+        &self,
+        call: &Call,
+        target: Target,
+        job: &Job,
+    ) -> Result<(CallAnswer, Vec<String>), Failure> {
+        let answer = self.sessions.call(request(call, target, job)).await?;
+        Ok((answer, Vec::new()))
+    }
+}
+
+pub(super) fn place(call: &Call) -> Result<Place, Failure> {
+    if let Some(id) = call.session_id()? {
+        return Ok(Place::Given(id));
+    }
+    Ok(match &call.caller.default_session {
+        Some(default) => Place::Default(default.clone()),
+        None => Place::Throwaway,
+    })
+}
+
+pub(super) fn session_required() -> Failure {
+    Failure::new(
+        "session_required",
+        "this call needs a session that is kept, and it names none",
+    )
+}
+
+fn request(call: &Call, target: Target, job: &Job) -> CallRequest {
+    CallRequest {
+        target,
+        principal: call.caller.principal.clone(),
+        tool: job.tool.clone(),
+        arguments: job.arguments.clone(),
+        idempotency_key: job.key.clone(),
+        deadline: None,
+        cancel: call.cancel.clone(),
+        progress: call.progress.clone(),
+    }
+}
+
+/// Where a call runs is not part of what it asks: equal questions have equal arguments in every session.
+fn for_the_tool(arguments: &Value) -> Value {
+    let mut arguments = arguments.clone();
+    if let Some(arguments) = arguments.as_object_mut() {
+        arguments.retain(|name, _| !ROUTING.contains(&name.as_str()));
+    }
+    arguments
+}

@@ -1,0 +1,67 @@
+//! Puts the service together: roots, store, actors. The same for the server, the command line and the tests.
+
+use std::sync::Arc;
+
+use actors::sessions::Sessions;
+use actors::store::Store;
+use actors::store::memory::{self, MemoryStore};
+use actors::{Clock, Options};
+use thiserror::Error;
+
+use crate::config::{Config, Limits, StoreKind};
+use crate::service::Service;
+use crate::tools;
+use crate::workspace::{self, Workspace};
+
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("the roots cannot be used: {0}")]
+    Roots(#[from] workspace::Error),
+    #[error("the sessions did not start: {0}")]
+    Sessions(String),
+}
+
+/// Nothing is scanned here: a server answers `initialize` at once.
+///
+/// # Errors
+/// Roots that cannot be read, and actors that do not start.
+pub async fn start(config: &Config) -> Result<Service, Error> {
+    let workspace = Workspace::open(&config.roots)?.with_limits(readable(&config.limits));
+    let clock = Clock::system();
+    let options = options(&config.limits);
+    let store = store(config.store, clock);
+    let tools = tools::analysis_tools(workspace.limits);
+    let sessions = Sessions::start_at(options, store, tools, clock)
+        .await
+        .map_err(Error::Sessions)?;
+    Ok(Service::new(sessions, Arc::new(workspace)))
+}
+
+/// The store that sessions live in.
+fn store(kind: StoreKind, clock: Clock) -> Arc<dyn Store> {
+    match kind {
+        StoreKind::Memory => Arc::new(MemoryStore::new(clock, memory::Limits::default())),
+    }
+}
+
+/// The operator's limits on what is read, over the workspace's own.
+fn readable(limits: &Limits) -> workspace::Limits {
+    let own = workspace::Limits::default();
+    workspace::Limits {
+        max_file_bytes: limits.max_file_bytes.unwrap_or(own.max_file_bytes),
+        ..own
+    }
+}
+
+/// The operator's limits, over the actors' own.
+fn options(limits: &Limits) -> Options {
+    let own = Options::default();
+    Options {
+        session_ttl: limits.session_ttl.unwrap_or(own.session_ttl),
+        call_deadline: limits.call_deadline.unwrap_or(own.call_deadline),
+        pool_workers: limits.workers.unwrap_or(own.pool_workers),
+        cache_bytes: limits.cache_bytes.unwrap_or(own.cache_bytes),
+        ..own
+    }
+}

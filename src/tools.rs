@@ -1,0 +1,238 @@
+//! The tools: one list, from which names, schemas, documentation, validation and the registry of the sessions derive.
+
+use std::sync::{Arc, LazyLock};
+
+use actors::tool::{Catalogue, Tool};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::analysis::Language;
+use crate::answer::{Failure, envelope, nearest, validation};
+use crate::workspace::Limits;
+
+mod analyze_complexity;
+mod analyze_dependencies;
+mod analyze_structure;
+mod analyzed;
+mod argument;
+pub(crate) mod close_session;
+pub(crate) mod compare_results;
+pub(crate) mod create_session;
+pub mod docs;
+pub(crate) mod find_tools;
+pub(crate) mod get_server_status;
+pub(crate) mod get_session;
+pub(crate) mod list_sessions;
+mod names;
+mod output;
+pub(crate) mod run_batch;
+pub(crate) mod session_data;
+pub(crate) mod shared;
+mod text;
+
+pub use argument::Argument;
+pub(crate) use compare_results::NAME as COMPARE_RESULTS;
+pub use output::WHOLE_CAP;
+pub use run_batch::{MAX_CALLS, MAX_CONCURRENT};
+
+/// One tool, as everything else sees it.
+pub struct Entry {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub category: &'static str,
+    pub tags: &'static [&'static str],
+    pub read_only: bool,
+    pub idempotent: bool,
+    pub destructive: bool,
+    pub input_schema: Value,
+    pub output_schema: Value,
+    /// category, tags, languages, stability, version, cost class: `_meta` of `tools/list`.
+    pub meta: Value,
+    pub kind: Kind,
+    pub arguments: Vec<Argument>,
+    /// What a user might say who wants this tool and does not know its name.
+    pub words: &'static [&'static str],
+    /// What comes back, in words.
+    pub returns: &'static str,
+    pub examples: Vec<Example>,
+    /// Reasons that are this tool's own; those that any call may give are on the page once.
+    pub reasons: &'static [&'static str],
+    input: Validator,
+    output: Validator,
+}
+
+/// Who runs a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// On the pool, inside a session.
+    Analysis,
+    /// Answered by the service: sessions, status, discovery.
+    Control,
+    /// Expanded by the service into ordinary calls.
+    Expanded,
+}
+
+/// A worked example. Valid over the tree of `tests/fixtures/sample`, and executed there by a test.
+#[derive(Debug, Clone)]
+pub struct Example {
+    pub title: &'static str,
+    /// May hold [`SESSION_ID`] and [`RESULT_ID`]: see [`Example::arguments_with`].
+    pub arguments: Value,
+}
+
+/// Stands in examples for the id of an open session.
+pub const SESSION_ID: &str = "ses_0123456789abcdef0123456789abcdef";
+/// Stands in examples for the id of a stored result of analyze_complexity in that session.
+pub const RESULT_ID: &str = "res_0123456789abcdef0123456789abcdef";
+
+impl Example {
+    pub(crate) fn new(title: &'static str, arguments: Value) -> Self {
+        Self { title, arguments }
+    }
+
+    /// The arguments with ids that exist.
+    pub fn arguments_with(&self, session_id: &str, result_id: &str) -> Value {
+        let text = self.arguments.to_string();
+        let text = text
+            .replace(SESSION_ID, session_id)
+            .replace(RESULT_ID, result_id);
+        // Ids hold nothing that JSON would have to escape.
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+/// What a tool's file says about it.
+struct Spec {
+    name: &'static str,
+    title: &'static str,
+    description: &'static str,
+    category: &'static str,
+    tags: &'static [&'static str],
+    words: &'static [&'static str],
+    kind: Kind,
+    read_only: bool,
+    idempotent: bool,
+    destructive: bool,
+    /// `low`: no code is read; `medium`: files are analysed once; `high`: many calls.
+    cost: &'static str,
+    arguments: Vec<Argument>,
+    /// Schema of `data`.
+    data: Value,
+    returns: &'static str,
+    examples: Vec<Example>,
+    reasons: &'static [&'static str],
+}
+
+impl From<Spec> for Entry {
+    fn from(spec: Spec) -> Self {
+        let input_schema = argument::input_schema(&spec.arguments);
+        let output_schema = envelope::output_schema(spec.data);
+        let reads_code = spec.kind == Kind::Analysis || spec.kind == Kind::Expanded;
+        let languages: Vec<_> = Language::ALL
+            .into_iter()
+            .filter(|_| reads_code)
+            .map(Language::name)
+            .collect();
+        let meta = json!({
+            "category": spec.category,
+            "tags": spec.tags,
+            "languages": languages,
+            "stability": "stable",
+            "version": env!("CARGO_PKG_VERSION"),
+            "cost": spec.cost,
+        });
+        Self {
+            name: spec.name,
+            title: spec.title,
+            description: spec.description,
+            category: spec.category,
+            tags: spec.tags,
+            read_only: spec.read_only,
+            idempotent: spec.idempotent,
+            destructive: spec.destructive,
+            input: validation::compile(&input_schema),
+            output: validation::compile(&output_schema),
+            input_schema,
+            output_schema,
+            meta,
+            kind: spec.kind,
+            arguments: spec.arguments,
+            words: spec.words,
+            returns: spec.returns,
+            examples: spec.examples,
+            reasons: spec.reasons,
+        }
+    }
+}
+
+impl Entry {
+    /// Checks arguments against the input schema. `limit: 0`, which means all rows, passes only where
+    /// `allow_unlimited`.
+    pub fn check(&self, arguments: &Value, allow_unlimited: bool) -> Result<(), Failure> {
+        if !(allow_unlimited && arguments["limit"] == 0) {
+            return validation::check(&self.input, &self.input_schema, arguments);
+        }
+        let mut bounded = arguments.clone();
+        bounded["limit"] = json!(1);
+        validation::check(&self.input, &self.input_schema, &bounded)
+    }
+
+    pub fn has_argument(&self, name: &str) -> bool {
+        self.arguments.iter().any(|argument| argument.name == name)
+    }
+}
+
+static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    [
+        analyze_complexity::spec(),
+        analyze_dependencies::spec(),
+        analyze_structure::spec(),
+        compare_results::spec(),
+        run_batch::spec(),
+        create_session::spec(),
+        get_session::spec(),
+        list_sessions::spec(),
+        close_session::spec(),
+        find_tools::spec(),
+        get_server_status::spec(),
+    ]
+    .map(Entry::from)
+    .into()
+});
+
+/// In the fixed order of `tools/list`.
+pub fn catalogue() -> &'static [Entry] {
+    &CATALOGUE
+}
+
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    catalogue().iter().find(|entry| entry.name == name)
+}
+
+/// The name of a tool that is nearly this one.
+pub fn nearest_tool(name: &str) -> Option<&'static str> {
+    nearest(name, catalogue().iter().map(|entry| entry.name))
+}
+
+/// Everything in which an answer differs from its tool's output schema: nothing, or it is a fault of ours.
+pub fn output_errors(tool: &str, structured: &Value) -> Vec<String> {
+    match entry(tool) {
+        Some(entry) => validation::all_errors(&entry.output, structured),
+        None => vec![format!("no tool is called {tool:?}")],
+    }
+}
+
+/// The analysis tools among them, for `actors::Sessions::start`.
+pub fn analysis_tools(limits: Limits) -> Catalogue {
+    let tools: [Arc<dyn Tool>; 4] = [
+        Arc::new(analyze_complexity::AnalyzeComplexity(limits)),
+        Arc::new(analyze_dependencies::AnalyzeDependencies(limits)),
+        Arc::new(analyze_structure::AnalyzeStructure(limits)),
+        Arc::new(compare_results::CompareResults),
+    ];
+    Catalogue::new(tools)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! One function, one file, one language: as JSON and as a line.
+
+use serde_json::{Map, Value, json};
+
+use super::super::names;
+use super::super::text::{counted, one_line, rounded, tenth};
+use super::View;
+use super::scores::Tally;
+use crate::analysis::metrics::{self, Scores};
+use crate::analysis::{FileAnalysis, Function, Halstead, Lines};
+use crate::answer::page::Row;
+
+pub(super) const FUNCTION_COLUMNS: &str = "cyclomatic cognitive nesting sloc mi  where  function";
+pub(super) const FILE_COLUMNS: &str =
+    "cyclomatic (sum) max cognitive (sum) max sloc mi functions  file";
+
+/// Why a figure is null.
+const NO_TOKENS: &str = "no operators or operands to measure";
+
+pub(super) fn function(view: &View<'_>, file: usize, function: usize) -> Row {
+    let path = &view.analyzed.files[file].path;
+    let facts = &view.analyzed.files[file].analysis.functions[function];
+    let own = &view.scores[file].own[function];
+    let total = &view.scores[file].total[function];
+    let mut line = format!(
+        "{} {} {} {} {}  {path}:{}-{}  {}",
+        own.cyclomatic,
+        own.cognitive,
+        facts.max_nesting,
+        facts.lines.sloc,
+        tenth(function_index(view, file, function)),
+        facts.start_line,
+        facts.end_line,
+        one_line(&facts.qualified_name),
+    );
+    if total.cyclomatic != own.cyclomatic || total.cognitive != own.cognitive {
+        line.push_str(&format!(
+            " (with nested functions: {} {})",
+            total.cyclomatic, total.cognitive
+        ));
+    }
+    let value = function_value(view, file, function);
+    Row::new("functions", Value::Object(value), line)
+}
+
+/// As in the whole result: with what a comparison matches by.
+pub(super) fn kept_function(view: &View<'_>, file: usize, function: usize) -> Value {
+    let digest = view.analyzed.files[file].analysis.functions[function].body_digest;
+    let mut value = function_value(view, file, function);
+    value.insert("body_digest".into(), json!(format!("{digest:016x}")));
+    Value::Object(value)
+}
+
+pub(super) fn file(view: &View<'_>, file: usize) -> Value {
+    let scores = &view.scores[file];
+    let path = &view.analyzed.files[file].path;
+    let analysis = &view.analyzed.files[file].analysis;
+    let index = file_index(view, file);
+    let mut row = Map::new();
+    row.insert("path".into(), json!(path));
+    row.insert("language".into(), json!(analysis.language.name()));
+    row.insert("functions".into(), json!(scores.listed().count()));
+    row.insert("cyclomatic".into(), json!(scores.cyclomatic_sum()));
+    row.insert("cyclomatic_max".into(), json!(scores.cyclomatic_max()));
+    row.insert("cognitive".into(), json!(scores.cognitive_sum(analysis)));
+    row.insert("cognitive_max".into(), json!(scores.cognitive_max()));
+    row.insert("max_nesting".into(), json!(max_nesting(analysis)));
+    lines_into(&mut row, &analysis.lines);
+    row.insert("halstead".into(), halstead(&analysis.halstead));
+    row.insert("maintainability_index".into(), rounded(index));
+    row.insert("mi_sei".into(), rounded(file_index_sei(view, file)));
+    row.insert(
+        "parse_errors".into(),
+        json!(analysis.syntax.errors + analysis.syntax.missing),
+    );
+    say_nulls(&mut row);
+    Value::Object(row)
+}
+
+pub(super) fn file_line(view: &View<'_>, file: usize) -> String {
+    let scores = &view.scores[file];
+    let analysis = &view.analyzed.files[file].analysis;
+    format!(
+        "{} {} {} {} {} {} {}  {}",
+        scores.cyclomatic_sum(),
+        scores.cyclomatic_max(),
+        scores.cognitive_sum(analysis),
+        scores.cognitive_max(),
+        analysis.lines.sloc,
+        tenth(file_index(view, file)),
+        scores.listed().count(),
+        view.analyzed.files[file].path,
+    )
+}
+
+pub(super) fn language_line(language: &str, tally: &Tally) -> String {
+    format!(
+        "  {language}: {}, {}, {} lines of code, cyclomatic mean {} max {}\n",
+        counted(tally.files, "file"),
+        counted(tally.functions, "function"),
+        tally.lines.ploc,
+        tenth(tally.cyclomatic_mean()),
+        tally.cyclomatic_max,
+    )
+}
+
+pub(super) fn max_nesting(analysis: &FileAnalysis) -> u32 {
+    let nestings = analysis.functions.iter().map(|f| f.max_nesting);
+    nestings.max().unwrap_or(0)
+}
+
+/// The maintainability index over the figures that the row shows.
+pub(super) fn function_index(view: &View<'_>, file: usize, function: usize) -> Option<f64> {
+    let facts = &view.analyzed.files[file].analysis.functions[function];
+    let cyclomatic = view.scores[file].own[function].cyclomatic;
+    metrics::maintainability_index(&facts.halstead, cyclomatic, facts.lines.sloc)
+}
+
+/// Over the whole file: its Halstead volume, the sum of its functions' complexity, its lines.
+pub(super) fn file_index(view: &View<'_>, file: usize) -> Option<f64> {
+    let analysis = &view.analyzed.files[file].analysis;
+    let cyclomatic = file_cyclomatic(view, file);
+    metrics::maintainability_index(&analysis.halstead, cyclomatic, analysis.lines.sloc)
+}
+
+fn file_index_sei(view: &View<'_>, file: usize) -> Option<f64> {
+    let analysis = &view.analyzed.files[file].analysis;
+    metrics::maintainability_index_sei(
+        &analysis.halstead,
+        file_cyclomatic(view, file),
+        analysis.lines.sloc,
+        analysis.lines.cloc,
+    )
+}
+
+/// A file without functions still has one path through it.
+fn file_cyclomatic(view: &View<'_>, file: usize) -> u32 {
+    let sum = view.scores[file].cyclomatic_sum();
+    u32::try_from(sum).unwrap_or(u32::MAX).max(1)
+}
+
+fn function_value(view: &View<'_>, file: usize, function: usize) -> Map<String, Value> {
+    let scores = &view.scores[file];
+    let path = &view.analyzed.files[file].path;
+    let facts: &Function = &view.analyzed.files[file].analysis.functions[function];
+    let own = &scores.own[function];
+    let sei = metrics::maintainability_index_sei(
+        &facts.halstead,
+        own.cyclomatic,
+        facts.lines.sloc,
+        facts.lines.cloc,
+    );
+    let mut row = Map::new();
+    row.insert("path".into(), json!(path));
+    row.insert("name".into(), json!(facts.name));
+    row.insert("qualified_name".into(), json!(facts.qualified_name));
+    row.insert("kind".into(), json!(names::function_kind(facts.kind)));
+    row.insert("start_line".into(), json!(facts.start_line));
+    row.insert("end_line".into(), json!(facts.end_line));
+    row.insert("own".into(), scored(own, facts.cognitive_recursion));
+    row.insert(
+        "total".into(),
+        scored(&scores.total[function], scores.total_recursion[function]),
+    );
+    row.insert("halstead".into(), halstead(&facts.halstead));
+    row.insert(
+        "maintainability_index".into(),
+        rounded(function_index(view, file, function)),
+    );
+    row.insert("mi_sei".into(), rounded(sei));
+    lines_into(&mut row, &facts.lines);
+    row.insert("max_nesting".into(), json!(facts.max_nesting));
+    row.insert("parameters".into(), json!(facts.parameters));
+    row.insert("has_receiver".into(), json!(facts.has_receiver));
+    row.insert("exits".into(), json!(facts.exits));
+    say_nulls(&mut row);
+    row
+}
+
+fn scored(scores: &Scores, recursion: u32) -> Value {
+    json!({
+        "cyclomatic": scores.cyclomatic,
+        "cyclomatic_modified": scores.cyclomatic_modified,
+        "cognitive": scores.cognitive,
+        "cognitive_recursion": recursion,
+    })
+}
+
+fn lines_into(row: &mut Map<String, Value>, lines: &Lines) {
+    row.insert("sloc".into(), json!(lines.sloc));
+    row.insert("ploc".into(), json!(lines.ploc));
+    row.insert("cloc".into(), json!(lines.cloc));
+    row.insert("blank".into(), json!(lines.blank));
+    row.insert("lloc".into(), json!(lines.lloc));
+}
+
+fn halstead(halstead: &Halstead) -> Value {
+    json!({
+        "n1": halstead.n1,
+        "n2": halstead.n2,
+        "N1": halstead.big_n1,
+        "N2": halstead.big_n2,
+        "volume": rounded(halstead.volume()),
+        "difficulty": rounded(halstead.difficulty()),
+        "effort": rounded(halstead.effort()),
+        "time": rounded(halstead.time()),
+        "bugs": rounded(halstead.bugs()),
+    })
+}
+
+/// A null is never without a reason.
+fn say_nulls(row: &mut Map<String, Value>) {
+    let mut missing = Map::new();
+    for (name, value) in row.iter() {
+        if value.is_null() {
+            missing.insert(name.clone(), json!(NO_TOKENS));
+        }
+        for (inner, value) in value.as_object().into_iter().flatten() {
+            if value.is_null() {
+                missing.insert(format!("{name}.{inner}"), json!(NO_TOKENS));
+            }
+        }
+    }
+    if !missing.is_empty() {
+        row.insert("not_computed".into(), Value::Object(missing));
+    }
+}

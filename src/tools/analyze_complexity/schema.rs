@@ -1,0 +1,86 @@
+//! The schema of `data`.
+
+use serde_json::{Value, json};
+
+use crate::analysis::Profile;
+use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+
+pub(super) fn data() -> Value {
+    let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
+    // A very small `max_bytes` leaves the dispensable lists out.
+    strict_but(
+        &["functions", "files", "languages", "totals"],
+        json!({
+            "profile": {"enum": profiles},
+            "totals": tally(&[]),
+            "languages": list(tally(&["language"])),
+            "files": list(file()),
+            "functions": list(function()),
+        }),
+    )
+}
+
+fn tally(names: &[&str]) -> Value {
+    let mut properties = json!({
+        "files": count(), "functions": count(),
+        "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
+        "cyclomatic": count(), "cyclomatic_mean": or_null("number"), "cyclomatic_max": count(),
+        "cognitive": count(), "cognitive_max": count(),
+    });
+    for name in names {
+        properties[name] = string();
+    }
+    strict(properties)
+}
+
+fn file() -> Value {
+    strict_but(
+        &["not_computed"],
+        json!({
+            "path": string(), "language": string(), "functions": count(),
+            "cyclomatic": count(), "cyclomatic_max": count(),
+            "cognitive": count(), "cognitive_max": count(), "max_nesting": count(),
+            "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
+            "halstead": halstead(),
+            "maintainability_index": or_null("number"), "mi_sei": or_null("number"),
+            "parse_errors": count(),
+            "not_computed": not_computed(),
+        }),
+    )
+}
+
+fn function() -> Value {
+    strict_but(
+        &["not_computed"],
+        json!({
+            "path": string(), "name": string(), "qualified_name": string(), "kind": string(),
+            "start_line": count(), "end_line": count(),
+            "own": scores(), "total": scores(),
+            "halstead": halstead(),
+            "maintainability_index": or_null("number"), "mi_sei": or_null("number"),
+            "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
+            "max_nesting": count(), "parameters": count(),
+            "has_receiver": {"type": "boolean"}, "exits": count(),
+            "not_computed": not_computed(),
+        }),
+    )
+}
+
+fn scores() -> Value {
+    strict(json!({
+        "cyclomatic": count(), "cyclomatic_modified": count(),
+        "cognitive": count(), "cognitive_recursion": count(),
+    }))
+}
+
+fn halstead() -> Value {
+    strict(json!({
+        "n1": count(), "n2": count(), "N1": count(), "N2": count(),
+        "volume": or_null("number"), "difficulty": or_null("number"), "effort": or_null("number"),
+        "time": or_null("number"), "bugs": or_null("number"),
+    }))
+}
+
+fn not_computed() -> Value {
+    json!({"type": "object", "additionalProperties": string()})
+}

@@ -1,0 +1,312 @@
+//! `analyze_dependencies`: the import graph, its cycles, coupling, what is external and what stays unresolved.
+
+use actors::tool::{Tool, ToolContext, ToolError, ToolOutput};
+use serde_json::{Map, Value, json};
+
+use self::diagram::Format;
+use self::view::View;
+use super::analyzed::Analyzed;
+use super::argument::{Argument, integer, one_of, text};
+use super::output::{Outcome, Whole, output, page_of};
+use super::shared::{Shared, with_shared};
+use super::{Example, Kind, Spec};
+use crate::analysis::graph::{self, Direction, Granularity, Graph, Node, SourceFile};
+use crate::answer::page::{Frame, fit};
+use crate::answer::{Failure, nearest};
+use crate::workspace::Limits;
+
+mod diagram;
+mod schema;
+mod view;
+
+const NAME: &str = "analyze_dependencies";
+/// No graph that can be read is deeper; it also bounds the walk.
+const MAX_DEPTH: u64 = 100;
+/// A focus shows its neighbours, and theirs are asked for.
+const DEFAULT_DEPTH: u64 = 1;
+
+/// The names of an edge's parts alone, as JSON.
+const EDGE_BYTES: usize = 80;
+
+pub(super) fn spec() -> Spec {
+    Spec {
+        name: NAME,
+        title: "Analyze dependencies",
+        description: "Import graph: edges, cycles, fan-in/out, instability, external packages and unresolved imports \
+                      with the reason; or a diagram.",
+        category: "analysis",
+        tags: &[
+            "dependencies",
+            "imports",
+            "graph",
+            "cycles",
+            "architecture",
+            "coupling",
+        ],
+        words: &[
+            "import",
+            "include",
+            "require",
+            "use",
+            "module",
+            "package",
+            "circular",
+            "cycle",
+            "loop",
+            "depends",
+            "uses",
+            "used",
+            "who",
+            "impact",
+            "affected",
+            "callers",
+            "coupling",
+            "instability",
+            "fan",
+            "layer",
+            "library",
+            "external",
+            "third",
+            "party",
+            "missing",
+            "unresolved",
+            "broken",
+            "diagram",
+            "mermaid",
+            "dot",
+            "graphviz",
+            "draw",
+            "picture",
+            "visualize",
+        ],
+        kind: Kind::Analysis,
+        read_only: true,
+        idempotent: true,
+        destructive: false,
+        cost: "medium",
+        arguments: with_shared(vec![
+            Argument::new(
+                "granularity",
+                one_of(&["file", "directory", "package"], "file"),
+                "What a node is: a file, its folder, or its package.",
+            ),
+            Argument::new(
+                "focus",
+                text(),
+                "Only what lies around this node or below this folder: an id as in `nodes`.",
+            )
+            .brief("node id or folder"),
+            Argument::new(
+                "direction",
+                one_of(&["out", "in", "both"], "both"),
+                "From the focus: what it depends on (`out`), what depends on it (`in`), or both.",
+            ),
+            Argument::new("depth", depth(), "How many steps from the focus."),
+            Argument::new(
+                "format",
+                one_of(&["json", "mermaid", "dot"], "json"),
+                "`mermaid` and `dot` give a diagram of the most connected nodes, as many as fit.",
+            ),
+        ]),
+        data: schema::data(),
+        returns: "One page of `nodes`, those in cycles first, then those with unresolved imports, then the most \
+                  connected; with each node the `edges` that \
+                  leave it, the `cycles` it is the first of (and their whole `cycle_sizes`), its `unresolved` imports and the `external` packages it is \
+                  the first to use. All pages together hold everything exactly once; `totals` counts it all. As a \
+                  diagram: `diagram`, and how much of the graph it shows.",
+        examples: vec![
+            Example::new("Cycles and the most connected files", json!({"path": "."})),
+            Example::new(
+                "What breaks if this file changes",
+                json!({"path": ".", "focus": "python/shop/cart.py", "direction": "in", "depth": 3}),
+            ),
+            Example::new(
+                "A picture of the folders",
+                json!({"path": ".", "granularity": "directory", "format": "mermaid"}),
+            ),
+        ],
+        reasons: &[
+            "path_not_found",
+            "path_outside_roots",
+            "unknown_node",
+            "cursor_stale",
+            "cursor_mismatch",
+        ],
+    }
+}
+
+fn depth() -> Value {
+    let mut schema = integer(1, MAX_DEPTH);
+    schema["default"] = json!(DEFAULT_DEPTH);
+    schema
+}
+
+/// Reads what the operator's limits allow.
+pub(super) struct AnalyzeDependencies(pub(super) Limits);
+
+impl Tool for AnalyzeDependencies {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn idempotent(&self) -> bool {
+        true
+    }
+
+    fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
+        let shared = Shared::read(NAME, arguments)?;
+        let analyzed = Analyzed::of(ctx, self.0, &shared.selection)?;
+        let graph = asked_for(build(ctx, &analyzed)?, arguments)?;
+        let view = View::new(&graph);
+        if let Some(stop) = ctx.stop_reason() {
+            return Err(stop);
+        }
+        let whole = whole(ctx, &view, &analyzed);
+        let outcome = match Format::read(&arguments["format"]) {
+            None => listed(&view, &shared, &analyzed)?,
+            Some(format) => diagram::outcome(&view, format, &shared),
+        };
+        let outcome = Outcome { whole, ..outcome };
+        Ok(output(analyzed, &shared.selection, outcome))
+    }
+}
+
+fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
+    let files: Vec<SourceFile<'_>> = (analyzed.files.iter())
+        .map(|file| SourceFile {
+            path: &file.path,
+            analysis: &file.analysis,
+        })
+        .collect();
+    let cancelled = || ctx.stop_reason().is_some();
+    graph::build(&files, &analyzed.manifests, &cancelled)
+        .map_err(|_| ctx.stop_reason().unwrap_or_else(ToolError::cancelled))
+}
+
+/// Folded, then narrowed to the focus.
+fn asked_for(graph: Graph, arguments: &Value) -> Result<Graph, Failure> {
+    let graph = match arguments["granularity"].as_str() {
+        Some("directory") => graph.fold(Granularity::Directory),
+        Some("package") => graph.fold(Granularity::Package),
+        Some(_) | None => graph,
+    };
+    let Some(focus) = arguments["focus"].as_str() else {
+        return Ok(graph);
+    };
+    let focus = focus.trim_end_matches('/');
+    let is_focus =
+        |node: &Node| node.id == focus || node.path == focus || lies_below(&node.path, focus);
+    if !graph.nodes.iter().any(is_focus) {
+        return Err(unknown_node(&graph, focus));
+    }
+    let direction = match arguments["direction"].as_str() {
+        Some("in") => Direction::In,
+        Some("out") => Direction::Out,
+        Some(_) | None => Direction::Both,
+    };
+    let depth = arguments["depth"].as_u64().unwrap_or(DEFAULT_DEPTH);
+    let depth = u32::try_from(depth).unwrap_or(u32::MAX);
+    Ok(graph.focus(&is_focus, direction, depth))
+}
+
+fn lies_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn unknown_node(graph: &Graph, focus: &str) -> Failure {
+    let ends_so = |id: &&str| id.ends_with(focus);
+    let ids = || graph.nodes.iter().map(|node| node.id.as_str());
+    let hint = ids()
+        .find(ends_so)
+        .or_else(|| nearest(focus, ids()))
+        .map_or_else(String::new, |id| format!("; did you mean {id:?}?"));
+    Failure::new(
+        "unknown_node",
+        format!("no node has the id or lies below {focus:?}{hint}"),
+    )
+}
+
+fn listed(view: &View<'_>, shared: &Shared, analyzed: &Analyzed) -> Result<Outcome, Failure> {
+    let from = shared.paging.offset(&analyzed.digest)?;
+    let unlimited = shared.paging.budget.is_unlimited();
+    let frame = Frame {
+        data: base(view, true),
+        droppable: &["external", "unresolved", "cycles", "totals"],
+        heading: format!(
+            "{}; nodes in cycles first, then with unresolved imports, then the most connected\nin out instability  node -> what it imports\n",
+            view.one_line()
+        ),
+    };
+    let total = view.order.len();
+    let fitted = fit(frame, shared.paging.budget, from, total, |at| {
+        view.row(view.order[at], !unlimited)
+    });
+    Ok(Outcome {
+        page: Some(page_of(
+            &shared.paging,
+            &analyzed.digest,
+            from,
+            &fitted,
+            total,
+        )),
+        fitted,
+        row: "node",
+        rows: total,
+        whole: None,
+        summary: view.one_line(),
+    })
+}
+
+fn base(view: &View<'_>, with_lists: bool) -> Map<String, Value> {
+    let mut data = Map::new();
+    data.insert("totals".into(), view.totals());
+    if with_lists {
+        for key in [
+            "nodes",
+            "edges",
+            "cycles",
+            "cycle_sizes",
+            "external",
+            "unresolved",
+        ] {
+            data.insert(key.into(), json!([]));
+        }
+    }
+    data
+}
+
+/// The graph that was asked for, unpaged.
+fn whole(ctx: &ToolContext, view: &View<'_>, analyzed: &Analyzed) -> Option<Value> {
+    let graph = view.graph;
+    let mut whole = Whole::new(ctx, base(view, false));
+    whole.add(
+        "nodes",
+        0,
+        (0..graph.nodes.len()).map(|node| view.node(node)),
+    );
+    whole.add(
+        "edges",
+        graph.edges.len() * EDGE_BYTES,
+        graph.edges.iter().map(|edge| view.edge(edge, false)),
+    );
+    whole.add(
+        "cycles",
+        0,
+        view.cycles.iter().map(|cycle| view.cycle(cycle, false)),
+    );
+    whole.add(
+        "external",
+        0,
+        graph
+            .external
+            .iter()
+            .map(|external| view.external(external, false)),
+    );
+    whole.add(
+        "unresolved",
+        0,
+        graph.unresolved.iter().map(view::unresolved),
+    );
+    whole.finish(Some(&analyzed.coverage))
+}

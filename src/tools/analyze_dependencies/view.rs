@@ -1,0 +1,303 @@
+//! A graph as rows: each node with everything that belongs to it, so that pages partition the graph.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::super::names;
+use super::super::text::{counted, one_line, rounded};
+use crate::analysis::graph::{Coupling, Edge, External, Graph, Unresolved};
+use crate::answer::page::Row;
+
+/// What one row lists of each kind where the answer is bounded: more is for the whole result.
+const LISTED: usize = 20;
+/// Members of one cycle where the answer is bounded; `cycle_sizes` gives its length.
+const CYCLE_LISTED: usize = 100;
+/// Names on one line of text.
+const NAMED: usize = 8;
+
+pub(super) struct View<'g> {
+    pub(super) graph: &'g Graph,
+    /// Largest first.
+    pub(super) cycles: Vec<Vec<u32>>,
+    /// Nodes, the worst first: by cycle, then what has unresolved imports, then by how connected they are.
+    pub(super) order: Vec<usize>,
+    coupling: Vec<Coupling>,
+    /// By node: the edges that leave it, the cycles, externals and unresolved imports that its row lists.
+    edges: Vec<Vec<usize>>,
+    cycles_at: HashMap<usize, Vec<usize>>,
+    external_at: HashMap<usize, Vec<usize>>,
+    unresolved_at: HashMap<usize, Vec<usize>>,
+    /// By node: the cycle it is in.
+    in_cycle: Vec<Option<usize>>,
+}
+
+impl<'g> View<'g> {
+    pub(super) fn new(graph: &'g Graph) -> Self {
+        let nodes = graph.nodes.len();
+        let cycles = graph.cycles(true);
+        let coupling = graph.coupling();
+        let mut in_cycle = vec![None; nodes];
+        for (at, cycle) in cycles.iter().enumerate() {
+            for &node in cycle {
+                in_cycle[node as usize].get_or_insert(at);
+            }
+        }
+        let connected = |node: usize| coupling[node].fan_in + coupling[node].fan_out;
+        let unresolved_at = unresolved_at(graph);
+        let mut order: Vec<usize> = (0..nodes).collect();
+        order.sort_by(|&a, &b| {
+            let cycle = |node: usize| in_cycle[node].unwrap_or(usize::MAX);
+            cycle(a)
+                .cmp(&cycle(b))
+                .then(
+                    unresolved_at
+                        .contains_key(&b)
+                        .cmp(&unresolved_at.contains_key(&a)),
+                )
+                .then(connected(b).cmp(&connected(a)))
+                .then_with(|| graph.nodes[a].id.cmp(&graph.nodes[b].id))
+        });
+        let mut view = Self {
+            graph,
+            cycles,
+            coupling,
+            edges: vec![Vec::new(); nodes],
+            cycles_at: HashMap::new(),
+            external_at: HashMap::new(),
+            unresolved_at,
+            in_cycle,
+            order,
+        };
+        view.hand_out();
+        view
+    }
+
+    /// Gives every edge, cycle, package and unresolved import to the one row that lists it.
+    fn hand_out(&mut self) {
+        let graph = self.graph;
+        for (at, edge) in graph.edges.iter().enumerate() {
+            self.edges[edge.from as usize].push(at);
+        }
+        let mut place = vec![0; graph.nodes.len()];
+        for (at, &node) in self.order.iter().enumerate() {
+            place[node] = at;
+        }
+        let first = |nodes: &[u32]| {
+            let nodes = nodes.iter().map(|&node| node as usize);
+            nodes.min_by_key(|&node| place[node])
+        };
+        for (at, cycle) in self.cycles.iter().enumerate() {
+            if let Some(node) = first(cycle) {
+                self.cycles_at.entry(node).or_default().push(at);
+            }
+        }
+        for (at, external) in graph.external.iter().enumerate() {
+            if let Some(node) = first(&external.importers) {
+                self.external_at.entry(node).or_default().push(at);
+            }
+        }
+    }
+
+    pub(super) fn row(&self, node: usize, bounded: bool) -> Row {
+        let mut parts = vec![("nodes", self.node(node))];
+        let of = |map: &HashMap<usize, Vec<usize>>| map.get(&node).cloned().unwrap_or_default();
+        for at in of(&self.cycles_at) {
+            parts.push(("cycles", self.cycle(&self.cycles[at], bounded)));
+            parts.push(("cycle_sizes", json!(self.cycles[at].len())));
+        }
+        for &at in &self.edges[node] {
+            parts.push(("edges", self.edge(&self.graph.edges[at], bounded)));
+        }
+        for at in of(&self.unresolved_at) {
+            parts.push(("unresolved", unresolved(&self.graph.unresolved[at])));
+        }
+        for at in of(&self.external_at) {
+            parts.push(("external", self.external(&self.graph.external[at], bounded)));
+        }
+        Row {
+            parts,
+            line: self.line(node),
+        }
+    }
+
+    pub(super) fn node(&self, node: usize) -> Value {
+        let facts = &self.graph.nodes[node];
+        let coupling = &self.coupling[node];
+        let mut value = json!({
+            "id": facts.id,
+            "path": facts.path,
+            "language": facts.language.map(crate::analysis::Language::name),
+            "files": facts.files,
+            "external": false,
+            "fan_in": coupling.fan_in,
+            "fan_out": coupling.fan_out,
+            "instability": rounded(coupling.instability),
+        });
+        if coupling.instability.is_none() {
+            value["not_computed"] =
+                json!({"instability": "nothing is imported here and nothing imports it"});
+        }
+        value
+    }
+
+    pub(super) fn edge(&self, edge: &Edge, bounded: bool) -> Value {
+        let listed = if bounded { LISTED } else { usize::MAX };
+        json!({
+            "from": self.id(edge.from),
+            "to": self.id(edge.to),
+            "kind": names::import_kind(edge.kind),
+            "lines": edge.lines.iter().take(listed).collect::<Vec<_>>(),
+            "specifiers": edge.specifiers.iter().take(listed).collect::<Vec<_>>(),
+            "type_only": edge.type_only,
+        })
+    }
+
+    pub(super) fn cycle(&self, cycle: &[u32], bounded: bool) -> Value {
+        let listed = if bounded { CYCLE_LISTED } else { usize::MAX };
+        let ids: Vec<_> = cycle
+            .iter()
+            .take(listed)
+            .map(|&node| self.id(node))
+            .collect();
+        json!(ids)
+    }
+
+    pub(super) fn external(&self, external: &External, bounded: bool) -> Value {
+        let listed = if bounded { LISTED } else { usize::MAX };
+        let importers: Vec<_> = (external.importers.iter().take(listed))
+            .map(|&node| self.id(node))
+            .collect();
+        json!({
+            "name": external.name,
+            "standard_library": external.standard_library,
+            "importers": importers,
+            "importers_total": external.importers.len(),
+        })
+    }
+
+    pub(super) fn totals(&self) -> Value {
+        let graph = self.graph;
+        json!({
+            "nodes": graph.nodes.len(),
+            "edges": graph.edges.len(),
+            "cycles": self.cycles.len(),
+            "largest_cycle": self.cycles.iter().map(Vec::len).max().unwrap_or(0),
+            "external": graph.external.len(),
+            "unresolved": graph.unresolved.len(),
+        })
+    }
+
+    pub(super) fn one_line(&self) -> String {
+        let graph = self.graph;
+        format!(
+            "{}, {}, {}, {}, {}",
+            counted(graph.nodes.len() as u64, "node"),
+            counted(graph.edges.len() as u64, "edge"),
+            counted(self.cycles.len() as u64, "cycle"),
+            counted(graph.external.len() as u64, "external package"),
+            counted(graph.unresolved.len() as u64, "unresolved import"),
+        )
+    }
+
+    pub(super) fn id(&self, node: u32) -> &str {
+        &self.graph.nodes[node as usize].id
+    }
+
+    fn line(&self, node: usize) -> String {
+        let coupling = &self.coupling[node];
+        let instability = coupling
+            .instability
+            .map_or_else(|| "-".to_owned(), |instability| format!("{instability:.2}"));
+        let mut line = format!(
+            "{} {} {instability}  {}",
+            coupling.fan_in, coupling.fan_out, self.graph.nodes[node].id
+        );
+        let mut to: Vec<&str> = (self.edges[node].iter())
+            .map(|&at| self.id(self.graph.edges[at].to))
+            .collect();
+        to.dedup();
+        if !to.is_empty() {
+            line.push_str(&format!(" -> {}", some(&to)));
+        }
+        if let Some(cycle) = self.in_cycle[node] {
+            let length = self.cycles[cycle].len();
+            line.push_str(&format!(" [cycle {} of {length}]", cycle + 1));
+        }
+        for &at in self.cycles_at.get(&node).into_iter().flatten() {
+            let members: Vec<&str> = self.cycles[at].iter().map(|&node| self.id(node)).collect();
+            line.push_str(&format!("\n  cycle {}: {}", at + 1, some(&members)));
+        }
+        for &at in self
+            .unresolved_at
+            .get(&node)
+            .into_iter()
+            .flatten()
+            .take(NAMED)
+        {
+            let unresolved = &self.graph.unresolved[at];
+            line.push_str(&format!(
+                "\n  unresolved {}:{} {}: {}",
+                unresolved.path,
+                unresolved.line,
+                one_line(&unresolved.specifier),
+                one_line(&unresolved.reason),
+            ));
+        }
+        let external: Vec<&str> = (self.external_at.get(&node).into_iter().flatten())
+            .map(|&at| self.graph.external[at].name.as_str())
+            .collect();
+        if !external.is_empty() {
+            line.push_str(&format!("\n  external: {}", some(&external)));
+        }
+        line
+    }
+}
+
+/// By node: its unresolved imports. A folded node is the nearest folder around the file; what none holds goes with the
+/// first node.
+fn unresolved_at(graph: &Graph) -> HashMap<usize, Vec<usize>> {
+    let by_path: HashMap<&str, usize> = (graph.nodes.iter().enumerate())
+        .map(|(at, node)| (node.path.as_str(), at))
+        .collect();
+    let mut found: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, unresolved) in graph.unresolved.iter().enumerate() {
+        let mut path = unresolved.path.as_str();
+        let node = loop {
+            if let Some(&node) = by_path.get(path) {
+                break node;
+            }
+            match path.rsplit_once('/') {
+                Some((folder, _)) => path = folder,
+                None => break 0,
+            }
+        };
+        if !graph.nodes.is_empty() {
+            found.entry(node).or_default().push(at);
+        }
+    }
+    found
+}
+
+pub(super) fn unresolved(unresolved: &Unresolved) -> Value {
+    json!({
+        "path": unresolved.path,
+        "line": unresolved.line,
+        "specifier": unresolved.specifier,
+        "reason": unresolved.reason,
+    })
+}
+
+/// The first few names, and how many are left.
+fn some(names: &[&str]) -> String {
+    let shown = names
+        .iter()
+        .take(NAMED)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().checked_sub(NAMED) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}

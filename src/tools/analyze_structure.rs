@@ -1,0 +1,250 @@
+//! `analyze_structure`: the outline of code, its imports and exports.
+
+use actors::tool::{Tool, ToolContext, ToolError, ToolOutput};
+use serde_json::{Map, Value, json};
+
+use self::items::Outline;
+use super::analyzed::Analyzed;
+use super::argument::{Argument, integer, text};
+use super::names::{self, SYMBOL_KINDS};
+use super::output::{Outcome, Whole, output, page_of};
+use super::shared::{Shared, strings, with_shared};
+use super::text::counted;
+use super::{Example, Kind, Spec};
+use crate::answer::page::{Frame, fit};
+use crate::workspace::Limits;
+
+mod items;
+mod rows;
+mod schema;
+
+const NAME: &str = "analyze_structure";
+/// Deeper nesting of declarations is not found in code that people read.
+const MAX_DEPTH: u64 = 100;
+
+/// Files whose imports and exports are listed where no file has a symbol to go with: one is what is asked about then.
+const UNLISTED_SHOWN: usize = 5;
+
+/// The names of a symbol's parts alone, as JSON.
+const SYMBOL_BYTES: usize = 120;
+
+pub(super) fn spec() -> Spec {
+    let kinds: Vec<_> = SYMBOL_KINDS.map(names::symbol_kind).into();
+    Spec {
+        name: NAME,
+        title: "Analyze structure",
+        description: "Outline: symbols with kind, signature, lines, docs and visibility; imports and exports. Finds \
+                      definitions by name.",
+        category: "analysis",
+        tags: &["structure", "outline", "symbols", "api", "navigation"],
+        words: &[
+            "symbol", "definition", "define", "declared", "find", "where", "class", "method", "function", "struct",
+            "interface", "trait", "enum", "type", "signature", "public", "private", "api", "export", "list", "overview",
+            "map", "tree", "toc", "contents", "documentation", "docstring", "skeleton", "navigate", "search", "look",
+            "read",
+        ],
+        kind: Kind::Analysis,
+        read_only: true,
+        idempotent: true,
+        destructive: false,
+        cost: "medium",
+        arguments: with_shared(vec![
+            Argument::new(
+                "query",
+                text(),
+                "Only symbols whose name or qualified name holds this, in any case; exact matches first.",
+            )
+            .brief("part of a name"),
+            Argument::new(
+                "kinds",
+                json!({"type": "array", "items": {"enum": kinds}}),
+                "Only symbols of these kinds.",
+            ),
+            Argument::new(
+                "depth",
+                integer(1, MAX_DEPTH),
+                "How deep symbols may lie in others: 1 for the top level only. Without it: all.",
+            ),
+        ]),
+        data: schema::data(),
+        returns: "One page of `symbols`, by path and line (with `query`: the best match first). Without `query` and \
+                  `kinds` also the `imports` and `exports` of the files on this page, each file once.",
+        examples: vec![
+            Example::new("The outline of one file", json!({"path": "rust/src/lib.rs"})),
+            Example::new("Where something is defined", json!({"path": ".", "query": "discount"})),
+            Example::new(
+                "The top level of the Java code",
+                json!({"path": "java", "kinds": ["class", "interface"], "depth": 1}),
+            ),
+        ],
+        reasons: &["path_not_found", "path_outside_roots", "cursor_stale", "cursor_mismatch"],
+    }
+}
+
+/// Reads what the operator's limits allow.
+pub(super) struct AnalyzeStructure(pub(super) Limits);
+
+impl Tool for AnalyzeStructure {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn idempotent(&self) -> bool {
+        true
+    }
+
+    fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
+        let shared = Shared::read(NAME, arguments)?;
+        let analyzed = Analyzed::of(ctx, self.0, &shared.selection)?;
+        let outline = Outline::of(&analyzed, &Filter::read(arguments));
+        if let Some(stop) = ctx.stop_reason() {
+            return Err(stop);
+        }
+        let from = shared.paging.offset(&analyzed.digest)?;
+        let total = outline.items.len();
+        let bounded = !shared.paging.budget.is_unlimited();
+        let mut last_file = None;
+        let fitted = fit(
+            frame(&analyzed, &outline),
+            shared.paging.budget,
+            from,
+            total,
+            |at| {
+                let item = &outline.items[at];
+                let starts_file = last_file != Some(item.file);
+                last_file = Some(item.file);
+                rows::row(&analyzed, &outline, at, starts_file, bounded)
+            },
+        );
+        let outcome = Outcome {
+            page: Some(page_of(
+                &shared.paging,
+                &analyzed.digest,
+                from,
+                &fitted,
+                total,
+            )),
+            fitted,
+            row: "symbol",
+            rows: total,
+            whole: whole(ctx, &analyzed, &outline),
+            summary: outline.one_line(),
+        };
+        Ok(output(analyzed, &shared.selection, outcome))
+    }
+}
+
+/// Which symbols are asked for.
+struct Filter {
+    /// Lower case.
+    query: Option<String>,
+    kinds: Vec<String>,
+    /// 0-based nesting that is left out.
+    depth: u32,
+}
+
+impl Filter {
+    fn read(arguments: &Value) -> Self {
+        let query = arguments["query"].as_str().map(str::trim);
+        let depth = arguments["depth"].as_u64();
+        Self {
+            query: query
+                .filter(|query| !query.is_empty())
+                .map(str::to_lowercase),
+            kinds: strings(&arguments["kinds"]),
+            depth: depth.map_or(u32::MAX, |depth| u32::try_from(depth).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Whether files as such are asked for, with their imports and exports.
+    fn takes_files(&self) -> bool {
+        self.query.is_none() && self.kinds.is_empty()
+    }
+}
+
+fn frame(analyzed: &Analyzed, outline: &Outline) -> Frame {
+    let mut data = base(outline, true);
+    for &file in outline.unlisted.iter().take(UNLISTED_SHOWN) {
+        for (key, value) in rows::ins_and_outs(&analyzed.files[file], true) {
+            if let Some(Value::Array(listed)) = data.get_mut(key) {
+                listed.push(value);
+            }
+        }
+    }
+    Frame {
+        data,
+        droppable: &["exports", "imports", "totals"],
+        heading: format!("{}\n", outline.one_line()),
+    }
+}
+
+fn base(outline: &Outline, with_lists: bool) -> Map<String, Value> {
+    let mut data = Map::new();
+    data.insert(
+        "totals".into(),
+        json!({
+            "files": outline.files,
+            "symbols": outline.symbols,
+            "matched": outline.items.len(),
+            "imports": outline.imports,
+            "exports": outline.exports,
+        }),
+    );
+    if with_lists {
+        for key in ["symbols", "imports", "exports"] {
+            data.insert(key.into(), json!([]));
+        }
+    }
+    data
+}
+
+/// Every symbol, import and export, whatever was asked for.
+fn whole(ctx: &ToolContext, analyzed: &Analyzed, outline: &Outline) -> Option<Value> {
+    let files = || analyzed.files.iter();
+    let mut whole = Whole::new(ctx, base(outline, false));
+    whole.add(
+        "symbols",
+        outline.symbols as usize * SYMBOL_BYTES,
+        files().flat_map(|file| {
+            (0..file.analysis.symbols.len()).map(|at| rows::symbol(file, at, false))
+        }),
+    );
+    whole.add(
+        "imports",
+        0,
+        files().flat_map(|file| {
+            file.analysis
+                .imports
+                .iter()
+                .map(|i| rows::import(&file.path, i))
+        }),
+    );
+    whole.add(
+        "exports",
+        0,
+        files().flat_map(|file| {
+            file.analysis
+                .exports
+                .iter()
+                .map(|e| rows::export(&file.path, e))
+        }),
+    );
+    whole.finish(Some(&analyzed.coverage))
+}
+
+impl Outline {
+    fn one_line(&self) -> String {
+        let mut line = format!(
+            "{} in {}, {}, {}",
+            counted(self.symbols, "symbol"),
+            counted(self.files, "file"),
+            counted(self.imports, "import"),
+            counted(self.exports, "export"),
+        );
+        let matched = self.items.len() as u64;
+        if matched != self.symbols {
+            line.push_str(&format!("; {matched} listed"));
+        }
+        line
+    }
+}

@@ -1,0 +1,33 @@
+//! The schema of `data`.
+
+use serde_json::{Value, json};
+
+use super::super::names::{self, SYMBOL_KINDS};
+use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+
+pub(super) fn data() -> Value {
+    let kinds: Vec<_> = SYMBOL_KINDS.map(names::symbol_kind).into();
+    strict_but(
+        &["totals", "symbols", "imports", "exports"],
+        json!({
+            "totals": strict(json!({
+                "files": count(), "symbols": count(), "matched": count(), "imports": count(), "exports": count(),
+            })),
+            "symbols": list(strict(json!({
+                "path": string(), "name": string(), "qualified_name": string(),
+                "kind": {"enum": kinds},
+                "signature": string(),
+                "visibility": {"enum": ["public", "restricted", "private"]},
+                "start_line": count(), "end_line": count(),
+                "doc": or_null("string"), "parent": or_null("string"),
+            }))),
+            "imports": list(strict(json!({
+                "path": string(), "line": count(), "kind": string(), "specifier": string(),
+                "names": list(string()), "type_only": {"type": "boolean"}, "conditional": {"type": "boolean"},
+            }))),
+            "exports": list(strict(json!({
+                "path": string(), "line": count(), "name": string(), "from": or_null("string"),
+            }))),
+        }),
+    )
+}

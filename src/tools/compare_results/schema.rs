@@ -1,0 +1,58 @@
+//! The schema of `data`.
+
+use serde_json::{Value, json};
+
+use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+
+pub(super) fn data() -> Value {
+    let result = || {
+        strict(json!({
+            "result_id": string(),
+            "created": {"type": "string", "format": "date-time"},
+            "input_digest": string(),
+        }))
+    };
+    let figures = json!({"type": "object"});
+    strict_but(
+        &["totals", "differing_arguments"],
+        json!({
+            "tool": string(),
+            "baseline": result(),
+            "against": result(),
+            "identical_inputs": {"type": "boolean"},
+            "differing_arguments": list(string()),
+            "summary": {"type": "object", "additionalProperties": count()},
+            "totals": strict(json!({"before": figures, "after": figures, "delta": figures})),
+            "changes": list(json!({"oneOf": [function(), part(), symbol()]})),
+        }),
+    )
+}
+
+fn function() -> Value {
+    let side = json!({"type": ["object", "null"]});
+    strict(json!({
+        "change": {"enum": ["regressed", "added", "changed", "moved", "renamed", "improved", "removed"]},
+        "what": {"const": "function"},
+        "path": string(), "qualified_name": string(),
+        "moved": {"type": "boolean"}, "renamed": {"type": "boolean"},
+        "before": side, "after": side, "delta": or_null("object"),
+    }))
+}
+
+fn part() -> Value {
+    strict(json!({
+        "change": {"enum": ["added", "removed"]},
+        "what": {"enum": ["cycle", "unresolved", "external", "edge", "node"]},
+        "detail": {"type": ["object", "array"]},
+    }))
+}
+
+fn symbol() -> Value {
+    let side = json!({"type": ["object", "null"]});
+    strict(json!({
+        "change": {"enum": ["added", "changed", "moved", "removed"]},
+        "what": {"const": "symbol"},
+        "path": string(), "qualified_name": string(), "kind": string(),
+        "before": side, "after": side,
+    }))
+}

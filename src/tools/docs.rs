@@ -1,0 +1,231 @@
+//! The page about every tool and every reason, generated from the catalogue and the table of reasons.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::analyzed::FAILED;
+use super::{Argument, Entry, Kind, catalogue};
+use crate::answer::reason::{EMPTY_REASONS, REASONS};
+use crate::workspace::SkipReason;
+
+/// What is generated, as Markdown. `docs/tools.md` is this, and a test keeps it so.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Tools\n\n\
+         This page is generated from the code (`UPDATE_DOCS=1 cargo test docs_are_those_of_the_code` writes it).\n\n\
+         | tool | does | reads code | changes |\n|---|---|---|---|\n",
+    );
+    for entry in catalogue() {
+        let _ = writeln!(
+            page,
+            "| [`{0}`](#{0}) | {1} | {2} | {3} |",
+            entry.name,
+            entry.description,
+            if entry.meta["languages"]
+                .as_array()
+                .is_some_and(|l| !l.is_empty())
+            {
+                "yes"
+            } else {
+                "no"
+            },
+            changes(entry),
+        );
+    }
+    page.push_str("\nEvery answer has the same envelope: `data` as described here, and `metadata`, `status`, `context`, `page` and `coverage`; the JSON Schema of it is each tool's `outputSchema`.\n");
+    for entry in catalogue() {
+        page.push_str(&section(entry));
+    }
+    page.push_str(&reasons());
+    page.push_str(&empties());
+    page.push_str(&skips());
+    page.push_str(&limits());
+    page
+}
+
+fn changes(entry: &Entry) -> &'static str {
+    match (entry.read_only, entry.destructive) {
+        (true, _) => "nothing",
+        (false, true) if entry.kind == Kind::Expanded => "what its calls change",
+        (false, true) => "deletes a session",
+        (false, false) => "sessions only",
+    }
+}
+
+fn section(entry: &Entry) -> String {
+    let mut text = format!(
+        "\n## {}\n\n{}\n\nCategory {}, cost {}, tags {}.\n",
+        entry.name,
+        entry.description,
+        entry.category,
+        entry.meta["cost"].as_str().unwrap_or_default(),
+        entry.tags.join(", "),
+    );
+    if entry.arguments.is_empty() {
+        text.push_str("\nIt takes no arguments.\n");
+    } else {
+        text.push_str("\n| argument | type and bounds | default | meaning |\n|---|---|---|---|\n");
+    }
+    for argument in &entry.arguments {
+        let _ = writeln!(
+            text,
+            "| `{}`{} | {} | {} | {} |",
+            argument.name,
+            if argument.required { " (required)" } else { "" },
+            cell(&kind_and_bounds(argument)),
+            default(argument),
+            cell(argument.doc),
+        );
+    }
+    let _ = write!(text, "\nReturns: {}\n", entry.returns);
+    for example in &entry.examples {
+        let _ = write!(
+            text,
+            "\n{}:\n\n```json\n{}\n```\n",
+            example.title,
+            serde_json::to_string(&example.arguments).unwrap_or_default(),
+        );
+    }
+    if !entry.reasons.is_empty() {
+        let names: Vec<String> = entry
+            .reasons
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let _ = write!(
+            text,
+            "\nFails, beside what any call may fail with, with {}.\n",
+            names.join(", ")
+        );
+    }
+    text
+}
+
+/// `integer 1…1000`, `one of a, b`, `list of strings, at most 100`.
+pub(super) fn kind_and_bounds(argument: &Argument) -> String {
+    kind(&argument.schema)
+}
+
+fn kind(schema: &Value) -> String {
+    if let Some(options) = schema["enum"].as_array() {
+        let options: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
+        return format!("one of {}", options.join(", "));
+    }
+    let name = schema["type"].as_str().unwrap_or("any");
+    match name {
+        "array" => {
+            let at_most = schema["maxItems"].as_u64();
+            let at_most = at_most.map_or_else(String::new, |max| format!(", at most {max}"));
+            format!("list of {}{at_most}", kind(&schema["items"]))
+        }
+        "object" => match schema["properties"].as_object() {
+            Some(properties) => {
+                let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+                format!("object of {}", names.join(", "))
+            }
+            None => "object".to_owned(),
+        },
+        "integer" => format!("integer {}…{}", schema["minimum"], schema["maximum"]),
+        _ => match schema["maxLength"].as_u64() {
+            Some(max) => format!("{name}, at most {max} characters"),
+            None => name.to_owned(),
+        },
+    }
+}
+
+fn default(argument: &Argument) -> String {
+    match argument.schema.get("default") {
+        Some(Value::String(text)) => format!("`{text}`"),
+        Some(value) => format!("`{value}`"),
+        None => String::new(),
+    }
+}
+
+fn reasons() -> String {
+    let mut text = String::from(
+        "\n## Reasons\n\nA call that fails says so in `status`: a canonical `code`, one of these reasons, and what to do.\n\n\
+         | reason | code | retry | given when | what to do |\n|---|---|---|---|---|\n",
+    );
+    for reason in REASONS {
+        let _ = writeln!(
+            text,
+            "| `{}` | `{}` | {} | {} | {} |",
+            reason.name,
+            reason.code.name(),
+            if reason.retryable { "yes" } else { "no" },
+            cell(reason.meaning),
+            cell(reason.recovery),
+        );
+    }
+    text
+}
+
+fn empties() -> String {
+    let mut text = String::from(
+        "\n## Empty answers\n\nAn answer without rows succeeds, and says in `status.reason` and `status.message` why.\n\n\
+         | reason | given when |\n|---|---|\n",
+    );
+    for (name, meaning) in EMPTY_REASONS {
+        let _ = writeln!(text, "| `{name}` | {meaning} |");
+    }
+    text
+}
+
+fn skips() -> String {
+    let (directories, files): (Vec<_>, Vec<_>) = SkipReason::ALL
+        .into_iter()
+        .partition(|reason| reason.is_directory());
+    let names = |reasons: Vec<SkipReason>| -> String {
+        let names: Vec<String> = reasons
+            .iter()
+            .map(|reason| format!("`{}`", reason.name()))
+            .collect();
+        names.join(", ")
+    };
+    format!(
+        "\n## What is left out\n\nNothing is left out in silence: `coverage.skipped` counts by reason. Files: {}, and \
+         `{FAILED}` where the analysis of one file broke off. Directories that were not entered: {}.\n",
+        names(files),
+        names(directories),
+    )
+}
+
+fn limits() -> String {
+    let mut text = String::from(
+        "\n## Limits\n\n`get_server_status` gives those of the running server.\n\n| limit | value |\n|---|---|\n",
+    );
+    for (name, value) in super::get_server_status::limits()
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        let _ = writeln!(text, "| `{name}` | {value} |");
+    }
+    text
+}
+
+/// A bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn docs_are_those_of_the_code() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tools.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, markdown()).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            kept == markdown(),
+            "docs/tools.md is not what the code says: run UPDATE_DOCS=1 cargo test docs_are_those_of_the_code"
+        );
+    }
+}

@@ -1,0 +1,347 @@
+//! `get_server_status`: what works, what does not and why; store, cache, versions, limits. Answered by the service.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use actors::status::{ActorStatus, Status};
+use actors::tool::Root;
+use serde_json::{Value, json};
+
+use super::session_data::{root_schema, roots};
+use super::text::counted;
+use super::{Kind, MAX_CALLS, MAX_CONCURRENT, Spec, WHOLE_CAP};
+use crate::analysis::{ENGINE_VERSION, Language, Profile};
+use crate::answer::envelope::{count, list, or_null, strict, string};
+use crate::answer::page::{
+    DEFAULT_LIMIT, DEFAULT_MAX_BYTES, MAX_LIMIT, MAX_MAX_BYTES, MIN_MAX_BYTES,
+};
+use crate::answer::{Finding, object};
+use crate::service::MAX_ARGUMENT_BYTES;
+
+pub(crate) const NAME: &str = "get_server_status";
+
+/// One thing that a user may rely on, and whether it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feature {
+    pub name: &'static str,
+    pub state: FeatureState,
+    /// Why it is so, and what could be done; empty where it is available and there is nothing to say.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureState {
+    Available,
+    Degraded,
+    Off,
+}
+
+impl FeatureState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Degraded => "degraded",
+            Self::Off => "off",
+        }
+    }
+}
+
+pub(super) fn spec() -> Spec {
+    Spec {
+        name: NAME,
+        title: "Get server status",
+        description: "Which features are available, degraded or off, and why; roots, languages, store, cache, versions, \
+                      limits.",
+        category: "server",
+        tags: &["status", "health", "limits", "version"],
+        words: &[
+            "healthy",
+            "alive",
+            "up",
+            "running",
+            "working",
+            "broken",
+            "degraded",
+            "memory",
+            "uptime",
+            "load",
+            "config",
+            "capability",
+            "supported",
+            "language",
+            "root",
+            "quota",
+            "diagnose",
+        ],
+        kind: Kind::Control,
+        read_only: true,
+        idempotent: true,
+        destructive: false,
+        cost: "low",
+        arguments: vec![],
+        data: data_schema(),
+        returns: "`features` with their states and why; `server`, `store`, `cache`, `pool`, `sessions`, `actors`; what \
+                  may be read (`roots`), `languages`, `profiles` and `limits`.",
+        examples: vec![super::Example::new("Is everything well", json!({}))],
+        reasons: &[],
+    }
+}
+
+fn data_schema() -> Value {
+    strict(json!({
+        "server": strict(json!({
+            "name": string(), "version": string(), "engine_version": count(),
+            "uptime_seconds": {"type": "number", "minimum": 0}, "draining": {"type": "boolean"},
+        })),
+        "features": list(strict(json!({
+            "name": string(), "state": {"enum": ["available", "degraded", "off"]}, "why": or_null("string"),
+        }))),
+        "store": strict(json!({
+            "kind": string(), "available": {"type": "boolean"}, "detail": or_null("string"),
+            "pending_commits": count(),
+        })),
+        "cache": strict(json!({
+            "available": {"type": "boolean"}, "entries": count(), "bytes": count(), "limit_bytes": count(),
+            "hits": count(), "misses": count(), "evictions": count(),
+        })),
+        "pool": strict(json!({
+            "workers": count(), "running": count(), "queued": count(), "queue_limit": count(), "panics": count(),
+        })),
+        "sessions": strict(json!({"awake": count(), "quarantined": count(), "calls_in_flight": count()})),
+        "actors": strict(json!({"up": count(), "down": count(), "restarts": count()})),
+        "roots": list(root_schema()),
+        "languages": list(strict(json!({"name": string(), "extensions": list(string())}))),
+        "profiles": list(string()),
+        "limits": {"type": "object", "additionalProperties": count()},
+    }))
+}
+
+/// The same for as long as the program runs.
+static LANGUAGES: LazyLock<Value> = LazyLock::new(|| {
+    let languages = Language::ALL.map(|language| {
+        json!({
+            "name": language.name(),
+            "extensions": language.facts().extensions,
+        })
+    });
+    languages.into_iter().collect()
+});
+
+pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> Finding {
+    let features: Vec<Feature> = own_features(status)
+        .into_iter()
+        .chain(more.iter().cloned())
+        .collect();
+    let actors = census(&status.tree);
+    let features_shown = features.iter().map(|feature| {
+        json!({
+            "name": feature.name,
+            "state": feature.state.name(),
+            "why": (!feature.why.is_empty()).then_some(&feature.why),
+        })
+    });
+    let data = object([
+        (
+            "server",
+            json!({
+                "name": env!("CARGO_PKG_NAME"),
+                "version": env!("CARGO_PKG_VERSION"),
+                "engine_version": ENGINE_VERSION,
+                "uptime_seconds": seconds(status.uptime),
+                "draining": status.draining,
+            }),
+        ),
+        ("features", features_shown.collect()),
+        (
+            "store",
+            json!({
+                "kind": status.store.kind,
+                "available": status.store.available,
+                "detail": status.store.detail,
+                "pending_commits": status.store.pending_commits,
+            }),
+        ),
+        (
+            "cache",
+            json!({
+                "available": status.cache.available,
+                "entries": status.cache.entries,
+                "bytes": status.cache.bytes,
+                "limit_bytes": status.cache.limit_bytes,
+                "hits": status.cache.hits,
+                "misses": status.cache.misses,
+                "evictions": status.cache.evictions,
+            }),
+        ),
+        (
+            "pool",
+            json!({
+                "workers": status.pool.workers,
+                "running": status.pool.running,
+                "queued": status.pool.queued,
+                "queue_limit": status.pool.queue_limit,
+                "panics": status.pool.panics,
+            }),
+        ),
+        (
+            "sessions",
+            json!({
+                "awake": status.sessions.awake,
+                "quarantined": status.sessions.quarantined,
+                "calls_in_flight": status.sessions.calls_in_flight,
+            }),
+        ),
+        (
+            "actors",
+            json!({
+                "up": actors.running,
+                "down": actors.not_running,
+                "restarts": actors.restarts,
+            }),
+        ),
+        ("roots", roots(readable)),
+        ("languages", LANGUAGES.clone()),
+        ("profiles", json!(Profile::ALL.map(Profile::name))),
+        ("limits", limits()),
+    ]);
+    let text = text(status, readable, &features);
+    Finding::plain(data, text)
+}
+
+/// Every bound that a caller can meet, by name.
+pub(crate) fn limits() -> Value {
+    json!({
+        "rows_default": DEFAULT_LIMIT,
+        "rows_max": MAX_LIMIT,
+        "max_bytes_default": DEFAULT_MAX_BYTES,
+        "max_bytes_min": MIN_MAX_BYTES,
+        "max_bytes_max": MAX_MAX_BYTES,
+        "batch_calls": MAX_CALLS,
+        "batch_concurrent": MAX_CONCURRENT,
+        "argument_bytes": MAX_ARGUMENT_BYTES,
+        "stored_result_bytes": WHOLE_CAP,
+    })
+}
+
+fn own_features(status: &Status) -> Vec<Feature> {
+    let feature = |name, state, why: &str| Feature {
+        name,
+        state,
+        why: why.to_owned(),
+    };
+    let analysis = if status.draining {
+        feature(
+            "analysis",
+            FeatureState::Off,
+            "the service is shutting down",
+        )
+    } else if status.pool.queued >= status.pool.queue_limit && status.pool.queue_limit > 0 {
+        feature(
+            "analysis",
+            FeatureState::Degraded,
+            "the queue is full: calls are refused with `busy`",
+        )
+    } else {
+        feature("analysis", FeatureState::Available, "")
+    };
+    let sessions = if status.store.available {
+        feature("sessions", FeatureState::Available, "")
+    } else {
+        let detail = status
+            .store
+            .detail
+            .as_deref()
+            .unwrap_or("the store does not answer");
+        feature("sessions", FeatureState::Off, detail)
+    };
+    let durable = match (status.store.kind, status.store.available) {
+        ("memory", _) => feature(
+            "durable_sessions",
+            FeatureState::Degraded,
+            "sessions are kept in memory: they survive a crash of any actor, and end with this process",
+        ),
+        (_, true) => feature("durable_sessions", FeatureState::Available, ""),
+        (_, false) => feature(
+            "durable_sessions",
+            FeatureState::Off,
+            "the store does not answer",
+        ),
+    };
+    let cache = if status.cache.available {
+        feature("cache", FeatureState::Available, "")
+    } else {
+        feature(
+            "cache",
+            FeatureState::Degraded,
+            "the cache does not answer: calls analyse every file anew",
+        )
+    };
+    vec![analysis, sessions, durable, cache]
+}
+
+struct Census {
+    running: u64,
+    not_running: u64,
+    restarts: u64,
+}
+
+/// Counts only: names hold the ids of sessions, which are their owners' alone.
+fn census(tree: &ActorStatus) -> Census {
+    let mut census = Census {
+        running: 0,
+        not_running: 0,
+        restarts: 0,
+    };
+    let mut left = vec![tree];
+    while let Some(actor) = left.pop() {
+        match actor.status {
+            "running" => census.running += 1,
+            _ => census.not_running += 1,
+        }
+        census.restarts += u64::from(actor.restarts);
+        left.extend(&actor.children);
+    }
+    census
+}
+
+fn text(status: &Status, readable: &[Root], features: &[Feature]) -> String {
+    let mut text = format!(
+        "{} {}, up {} s\n",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION"),
+        status.uptime.as_secs()
+    );
+    for feature in features {
+        let why = if feature.why.is_empty() { "" } else { ": " };
+        text.push_str(&format!(
+            "{} {}{why}{}\n",
+            feature.name,
+            feature.state.name(),
+            feature.why
+        ));
+    }
+    let names: Vec<&str> = readable.iter().map(|root| root.name.as_str()).collect();
+    let languages: Vec<&str> = Language::ALL.map(Language::name).into();
+    text.push_str(&format!(
+        "roots: {}\nlanguages: {}\n",
+        names.join(", "),
+        languages.join(", ")
+    ));
+    text.push_str(&format!(
+        "store {}, {} pending; cache {}, {} of {} bytes; pool {} of {} running, {} queued; {} awake\n",
+        status.store.kind,
+        counted(status.store.pending_commits, "commit"),
+        counted(status.cache.entries, "entry"),
+        status.cache.bytes,
+        status.cache.limit_bytes,
+        status.pool.running,
+        counted(status.pool.workers as u64, "worker"),
+        status.pool.queued,
+        counted(status.sessions.awake, "session"),
+    ));
+    text
+}
+
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,120 @@
+//! `get_session`: what a session does and has done. Answered by the service.
+
+use actors::sessions::{HistoryView, SessionView};
+use serde_json::{Value, json};
+
+use super::argument::{Argument, integer};
+use super::session_data::{
+    result, result_line, result_schema, session, session_schema, session_text,
+};
+use super::shared::{Paging, cursor, session_id};
+use super::{Example, Kind, SESSION_ID, Spec};
+use crate::answer::envelope::list;
+use crate::answer::page::{Budget, DEFAULT_LIMIT, DEFAULT_MAX_BYTES, Frame, MAX_LIMIT, Row, fit};
+use crate::answer::{Failure, Finding};
+
+pub(crate) const NAME: &str = "get_session";
+
+pub(super) fn spec() -> Spec {
+    let mut history_limit = integer(1, MAX_LIMIT as u64);
+    history_limit["default"] = json!(DEFAULT_LIMIT);
+    Spec {
+        name: NAME,
+        title: "Get session",
+        description: "State of a session: running calls, earlier results with their ids, notices.",
+        category: "sessions",
+        tags: &["session", "history", "results"],
+        words: &[
+            "status",
+            "state",
+            "past",
+            "earlier",
+            "previous",
+            "show",
+            "inspect",
+            "running",
+            "progress",
+            "quarantine",
+        ],
+        kind: Kind::Control,
+        read_only: true,
+        idempotent: true,
+        destructive: false,
+        cost: "low",
+        arguments: vec![
+            session_id(),
+            Argument::new(
+                "history_limit",
+                history_limit,
+                "Results of a page at most, newest first.",
+            ),
+            cursor(),
+        ],
+        data: data_schema(),
+        returns: "The session, and one page of its `history`: each result with its id, tool, arguments and summary. \
+                  Without `session_id`: the connection's own session.",
+        examples: vec![Example::new(
+            "What was done so far",
+            json!({"session_id": SESSION_ID, "history_limit": 5}),
+        )],
+        reasons: &["unknown_session", "session_expired", "cursor_stale"],
+    }
+}
+
+fn data_schema() -> Value {
+    let mut schema = session_schema();
+    schema["properties"]["history"] = list(result_schema());
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.push(json!("history"));
+    }
+    schema
+}
+
+/// The cursor names the last result shown, so that results that came since do not shift the page.
+pub(crate) fn finding(view: &SessionView, arguments: &Value) -> Result<Finding, Failure> {
+    let paging = Paging::read(NAME, arguments)?;
+    let from = match paging.after() {
+        None => 0,
+        Some((_, mark)) => place_after(&view.history, mark)?,
+    };
+    let limit = arguments["history_limit"]
+        .as_u64()
+        .unwrap_or(DEFAULT_LIMIT as u64);
+    let budget = Budget::new(
+        usize::try_from(limit).unwrap_or(MAX_LIMIT),
+        DEFAULT_MAX_BYTES,
+    );
+    let mut data = session(view);
+    data["history"] = json!([]);
+    let frame = Frame {
+        data: data.as_object().cloned().unwrap_or_default(),
+        droppable: &[],
+        heading: session_text(view),
+    };
+    let total = view.history.len();
+    let fitted = fit(frame, budget, from, total, |at| {
+        let entry = &view.history[at];
+        Row::new("history", result(entry), result_line(entry))
+    });
+    let end = from + fitted.returned;
+    let last = end
+        .checked_sub(1)
+        .map_or(0, |at| view.history[at].result_id.as_u128());
+    let page = paging.page_after(fitted.returned, total, end < total, (0, last));
+    Ok(Finding {
+        page: Some(page),
+        ..Finding::plain(Value::Object(fitted.data), fitted.text)
+    })
+}
+
+fn place_after(history: &[HistoryView], mark: u128) -> Result<usize, Failure> {
+    let place = history
+        .iter()
+        .position(|entry| entry.result_id.as_u128() == mark);
+    place.map(|at| at + 1).ok_or_else(|| {
+        Failure::new(
+            "cursor_stale",
+            "the result that the cursor names is no longer in the history",
+        )
+    })
+}

@@ -1,0 +1,77 @@
+//! `list_sessions`: the caller's own. Answered by the service.
+
+use actors::ids::SessionId;
+use actors::sessions::SessionRow;
+use serde_json::{Map, Value, json};
+
+use super::session_data::{row, row_line, row_schema};
+use super::shared::{Paging, cursor, limit};
+use super::text::counted;
+use super::{Example, Kind, Spec};
+use crate::answer::envelope::{list, strict};
+use crate::answer::page::{Frame, Row, fit};
+use crate::answer::{Empty, Finding};
+
+pub(crate) const NAME: &str = "list_sessions";
+
+/// Sessions of one answer at most: one less than a store lists at once.
+const MAX_ROWS: usize = 999;
+
+pub(super) fn spec() -> Spec {
+    Spec {
+        name: NAME,
+        title: "List sessions",
+        description: "Your own sessions, newest first.",
+        category: "sessions",
+        tags: &["session", "list"],
+        words: &["mine", "open", "exist", "existing", "own"],
+        kind: Kind::Control,
+        read_only: true,
+        idempotent: true,
+        destructive: false,
+        cost: "low",
+        arguments: vec![limit(), cursor()],
+        data: strict(json!({"sessions": list(row_schema())})),
+        returns: "One page of `sessions`: id, status, label, when made and how long kept.",
+        examples: vec![Example::new("The newest sessions", json!({"limit": 10}))],
+        reasons: &["store_unavailable"],
+    }
+}
+
+/// After which session the page begins, and how many rows to ask for: one more than is shown tells whether there is
+/// a next page.
+pub(crate) fn wanted(paging: &Paging) -> (Option<(u64, SessionId)>, usize) {
+    let rows = paging.budget.rows.min(MAX_ROWS);
+    let after = paging.after();
+    (
+        after.map(|(at, id)| (at, SessionId::from_u128(id))),
+        rows + 1,
+    )
+}
+
+pub(crate) fn finding(rows: &[SessionRow], total: u64, paging: &Paging) -> Finding {
+    let mut data = Map::new();
+    data.insert("sessions".into(), json!([]));
+    let frame = Frame {
+        data,
+        droppable: &[],
+        heading: format!("{}\n", counted(total, "session")),
+    };
+    let fitted = fit(frame, paging.budget, 0, rows.len(), |at| {
+        Row::new("sessions", row(&rows[at]), row_line(&rows[at]))
+    });
+    let more = fitted.returned < rows.len();
+    let last = fitted.returned.checked_sub(1).map(|at| &rows[at]);
+    let last = last.map_or((0, 0), |row| (row.created_ms, row.id.as_u128()));
+    let total = usize::try_from(total).unwrap_or(usize::MAX);
+    let page = paging.page_after(fitted.returned, total, more, last);
+    let empty = rows.is_empty().then(|| Empty {
+        reason: "nothing_matched".to_owned(),
+        message: "you have no sessions here; create_session makes one".to_owned(),
+    });
+    Finding {
+        page: Some(page),
+        empty,
+        ..Finding::plain(Value::Object(fitted.data), fitted.text)
+    }
+}

@@ -1,0 +1,183 @@
+//! `run_batch`: many calls in one. The service expands it into ordinary calls, so that no job waits for another on the
+//! pool that it occupies; this file says what it takes and puts the answers together.
+
+use serde_json::{Value, json};
+
+use super::argument::{Argument, text};
+use super::shared::{idempotency_key, max_bytes, session_id};
+use super::text::counted;
+use super::{Example, Kind, Spec};
+use crate::answer::page::{clipped_lines, json_len};
+use crate::answer::{Answer, Finding, Page};
+
+pub(crate) const NAME: &str = "run_batch";
+/// More calls than this are better said by one call with a wider path.
+pub const MAX_CALLS: usize = 50;
+/// Calls of one batch that run at once: each uses all cores, so more would only hold memory.
+pub const MAX_CONCURRENT: usize = 4;
+/// Less than this for one call holds no row; what does not fit then is left out, and said to be.
+const MIN_SHARE: usize = 1000;
+
+pub(super) fn spec() -> Spec {
+    Spec {
+        name: NAME,
+        title: "Run a batch",
+        description: "Up to 50 tool calls in one, run concurrently, answered in order; one failure stays one failure.",
+        category: "analysis",
+        tags: &["batch", "parallel", "several"],
+        words: &[
+            "many", "multiple", "several", "together", "once", "bulk", "parallel", "concurrent", "all", "calls", "at",
+            "combine",
+        ],
+        kind: Kind::Expanded,
+        read_only: false,
+        idempotent: false,
+        // A batch may close a session.
+        destructive: true,
+        cost: "high",
+        arguments: vec![
+            Argument::new(
+                "calls",
+                json!({
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_CALLS,
+                    "items": {
+                        "type": "object",
+                        "properties": {"tool": text(), "arguments": {"type": "object"}},
+                        "required": ["tool"],
+                        "additionalProperties": false,
+                    },
+                }),
+                "What to call. Any tool but run_batch; a call without `session_id` takes that of the batch.",
+            )
+            .required(),
+            session_id(),
+            max_bytes(),
+            idempotency_key(),
+        ],
+        data: data(),
+        returns: "`answers`: one for each call, in order, each in the full form of its tool; `max_bytes` is shared \
+                  among them, and what does not fit is null and noted. `succeeded` and `failed` count them. An \
+                  `idempotency_key` K gives call i the key `K/i`, counted from 0.",
+        examples: vec![Example::new(
+            "Complexity and structure of two folders in one call",
+            json!({"calls": [
+                {"tool": "analyze_complexity", "arguments": {"path": "python", "level": "summary"}},
+                {"tool": "analyze_structure", "arguments": {"path": "go", "limit": 5}},
+            ]}),
+        )],
+        reasons: &["batch_in_batch", "session_required"],
+    }
+}
+
+fn data() -> Value {
+    let answer = json!({
+        "type": "object",
+        "properties": {
+            "data": {"type": ["object", "null"]},
+            "metadata": {"$ref": "#/$defs/metadata"},
+            "status": {"$ref": "#/$defs/status"},
+            "context": {"$ref": "#/$defs/context"},
+            "page": {"$ref": "#/$defs/page"},
+            "coverage": {"$ref": "#/$defs/coverage"},
+        },
+        "required": ["data", "metadata", "status", "context", "page", "coverage"],
+        "additionalProperties": false,
+    });
+    crate::answer::envelope::strict(json!({
+        "succeeded": crate::answer::envelope::count(),
+        "failed": crate::answer::envelope::count(),
+        "answers": crate::answer::envelope::list(answer),
+    }))
+}
+
+/// What one of `calls` calls may take of `max_bytes`.
+pub(crate) fn share(max_bytes: usize, calls: usize) -> usize {
+    (max_bytes / calls.max(1)).max(MIN_SHARE)
+}
+
+/// The answers of all calls, in order, as one. `data` of those that do not fit together is left out, from the last.
+pub(crate) fn finding(answers: Vec<(String, Answer)>, max_bytes: usize) -> Finding {
+    let total = answers.len();
+    let failed = answers.iter().filter(|(_, answer)| answer.is_error).count();
+    let calls = counted(total as u64, "call");
+    let mut text = format!("{calls}: {} succeeded, {failed} failed\n", total - failed);
+    let text_share =
+        max_bytes.saturating_sub(text.len() + crate::answer::page::FOOTER_BYTES) / total.max(1);
+    let mut left = max_bytes;
+    let mut structured = Vec::with_capacity(total);
+    for (at, (tool, mut answer)) in answers.into_iter().enumerate() {
+        let heading = format!("[{at}] {tool}\n");
+        text.push_str(&heading);
+        text.push_str(&shortened(
+            &answer.text,
+            text_share.saturating_sub(heading.len()),
+        ));
+        match left.checked_sub(json_len(&answer.structured["data"])) {
+            Some(rest) => left = rest,
+            None => leave_out(&mut answer.structured),
+        }
+        structured.push(answer.structured);
+    }
+    let data = json!({
+        "succeeded": total - failed,
+        "failed": failed,
+        "answers": structured,
+    });
+    Finding {
+        page: Some(Page {
+            total,
+            returned: total,
+            truncated: false,
+            next_cursor: None,
+        }),
+        ..Finding::plain(data, text)
+    }
+}
+
+/// As many lines as fit, and the result's id in any case: by it the whole can be read.
+fn shortened(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let id = text.lines().find(|line| line.starts_with("result_id="));
+    let id = id.map_or_else(String::new, |id| format!("{id}\n"));
+    clipped_lines(text, max.saturating_sub(id.len())) + &id
+}
+
+fn leave_out(structured: &mut Value) {
+    structured["data"] = Value::Null;
+    if let Some(notices) = structured["context"]["notices"].as_array_mut() {
+        notices.push(json!(
+            "data is left out: it does not fit max_bytes of the batch; raise it, or make this call alone"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(data: Value) -> (String, Answer) {
+        let structured = json!({"data": data, "context": {"notices": []}});
+        let answer = Answer {
+            structured,
+            text: "line one\nline two\n".repeat(50),
+            is_error: false,
+        };
+        ("analyze_complexity".into(), answer)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_said_to_be() {
+        let large = || answer(json!({"x": "y".repeat(900)}));
+        let finding = finding(vec![large(), large(), answer(json!({}))], 1500);
+        let answers = finding.data["answers"].as_array().unwrap();
+        assert!(answers[0]["data"].is_object());
+        assert!(answers[1]["data"].is_null());
+        assert!(answers[1]["context"]["notices"][0].is_string());
+        assert!(answers[2]["data"].is_object());
+        assert!(finding.text.len() <= 1500);
+    }
+}

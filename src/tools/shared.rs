@@ -1,0 +1,321 @@
+//! The arguments that the analysis tools share, and what they mean.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::argument::{Argument, integer, one_of, text};
+use crate::analysis::{Language, Profile};
+use crate::answer::Failure;
+use crate::answer::cursor::{Cursor, Short, short};
+use crate::answer::page::{
+    Budget, DEFAULT_LIMIT, DEFAULT_MAX_BYTES, MAX_LIMIT, MAX_MAX_BYTES, MIN_MAX_BYTES, Page,
+};
+use crate::workspace::Selection;
+
+/// Globs in one list: more are better said by one with braces.
+const MAX_GLOBS: usize = 100;
+/// Longest idempotency key; a UUID has 36.
+const MAX_KEY_LEN: usize = 128;
+
+/// Arguments that say where an answer goes or how much of it is shown, not what it is.
+const NOT_WHAT: [&str; 5] = [
+    "session_id",
+    "idempotency_key",
+    "cursor",
+    "limit",
+    "max_bytes",
+];
+
+/// Arguments for the service alone; a tool never sees them.
+pub(crate) const ROUTING: [&str; 2] = ["session_id", "idempotency_key"];
+
+// === declared ===
+
+/// `path`, then what the tool adds, then the shared ones.
+pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
+    let globs = json!({"type": "array", "items": {"type": "string"}, "maxItems": MAX_GLOBS});
+    let languages: Vec<_> = Language::ALL.map(Language::name).into();
+    let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
+    let mut all = vec![
+        Argument::new(
+            "path",
+            json!({"type": "string", "default": "."}),
+            "File or folder to look at, relative to the root, with `/`; with several roots it starts with the root's \
+             name. An absolute path is taken if it lies inside a root.",
+        )
+        .brief("file or folder"),
+    ];
+    all.extend(own);
+    all.extend([
+        session_id(),
+        Argument::new(
+            "include",
+            globs.clone(),
+            "Globs on paths: only files that match one of them.",
+        ),
+        Argument::new(
+            "exclude",
+            globs,
+            "Globs on paths: files that match one of them are left out.",
+        ),
+        Argument::new(
+            "languages",
+            json!({"type": "array", "items": {"enum": languages}}),
+            "Only files in these languages; `typescript` takes in `tsx`.",
+        ),
+        Argument::new(
+            "profile",
+            one_of(&profiles, "strict"),
+            "The convention of counting for `cyclomatic`: what the linter of that name prints.",
+        ),
+    ]);
+    all.extend(paging());
+    all.push(idempotency_key());
+    all
+}
+
+pub(crate) fn session_id() -> Argument {
+    Argument::new(
+        "session_id",
+        text(),
+        "The session to run in, from create_session. Without it: the connection's own, or a throwaway one.",
+    )
+}
+
+pub(crate) fn idempotency_key() -> Argument {
+    Argument::new(
+        "idempotency_key",
+        json!({"type": "string", "minLength": 1, "maxLength": MAX_KEY_LEN}),
+        "The same key with the same arguments gives the answer of the first call again. Needs a session.",
+    )
+}
+
+pub(crate) fn paging() -> Vec<Argument> {
+    vec![limit(), cursor(), max_bytes()]
+}
+
+pub(crate) fn limit() -> Argument {
+    let mut schema = integer(1, MAX_LIMIT as u64);
+    schema["default"] = json!(DEFAULT_LIMIT);
+    Argument::new("limit", schema, "Rows of a page at most.")
+}
+
+pub(crate) fn cursor() -> Argument {
+    Argument::new(
+        "cursor",
+        text(),
+        "`page.next_cursor` of the answer before, to go on from there, with the same arguments.",
+    )
+}
+
+pub(crate) fn max_bytes() -> Argument {
+    let mut schema = integer(MIN_MAX_BYTES as u64, MAX_MAX_BYTES as u64);
+    schema["default"] = json!(DEFAULT_MAX_BYTES);
+    Argument::new(
+        "max_bytes",
+        schema,
+        "Size of the answer at most: of its text, and of `data` as JSON. It is cut at whole rows, at least one.",
+    )
+}
+
+// === read ===
+
+/// The shared arguments of one call, read. They have been validated; what is missing has its default.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) selection: Selection,
+    pub(crate) profile: Profile,
+    pub(crate) paging: Paging,
+}
+
+impl Shared {
+    /// Fails where the cursor is not one of these arguments.
+    pub(crate) fn read(tool: &str, arguments: &Value) -> Result<Self, Failure> {
+        let path = arguments["path"].as_str().unwrap_or_default();
+        let path = if path == "." { "" } else { path };
+        Ok(Self {
+            selection: Selection {
+                path: path.to_owned(),
+                include: strings(&arguments["include"]),
+                exclude: strings(&arguments["exclude"]),
+                languages: languages(&arguments["languages"]),
+            },
+            profile: arguments["profile"]
+                .as_str()
+                .and_then(Profile::from_name)
+                .unwrap_or_default(),
+            paging: Paging::read(tool, arguments)?,
+        })
+    }
+}
+
+/// Which page of how many rows and bytes.
+#[derive(Debug)]
+pub(crate) struct Paging {
+    pub(crate) budget: Budget,
+    arguments: Short,
+    cursor: Option<Cursor>,
+}
+
+impl Paging {
+    pub(crate) fn read(tool: &str, arguments: &Value) -> Result<Self, Failure> {
+        let digest = short(&canonical(tool, arguments));
+        let cursor = match arguments["cursor"].as_str() {
+            None => None,
+            Some(text) => Some(Cursor::open(text, digest)?),
+        };
+        Ok(Self {
+            budget: Budget::new(rows(arguments), bytes(arguments)),
+            arguments: digest,
+            cursor,
+        })
+    }
+
+    /// How many rows came on earlier pages.
+    pub(crate) fn offset(&self, input_digest: &str) -> Result<usize, Failure> {
+        let Some(cursor) = &self.cursor else {
+            return Ok(0);
+        };
+        cursor.check_inputs(short(input_digest))?;
+        Ok(usize::try_from(cursor.mark).unwrap_or(usize::MAX))
+    }
+
+    /// What stands for the last row of the page before, where rows are listed by id: see [`Paging::page_after`].
+    pub(crate) fn after(&self) -> Option<(u64, u128)> {
+        let cursor = self.cursor?;
+        Some((u64::from_le_bytes(cursor.inputs), cursor.mark))
+    }
+
+    /// A page of rows that no digest stands for, since they may come and go: the cursor names the last row shown.
+    pub(crate) fn page_after(
+        &self,
+        returned: usize,
+        total: usize,
+        truncated: bool,
+        last: (u64, u128),
+    ) -> Page {
+        self.page_marked(last.0.to_le_bytes(), returned, total, truncated, last.1)
+    }
+
+    pub(crate) fn page(&self, digest: &str, from: usize, returned: usize, total: usize) -> Page {
+        let end = from.saturating_add(returned);
+        self.page_marked(short(digest), returned, total, end < total, end as u128)
+    }
+
+    fn page_marked(
+        &self,
+        inputs: Short,
+        returned: usize,
+        total: usize,
+        truncated: bool,
+        mark: u128,
+    ) -> Page {
+        let cursor = Cursor {
+            arguments: self.arguments,
+            inputs,
+            mark,
+        };
+        Page {
+            total,
+            returned,
+            truncated,
+            next_cursor: truncated.then(|| cursor.seal()),
+        }
+    }
+}
+
+/// `limit`; 0, which only the command line may pass, means all.
+pub(crate) fn rows(arguments: &Value) -> usize {
+    match arguments["limit"].as_u64() {
+        None => DEFAULT_LIMIT,
+        Some(0) => usize::MAX,
+        Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+    }
+}
+
+/// `max_bytes`; where all rows are asked for, only a bound that was given counts.
+pub(crate) fn bytes(arguments: &Value) -> usize {
+    match arguments["max_bytes"].as_u64() {
+        Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+        None if rows(arguments) == usize::MAX => usize::MAX,
+        None => DEFAULT_MAX_BYTES,
+    }
+}
+
+pub(crate) fn strings(value: &Value) -> Vec<String> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The tool and the arguments that decide what is listed, in one form whatever their order.
+fn canonical(tool: &str, arguments: &Value) -> String {
+    let what: BTreeMap<&String, &Value> = arguments
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !NOT_WHAT.contains(&name.as_str()))
+        .collect();
+    format!("{tool} {}", json!(what))
+}
+
+fn languages(value: &Value) -> Vec<Language> {
+    let mut languages: Vec<_> = strings(value)
+        .iter()
+        .filter_map(|name| Language::from_name(name))
+        .collect();
+    // Users think of both as TypeScript.
+    if languages.contains(&Language::TypeScript) && !languages.contains(&Language::Tsx) {
+        languages.push(Language::Tsx);
+    }
+    languages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_holds_for_any_order_and_any_size_of_page() {
+        let first = Paging::read("t", &json!({"path": "a", "sort_by": "x"})).unwrap();
+        let cursor = first.page("digest", 0, 10, 20).next_cursor.unwrap();
+        let again =
+            json!({"sort_by": "x", "path": "a", "limit": 5, "max_bytes": 2000, "cursor": cursor});
+        let next = Paging::read("t", &again).unwrap();
+        assert_eq!(next.offset("digest").unwrap(), 10);
+        assert_eq!(next.offset("changed").unwrap_err().reason, "cursor_stale");
+        assert_eq!(next.budget.rows, 5);
+    }
+
+    #[test]
+    fn a_cursor_of_other_arguments_or_another_tool_is_refused() {
+        let first = Paging::read("t", &json!({"path": "a"})).unwrap();
+        let cursor = first.page("digest", 0, 10, 20).next_cursor.unwrap();
+        for (tool, path) in [("t", "b"), ("u", "a")] {
+            let refused = Paging::read(tool, &json!({"path": path, "cursor": cursor.clone()}));
+            assert_eq!(refused.unwrap_err().reason, "cursor_mismatch");
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let paging = Paging::read("t", &json!({})).unwrap();
+        let page = paging.page("digest", 10, 10, 20);
+        assert!(!page.truncated && page.next_cursor.is_none());
+    }
+
+    #[test]
+    fn typescript_takes_in_tsx() {
+        let shared = Shared::read("t", &json!({"languages": ["typescript"], "path": "."})).unwrap();
+        assert_eq!(
+            shared.selection.languages,
+            [Language::TypeScript, Language::Tsx]
+        );
+        assert_eq!(shared.selection.path, "");
+    }
+}

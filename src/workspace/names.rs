@@ -1,0 +1,124 @@
+//! What a name alone says: other people's code, what a build wrote, what a program wrote. Pure.
+
+/// Directories of other people's code, whatever lies beside them.
+const VENDORED: [&str; 14] = [
+    "node_modules",
+    "bower_components",
+    "jspm_packages",
+    "web_modules",
+    "vendor",
+    "vendored",
+    "third_party",
+    "third-party",
+    "thirdparty",
+    "3rdparty",
+    "Godeps",
+    "site-packages",
+    "dist-packages",
+    "venv",
+];
+
+/// Directories that a build writes, where one of these files lies beside them. The name alone says too little: Go's
+/// own library has packages called `build` and `dist`.
+const BUILD_OUTPUT: [(&str, &[&str]); 6] = [
+    (
+        "target",
+        &["Cargo.toml", "pom.xml", "build.sbt", "project.clj"],
+    ),
+    (
+        "dist",
+        &["package.json", "setup.py", "pyproject.toml", "setup.cfg"],
+    ),
+    (
+        "build",
+        &[
+            "package.json",
+            "build.gradle",
+            "build.gradle.kts",
+            "CMakeLists.txt",
+            "meson.build",
+            "setup.py",
+            "pyproject.toml",
+        ],
+    ),
+    (
+        "out",
+        &[
+            "package.json",
+            "CMakeLists.txt",
+            "build.gradle",
+            "build.gradle.kts",
+        ],
+    ),
+    (
+        "_build",
+        &["conf.py", "rebar.config", "mix.exs", "dune-project"],
+    ),
+    ("storybook-static", &["package.json"]),
+];
+
+/// A directory with one of these is source, even where its name and its neighbours say that a build wrote it.
+pub(super) const SOURCE_MARKS: [&str; 3] = ["__init__.py", "mod.rs", "package.json"];
+
+/// Written by tools of caches and builds into what they own (Cargo, pytest, ccache, …).
+pub(super) const CACHE_TAG: &str = "CACHEDIR.TAG";
+
+const MINIFIED_STEMS: [&str; 4] = [".min", "-min", ".bundle", ".prod.min"];
+const MINIFIED_EXTENSIONS: [&str; 3] = ["js", "mjs", "cjs"];
+
+/// Endings and beginnings that generators use and people do not.
+const GENERATED_SUFFIXES: [&str; 19] = [
+    ".pb.go",
+    ".pb.gw.go",
+    ".pb.c",
+    ".pb.h",
+    ".pb-c.c",
+    ".pb-c.h",
+    "_pb.js",
+    "_pb.ts",
+    "_pb.d.ts",
+    "_pb2.py",
+    "_pb2.pyi",
+    "_pb2_grpc.py",
+    "_grpc_pb.js",
+    ".gen.go",
+    "_generated.go",
+    ".generated.ts",
+    ".generated.js",
+    ".gen.ts",
+    "_generated.rs",
+];
+const GENERATED_NAMES: [&str; 4] = ["lex.yy.c", "y.tab.c", "y.tab.h", "parser.tab.c"];
+const GENERATED_PREFIXES: [&str; 2] = ["zz_generated.", "moc_"];
+
+pub(super) fn is_vendored_directory(name: &str) -> bool {
+    VENDORED.contains(&name)
+}
+
+/// The files of which one beside a directory of this name says that a build wrote it.
+pub(super) fn build_output_marks(name: &str) -> Option<&'static [&'static str]> {
+    BUILD_OUTPUT
+        .iter()
+        .find(|(output, _)| *output == name)
+        .map(|(_, marks)| *marks)
+}
+
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
+}
+
+pub(super) fn is_minified(name: &str) -> bool {
+    let Some((stem, extension)) = name.rsplit_once('.') else {
+        return false;
+    };
+    MINIFIED_EXTENSIONS.contains(&extension)
+        && MINIFIED_STEMS.iter().any(|ending| stem.ends_with(ending))
+}
+
+pub(super) fn is_generated(name: &str) -> bool {
+    GENERATED_NAMES.contains(&name)
+        || GENERATED_SUFFIXES.iter().any(|end| name.ends_with(end))
+        || GENERATED_PREFIXES
+            .iter()
+            .any(|start| name.starts_with(start))
+}

@@ -1,0 +1,201 @@
+//! Why something was left out, and what else an answer must say about how files were read.
+
+use std::collections::BTreeMap;
+
+/// Why a file or a directory was left out. [`SkipReason::name`] is stable.
+///
+/// Where several hold, the first in this order counts: kind of entry, language, what the caller asked for, where
+/// it lies and what the repository says, what the name says, size, content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// FIFO, socket or device. Never opened by a scan.
+    NotARegularFile,
+    /// A symbolic link to something inside the roots: what it leads to counts where it lies.
+    Symlink,
+    /// A symbolic link that leaves the roots. Whether its target exists is not looked at.
+    SymlinkOutsideRoots,
+    /// A symbolic link inside the roots that leads nowhere, or round in a circle.
+    SymlinkBroken,
+    NameNotUtf8,
+    PathTooLong,
+    /// The ending names no language that is analysed. Not opened.
+    UnsupportedLanguage,
+    /// The caller asked for other languages.
+    LanguageFiltered,
+    /// The caller's `exclude` matches.
+    Excluded,
+    /// The caller gave `include`, and none of it matches.
+    NotIncluded,
+    /// A name that starts with a dot.
+    Hidden,
+    /// In a directory of other people's code.
+    Vendored,
+    /// `.gitignore` or `.git/info/exclude` of the repository says so.
+    Ignored,
+    /// Squeezed by a tool: `*.min.js`, `*.bundle.js`, …
+    Minified,
+    /// Written by a program: by its name (`*.pb.go`, `*_pb2.py`, …) or by what its first lines say.
+    Generated,
+    FileTooLarge,
+    /// A NUL near its start, and no mark that would make it UTF-16.
+    Binary,
+    NotReadable,
+    /// It was there when its directory was listed.
+    Vanished,
+    /// It went on changing while it was read, again and again.
+    ChangedWhileRead,
+    /// `.gitignore` or `.git/info/exclude`: neither the directory nor what is in it was looked at.
+    IgnoredDirectory,
+    /// `node_modules`, `vendor`, `site-packages`, …
+    VendoredDirectory,
+    /// What a build wrote: `target` beside `Cargo.toml`, `dist` beside `package.json`, …
+    BuildOutputDirectory,
+    HiddenDirectory,
+    /// The caller's `exclude` matches the directory itself.
+    ExcludedDirectory,
+    UnreadableDirectory,
+    /// It was there when its parent was listed, or was replaced by something else since.
+    VanishedDirectory,
+    TooDeep,
+    DirectoryNameNotUtf8,
+    DirectoryPathTooLong,
+}
+
+impl SkipReason {
+    pub const ALL: [Self; 30] = [
+        Self::NotARegularFile,
+        Self::Symlink,
+        Self::SymlinkOutsideRoots,
+        Self::SymlinkBroken,
+        Self::NameNotUtf8,
+        Self::PathTooLong,
+        Self::UnsupportedLanguage,
+        Self::LanguageFiltered,
+        Self::Excluded,
+        Self::NotIncluded,
+        Self::Hidden,
+        Self::Vendored,
+        Self::Ignored,
+        Self::Minified,
+        Self::Generated,
+        Self::FileTooLarge,
+        Self::Binary,
+        Self::NotReadable,
+        Self::Vanished,
+        Self::ChangedWhileRead,
+        Self::IgnoredDirectory,
+        Self::VendoredDirectory,
+        Self::BuildOutputDirectory,
+        Self::HiddenDirectory,
+        Self::ExcludedDirectory,
+        Self::UnreadableDirectory,
+        Self::VanishedDirectory,
+        Self::TooDeep,
+        Self::DirectoryNameNotUtf8,
+        Self::DirectoryPathTooLong,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotARegularFile => "not_a_regular_file",
+            Self::Symlink => "symlink",
+            Self::SymlinkOutsideRoots => "symlink_outside_roots",
+            Self::SymlinkBroken => "symlink_broken",
+            Self::NameNotUtf8 => "name_not_utf8",
+            Self::PathTooLong => "path_too_long",
+            Self::UnsupportedLanguage => "unsupported_language",
+            Self::LanguageFiltered => "language_filtered",
+            Self::Hidden => "hidden",
+            Self::Excluded => "excluded",
+            Self::NotIncluded => "not_included",
+            Self::Ignored => "ignored",
+            Self::Vendored => "vendored",
+            Self::Minified => "minified",
+            Self::Generated => "generated",
+            Self::FileTooLarge => "file_too_large",
+            Self::Binary => "binary",
+            Self::NotReadable => "not_readable",
+            Self::Vanished => "vanished",
+            Self::ChangedWhileRead => "changed_while_read",
+            Self::IgnoredDirectory => "ignored_directory",
+            Self::VendoredDirectory => "vendored_directory",
+            Self::BuildOutputDirectory => "build_output_directory",
+            Self::HiddenDirectory => "hidden_directory",
+            Self::ExcludedDirectory => "excluded_directory",
+            Self::UnreadableDirectory => "unreadable_directory",
+            Self::VanishedDirectory => "vanished_directory",
+            Self::TooDeep => "too_deep",
+            Self::DirectoryNameNotUtf8 => "directory_name_not_utf8",
+            Self::DirectoryPathTooLong => "directory_path_too_long",
+        }
+    }
+
+    /// True where it is said of a directory: what lies in it was not seen, so it counts in `Scan::pruned`, not in
+    /// `Scan::skipped`.
+    pub fn is_directory(self) -> bool {
+        self >= Self::IgnoredDirectory
+    }
+}
+
+/// What a caller should know about files that were taken all the same. [`Note::name`] is stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Note {
+    /// Not valid UTF-8: each byte was taken for one character, so lines are right and letters may not be.
+    DecodedAsLatin1,
+    DecodedFromUtf16,
+    /// A manifest beyond the limits: imports may resolve less well.
+    ManifestTooLarge,
+    /// A manifest that could not be read, or holds no text.
+    ManifestNotReadable,
+    /// A `.gitignore` that could not be read or is too large: what it says was not heeded.
+    GitignoreNotRead,
+}
+
+impl Note {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DecodedAsLatin1 => "decoded_as_latin1",
+            Self::DecodedFromUtf16 => "decoded_from_utf16",
+            Self::ManifestTooLarge => "manifest_too_large",
+            Self::ManifestNotReadable => "manifest_not_readable",
+            Self::GitignoreNotRead => "gitignore_not_read",
+        }
+    }
+}
+
+/// What one thread of a scan counted.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) files_seen: u64,
+    pub(super) skipped: BTreeMap<SkipReason, u64>,
+    pub(super) pruned: BTreeMap<SkipReason, u64>,
+    pub(super) notes: BTreeMap<Note, u64>,
+}
+
+impl Tally {
+    pub(super) fn skip(&mut self, reason: SkipReason) {
+        let map = if reason.is_directory() {
+            &mut self.pruned
+        } else {
+            &mut self.skipped
+        };
+        *map.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        *self.notes.entry(note).or_default() += 1;
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.files_seen += other.files_seen;
+        add(&mut self.skipped, other.skipped);
+        add(&mut self.pruned, other.pruned);
+        add(&mut self.notes, other.notes);
+    }
+}
+
+fn add<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *into.entry(key).or_default() += count;
+    }
+}

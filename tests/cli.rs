@@ -1,0 +1,356 @@
+//! The command line, as a person or a script uses it.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Ended, Project, program, run};
+
+fn on(project: &Project, arguments: &[&str]) -> Ended {
+    run(project.path(), arguments)
+}
+
+fn function<'a>(answer: &'a Value, name: &str) -> &'a Value {
+    let functions = answer["data"]["functions"].as_array().expect("functions");
+    let found = functions.iter().find(|function| function["name"] == name);
+    found.unwrap_or_else(|| panic!("no function {name}"))
+}
+
+#[test]
+fn json_is_the_whole_answer_with_numbers_that_hold() {
+    let project = Project::small();
+    let answer = on(
+        &project,
+        &[
+            "analyze",
+            "complexity",
+            ".",
+            "--format",
+            "json",
+            "--limit",
+            "0",
+        ],
+    )
+    .json();
+    for part in ["data", "metadata", "status", "context", "page", "coverage"] {
+        assert!(answer.get(part).is_some(), "{part}");
+    }
+    let busy = function(&answer, "busy");
+    assert_eq!(
+        (&busy["own"]["cyclomatic"], &busy["own"]["cognitive"]),
+        (&4.into(), &4.into())
+    );
+    assert_eq!(busy["path"], "app/main.py");
+    assert_eq!(function(&answer, "choose")["own"]["cyclomatic"], 3);
+    assert_eq!(answer["coverage"]["parse_errors"], 1);
+    assert!(
+        answer["context"]["session_id"].is_null(),
+        "a run keeps nothing"
+    );
+}
+
+#[test]
+fn a_file_is_analysed_alone_and_named_by_itself() {
+    let project = Project::small();
+    let answer = on(
+        &project,
+        &["analyze", "complexity", "app/main.py", "--format", "json"],
+    )
+    .json();
+    let functions = answer["data"]["functions"].as_array().expect("functions");
+    assert_eq!(functions.len(), 2);
+    assert!(
+        functions
+            .iter()
+            .all(|function| function["path"] == "main.py"),
+        "{functions:?}"
+    );
+}
+
+#[test]
+fn an_overview_is_worth_reading() {
+    let project = Project::small();
+    let text = on(&project, &["analyze", "."]).ok();
+    for part in [
+        "Languages",
+        "Hot spots",
+        "Largest files",
+        "Cycles",
+        "busy",
+        "app/main.py",
+        "files seen",
+        "does not parse",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    let answer = on(&project, &["analyze", ".", "--format", "json"]).json();
+    assert_eq!(
+        answer["data"]["cycles"].as_array().map(Vec::len),
+        Some(1),
+        "{}",
+        answer["data"]["cycles"]
+    );
+}
+
+#[test]
+fn an_overview_knows_of_every_cycle_and_its_length() {
+    let ring = |name: &'static str, length: usize| {
+        (0..length).map(move |n| {
+            let next = (n + 1) % length;
+            (
+                format!("{name}/m{n}.py"),
+                format!("from {name} import m{next}\n"),
+            )
+        })
+    };
+    let mut project = Project::empty();
+    // The largest alone has more nodes than an overview has rows.
+    for (path, text) in ring("large", 30)
+        .chain(ring("small", 2))
+        .chain(ring("odd", 3))
+    {
+        project = project.with(&path, &text);
+    }
+    for name in ["large", "small", "odd"] {
+        project = project.with(&format!("{name}/__init__.py"), "");
+    }
+    let text = on(&project, &["analyze", "."]).ok();
+    let cycles = text.split("Cycles").nth(1).expect("listed");
+    let sizes: Vec<_> = cycles
+        .lines()
+        .skip(2)
+        .take_while(|line| !line.trim().is_empty())
+        .map(|line| line.split_whitespace().next().expect("a size"))
+        .collect();
+    assert_eq!(sizes, ["30", "3", "2"], "{text}");
+    let cut = on(&project, &["analyze", ".", "--limit", "1"]).ok();
+    assert!(cut.contains("1 of 3 cycles shown"), "{cut}");
+    let found = on(&project, &["analyze", ".", "--fail-on", "cycles>2"]);
+    assert_eq!(found.code, Some(1));
+    assert!(found.stderr.contains("cycles 3 > 2"), "{}", found.stderr);
+}
+
+#[test]
+fn every_analysis_has_every_format() {
+    let project = Project::small();
+    for kind in ["complexity", "dependencies", "structure"] {
+        for (format, start) in [("table", ""), ("json", "{"), ("mermaid", ""), ("dot", "")] {
+            let text = on(&project, &["analyze", kind, ".", "--format", format]).ok();
+            assert!(
+                text.starts_with(start) && text.len() > 20,
+                "{kind} {format}: {text}"
+            );
+            assert!(
+                !text.contains('\u{1b}'),
+                "{kind} {format} has colours without a terminal"
+            );
+            match format {
+                "mermaid" => assert!(
+                    text.contains("flowchart") || text.contains("graph"),
+                    "{text}"
+                ),
+                "dot" => assert!(text.contains("digraph"), "{text}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn fail_on_judges_everything_and_lists_what_it_found() {
+    let project = Project::small();
+    let found = on(
+        &project,
+        &[
+            "analyze",
+            "complexity",
+            ".",
+            "--limit",
+            "1",
+            "--fail-on",
+            "cyclomatic>=3",
+        ],
+    );
+    assert_eq!(found.code, Some(1), "{}", found.stderr);
+    for part in ["busy: cyclomatic 4 >= 3", "choose: cyclomatic 3 >= 3"] {
+        assert!(
+            found.stderr.contains(part),
+            "{part} is missing in\n{}",
+            found.stderr
+        );
+    }
+    let fine = on(
+        &project,
+        &[
+            "analyze",
+            ".",
+            "--fail-on",
+            "cyclomatic>20",
+            "--fail-on",
+            "cycles>1",
+        ],
+    );
+    assert_eq!(fine.code, Some(0), "{}", fine.stderr);
+    let circular = on(
+        &project,
+        &["analyze", "dependencies", ".", "--fail-on", "cycles>0"],
+    );
+    assert_eq!(circular.code, Some(1), "{}", circular.stderr);
+    let broken = on(&project, &["analyze", ".", "--fail-on", "parse_errors>0"]);
+    assert_eq!(broken.code, Some(1), "{}", broken.stderr);
+}
+
+#[test]
+fn a_wrong_command_line_is_told_so() {
+    let project = Project::small();
+    for (arguments, word) in [
+        (
+            ["analyze", ".", "--fail-on", "beauty>3"].as_slice(),
+            "cyclomatic",
+        ),
+        (&["analyze", ".", "--fail-on", "cyclomatic"], "no condition"),
+        (&["analyze", ".", "--no-such-flag"], "--no-such-flag"),
+        (&["analyze", "beauty", "."], "complexity"),
+        (&["analyze", ".", "--format", "dot"], "analyze dependencies"),
+        (&["analyze", ".", "--level", "files"], "--level"),
+        (
+            &["analyze", "complexity", ".", "--sort-by", "beauty"],
+            "sort_by",
+        ),
+        (&["analyze", "structure", ".", "--level", "files"], "level"),
+        (&["serve", "--http", "127.0.0.1:1"], "--http"),
+        (&["tools", "analyse"], "analyze_complexity"),
+        (&["no-such-command"], "no-such-command"),
+    ] {
+        let ended = on(&project, arguments);
+        assert_eq!(ended.code, Some(64), "{arguments:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(word),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_no_input() {
+    let project = Project::small();
+    for arguments in [
+        ["analyze", "no/such/folder"].as_slice(),
+        &["serve", "--root", "no/such"],
+        &["doctor", "--root", "no/such"],
+    ] {
+        let ended = on(&project, arguments);
+        assert_eq!(ended.code, Some(66), "{arguments:?}: {}", ended.stderr);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains("no/such"), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_told_so() {
+    let project = Project::small().with("mca.toml", "sesion_ttl = '1h'\n");
+    for arguments in [["analyze", "."].as_slice(), &["serve"], &["doctor"]] {
+        let output = program()
+            .args(arguments)
+            .current_dir(project.path())
+            .env("MCA_SESION_TTL", "1h")
+            .stdin(Stdio::null())
+            .output();
+        let ended = Ended::from(output.expect("the program starts"));
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(78), "{arguments:?}: {said}");
+        assert!(said.contains("MCA_SESSION_TTL"), "{said}");
+        let ended = on(&project, &[arguments, &["--config", "mca.toml"]].concat());
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(78), "{arguments:?}: {said}");
+        assert!(said.contains("sesion_ttl"), "{said}");
+    }
+}
+
+#[test]
+fn doctor_says_what_it_looked_at() {
+    let project = Project::small();
+    let text = on(&project, &["doctor"]).ok();
+    for part in ["languages", "configuration", "root .", "memory store"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn tools_are_listed_as_agents_get_them() {
+    let project = Project::empty();
+    let text = on(&project, &["tools"]).ok();
+    assert_eq!(text.lines().count(), 11);
+    let list = on(&project, &["tools", "--format", "json"]).json();
+    assert_eq!(list.as_array().map(Vec::len), Some(11));
+    let one = on(&project, &["tools", "run_batch"]).ok();
+    assert!(one.contains("calls"), "{one}");
+    let page = on(&project, &["tools", "--format", "markdown"]).ok();
+    assert!(
+        page.contains("## `analyze_complexity`") && page.contains("| `path` |"),
+        "{page}"
+    );
+}
+
+#[test]
+fn an_empty_folder_says_that_it_is_empty() {
+    let project = Project::empty();
+    let text = on(&project, &["analyze", "complexity", "."]).ok();
+    assert!(text.contains("0 files seen"), "{text}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let project = Project::large(5);
+    let mut child = program()
+        .args([
+            "analyze",
+            "complexity",
+            ".",
+            "--limit",
+            "0",
+            "--format",
+            "json",
+        ])
+        .current_dir(project.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut first = [0; 10];
+    child
+        .stdout
+        .take()
+        .expect("piped")
+        .read_exact(&mut first)
+        .expect("it writes");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let project = Project::empty();
+    for arguments in [
+        ["--help"].as_slice(),
+        &["--version"],
+        &["analyze", "--help"],
+        &["serve", "--help"],
+    ] {
+        let ended = on(&project, arguments);
+        assert_eq!(
+            (ended.code, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+        assert!(!ended.stdout.is_empty());
+    }
+}

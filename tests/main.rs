@@ -1,0 +1,16 @@
+//! The service from outside: the real program over its real transports, and the rules of the house.
+//!
+//! One binary, so that the whole is linked once. What needs something that is not here (a Python, a Node) is skipped
+//! with a line that says so, and fails where `CI=true`.
+
+mod cli;
+mod clients;
+mod compose;
+mod disk;
+mod readme;
+mod reference;
+mod stdio;
+mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod tidy;

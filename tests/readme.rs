@@ -1,0 +1,26 @@
+//! The README shows what the program prints.
+
+use std::path::Path;
+
+use crate::support::run;
+
+const PROMPT: &str = "$ mcp-code-analysis ";
+
+#[test]
+fn console_blocks_are_what_the_program_prints() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("there is a README");
+    let blocks = readme.split("```console\n").skip(1);
+    let blocks: Vec<&str> = blocks
+        .filter_map(|rest| rest.split("\n```").next())
+        .collect();
+    assert!(blocks.len() >= 2, "the README shows no example");
+    for block in blocks {
+        let (command, shown) = block.split_once('\n').expect("a command and its output");
+        let arguments: Vec<&str> = (command.strip_prefix(PROMPT).expect("a prompt"))
+            .split_whitespace()
+            .collect();
+        let printed = run(root, &arguments).stdout;
+        assert_eq!(shown.trim_end(), printed.trim_end(), "{command}");
+    }
+}

@@ -1,0 +1,191 @@
+//! What runs, and how it ends: many at once, cancelled, cut off by the end of stdin or by a signal.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::server::STATELESS;
+use crate::support::{PATIENCE, Project, Server};
+
+/// From the end of stdin to the end of the process: half a second of grace, and the work of stopping.
+const SOON: Duration = Duration::from_secs(5);
+/// Files of a project whose analysis takes seconds.
+const LARGE: usize = 400;
+
+fn everything() -> Value {
+    json!({"name": "analyze_complexity", "arguments": {}})
+}
+
+/// Asks until the number of running tools is as wanted; gives the last status.
+fn await_running(server: &mut Server, wanted: impl Fn(u64) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let status = server.good("get_server_status", json!({}))["data"].clone();
+        let running = status["pool"]["running"].as_u64();
+        if wanted(running.expect("the pool says what runs")) {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "{}", status["pool"]);
+    }
+}
+
+#[test]
+fn a_cancelled_call_is_not_answered_and_frees_its_worker() {
+    let project = Project::large(LARGE);
+    let mut server = Server::initialized(project.path());
+    let id = server.ask("tools/call", everything());
+    await_running(&mut server, |running| running > 0);
+    let params = json!({"requestId": id, "reason": "test"});
+    server.notify("notifications/cancelled", params);
+    let freed = await_running(&mut server, |running| running == 0);
+    // Each file that was analysed is in the cache: most were not.
+    let analysed = freed["cache"]["entries"].as_u64().expect("counted");
+    assert!(analysed < LARGE as u64 / 2, "it went on: {analysed} files");
+    let next = json!({"path": "pkg/m7.py", "limit": 1});
+    let answer = server.good("analyze_complexity", next);
+    assert_eq!(
+        answer["coverage"]["files_analyzed"], 1,
+        "the worker is free"
+    );
+    let over = server.close();
+    assert!(
+        over.rest.iter().all(|message| message["id"] != json!(id)),
+        "{:?}",
+        over.rest
+    );
+}
+
+#[test]
+fn the_end_of_stdin_ends_the_process_whatever_runs() {
+    let project = Project::large(LARGE);
+    let idle = Server::start(project.path()).close();
+    assert!(
+        idle.status.success() && idle.took < SOON,
+        "{:?} {}",
+        idle.took,
+        idle.stderr
+    );
+    let mut busy = Server::initialized(project.path());
+    let group = busy.pid();
+    for _ in 0..3 {
+        busy.ask("tools/call", everything());
+    }
+    await_running(&mut busy, |running| running > 0);
+    let over = busy.close();
+    assert!(over.status.success(), "{}", over.stderr);
+    assert!(over.took < SOON, "{:?}", over.took);
+    assert!(!group_lives(group), "it left a process behind");
+}
+
+/// Whether any process of the group that the server led is still there.
+fn group_lives(leader: u32) -> bool {
+    let group = format!("-{leader}");
+    let asked = Command::new("kill").args(["-0", "--", &group]).output();
+    asked.expect("kill").status.success()
+}
+
+#[test]
+fn requests_in_a_pipe_are_answered_before_the_end() {
+    let project = Project::small();
+    let mut server = Server::initialized(project.path());
+    let id = server.ask(
+        "tools/call",
+        json!({"name": "get_server_status", "arguments": {}}),
+    );
+    let over = server.close();
+    assert!(over.status.success());
+    assert!(
+        over.rest.iter().any(|message| message["id"] == json!(id)),
+        "{:?}",
+        over.rest
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_process_cleanly() {
+    let project = Project::small();
+    for signal in ["-TERM", "-INT"] {
+        let mut server = Server::initialized(project.path());
+        server.good("analyze_complexity", json!({}));
+        let sent = Command::new("kill")
+            .args([signal, &server.pid().to_string()])
+            .status();
+        assert!(sent.expect("kill").success());
+        let over = server.over();
+        assert_eq!(over.status.code(), Some(0), "{signal}: {}", over.stderr);
+    }
+}
+
+#[test]
+fn a_hundred_calls_at_once_are_each_answered_under_their_own_id() {
+    let project = Project::small();
+    let mut server = Server::initialized(project.path());
+    let tools = [
+        "get_server_status",
+        "find_tools",
+        "analyze_structure",
+        "list_sessions",
+    ];
+    let ids: Vec<Value> = (0..100)
+        .map(|n| {
+            if n % 2 == 0 {
+                json!(1000 + n)
+            } else {
+                json!(format!("call-{n}"))
+            }
+        })
+        .collect();
+    for (n, id) in ids.iter().enumerate() {
+        let params = json!({"name": tools[n % tools.len()], "arguments": {}});
+        server.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}));
+    }
+    for (n, id) in ids.iter().enumerate() {
+        let answer = server.answer(id);
+        let envelope = &answer["result"]["structuredContent"];
+        assert_eq!(
+            envelope["metadata"]["tool"],
+            tools[n % tools.len()],
+            "{answer}"
+        );
+        // A session holds a bounded number of calls; what is over it is told to come again.
+        let busy = envelope["status"]["reason"] == "busy";
+        assert!(busy || envelope["status"]["success"] == true, "{answer}");
+    }
+    let over = server.close();
+    assert!(over.status.success());
+    assert!(over.rest.is_empty(), "answered twice: {:?}", over.rest);
+}
+
+#[test]
+fn two_hundred_calls_of_one_tool_each_get_the_answer_to_their_own_question() {
+    const CALLS: usize = 200;
+    let mut project = Project::empty();
+    for n in 0..CALLS {
+        let text = format!("def only_{n}():\n    return {n}\n");
+        project = project.with(&format!("m{n}.py"), &text);
+    }
+    let mut server = Server::start(project.path());
+    // Without sessions: nothing but the pool bounds how many run.
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": STATELESS,
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let asked: Vec<_> = (0..CALLS)
+        .map(|n| {
+            let arguments = json!({"path": format!("m{n}.py")});
+            let params =
+                json!({"_meta": meta, "name": "analyze_complexity", "arguments": arguments});
+            server.ask("tools/call", params)
+        })
+        .collect();
+    for (n, id) in asked.into_iter().enumerate() {
+        let answer = server.answer(&json!(id));
+        let functions = &answer["result"]["structuredContent"]["data"]["functions"];
+        assert_eq!(functions[0]["name"], format!("only_{n}"), "{answer}");
+        assert_eq!(functions.as_array().map(Vec::len), Some(1), "{answer}");
+    }
+    assert!(server.close().rest.is_empty(), "answered twice");
+}

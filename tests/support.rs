@@ -1,0 +1,98 @@
+//! What the tests share: projects with known numbers, and the program run as its users run it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+pub(crate) mod project;
+pub(crate) mod server;
+
+pub(crate) use project::Project;
+pub(crate) use server::Server;
+
+/// How long anything may take before a test gives up: generous, because a loaded machine is no failure.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The program, without settings of whoever runs the tests.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MCA_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The program in a terminal of its own, by `script`; `None` where that is not installed.
+#[cfg(target_os = "linux")]
+pub(crate) fn terminal(folder: &Path, arguments: &[&str]) -> Option<Command> {
+    let installed = std::env::split_paths(&std::env::var_os("PATH")?)
+        .any(|folder| folder.join("script").exists());
+    // A shell of `script`'s starts the program: neither its path nor what the tests pass holds a quote.
+    let line = [&[env!("CARGO_BIN_EXE_mcp-code-analysis")], arguments].concat();
+    let quoted: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
+    installed.then(|| {
+        let mut command = Command::new("script");
+        command
+            .args(["--quiet", "--return", "--command", &quoted.join(" ")])
+            .arg("/dev/null")
+            .env("TERM", "xterm-256color")
+            .current_dir(folder);
+        command
+    })
+}
+
+/// Runs the command line to its end, with nothing on stdin.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
+    let output = program()
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    Ended::from(output)
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ended {
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "stderr: {}", self.stderr);
+        self.stdout
+    }
+
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.ok()).expect("stdout is JSON")
+    }
+}
+
+/// Where `tests/run` puts what the real clients need.
+pub(crate) fn clients_folder() -> PathBuf {
+    crate::tidy::root().join("target/clients")
+}
+
+/// Says that a test cannot run here; where everything must run, that is a failure.
+pub(crate) fn skip(what: &str) {
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{what} is needed where CI=true; `tests/run` installs it"
+    );
+    eprintln!("skipped: {what} is not here; `tests/run` installs it");
+}
