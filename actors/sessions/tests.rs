@@ -164,9 +164,13 @@ impl World {
     }
 
     async fn ran(&self, times: usize) {
-        while self.runs() < times {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let ran = async {
+            while self.runs() < times {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let ran = tokio::time::timeout(Duration::from_secs(30), ran).await;
+        assert!(ran.is_ok(), "{} runs, not {times}", self.runs());
     }
 
     async fn pool_rests(&self) {

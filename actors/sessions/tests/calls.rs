@@ -168,9 +168,7 @@ async fn cancelling_ends_a_call_and_frees_its_key() {
     };
     let sessions = world.sessions.clone();
     let running = tokio::spawn(async move { sessions.call(slow).await });
-    while world.runs() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    world.ran(1).await;
     cancel.cancel();
     assert_eq!(running.await.unwrap().unwrap_err(), CallError::Cancelled);
     let view = world.sessions.get(&Principal::local(), id).await.unwrap();

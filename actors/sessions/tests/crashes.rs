@@ -128,9 +128,7 @@ async fn a_running_job_is_adopted() {
         let before = world.runs();
         let calling = world.call(id, "once", json!({"sleep_ms": 60}));
         let striking = async {
-            while world.runs() == before {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            world.ran(before + 1).await;
             assert!(
                 world
                     .sessions

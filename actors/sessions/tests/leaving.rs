@@ -17,8 +17,10 @@ async fn a_throwaway_call_that_is_cancelled_leaves_nobody_awake() {
     let _ = world.sessions.call(early).await;
     let late = throwaway(json!({"sleep_ms": 60_000}));
     let cancel = late.cancel.clone();
+    // Before the call: another thread may have it running by the time that this one looks.
+    world.pool_rests().await;
+    let before = world.runs();
     let (ended, ()) = tokio::join!(world.sessions.call(late), async {
-        let before = world.runs();
         world.ran(before + 1).await;
         cancel.cancel();
     });

@@ -76,9 +76,7 @@ async fn closing_deletes_everything_and_stops_what_runs() {
     let answer = world.call(id, "echo", json!({})).await.unwrap();
     let running = world.call(id, "echo", json!({"sleep_ms": 60_000}));
     let closing = async {
-        while world.runs() < 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        world.ran(2).await;
         world.sessions.close(&Principal::local(), id).await.unwrap();
     };
     let (ended, ()) = tokio::join!(running, closing);
@@ -145,9 +143,7 @@ async fn after_shutdown_calls_are_refused_and_nothing_runs() {
     let id = world.session().await;
     let slow = world.call(id, "echo", json!({"sleep_ms": 60_000}));
     let ending = async {
-        while world.runs() == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        world.ran(1).await;
         world.sessions.shutdown(Duration::from_millis(20)).await;
     };
     tokio::select! {
