@@ -36,6 +36,7 @@ mod options;
 mod persistence;
 mod pool;
 mod registry;
+pub mod relay;
 mod restart;
 pub mod results;
 mod session;

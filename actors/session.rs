@@ -25,6 +25,7 @@ use crate::ids::{CommitId, Principal, RequestId, SessionId};
 use crate::options::Options;
 use crate::persistence::{Fate, PersistenceHandle, Ticket, in_time};
 use crate::pool::{Job, JobKey, News, Outcome, PoolHandle};
+use crate::relay::Relay;
 use crate::results::ResultReader;
 use crate::sessions::{CallAnswer, CallError, SessionView};
 use crate::store::{Acquired, StoreError};
@@ -137,6 +138,7 @@ pub(crate) struct Surroundings {
     pub(crate) persistence: PersistenceHandle,
     pub(crate) pool: PoolHandle,
     pub(crate) cache: CacheHandle,
+    pub(crate) relay: Option<Arc<dyn Relay>>,
 }
 
 /// Where a session starts from.

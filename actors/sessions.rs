@@ -35,6 +35,7 @@ mod tree;
 mod types;
 
 use digest::digest;
+pub use tree::Backing;
 pub use types::{
     CallAnswer, CallError, CallRequest, CallView, CreateRequest, Durability, DurabilityLevel,
     HistoryView, SessionRow, SessionStatus, SessionView, Target,

@@ -9,17 +9,28 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 
+mod health;
+
 pub mod memory;
+pub mod redis;
+
+pub use health::{Health, Link, NodeRecord, Sheltered};
 
 /// One answer for each commit of a group.
 pub type CommitsFuture<'a> =
     Pin<Box<dyn Future<Output = Vec<Result<Committed, StoreError>>> + Send + 'a>>;
+
+pub type KeepFuture<'a> = Pin<Box<dyn Future<Output = Vec<Result<(), StoreError>>> + Send + 'a>>;
+
+/// A node that has not announced itself for so long is not shown any more.
+pub const NODE_SEEN_FOR: Duration = Duration::from_secs(30);
 
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -28,23 +39,39 @@ pub trait Store: Send + Sync + 'static {
     /// `memory`, `redis`: for status pages.
     fn kind(&self) -> &'static str;
 
-    /// What a commit that succeeded survives.
+    /// What the operator asked for: an answer that reached this is durable. What a commit did reach it says itself.
     fn level(&self) -> DurabilityLevel;
 
-    /// True where `level` is what the operator asked to be told is durable.
-    fn durable(&self) -> bool;
+    /// How the store is, as far as it is known. Never waits.
+    fn health(&self) -> Health {
+        Health::default()
+    }
+
+    /// Asks the store whether it can be used, and as what it is used. `Unavailable` says why it cannot.
+    fn probe(&self) -> StoreFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Lays a new session down, owned by nobody.
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created>;
 
-    /// Takes a session over and reads it, in one step. Fences off whoever held it before.
+    /// Takes a session over and reads it, in one step. Fences off whoever held it before, which is this node, or one
+    /// whose lease has ended; otherwise it is `Held`.
     fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired>;
 
     /// Applies commits of different sessions, each by itself: one answer each, in order.
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a>;
 
-    /// Puts the end of the session off by its whole time to live, without a change.
+    /// Extends the lease, and puts the end of the session off by its whole time to live, without a change.
     fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
+
+    /// Extends leases, and nothing else: for sessions that are busy without a commit. One answer each, in order.
+    fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a>;
+
+    /// Lays a session down again that the store has lost, or has in an older version than its owner was acknowledged.
+    /// Refused (`Fenced`) where another owner has it or has gone on with it, and `Regressed` where the store is not
+    /// behind.
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence>;
 
     /// Gives a session up, so that another may acquire it without waiting.
     fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
@@ -78,6 +105,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Drops what has expired. Called every few seconds; stores that expire by themselves do nothing.
     fn sweep(&self) -> StoreFuture<'_, ()>;
+
+    /// Says that a node is there, and how it is. To be said again well before [`NODE_SEEN_FOR`] has passed.
+    fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()>;
+
+    /// The nodes that were heard of lately, by id.
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>>;
 }
 
 /// A fence orders owners: the epoch counts acquisitions, and the node keeps equal epochs of a store that went back
@@ -107,9 +140,25 @@ pub struct CreateKey {
     pub digest: [u8; 32],
 }
 
+/// What an answer of the store survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    pub level: DurabilityLevel,
+    /// Whether that is what the operator asked for.
+    pub durable: bool,
+}
+
+impl Reached {
+    /// It ends with the process, and nobody asked for more, or nobody got it.
+    pub const MEMORY: Self = Self {
+        level: DurabilityLevel::Memory,
+        durable: false,
+    };
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    New,
+    New(Reached),
     /// The key was used before, with the same arguments, for this session.
     Before(SessionId),
 }
@@ -122,6 +171,24 @@ pub struct Acquired {
     /// To be folded over the snapshot, oldest first.
     pub deltas: Vec<Arc<[u8]>>,
     pub expires_ms: u64,
+    /// The commit that made this version.
+    pub last_commit: Option<CommitId>,
+    pub reached: Reached,
+    /// Changes that were acknowledged as not durable while the store was away, and are lost: its owner is told.
+    pub lost: u64,
+}
+
+/// What a live owner knows of a session that its store has forgotten.
+#[derive(Debug, Clone)]
+pub struct Repair {
+    pub session: NewSession,
+    pub created_ms: u64,
+    pub fence: Fence,
+    /// The newest version that was acknowledged to this owner; `session.snapshot` is its state.
+    pub version: u64,
+    /// Commits that led to it, oldest first, as far as its owner knows them. What the store has must be one of them:
+    /// otherwise somebody else has gone on from where it went back to.
+    pub ancestors: Vec<CommitId>,
 }
 
 /// One atomic change of one session.
@@ -142,6 +209,23 @@ pub enum Change {
     Delta(Arc<[u8]>),
     /// Replaces the snapshot and all deltas.
     Snapshot(Arc<[u8]>),
+    /// Several changes at once, recorded while the store was away: a snapshot that replaces everything, if there is
+    /// one, and deltas after it. Together they stand for `versions` versions.
+    Branch {
+        snapshot: Option<Arc<[u8]>>,
+        deltas: Vec<Arc<[u8]>>,
+        versions: u64,
+    },
+}
+
+impl Change {
+    /// By how much it raises the version.
+    pub fn versions(&self) -> u64 {
+        match self {
+            Self::Delta(_) | Self::Snapshot(_) => 1,
+            Self::Branch { versions, .. } => *versions,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -164,6 +248,7 @@ pub struct Committed {
     pub expires_ms: u64,
     /// Whole results that the store has no room for. The commit stands without them.
     pub declined: Vec<ResultId>,
+    pub reached: Reached,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +260,8 @@ pub struct Row {
     pub expires_ms: u64,
     pub closed: bool,
     pub quarantine: Option<String>,
+    /// The node that holds its lease.
+    pub node: Option<NodeId>,
 }
 
 /// Why a store did not do as asked. Nothing was changed, except where the variant says that it is not known.
@@ -185,8 +272,21 @@ pub enum StoreError {
     /// Whose it was: nobody else is told.
     #[error("the session has expired")]
     Expired(Principal),
+    /// By whoever acquired it after us.
     #[error("another owner holds the session")]
     Fenced,
+    /// By another node, whose lease has not ended.
+    #[error("{node} holds the session for another {left_ms} ms, unless it gives it up")]
+    Held { node: NodeId, left_ms: u64 },
+    /// Our own lease has ended: another may hold the session at any moment.
+    #[error("the lease of the session has ended")]
+    Lapsed,
+    /// It was closed not long ago.
+    #[error("the session was closed")]
+    Deleted,
+    /// The store is away, and what may be kept for it meanwhile is kept. Nothing was changed.
+    #[error("not recorded: {0}")]
+    Unrecorded(&'static str),
     #[error("the stored version is {stored}, not {expected}")]
     Regressed { stored: u64, expected: u64 },
     #[error("quarantined: {reason}")]

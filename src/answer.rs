@@ -297,7 +297,7 @@ fn context_value(context: &Context) -> Value {
     // A throwaway session keeps nothing, whatever the store could do.
     let durability = match (context.session_id, context.durability) {
         (Some(_), Some(kept)) => json!({
-            "level": level_name(kept.level),
+            "level": DurabilityLevel::name(kept.level),
             "durable": kept.durable,
             "version": kept.version,
             "epoch": kept.epoch,
@@ -314,12 +314,6 @@ fn context_value(context: &Context) -> Value {
         "replayed": context.replayed,
         "notices": context.notices,
     })
-}
-
-fn level_name(level: DurabilityLevel) -> &'static str {
-    match level {
-        DurabilityLevel::Memory => "memory",
-    }
 }
 
 fn trim(notices: &mut Vec<String>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actors::sessions::Sessions;
+use actors::sessions::{Backing, Sessions};
 use actors::store::Store;
 use actors::store::memory::{self, MemoryStore};
 use actors::{Clock, Options};
@@ -32,7 +32,7 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
     let options = options(&config.limits);
     let store = store(config.store, clock);
     let tools = tools::analysis_tools(workspace.limits);
-    let sessions = Sessions::start_at(options, store, tools, clock)
+    let sessions = Sessions::start_at(options, Backing::alone(store), tools, clock)
         .await
         .map_err(Error::Sessions)?;
     Ok(Service::new(sessions, Arc::new(workspace)))

@@ -100,11 +100,17 @@ impl State {
     /// where not, they are told.
     pub(super) fn lost(&mut self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
         match error {
-            StoreError::Fenced | StoreError::Regressed { .. } | StoreError::Unavailable(_) => {
+            StoreError::Fenced
+            | StoreError::Lapsed
+            | StoreError::Regressed { .. }
+            | StoreError::Unavailable(_) => {
                 tracing::warn!(session = %self.id, %error, "the session is loaded again");
                 myself.stop(Some("load again".to_owned()));
             }
             StoreError::Missing
+            | StoreError::Deleted
+            | StoreError::Held { .. }
+            | StoreError::Unrecorded(_)
             | StoreError::Expired(_)
             | StoreError::Quarantined { .. }
             | StoreError::KeyReused

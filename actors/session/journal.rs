@@ -4,6 +4,7 @@
 //! or done before its commit is acknowledged, and one commit is out at a time. What is refused is dropped with
 //! everything behind it: the session then loads again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use super::machine::{CallState, Decision, Delta, Effect, Ended, Event, Machine, 
 use super::{invariants, snapshot};
 use crate::ids::{CommitId, RequestId, ResultId, SessionId};
 use crate::options::Limits;
-use crate::store::{Acquired, Change, Commit, Committed, Fence, Part, ResultBlob, StoreError};
+use crate::store::{
+    Acquired, Change, Commit, Committed, Fence, Part, Reached, ResultBlob, StoreError,
+};
 
 /// Below this size a snapshot costs the store what a delta costs, and is quicker to read back.
 const SNAPSHOT_BELOW: usize = 4 << 10;
@@ -22,6 +25,8 @@ const DELTA_SHARE: usize = 4;
 /// Deltas, and bytes of them, that a reader has to fold at most.
 const JOURNAL_DELTAS: usize = 64;
 const JOURNAL_BYTES: usize = 64 << 10;
+/// Commits of this owner that are remembered: a store that went back further than that is not repaired.
+const ANCESTORS: usize = 64;
 /// Pause before a commit of unknown fate is sent again; each one is twice as long as the one before, up to the last.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(1);
@@ -41,6 +46,10 @@ pub(crate) struct Journal {
 struct Stored {
     session: SessionId,
     fence: Fence,
+    /// What the newest answer of the store survives.
+    reached: Reached,
+    /// Commits that led to this version, the newest last.
+    ancestors: VecDeque<CommitId>,
     version: u64,
     expires_ms: u64,
     snapshot_bytes: usize,
@@ -87,6 +96,8 @@ impl Journal {
         let stored = Stored {
             session,
             fence: acquired.fence,
+            reached: acquired.reached,
+            ancestors: acquired.last_commit.into_iter().collect(),
             version: acquired.version,
             expires_ms: acquired.expires_ms,
             snapshot_bytes: acquired.snapshot.len(),
@@ -125,6 +136,13 @@ impl Journal {
 
     pub(crate) fn fence(&self) -> Option<Fence> {
         self.stored.as_ref().map(|stored| stored.fence)
+    }
+
+    /// What the newest answer of the store survives; `MEMORY` for a throwaway session.
+    pub(crate) fn reached(&self) -> Reached {
+        self.stored
+            .as_ref()
+            .map_or(Reached::MEMORY, |stored| stored.reached)
     }
 
     /// 0 for a throwaway session.
@@ -326,6 +344,11 @@ impl Journal {
         }
         if let Some(stored) = &mut self.stored {
             stored.version = committed.version;
+            stored.reached = committed.reached;
+            stored.ancestors.push_back(id);
+            if stored.ancestors.len() > ANCESTORS {
+                stored.ancestors.pop_front();
+            }
             stored.expires_ms = committed.expires_ms;
         }
         if self.next.deltas.is_empty() {

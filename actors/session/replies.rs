@@ -181,7 +181,7 @@ fn reply_to(
     };
     let answer = |outcome| CallAnswer {
         replayed,
-        ..answer_of(around, id, journal, ended, outcome)
+        ..answer_of(id, journal, ended, outcome)
     };
     let ready = match &ended.end {
         End::Cancelled => Err(CallError::Cancelled),
@@ -239,7 +239,6 @@ fn read_back(
 }
 
 fn answer_of(
-    around: &Arc<Surroundings>,
     id: SessionId,
     journal: &Journal,
     ended: &Ended,
@@ -254,7 +253,7 @@ fn answer_of(
         result_id,
         outcome,
         replayed: false,
-        durability: view::durability(around, journal),
+        durability: view::durability(journal),
         stored: result_id.is_some_and(|result| journal.keeps_whole(result)),
         notices: machine.notices.iter().map(ToString::to_string).collect(),
         related: if kept {
@@ -290,7 +289,7 @@ pub(crate) fn as_call_error(
     error: &StoreError,
 ) -> CallError {
     match error {
-        StoreError::Missing | StoreError::Fenced => CallError::UnknownSession(id),
+        StoreError::Missing | StoreError::Deleted => CallError::UnknownSession(id),
         StoreError::Expired(owner) if asker.is_none_or(|asker| asker == owner) => {
             CallError::SessionExpired(id)
         }
@@ -304,14 +303,21 @@ pub(crate) fn as_call_error(
         }
         StoreError::Expired(_) | StoreError::Quarantined { .. } => CallError::UnknownSession(id),
         StoreError::KeyReused => CallError::KeyReused,
+        StoreError::Fenced => CallError::Fenced(id),
+        StoreError::Held { node, left_ms } => CallError::Elsewhere {
+            id,
+            node: *node,
+            retry_after: Duration::from_millis(*left_ms),
+        },
         StoreError::Limit(what) => CallError::LimitReached { what },
         StoreError::Corrupt(_) | StoreError::NewerSchema(_) => CallError::Quarantined {
             id,
             reason: error.to_string(),
         },
-        StoreError::Regressed { .. } | StoreError::Unavailable(_) => {
-            CallError::StoreUnavailable(error.to_string())
-        }
+        StoreError::Regressed { .. }
+        | StoreError::Lapsed
+        | StoreError::Unrecorded(_)
+        | StoreError::Unavailable(_) => CallError::StoreUnavailable(error.to_string()),
     }
 }
 

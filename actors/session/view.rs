@@ -1,11 +1,11 @@
 //! A session as its owner sees it: what is committed, never what is on its way.
 
-use super::Surroundings;
 use super::journal::Journal;
 use super::machine::{End, Ended, Machine};
 use crate::ids::SessionId;
 use crate::options::Options;
 use crate::sessions::{CallView, Durability, HistoryView, SessionStatus, SessionView};
+use crate::store::Reached;
 
 /// Calls that have ended and are shown beside those that run.
 const ENDED_CALLS_SHOWN: usize = 16;
@@ -41,6 +41,7 @@ pub(crate) fn of(
         keys_limit: options.limits.keys,
         notices: machine.notices.iter().map(ToString::to_string).collect(),
         replayed,
+        durability: durability(journal),
     }
 }
 
@@ -87,13 +88,12 @@ fn history(machine: &Machine, ended: &Ended) -> Option<HistoryView> {
     })
 }
 
-pub(super) fn durability(around: &Surroundings, journal: &Journal) -> Durability {
-    let store = &around.persistence.store;
-    let kept = journal.fence();
+pub(super) fn durability(journal: &Journal) -> Durability {
+    let Reached { level, durable } = journal.reached();
     Durability {
-        level: store.level(),
-        durable: kept.is_some() && store.durable(),
+        level,
+        durable,
         version: journal.version(),
-        epoch: kept.map_or(0, |fence| fence.epoch),
+        epoch: journal.fence().map_or(0, |fence| fence.epoch),
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::session;
 use crate::session::journal::Journal;
+use crate::store::Reached;
 
 impl Sessions {
     /// Lays a session down in the store. Its actor starts with its first call.
@@ -51,8 +52,14 @@ impl Sessions {
         .await
         .map_err(|error| self.heard(&request.principal, id, &error))?;
         match created {
-            Created::New => Ok(SessionView {
+            Created::New(Reached { level, durable }) => Ok(SessionView {
                 version: 1,
+                durability: Durability {
+                    level,
+                    durable,
+                    version: 1,
+                    epoch: 0,
+                },
                 expires_ms: machine.created_ms.saturating_add(machine.ttl_ms),
                 ..session::view::of(id, &Journal::throwaway(machine), options, false)
             }),
@@ -112,6 +119,12 @@ impl Sessions {
             keys_limit: self.0.around.options.limits.keys,
             notices: Vec::new(),
             replayed: false,
+            durability: Durability {
+                level: self.store().level(),
+                durable: false,
+                version: 0,
+                epoch: 0,
+            },
         })
     }
 

@@ -132,9 +132,14 @@ async fn node<S: Store>(
         Arc::new(Once(Arc::clone(&runs))),
         Arc::new(Panics),
     ];
-    let sessions = Sessions::start_at(options, between, Catalogue::new(tools), clock)
-        .await
-        .unwrap();
+    let sessions = Sessions::start_at(
+        options,
+        Backing::alone(between),
+        Catalogue::new(tools),
+        clock,
+    )
+    .await
+    .unwrap();
     World {
         sessions,
         faults,

@@ -6,10 +6,25 @@ use super::*;
 use crate::cache::CacheHandle;
 use crate::persistence::PersistenceHandle;
 use crate::pool::{PoolHandle, Table};
+use crate::relay::Relay;
 use crate::supervisor::{self, Root};
 
 /// Longest wait for the tree to stop: actors hold no work of their own by then.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the tree stands on, and what outlives it.
+pub struct Backing {
+    pub store: Arc<dyn Store>,
+    /// How to reach the other nodes that share the store, where there are any.
+    pub relay: Option<Arc<dyn Relay>>,
+}
+
+impl Backing {
+    /// A store of this node alone.
+    pub fn alone(store: Arc<dyn Store>) -> Self {
+        Self { store, relay: None }
+    }
+}
 
 impl Sessions {
     /// Starts the supervision tree. Must run inside a tokio runtime. The error says which actor did not start.
@@ -18,13 +33,13 @@ impl Sessions {
         store: Arc<dyn Store>,
         catalogue: Catalogue,
     ) -> Result<Self, String> {
-        Self::start_at(options, store, catalogue, Clock::system()).await
+        Self::start_at(options, Backing::alone(store), catalogue, Clock::system()).await
     }
 
     /// As [`Sessions::start`], with a clock of the caller's: the one that its store follows.
     pub async fn start_at(
         options: Options,
-        store: Arc<dyn Store>,
+        backing: Backing,
         catalogue: Catalogue,
         clock: Clock,
     ) -> Result<Self, String> {
@@ -39,7 +54,7 @@ impl Sessions {
             clock,
             catalogue,
             persistence: PersistenceHandle {
-                store,
+                store: backing.store,
                 shards: Arc::clone(&places.shards),
             },
             pool: PoolHandle {
@@ -47,6 +62,7 @@ impl Sessions {
                 table,
             },
             cache: CacheHandle::new(places.cache.clone()),
+            relay: backing.relay,
             options,
         });
         let arguments = supervisor::Arguments {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::ids::{Principal, RequestId, ResultId, SessionId};
+use crate::ids::{NodeId, Principal, RequestId, ResultId, SessionId};
 use crate::tool::{ProgressSink, Root, ToolError, ToolOutput};
 
 /// Which session a call runs in.
@@ -60,9 +60,29 @@ pub struct Durability {
     pub epoch: u64,
 }
 
+/// What an answer survives. A level survives all that those above it in this list do, except that `Replicated` does
+/// not imply `Fsync`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DurabilityLevel {
+    /// The death of any actor.
     Memory,
+    /// Acknowledged by Redis: the death of the node, and of Redis where it keeps an append-only file.
+    Redis,
+    /// Written to the disk of Redis: loss of power.
+    Fsync,
+    /// Acknowledged by replicas: loss of the primary, when one of them follows it.
+    Replicated,
+}
+
+impl DurabilityLevel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Fsync => "fsync",
+            Self::Replicated => "replicated",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -96,6 +116,7 @@ pub struct SessionView {
     pub keys_limit: usize,
     pub notices: Vec<String>,
     pub replayed: bool,
+    pub durability: Durability,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +198,13 @@ pub enum CallError {
     Interrupted { attempts: u32, cause: String },
     #[error("another node has taken the session over")]
     Fenced(SessionId),
+    /// Another node holds the session and does not answer. Its lease ends by itself.
+    #[error("session {id} is held by another node, {node}")]
+    Elsewhere {
+        id: SessionId,
+        node: NodeId,
+        retry_after: Duration,
+    },
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),
     #[error("the service is shutting down")]

@@ -4,18 +4,22 @@
 //! whole change, and then makes it: there is no half of one.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
-    Acquired, Commit, CommitsFuture, Created, Fence, NewSession, Part, Row, Store, StoreError,
-    StoreFuture,
+    Acquired, Commit, CommitsFuture, Created, Fence, KeepFuture, NODE_SEEN_FOR, NewSession,
+    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
 };
 
 mod tables;
 
 use tables::Tables;
+
+/// Long enough that a node which is merely slow keeps its sessions, short enough to wait for after one died.
+pub const LEASE: Duration = Duration::from_secs(15);
 
 /// Bounds of the whole store: memory is finite, and one client must not take all of it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +28,8 @@ pub struct Limits {
     pub sessions_per_principal: usize,
     /// Whole results of all sessions, bytes; beyond it new ones are not kept.
     pub whole_bytes: u64,
+    /// How long a node holds a session that it says nothing of, where several trees share this store.
+    pub lease: Duration,
 }
 
 impl Default for Limits {
@@ -32,6 +38,7 @@ impl Default for Limits {
             sessions: 100_000,
             sessions_per_principal: 20_000,
             whole_bytes: 512 << 20,
+            lease: LEASE,
         }
     }
 }
@@ -77,50 +84,49 @@ impl Store for MemoryStore {
         DurabilityLevel::Memory
     }
 
-    fn durable(&self) -> bool {
-        false
-    }
-
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
         self.at_once(|inner, now| inner.create(session, now, &self.limits))
     }
 
     fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
-        self.at_once(|inner, _| {
-            let record = inner.record(id)?;
-            record.may_run()?;
-            record.epoch += 1;
-            let fence = Fence {
-                epoch: record.epoch,
-                node,
-            };
-            record.fence = Some(fence);
-            Ok(Acquired {
-                fence,
-                version: record.version,
-                snapshot: Arc::clone(&record.snapshot),
-                deltas: record.deltas.clone(),
-                expires_ms: record.expires_ms,
-            })
-        })
+        let lease = millis(self.limits.lease);
+        self.at_once(|inner, now| inner.acquire(id, node, now, lease))
     }
 
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
         let results = self.with(|inner, now| {
             commits
                 .iter()
-                .map(|commit| inner.commit(commit, now, self.limits.whole_bytes))
+                .map(|commit| inner.commit(commit, now, &self.limits))
                 .collect()
         });
         Box::pin(std::future::ready(results))
     }
 
     fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        let lease = millis(self.limits.lease);
         self.at_once(|inner, now| {
-            inner.held(id, fence)?;
+            inner.held_until(id, fence, now)?.lease_ms = now.saturating_add(lease);
             inner.put_off(id, now);
             Ok(())
         })
+    }
+
+    fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a> {
+        let lease = millis(self.limits.lease);
+        let results = self.with(|inner, now| {
+            let keep = |(id, fence): &(SessionId, Fence)| {
+                inner.held_until(*id, *fence, now)?.lease_ms = now.saturating_add(lease);
+                Ok(())
+            };
+            held.iter().map(keep).collect()
+        });
+        Box::pin(std::future::ready(results))
+    }
+
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+        let lease = millis(self.limits.lease);
+        self.at_once(|inner, now| inner.repair(repair, now, lease))
     }
 
     fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
@@ -133,10 +139,10 @@ impl Store for MemoryStore {
     fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
         self.at_once(|inner, _| match inner.held(id, fence) {
             Ok(_) => {
-                inner.remove(id);
+                inner.delete(id);
                 Ok(())
             }
-            Err(StoreError::Missing | StoreError::Expired(_)) => Ok(()),
+            Err(StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted) => Ok(()),
             Err(error) => Err(error),
         })
     }
@@ -166,15 +172,34 @@ impl Store for MemoryStore {
         after: Option<(u64, SessionId)>,
         limit: usize,
     ) -> StoreFuture<'a, (Vec<Row>, u64)> {
-        self.at_once(|inner, _| Ok(inner.list(principal, after, limit)))
+        self.at_once(|inner, now| Ok(inner.list(principal, after, limit, now)))
     }
 
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
-        self.at_once(|inner, _| inner.record(id).map(|record| record.row(id)))
+        self.at_once(|inner, now| inner.record(id).map(|record| record.row(id, now)))
     }
 
     fn sweep(&self) -> StoreFuture<'_, ()> {
         self.at_once(|_, _| Ok(()))
+    }
+
+    fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()> {
+        self.at_once(|inner, now| {
+            let seen = NodeRecord {
+                seen_ms: now,
+                ..node.clone()
+            };
+            inner.nodes.insert(node.node, seen);
+            Ok(())
+        })
+    }
+
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        self.at_once(|inner, now| {
+            let since = now.saturating_sub(millis(NODE_SEEN_FOR));
+            inner.nodes.retain(|_, node| node.seen_ms >= since);
+            Ok(inner.nodes.values().cloned().collect())
+        })
     }
 }
 

@@ -108,7 +108,7 @@ fn context() -> Value {
         "result_id": or_null("string"),
         "related_results": list(string()),
         "durability": strict(json!({
-            "level": {"enum": ["none", "memory"]},
+            "level": {"enum": ["none", "memory", "redis", "fsync", "replicated"]},
             "durable": {"type": "boolean"},
             "version": count(),
             "epoch": count(),

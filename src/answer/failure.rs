@@ -82,6 +82,7 @@ impl From<CallError> for Failure {
             | CallError::DeadlineExceeded(_)
             | CallError::Interrupted { .. }
             | CallError::Fenced(_)
+            | CallError::Elsewhere { .. }
             | CallError::ShuttingDown => None,
         };
         let failure = Self::new(reason_of(&error), words(&error));
@@ -117,6 +118,7 @@ fn reason_of(error: &CallError) -> &'static str {
         CallError::DeadlineExceeded(_) => "deadline_exceeded",
         CallError::Interrupted { .. } => "interrupted",
         CallError::Fenced(_) => "session_fenced",
+        CallError::Elsewhere { .. } => "session_elsewhere",
         CallError::StoreUnavailable(_) => "store_unavailable",
         CallError::ShuttingDown => "shutting_down",
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actors::ids::SessionId;
-use actors::sessions::{CreateRequest, Durability, DurabilityLevel, SessionView};
+use actors::sessions::{CreateRequest, SessionView};
 
 use super::run::{Place, place, session_required};
 use super::{Call, Service, to_actors};
@@ -103,12 +103,7 @@ impl Service {
 fn context_of(view: &SessionView) -> Context {
     Context {
         session_id: Some(view.id),
-        durability: Some(Durability {
-            level: DurabilityLevel::Memory,
-            durable: false,
-            version: view.version,
-            epoch: 0,
-        }),
+        durability: Some(view.durability),
         replayed: view.replayed,
         notices: view.notices.clone(),
         ..Context::default()

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::ids::NodeId;
-use crate::store::{Acquired, Commit, CommitsFuture, Part, Row, StoreFuture};
+use crate::store::{
+    Acquired, Commit, CommitsFuture, Fence, KeepFuture, NodeRecord, Part, Repair, Row, StoreFuture,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
@@ -90,9 +92,6 @@ impl Store for Flaky {
     fn level(&self) -> DurabilityLevel {
         self.inner.level()
     }
-    fn durable(&self) -> bool {
-        false
-    }
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
         self.ask(Op::Other, async { self.inner.create(session).await })
     }
@@ -108,16 +107,16 @@ impl Store for Flaky {
             commits.iter().map(|_| Err(lost())).collect()
         }))
     }
-    fn renew(&self, id: SessionId, fence: crate::store::Fence) -> StoreFuture<'_, ()> {
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
         self.ask(Op::Renew, async move { self.inner.renew(id, fence).await })
     }
-    fn release(&self, id: SessionId, fence: crate::store::Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
         self.ask(
             Op::Other,
             async move { self.inner.release(id, fence).await },
         )
     }
-    fn delete(&self, id: SessionId, fence: crate::store::Fence) -> StoreFuture<'_, ()> {
+    fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
         self.ask(
             Op::Delete,
             async move { self.inner.delete(id, fence).await },
@@ -150,6 +149,21 @@ impl Store for Flaky {
     }
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
         self.ask(Op::Other, async move { self.inner.look(id).await })
+    }
+    fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a> {
+        let act = async { self.inner.keep(held).await };
+        Box::pin(self.through(Op::Renew, act, || {
+            held.iter().map(|_| Err(lost())).collect()
+        }))
+    }
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+        self.ask(Op::Other, async { self.inner.repair(repair).await })
+    }
+    fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()> {
+        self.ask(Op::Other, async { self.inner.announce(node).await })
+    }
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        self.ask(Op::Other, async { self.inner.nodes().await })
     }
     fn sweep(&self) -> StoreFuture<'_, ()> {
         self.ask(Op::Other, async { self.inner.sweep().await })

@@ -14,6 +14,7 @@ async fn two(mood: fn(Op) -> How) -> [World; 2] {
     ]
 }
 
+#[ignore = "waits for the hand-over between nodes"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_node_acknowledged_the_other_shows() {
     let [a, b] = two(|_| How::Well).await;
@@ -30,6 +31,7 @@ async fn what_one_node_acknowledged_the_other_shows() {
     }
 }
 
+#[ignore = "waits for the hand-over between nodes"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_that_want_one_session_lose_nothing() {
     let worlds = two(|op| {

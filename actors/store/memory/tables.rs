@@ -1,19 +1,22 @@
 //! What the memory store holds, and every change to it: each is prepared whole, and then made.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Limits;
-use crate::ids::{CommitId, Principal, ResultId, SessionId};
+use crate::clock::millis;
+use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
 use crate::store::{
-    Change, Commit, Committed, CreateKey, Created, Fence, NewSession, Part, ResultBlob, Row,
-    StoreError,
+    Acquired, Change, Commit, Committed, CreateKey, Created, Fence, NewSession, NodeRecord, Part,
+    Reached, Repair, ResultBlob, Row, StoreError,
 };
 
 /// Deltas after which a reader would have too much to fold: the session is asked for a snapshot long before.
 const DELTAS_MAX: usize = 1024;
 /// Sessions that have expired and are remembered as such, so that their owner hears `expired` and not `unknown`.
 const EXPIRED_REMEMBERED: usize = 4096;
+/// Sessions that were closed and are remembered as such.
+const DELETED_REMEMBERED: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -23,7 +26,10 @@ pub(super) struct Tables {
     pub(super) by_expiry: BTreeSet<(u64, SessionId)>,
     pub(super) keys: HashMap<(Principal, String), ([u8; 32], SessionId)>,
     pub(super) expired: VecDeque<(SessionId, Principal)>,
+    /// Sessions that were closed: a live owner must not lay one down again.
+    pub(super) deleted: VecDeque<SessionId>,
     pub(super) whole_bytes: u64,
+    pub(super) nodes: BTreeMap<NodeId, NodeRecord>,
 }
 
 pub(super) struct Record {
@@ -33,6 +39,8 @@ pub(super) struct Record {
     pub(super) ttl_ms: u64,
     pub(super) expires_ms: u64,
     pub(super) fence: Option<Fence>,
+    /// When the lease of whoever has the fence ends.
+    pub(super) lease_ms: u64,
     pub(super) epoch: u64,
     pub(super) version: u64,
     pub(super) last_commit: Option<(CommitId, Vec<ResultId>)>,
@@ -62,7 +70,7 @@ impl Tables {
             };
         }
         if self.sessions.contains_key(&new.id) {
-            return Ok(Created::New);
+            return Ok(Created::New(Reached::MEMORY));
         }
         if self.sessions.len() >= limits.sessions {
             return Err(StoreError::Limit("sessions in the store"));
@@ -94,6 +102,7 @@ impl Tables {
                 ttl_ms: new.ttl_ms,
                 expires_ms,
                 fence: None,
+                lease_ms: 0,
                 epoch: 0,
                 version: 1,
                 last_commit: None,
@@ -104,16 +113,105 @@ impl Tables {
                 key,
             },
         );
-        Ok(Created::New)
+        Ok(Created::New(Reached::MEMORY))
+    }
+
+    pub(super) fn acquire(
+        &mut self,
+        id: SessionId,
+        node: NodeId,
+        now: u64,
+        lease: u64,
+    ) -> Result<Acquired, StoreError> {
+        let record = self.record(id)?;
+        record.may_run()?;
+        if let Some(holder) = record.holder(now).filter(|holder| *holder != node) {
+            let left_ms = record.lease_ms.saturating_sub(now);
+            return Err(StoreError::Held {
+                node: holder,
+                left_ms,
+            });
+        }
+        let fence = record.give_to(node, now, lease);
+        Ok(Acquired {
+            fence,
+            version: record.version,
+            snapshot: Arc::clone(&record.snapshot),
+            deltas: record.deltas.clone(),
+            expires_ms: record.expires_ms,
+            last_commit: record.last_commit.as_ref().map(|(id, _)| *id),
+            reached: Reached::MEMORY,
+            lost: 0,
+        })
+    }
+
+    pub(super) fn repair(
+        &mut self,
+        repair: Repair,
+        now: u64,
+        lease: u64,
+    ) -> Result<Fence, StoreError> {
+        let Repair {
+            session,
+            created_ms,
+            fence,
+            version,
+            ancestors,
+        } = repair;
+        let id = session.id;
+        match self.record(id) {
+            Ok(record) => {
+                record.may_run()?;
+                let other = record.fence.is_some_and(|held| held != fence) && record.lease_ms > now;
+                let strange = record
+                    .last_commit
+                    .as_ref()
+                    .is_some_and(|(last, _)| !ancestors.contains(last));
+                if other || strange || record.epoch > fence.epoch {
+                    return Err(StoreError::Fenced);
+                }
+                if record.version >= version {
+                    let stored = record.version;
+                    return Err(StoreError::Regressed {
+                        stored,
+                        expected: version,
+                    });
+                }
+                record.snapshot = session.snapshot;
+                record.deltas = Vec::new();
+            }
+            Err(StoreError::Missing) => {
+                let limits = Limits {
+                    sessions: usize::MAX,
+                    sessions_per_principal: usize::MAX,
+                    ..Limits::default()
+                };
+                self.create(session, now, &limits)?;
+            }
+            Err(error) => return Err(error),
+        }
+        let record = self.record(id)?;
+        let old_key = (record.created_ms, id);
+        record.created_ms = created_ms;
+        record.version = version;
+        record.last_commit = ancestors.last().map(|id| (*id, Vec::new()));
+        record.epoch = record.epoch.max(fence.epoch);
+        let given = record.give_to(fence.node, now, lease);
+        let principal = record.principal.clone();
+        if let Some(own) = self.by_principal.get_mut(&principal) {
+            own.remove(&old_key);
+            own.insert((created_ms, id));
+        }
+        Ok(given)
     }
 
     pub(super) fn commit(
         &mut self,
         commit: &Commit,
         now: u64,
-        whole_limit: u64,
+        limits: &Limits,
     ) -> Result<Committed, StoreError> {
-        let whole_bytes = self.whole_bytes;
+        let (whole_bytes, whole_limit) = (self.whole_bytes, limits.whole_bytes);
         let record = self.held(commit.session, commit.fence)?;
         if let Some((last, declined)) = &record.last_commit
             && *last == commit.id
@@ -122,7 +220,11 @@ impl Tables {
                 version: record.version,
                 expires_ms: record.expires_ms,
                 declined: declined.clone(),
+                reached: Reached::MEMORY,
             });
+        }
+        if record.lease_ms <= now {
+            return Err(StoreError::Lapsed);
         }
         if record.version != commit.expected {
             return Err(StoreError::Regressed {
@@ -130,7 +232,7 @@ impl Tables {
                 expected: commit.expected,
             });
         }
-        if matches!(commit.change, Change::Delta(_)) && record.deltas.len() >= DELTAS_MAX {
+        if !matches!(commit.change, Change::Snapshot(_)) && record.deltas.len() >= DELTAS_MAX {
             return Err(StoreError::Limit(
                 "deltas of one session without a snapshot",
             ));
@@ -164,8 +266,18 @@ impl Tables {
                 record.snapshot = Arc::clone(snapshot);
                 record.deltas = Vec::new();
             }
+            Change::Branch {
+                snapshot, deltas, ..
+            } => {
+                if let Some(snapshot) = snapshot {
+                    record.snapshot = Arc::clone(snapshot);
+                    record.deltas = Vec::new();
+                }
+                record.deltas.extend(deltas.iter().cloned());
+            }
         }
-        record.version += 1;
+        record.version += commit.change.versions();
+        record.lease_ms = now.saturating_add(millis(limits.lease));
         record.last_commit = Some((commit.id, declined.clone()));
         let version = record.version;
         self.whole_bytes = whole_bytes.saturating_sub(freed) + added;
@@ -174,11 +286,15 @@ impl Tables {
             version,
             expires_ms,
             declined,
+            reached: Reached::MEMORY,
         })
     }
 
     pub(super) fn record(&mut self, id: SessionId) -> Result<&mut Record, StoreError> {
         self.sessions.get_mut(&id).ok_or_else(|| {
+            if self.deleted.contains(&id) {
+                return StoreError::Deleted;
+            }
             let owner = self.expired.iter().find(|(expired, _)| *expired == id);
             owner.map_or(StoreError::Missing, |(_, principal)| {
                 StoreError::Expired(principal.clone())
@@ -191,6 +307,20 @@ impl Tables {
         record.may_run()?;
         if record.fence != Some(fence) {
             return Err(StoreError::Fenced);
+        }
+        Ok(record)
+    }
+
+    /// As [`Tables::held`], under a lease that has not ended.
+    pub(super) fn held_until(
+        &mut self,
+        id: SessionId,
+        fence: Fence,
+        now: u64,
+    ) -> Result<&mut Record, StoreError> {
+        let record = self.held(id, fence)?;
+        if record.lease_ms <= now {
+            return Err(StoreError::Lapsed);
         }
         Ok(record)
     }
@@ -216,6 +346,16 @@ impl Tables {
             if self.expired.len() > EXPIRED_REMEMBERED {
                 self.expired.pop_front();
             }
+        }
+    }
+
+    pub(super) fn delete(&mut self, id: SessionId) {
+        if self.remove(id).is_none() {
+            return;
+        }
+        self.deleted.push_back(id);
+        if self.deleted.len() > DELETED_REMEMBERED {
+            self.deleted.pop_front();
         }
     }
 
@@ -245,6 +385,7 @@ impl Tables {
         principal: &Principal,
         after: Option<(u64, SessionId)>,
         limit: usize,
+        now: u64,
     ) -> (Vec<Row>, u64) {
         let Some(own) = self.by_principal.get(principal) else {
             return (Vec::new(), 0);
@@ -255,7 +396,7 @@ impl Tables {
             .rev()
             .filter(older)
             .take(limit)
-            .filter_map(|(_, id)| self.sessions.get(id).map(|record| record.row(*id)))
+            .filter_map(|(_, id)| self.sessions.get(id).map(|record| record.row(*id, now)))
             .collect();
         (rows, own.len() as u64)
     }
@@ -272,7 +413,23 @@ impl Record {
         })
     }
 
-    pub(super) fn row(&self, id: SessionId) -> Row {
+    /// Who holds it, under a lease that has not ended.
+    fn holder(&self, now: u64) -> Option<NodeId> {
+        self.fence
+            .filter(|_| self.lease_ms > now)
+            .map(|fence| fence.node)
+    }
+
+    fn give_to(&mut self, node: NodeId, now: u64, lease: u64) -> Fence {
+        self.epoch += 1;
+        let epoch = self.epoch;
+        let fence = Fence { epoch, node };
+        self.fence = Some(fence);
+        self.lease_ms = now.saturating_add(lease);
+        fence
+    }
+
+    pub(super) fn row(&self, id: SessionId, now: u64) -> Row {
         Row {
             id,
             principal: self.principal.clone(),
@@ -281,6 +438,7 @@ impl Record {
             expires_ms: self.expires_ms,
             closed: false,
             quarantine: self.quarantine.clone(),
+            node: self.holder(now),
         }
     }
 }

@@ -12,6 +12,7 @@ fn store() -> MemoryStore {
         sessions: 5,
         sessions_per_principal: 3,
         whole_bytes: 100,
+        lease: Duration::from_secs(15),
     };
     MemoryStore::new(Clock::starting_at(1000), limits)
 }
@@ -57,7 +58,7 @@ async fn a_commit_counts_once_however_often_it_is_sent() {
     let commit = commit(id, acquired.fence, 1);
     let first = one(&store, commit.clone()).await.unwrap();
     assert_eq!(one(&store, commit).await.unwrap(), first);
-    let again = store.acquire(id, NodeId::random()).await.unwrap();
+    let again = store.acquire(id, acquired.fence.node).await.unwrap();
     assert_eq!((again.version, again.deltas.len()), (2, 1));
 }
 
@@ -179,7 +180,7 @@ async fn results_come_and_go_with_their_commits_and_whole_ones_are_bounded() {
     store.delete(id, fence).await.unwrap();
     assert_eq!(
         store.result(id, b, Part::Answer).await,
-        Err(StoreError::Missing)
+        Err(StoreError::Deleted)
     );
     assert_eq!(store.with(|inner, _| inner.whole_bytes), 0);
 }

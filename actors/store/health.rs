@@ -1,0 +1,69 @@
+//! How a store is, and which nodes share it: for status pages, and for people.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::NodeId;
+
+/// As far as it is known; a store inside the process is always well.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Health {
+    /// What is wrong: the store is away, or not what was asked for. `None`: nothing.
+    pub away: Option<String>,
+    /// What works, and less well than the operator may think.
+    pub warnings: Vec<String>,
+    /// Of a store over a network.
+    pub link: Option<Link>,
+    pub sheltered: Sheltered,
+}
+
+/// The server at the other end, as it last said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Link {
+    /// Without user and password.
+    pub address: String,
+    /// `master`, `slave`.
+    pub role: String,
+    pub version: String,
+    /// Changes whenever the server starts anew.
+    pub run_id: String,
+    pub replication_offset: u64,
+    pub replicas: u64,
+    /// Of the last probe.
+    pub latency_us: u64,
+    /// Connections that are open now.
+    pub connections: u64,
+    pub reconnects: u64,
+}
+
+/// What is kept for a store that is away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sheltered {
+    pub sessions: u64,
+    pub changes: u64,
+    pub bytes: u64,
+    /// Milliseconds since 1970 when the store went away.
+    pub since_ms: Option<u64>,
+    /// Changes that were acknowledged as not durable and lost since this node started.
+    pub lost: u64,
+}
+
+/// One node, as it announces itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    pub node: NodeId,
+    pub version: String,
+    /// Where its clients reach it: an address, or `stdio`.
+    pub address: String,
+    pub started_ms: u64,
+    /// Set by the store, by its own clock.
+    #[serde(default)]
+    pub seen_ms: u64,
+    /// Sessions with an actor there.
+    pub sessions: u64,
+    pub calls_in_flight: u64,
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// It takes no new calls: it is about to go.
+    #[serde(default)]
+    pub draining: bool,
+}

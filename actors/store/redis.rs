@@ -1,0 +1,42 @@
+//! The store that nodes share: sessions in Redis, each in the keys of one slot, every change one script.
+
+use std::time::Duration;
+
+use crate::ids::NodeId;
+use crate::store::memory::LEASE;
+
+/// How to reach a Redis, and what to ask of it.
+#[derive(Debug, Clone)]
+pub struct RedisOptions {
+    /// `redis://`, `rediss://` (TLS) or `unix://`, with user and password where they are needed.
+    pub url: String,
+    /// Starts every key.
+    pub prefix: String,
+    pub level: Level,
+    pub lease: Duration,
+    /// Of this process.
+    pub node: NodeId,
+}
+
+/// What a commit must have reached before its answer leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Acknowledged.
+    Redis,
+    /// On disk.
+    Fsync,
+    /// Acknowledged by so many replicas.
+    Replicated(u8),
+}
+
+impl RedisOptions {
+    pub fn new(url: impl Into<String>, node: NodeId) -> Self {
+        Self {
+            url: url.into(),
+            prefix: "mca".to_owned(),
+            level: Level::Redis,
+            lease: LEASE,
+            node,
+        }
+    }
+}
