@@ -403,8 +403,9 @@ fn in_parts(blobs: Vec<ResultBlob>) -> Vec<Vec<ResultBlob>> {
 
 fn heard(id: SessionId, error: StoreError) -> OperatorError {
     match error {
-        StoreError::Missing | StoreError::Expired(_) => OperatorError::Unknown(id),
-        StoreError::Deleted => OperatorError::Closed(id),
+        StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted => {
+            OperatorError::Unknown(id)
+        }
         StoreError::Held { node, left_ms } => OperatorError::Held { id, node, left_ms },
         cause @ (StoreError::Corrupt(_)
         | StoreError::NewerSchema(_)

@@ -8,7 +8,8 @@ use actors::store::memory::{self, MemoryStore};
 use actors::{Clock, Options};
 use thiserror::Error;
 
-use crate::config::{Config, Limits, StoreKind};
+use crate::config::store::Store as StoreConfig;
+use crate::config::{Config, Limits};
 use crate::service::Service;
 use crate::tools;
 use crate::workspace::{self, Workspace};
@@ -30,7 +31,7 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
     let workspace = Workspace::open(&config.roots)?.with_limits(readable(&config.limits));
     let clock = Clock::system();
     let options = options(&config.limits);
-    let store = store(config.store, clock);
+    let store = store(&config.store, clock);
     let tools = tools::analysis_tools(workspace.limits);
     let sessions = Sessions::start_at(options, Backing::alone(store), tools, clock)
         .await
@@ -38,10 +39,22 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
     Ok(Service::new(sessions, Arc::new(workspace)))
 }
 
+/// Goes straight to the store that nodes share.
+///
+/// # Errors
+/// A store that is no Redis.
+pub async fn operator(_config: &Config) -> Result<actors::operator::Operator, Error> {
+    Err(Error::Sessions(
+        "the store of this build is not shared".to_owned(),
+    ))
+}
+
 /// The store that sessions live in.
-fn store(kind: StoreKind, clock: Clock) -> Arc<dyn Store> {
-    match kind {
-        StoreKind::Memory => Arc::new(MemoryStore::new(clock, memory::Limits::default())),
+fn store(config: &StoreConfig, clock: Clock) -> Arc<dyn Store> {
+    match config {
+        StoreConfig::Memory | StoreConfig::Redis(_) => {
+            Arc::new(MemoryStore::new(clock, memory::Limits::default()))
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Clock;
 use crate::ids::ResultId;
+use crate::session::machine::{CallState, End};
 use crate::store::memory::{Limits, MemoryStore};
 use crate::store::{Part, Store};
 
@@ -270,4 +271,38 @@ fn what_could_not_run_is_refused_with_the_reason() {
         let said = check(&line).expect_err(word).to_string();
         assert!(said.contains(word), "{word}: {said}");
     }
+}
+
+/// What is published as a sample has everything that a session can have: the schema is held against it.
+#[test]
+fn the_sample_has_every_variant_and_every_field() {
+    let sample = include_str!("../../tests/fixtures/session-export.jsonl");
+    let line: ExportedSession = serde_json::from_str(sample).expect("an export");
+    assert_eq!(check(&line), Ok(()));
+    let machine = snapshot::decode(&line.state_bytes()).expect("a state");
+    let again: Value = serde_json::from_slice(&snapshot::encode(&machine)).expect("JSON");
+    assert_eq!(again, line.state, "a field is missing in the sample");
+    let mut states = [0; 3];
+    for call in machine.calls.values() {
+        states[match call.state {
+            CallState::ToolSelected => 0,
+            CallState::ParametersSet { .. } => 1,
+            CallState::Executing { .. } => 2,
+        }] += 1;
+    }
+    let mut ends = [0; 3];
+    for ended in &machine.ended {
+        ends[match ended.end {
+            End::Succeeded { .. } => 0,
+            End::Failed { .. } => 1,
+            End::Cancelled => 2,
+        }] += 1;
+    }
+    assert!(
+        states.iter().chain(&ends).all(|count| *count > 0),
+        "{states:?} {ends:?}"
+    );
+    assert!(machine.label.is_some() && !machine.wholes.is_empty() && !machine.notices.is_empty());
+    let keys = machine.keys.iter().map(|key| key.ended.is_some());
+    assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 2);
 }
