@@ -49,8 +49,8 @@ fn exported(n: u128, principal: &str) -> ExportedSession {
         quarantine: None,
         state,
         results: vec![
-            result(exported::ExportedPart::Answer, answer.to_string()),
-            result(exported::ExportedPart::Whole, "{}".to_owned()),
+            result(ExportedPart::Answer, answer.to_string()),
+            result(ExportedPart::Whole, "{}".to_owned()),
         ],
     }
 }

@@ -247,7 +247,7 @@ impl Sessions {
         session::as_call_error(id, Some(principal), error)
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
+    pub(crate) fn store(&self) -> &dyn Store {
         self.0.around.persistence.store.as_ref()
     }
 }

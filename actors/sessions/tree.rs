@@ -4,6 +4,8 @@ use ractor::Actor;
 
 use super::*;
 use crate::cache::CacheHandle;
+use crate::heartbeat::{self, Announcement};
+use crate::ids::NodeId;
 use crate::persistence::PersistenceHandle;
 use crate::pool::{PoolHandle, Table};
 use crate::relay::Relay;
@@ -81,14 +83,17 @@ impl Sessions {
                 first
             });
         });
-        Ok(Self(Arc::new(Inner {
+        let sessions = Self(Arc::new(Inner {
+            started_ms: around.clock.now_ms(),
             around,
             places,
             started: Instant::now(),
             in_flight,
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
-        })))
+        }));
+        heartbeat::start(&sessions);
+        Ok(sessions)
     }
 
     /// Returns when the tree has failed for good, with the reason: the process should end and be started afresh.
@@ -107,7 +112,8 @@ impl Sessions {
         let all = u32::try_from(all).unwrap_or(u32::MAX);
         // Taking every permit waits for those that run.
         let quiet = Arc::clone(&self.0.in_flight).acquire_many_owned(all);
-        let quiet = tokio::time::timeout(grace, quiet).await;
+        let quiet = tokio::time::timeout(grace, quiet);
+        let (quiet, ()) = tokio::join!(quiet, heartbeat::farewell(self));
         self.0.in_flight.close();
         if quiet.is_err() {
             self.0.around.pool.table.stop_all();
@@ -118,6 +124,23 @@ impl Sessions {
                 .await;
         }
         self.0.stopped.cancel();
+    }
+
+    pub fn node(&self) -> NodeId {
+        self.0.around.options.node
+    }
+
+    pub(crate) fn started_ms(&self) -> u64 {
+        self.0.started_ms
+    }
+
+    pub(crate) fn announcement(&self) -> Option<&Announcement> {
+        self.0.around.options.announcement.as_ref()
+    }
+
+    /// Cancelled when the tree has been stopped.
+    pub(crate) fn stopped(&self) -> CancellationToken {
+        self.0.stopped.clone()
     }
 
     /// Hurts the actor of that name (as the status shows it), for tests and chaos. False: there is none.

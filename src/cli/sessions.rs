@@ -22,6 +22,8 @@ mod list;
 mod show;
 mod validate;
 
+pub(super) use list::node;
+
 #[derive(Debug, Args)]
 pub struct Sessions {
     #[command(subcommand)]
