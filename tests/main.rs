@@ -8,6 +8,7 @@ mod clients;
 mod compose;
 mod disk;
 mod readme;
+mod redis;
 mod reference;
 mod stdio;
 mod support;

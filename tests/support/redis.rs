@@ -46,7 +46,7 @@ impl Redis {
         Self::entered(arguments, |_| Vec::new())
     }
 
-    /// One that `redis-cli` needs more arguments for. In both, `%` stands for its folder.
+    /// One that `redis-cli` needs more arguments for. In both, `%/` stands for its folder, and `%p` for its port.
     pub(crate) fn entered(arguments: &[&str], entry: impl Fn(u16) -> Vec<String>) -> Option<Self> {
         if !(installed("redis-server") && installed("redis-cli")) {
             return None;
@@ -73,6 +73,14 @@ impl Redis {
             }
         }
         panic!("no Redis came up");
+    }
+
+    /// One that speaks nothing but TLS on its port.
+    pub(crate) fn tls(arguments: &[&str], entry: &[&str]) -> Option<Self> {
+        let arguments = [&["--port", "0", "--tls-port", "%p"], arguments].concat();
+        Self::entered(&arguments, |_| {
+            entry.iter().map(|word| (*word).to_owned()).collect()
+        })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -153,7 +161,7 @@ pub(crate) fn free_port() -> u16 {
 fn fill(arguments: &[&str], folder: &Path) -> Vec<String> {
     arguments
         .iter()
-        .map(|argument| argument.replace('%', &folder.to_string_lossy()))
+        .map(|argument| argument.replace("%/", &format!("{}/", folder.display())))
         .collect()
 }
 
@@ -168,7 +176,13 @@ fn start(port: u16, folder: &Path, arguments: &[String]) -> Child {
     command
         .args(["--bind", "127.0.0.1", "--dir"])
         .arg(folder)
-        .args(arguments)
+        .args(arguments.iter().map(|word| {
+            if word == "%p" {
+                port.to_string()
+            } else {
+                word.clone()
+            }
+        }))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,0 +1,187 @@
+//! Nodes on one Redis: a session goes on wherever it is called, whatever ended its last node.
+
+use serde_json::{Value, json};
+
+use super::{is_durable, serve, text};
+use crate::support::redis::Redis;
+use crate::support::{Project, Server};
+
+fn session(server: &mut Server) -> String {
+    let made = server.good("create_session", json!({"label": "shared"}));
+    is_durable(&made, "redis");
+    text(&made, "/data/session_id").to_owned()
+}
+
+fn history(server: &mut Server, id: &str) -> Vec<String> {
+    let view = server.good("get_session", json!({"session_id": id}));
+    let history = view["data"]["history"].as_array().expect("a history");
+    history
+        .iter()
+        .map(|entry| text(entry, "/result_id").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_session_outlives_the_program_that_was_killed() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut first = serve(&project, &redis.url(), &[]);
+    let id = session(&mut first);
+    let arguments = json!({"session_id": id, "idempotency_key": "once"});
+    let answer = first.good("analyze_complexity", arguments.clone());
+    is_durable(&answer, "redis");
+    let result = text(&answer, "/context/result_id").to_owned();
+    // As `kill -9`: nothing is given up.
+    drop(first);
+    let mut second = serve(&project, &redis.url(), &[]);
+    let again = second.good("analyze_complexity", arguments);
+    assert_eq!(again["context"]["replayed"], true, "{again}");
+    assert_eq!(again["data"], answer["data"]);
+    assert_eq!(text(&again, "/context/result_id"), result);
+    assert_eq!(history(&mut second, &id), [result.as_str()]);
+    let compared = second.good(
+        "compare_results",
+        json!({"session_id": id, "baseline": result}),
+    );
+    is_durable(&compared, "redis");
+}
+
+#[test]
+fn two_programs_take_turns_on_one_session() {
+    /// Of each.
+    const TURNS: usize = 4;
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut nodes = [
+        serve(&project, &redis.url(), &[]),
+        serve(&project, &redis.url(), &[]),
+    ];
+    let id = session(&mut nodes[0]);
+    let mut results = Vec::new();
+    let mut last = (0, 0);
+    for turn in 0..TURNS * 2 {
+        let answer = nodes[turn % 2].good("analyze_structure", json!({"session_id": id}));
+        is_durable(&answer, "redis");
+        let durability = &answer["context"]["durability"];
+        let number = |key: &str| durability[key].as_u64().expect("a number");
+        let now = (number("epoch"), number("version"));
+        assert!(now > last && now.1 > last.1, "{now:?} after {last:?}");
+        last = now;
+        results.push(text(&answer, "/context/result_id").to_owned());
+    }
+    results.reverse();
+    for node in &mut nodes {
+        assert_eq!(history(node, &id), results);
+    }
+}
+
+#[test]
+fn a_node_that_is_told_to_end_gives_its_sessions_up_at_once() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut first = serve(&project, &redis.url(), &[]);
+    let id = session(&mut first);
+    first.good("analyze_complexity", json!({"session_id": id}));
+    let over = first.close();
+    assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
+    // No lease is waited for: an operator's first try succeeds.
+    let closed = super::sessions(&project, &redis, &["close", &id]);
+    assert_eq!(closed.ok().trim(), format!("{id} closed"));
+}
+
+#[test]
+fn nodes_see_one_another() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut first = serve(&project, &redis.url(), &[]);
+    let _second = serve(&project, &redis.url(), &[]);
+    let nodes = until(|| {
+        let status = first.good("get_server_status", json!({}));
+        let nodes = status["data"]["nodes"].as_array().expect("a list").clone();
+        (nodes.len() == 2).then_some(nodes)
+    });
+    for node in &nodes {
+        assert_eq!(node["address"], "stdio", "{node}");
+        assert_eq!(node["version"], env!("CARGO_PKG_VERSION"), "{node}");
+        assert_eq!(node["draining"], false, "{node}");
+    }
+    let these = nodes.iter().filter(|node| node["this"] == true);
+    assert_eq!(these.count(), 1, "{nodes:?}");
+    let listed = super::sessions(&project, &redis, &["list", "--nodes", "--format", "json"]).json();
+    assert_eq!(
+        listed["nodes"].as_array().map(Vec::len),
+        Some(2),
+        "{listed}"
+    );
+    let found = super::command(&project, &redis.url(), &["doctor", "--store", "redis"]).ok();
+    assert!(
+        found.contains("ok    nodes: node_") && found.contains("at stdio"),
+        "{found}"
+    );
+    first.close();
+    let going = until(|| {
+        let listed = super::sessions(&project, &redis, &["list", "--nodes", "--format", "json"]);
+        let nodes = listed.json()["nodes"].as_array().expect("a list").clone();
+        let one = nodes.iter().any(|node| node["draining"] == true);
+        (one || nodes.len() < 2).then_some(nodes)
+    });
+    assert!(!going.is_empty(), "the second is still there");
+}
+
+/// Asks until there is an answer.
+pub(super) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = std::time::Instant::now();
+    while started.elapsed() < crate::support::PATIENCE {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it did not come about in time");
+}
+
+#[test]
+fn the_level_is_what_was_asked_for_or_nothing_starts() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let refused = super::command(
+        &project,
+        &redis.url(),
+        &["serve", "--store", "redis", "--durability", "fsync"],
+    );
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    assert!(refused.stderr.contains("appendfsync"), "{}", refused.stderr);
+    redis.cli(&["CONFIG", "SET", "appendfsync", "always"]);
+    let mut server = serve(&project, &redis.url(), &["--durability", "fsync"]);
+    let answer = server.good("analyze_complexity", json!({}));
+    is_durable(&answer, "fsync");
+    redis.cli(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]);
+    let refused = super::command(&project, &redis.url(), &["serve", "--store", "redis"]);
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    assert!(refused.stderr.contains("noeviction"), "{}", refused.stderr);
+}
+
+#[test]
+fn an_answer_waits_for_the_replicas_that_were_asked_for() {
+    let Some(primary) = Redis::good() else { return };
+    let port = primary.port.to_string();
+    let Some(_replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else {
+        return;
+    };
+    until(|| {
+        let told = primary.cli(&["INFO", "replication"]);
+        told.contains("state=online").then_some(())
+    });
+    let project = Project::small();
+    let mut server = serve(&project, &primary.url(), &["--durability", "replicated:1"]);
+    let answer = server.good("analyze_complexity", json!({}));
+    is_durable(&answer, "replicated");
+    let status = server.good("get_server_status", json!({}));
+    assert_eq!(status["data"]["store"]["level"], "replicated", "{status}");
+    let features: &Value = &status["data"]["features"];
+    let durable = features.as_array().expect("a list").iter();
+    let durable = durable
+        .clone()
+        .find(|feature| feature["name"] == "durable_sessions");
+    assert_eq!(durable.expect("listed")["state"], "available", "{features}");
+}

@@ -1,0 +1,145 @@
+//! The shapes that a Redis comes in: each serves durable answers, and its password is never said.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{command, is_durable, serve};
+use crate::support::Project;
+use crate::support::redis::Redis;
+use crate::tidy::root;
+
+const PASSWORD: &str = "s3cret-w0rd";
+
+/// As it should be, and with what makes the shape.
+fn shaped(more: &[&str], entry: &[&str]) -> Option<Redis> {
+    let good = [
+        "--appendonly",
+        "yes",
+        "--maxmemory",
+        "256mb",
+        "--maxmemory-policy",
+        "noeviction",
+    ];
+    Redis::entered(&[&good, more].concat(), |_| {
+        entry.iter().map(|word| (*word).to_owned()).collect()
+    })
+}
+
+/// On its port it speaks TLS, and nothing else.
+pub(super) fn with_tls(certificates: &Path) -> Option<Redis> {
+    let path = |name: &str| certificates.join(name).to_string_lossy().into_owned();
+    let (ca, certificate, key) = (path("ca.pem"), path("server.pem"), path("server.key"));
+    Redis::tls(
+        &[
+            "--appendonly",
+            "yes",
+            "--maxmemory",
+            "256mb",
+            "--maxmemory-policy",
+            "noeviction",
+            "--tls-ca-cert-file",
+            &ca,
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-auth-clients",
+            "no",
+        ],
+        &["--tls", "--cacert", &ca],
+    )
+}
+
+/// Serves, answers durably, lists what was made, and is well by doctor's word.
+fn serves(url: &str, more: &[&str]) {
+    let project = Project::small();
+    let mut server = serve(&project, url, more);
+    let made = server.good("create_session", json!({"label": "shape"}));
+    is_durable(&made, "redis");
+    let id = made["data"]["session_id"].clone();
+    let answer = server.good("analyze_complexity", json!({"session_id": id}));
+    is_durable(&answer, "redis");
+    let status = server.good("get_server_status", json!({}));
+    let link = &status["data"]["store"]["link"];
+    assert_eq!(link["role"], "master", "{status}");
+    let over = server.close();
+    assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
+    let listed = command(&project, url, &[&["sessions", "list"], more].concat());
+    let found = doctor(&project, url, more);
+    for said in [
+        &status.to_string(),
+        &over.stderr,
+        &listed.stdout,
+        &listed.stderr,
+        &found,
+    ] {
+        assert!(!said.contains(PASSWORD), "{said}");
+    }
+    let listed = listed.ok();
+    assert!(listed.contains("shape"), "{listed}");
+}
+
+fn doctor(project: &Project, url: &str, more: &[&str]) -> String {
+    command(
+        project,
+        url,
+        &[&["doctor", "--store", "redis"], more].concat(),
+    )
+    .ok()
+}
+
+#[test]
+fn a_server_with_a_password() {
+    let entry = ["-a", PASSWORD, "--no-auth-warning"];
+    let Some(redis) = shaped(&["--requirepass", PASSWORD], &entry) else {
+        return;
+    };
+    serves(
+        &format!("redis://:{PASSWORD}@127.0.0.1:{}", redis.port),
+        &[],
+    );
+}
+
+#[test]
+fn a_user_who_may_do_what_is_documented_and_nothing_else() {
+    let Some(redis) = shaped(&[], &[]) else {
+        return;
+    };
+    let page = std::fs::read_to_string(root().join("docs/redis.md")).expect("the page");
+    let rule = page.lines().find(|line| line.starts_with("ACL SETUSER"));
+    let rule = rule.expect("the rule").replace("PASSWORD", PASSWORD);
+    let words: Vec<&str> = rule.split_whitespace().collect();
+    assert_eq!(redis.cli(&words), "OK", "{rule}");
+    serves(
+        &format!("redis://mca:{PASSWORD}@127.0.0.1:{}", redis.port),
+        &[],
+    );
+    let denied = redis.cli(&["ACL", "LOG"]);
+    assert_eq!(denied, "", "something was tried that is not documented");
+}
+
+#[test]
+fn a_unix_socket() {
+    let Some(redis) = shaped(
+        &["--unixsocket", "%/redis.sock", "--unixsocketperm", "700"],
+        &[],
+    ) else {
+        return;
+    };
+    serves(&format!("unix://{}", redis.socket().display()), &[]);
+}
+
+#[test]
+fn tls_with_a_certificate_of_ones_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !super::certificates::make(folder.path()) {
+        return;
+    }
+    let Some(redis) = with_tls(folder.path()) else {
+        return;
+    };
+    let ca = folder.path().join("ca.pem");
+    let more = ["--redis-ca", ca.to_str().expect("a path")];
+    serves(&format!("rediss://127.0.0.1:{}", redis.port), &more);
+}
