@@ -32,6 +32,7 @@ mod clock;
 mod faults;
 mod handle;
 pub mod ids;
+mod leases;
 mod options;
 mod persistence;
 mod pool;

@@ -235,11 +235,13 @@ impl Journal {
     fn may_be_done_at_once(&self, effect: &Effect) -> bool {
         match effect {
             Effect::StopJob { .. } | Effect::Adopt { .. } => true,
+            // One that was cut off before may be what cut it off: that it is tried again is laid down first, so that
+            // it ends some day, whichever node it takes along.
             Effect::Run { request, .. } => self
                 .ahead()
                 .calls
                 .get(request)
-                .is_some_and(|call| call.idempotent),
+                .is_some_and(|call| call.idempotent && call.state.attempt() <= 1),
             // From what is acknowledged, and may be forgotten with the next commit.
             Effect::Answer { request }
             | Effect::Replay {
@@ -310,6 +312,26 @@ impl Journal {
             .as_ref()
             .filter(|out| out.commit.id == id)
             .map(|out| out.commit.clone())
+    }
+
+    /// The lease had ended, and the session was acquired anew: whether it is as the commit that is out takes it to be,
+    /// or as that commit made it. If so, the commit goes on under the new fence.
+    pub(crate) fn reacquired(&mut self, id: CommitId, acquired: &Acquired) -> bool {
+        let (Some(stored), Some(out)) = (&mut self.stored, &mut self.out) else {
+            return false;
+        };
+        let same = acquired.version == stored.version || acquired.last_commit == Some(id);
+        if out.commit.id != id || !same {
+            return false;
+        }
+        stored.fence = acquired.fence;
+        out.commit.fence = acquired.fence;
+        true
+    }
+
+    /// Calls run, or are about to.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.ahead().calls.is_empty()
     }
 
     /// How long to wait before the commit that is out is sent again.
