@@ -273,14 +273,11 @@ impl Actor for Session {
 
 impl State {
     fn take(&mut self, myself: &ActorRef<SessionMsg>, message: SessionMsg) {
-        let message = match message {
-            // It is wanted here, too, and nobody must wait for that over there.
-            SessionMsg::HandOver { reply } if matches!(self.phase, Phase::Loading(_)) => {
-                let _ = reply.send(Some(HandOver::Busy));
-                return;
-            }
-            other => other,
-        };
+        // It is wanted here, too, and nobody must wait for that over there.
+        if let (Phase::Loading(_), SessionMsg::HandOver { .. }) = (&self.phase, &message) {
+            busy(message);
+            return;
+        }
         if let Phase::Loading(waited) = &mut self.phase
             && !matches!(message, SessionMsg::Loaded(_) | SessionMsg::Rest)
         {
@@ -352,6 +349,12 @@ impl State {
 
     fn pass(&self, point: CrashPoint) {
         self.around.options.faults.pass(point);
+    }
+}
+
+fn busy(message: SessionMsg) {
+    if let SessionMsg::HandOver { reply } = message {
+        let _ = reply.send(Some(HandOver::Busy));
     }
 }
 

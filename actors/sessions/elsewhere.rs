@@ -4,6 +4,7 @@
 //! node over there may die, or give the session up, at any moment: then the call is tried here again, under the same
 //! request id.
 
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 
 use super::*;
@@ -71,11 +72,11 @@ impl Sessions {
     }
 
     /// One question to a session, wherever it is.
-    pub(super) async fn here_or_there<R>(
+    pub(super) async fn here_or_there<'a, R>(
         &self,
-        here: impl AsyncFn() -> Result<R, CallError>,
-        question: impl Fn() -> Question,
-        read: impl Fn(Answer) -> Option<Result<R, CallError>>,
+        here: impl Fn() -> Here<'a, R> + Send,
+        question: impl Fn() -> Question + Send,
+        read: impl Fn(Answer) -> Option<Result<R, CallError>> + Send,
     ) -> Result<R, CallError> {
         let until = Instant::now() + ASK_WITHIN;
         loop {
@@ -165,6 +166,9 @@ impl Sessions {
         self.ask(principal, id, make).await
     }
 }
+
+/// The same question, put to this node's own session.
+pub(super) type Here<'a, R> = Pin<Box<dyn Future<Output = Result<R, CallError>> + Send + 'a>>;
 
 /// Dropped while it holds something: the node over there hears that nobody waits for the call any more.
 struct Leaving(Option<(Arc<Neighbours>, NodeId, RequestId)>);

@@ -89,7 +89,7 @@ impl Sessions {
         replayed: bool,
     ) -> Result<SessionView, CallError> {
         self.here_or_there(
-            async || self.view_here(principal, id, replayed).await,
+            || Box::pin(self.view_here(principal, id, replayed)),
             || Question::View {
                 session: id,
                 principal: principal.clone(),
@@ -165,7 +165,7 @@ impl Sessions {
     pub async fn close(&self, principal: &Principal, id: SessionId) -> Result<(), CallError> {
         let closed = self
             .here_or_there(
-                async || self.close_here(principal, id).await,
+                || Box::pin(self.close_here(principal, id)),
                 || Question::Close {
                     session: id,
                     principal: principal.clone(),
@@ -203,7 +203,7 @@ impl Sessions {
         id: ResultId,
     ) -> Result<StoredResult, CallError> {
         self.here_or_there(
-            async || self.touch_here(principal, session).await,
+            || Box::pin(self.touch_here(principal, session)),
             || Question::Touch {
                 session,
                 principal: principal.clone(),

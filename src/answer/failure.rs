@@ -65,7 +65,9 @@ impl From<Failure> for ToolError {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let retry_after = match &error {
-            CallError::Busy { retry_after, .. } => Some(*retry_after),
+            CallError::Busy { retry_after, .. } | CallError::Elsewhere { retry_after, .. } => {
+                Some(*retry_after)
+            }
             CallError::StoreUnavailable(_) => Some(STORE_RETRY),
             CallError::UnknownSession(_)
             | CallError::SessionExpired(_)
@@ -82,7 +84,6 @@ impl From<CallError> for Failure {
             | CallError::DeadlineExceeded(_)
             | CallError::Interrupted { .. }
             | CallError::Fenced(_)
-            | CallError::Elsewhere { .. }
             | CallError::ShuttingDown => None,
         };
         let failure = Self::new(reason_of(&error), words(&error));

@@ -266,6 +266,13 @@ pub static REASONS: &[Reason] = &[
         "Call again: the call is led to the node that holds the session.",
     ),
     row(
+        "session_elsewhere",
+        Code::Unavailable,
+        true,
+        "another node holds the session and does not answer; its lease ends by itself",
+        "Call again after `retry_after_ms`.",
+    ),
+    row(
         "session_quarantined",
         Code::FailedPrecondition,
         false,
