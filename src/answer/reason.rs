@@ -252,6 +252,13 @@ pub static REASONS: &[Reason] = &[
         "Change the permissions of the directory, or leave it out.",
     ),
     row(
+        "session_elsewhere",
+        Code::Unavailable,
+        true,
+        "another node holds the session and does not answer; its lease ends by itself",
+        "Call again after `retry_after_ms`.",
+    ),
+    row(
         "session_expired",
         Code::NotFound,
         false,
@@ -264,13 +271,6 @@ pub static REASONS: &[Reason] = &[
         true,
         "another node has taken the session over",
         "Call again: the call is led to the node that holds the session.",
-    ),
-    row(
-        "session_elsewhere",
-        Code::Unavailable,
-        true,
-        "another node holds the session and does not answer; its lease ends by itself",
-        "Call again after `retry_after_ms`.",
     ),
     row(
         "session_quarantined",
