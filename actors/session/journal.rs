@@ -55,6 +55,8 @@ struct Stored {
     snapshot_bytes: usize,
     journal_deltas: usize,
     journal_bytes: usize,
+    /// What is stored is in an older form: the next commit replaces all of it.
+    old: bool,
 }
 
 struct Out {
@@ -103,6 +105,7 @@ impl Journal {
             snapshot_bytes: acquired.snapshot.len(),
             journal_deltas: acquired.deltas.len(),
             journal_bytes: acquired.deltas.iter().map(|delta| delta.len()).sum(),
+            old: snapshot::is_old(&acquired.snapshot, &acquired.deltas),
         };
         Ok(Self {
             committed,
@@ -253,7 +256,8 @@ impl Journal {
 
     /// The next commit to be sent, where none is out and there is something to commit.
     pub(crate) fn next_commit(&mut self) -> Option<Commit> {
-        if self.out.is_some() || self.next.is_empty() {
+        let old = self.stored.as_ref().is_some_and(|stored| stored.old);
+        if self.out.is_some() || self.next.is_empty() && !old {
             return None;
         }
         let change = self.form_of_change()?;
@@ -282,7 +286,8 @@ impl Journal {
     fn form_of_change(&mut self) -> Option<Change> {
         let delta = snapshot::encode_deltas(&self.next.deltas);
         let snapshot_is_better = |stored: &Stored| {
-            stored.snapshot_bytes < SNAPSHOT_BELOW
+            stored.old
+                || stored.snapshot_bytes < SNAPSHOT_BELOW
                 || delta.len() > stored.snapshot_bytes / DELTA_SHARE
                 || stored.journal_deltas + 1 >= JOURNAL_DELTAS
                 || stored.journal_bytes + delta.len() > JOURNAL_BYTES
@@ -294,6 +299,7 @@ impl Journal {
             .then(|| snapshot::encode(self.ahead()));
         let stored = self.stored.as_mut()?;
         if let Some(snapshot) = whole {
+            stored.old = false;
             (
                 stored.snapshot_bytes,
                 stored.journal_deltas,

@@ -43,12 +43,33 @@ impl State {
         myself: &ActorRef<SessionMsg>,
         acquired: Result<Acquired, StoreError>,
     ) {
+        let fence = acquired.as_ref().ok().map(|acquired| acquired.fence);
         let loaded = acquired.and_then(|acquired| Journal::load(self.id, &acquired));
         self.pass(CrashPoint::SessionLoaded);
         match loaded {
             Ok(journal) => self.begin(myself, journal),
-            Err(error) => self.cannot_run(myself, &error),
+            Err(error) => {
+                if let Some(fence) = fence {
+                    self.give_back(fence, &error);
+                }
+                self.cannot_run(myself, &error);
+            }
         }
+    }
+
+    /// What was acquired and cannot be read. A newer node can go on with a newer form; what is damaged nobody can.
+    fn give_back(&self, fence: Fence, error: &StoreError) {
+        let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
+        let damage = matches!(error, StoreError::Corrupt(_)).then(|| error.to_string());
+        tokio::spawn(async move {
+            let done = match damage {
+                Some(reason) => in_time(store.quarantine(id, Some(reason))).await,
+                None => in_time(store.release(id, fence)).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(session = %id, %error, "a session that cannot be read was not given back");
+            }
+        });
     }
 
     /// The state is there: calls that were running go on, and what waited is heard.

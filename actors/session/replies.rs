@@ -312,7 +312,11 @@ pub(crate) fn as_call_error(
         StoreError::Limit(what) => CallError::LimitReached {
             what: (*what).into(),
         },
-        StoreError::Corrupt(_) | StoreError::NewerSchema(_) => CallError::Quarantined {
+        StoreError::NewerSchema(schema) => CallError::NewerSchema {
+            id,
+            schema: *schema,
+        },
+        StoreError::Corrupt(_) => CallError::Quarantined {
             id,
             reason: error.to_string(),
         },

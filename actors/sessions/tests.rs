@@ -15,6 +15,7 @@ use crate::{CrashPoint, Fault, Faults};
 mod calls;
 mod crashes;
 mod flaky;
+mod forms;
 mod leaving;
 mod life;
 mod nodes;

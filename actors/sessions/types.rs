@@ -171,6 +171,8 @@ pub enum CallError {
     SessionExpired(SessionId),
     #[error("session {id} is quarantined: {reason}")]
     Quarantined { id: SessionId, reason: String },
+    #[error("session {id} was written by a newer version of this service (schema {schema})")]
+    NewerSchema { id: SessionId, schema: u32 },
     #[error("no result {0} is known in this session")]
     UnknownResult(ResultId),
     #[error("result {0} was too large to keep, or was dropped for newer ones")]

@@ -72,6 +72,7 @@ impl From<CallError> for Failure {
             CallError::UnknownSession(_)
             | CallError::SessionExpired(_)
             | CallError::Quarantined { .. }
+            | CallError::NewerSchema { .. }
             | CallError::UnknownResult(_)
             | CallError::ResultNotStored(_)
             | CallError::SessionRequired
@@ -106,6 +107,7 @@ fn reason_of(error: &CallError) -> &'static str {
         CallError::UnknownSession(_) => "unknown_session",
         CallError::SessionExpired(_) => "session_expired",
         CallError::Quarantined { .. } => "session_quarantined",
+        CallError::NewerSchema { .. } => "session_newer",
         CallError::UnknownResult(_) => "unknown_result",
         CallError::ResultNotStored(_) => "result_not_stored",
         CallError::SessionRequired => "session_required",

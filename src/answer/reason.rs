@@ -273,6 +273,13 @@ pub static REASONS: &[Reason] = &[
         "Call again: the call is led to the node that holds the session.",
     ),
     row(
+        "session_newer",
+        Code::FailedPrecondition,
+        true,
+        "a newer version of this service wrote the session, and this node cannot read it",
+        "Call again until a node of the newer version takes the call, or call create_session.",
+    ),
+    row(
         "session_quarantined",
         Code::FailedPrecondition,
         false,
