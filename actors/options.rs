@@ -31,6 +31,8 @@ pub struct Options {
     pub pool_outcomes: usize,
     /// Bytes of cached values in memory.
     pub cache_bytes: usize,
+    /// Sessions that are asked of the store at once: enough to keep it busy, few enough that commits get through.
+    pub loads_at_once: usize,
     /// For how long a session belongs to the node that acquired it, where several share a store: the store's own.
     pub lease: Duration,
     /// Persistence actors: commits of one session always go through the same one.
@@ -57,6 +59,7 @@ impl Default for Options {
             pool_queue: 256,
             pool_outcomes: 256,
             cache_bytes: 256 << 20,
+            loads_at_once: 64,
             lease: crate::store::memory::LEASE,
             persistence_shards: 4,
             session_supervisors: 16,

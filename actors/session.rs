@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -151,6 +151,8 @@ pub(crate) struct Surroundings {
     pub(crate) cache: CacheHandle,
     pub(crate) desk: Arc<Desk>,
     pub(crate) leases: Arc<Leases>,
+    /// Turns to ask the store for a session.
+    pub(crate) loads: Semaphore,
 }
 
 /// Where a session starts from.

@@ -143,8 +143,7 @@ impl Acquiring {
         let started = Instant::now();
         let mut wait = LOAD_AGAIN_AFTER;
         loop {
-            let store = &self.around.persistence.store;
-            let acquired = in_time(store.acquire(self.id, self.around.options.node)).await;
+            let acquired = self.ask_store().await;
             let within = match &acquired {
                 Err(StoreError::Unavailable(_)) => LOAD_WITHIN,
                 Err(StoreError::Held { node, left_ms }) => {
@@ -168,6 +167,15 @@ impl Acquiring {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LOAD_AGAIN_AFTER_MAX);
         }
+    }
+
+    /// Waits for its turn first: after a restart of everything thousands may load at once, and each load is some
+    /// kilobytes that the store has to give out.
+    async fn ask_store(&self) -> Result<Acquired, StoreError> {
+        // Never closed.
+        let _turn = self.around.loads.acquire().await;
+        let store = &self.around.persistence.store;
+        in_time(store.acquire(self.id, self.around.options.node)).await
     }
 
     fn silences(&self, node: NodeId) -> usize {

@@ -79,6 +79,7 @@ impl Sessions {
             cache: CacheHandle::new(places.cache.clone()),
             desk: Arc::new(Desk::new(options.node, neighbours)),
             leases: Arc::default(),
+            loads: Semaphore::new(options.loads_at_once.max(1)),
             options,
         });
         let arguments = supervisor::Arguments {
