@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::faults::Faults;
+use crate::heartbeat::Announcement;
 use crate::ids::NodeId;
 
 /// Set once at start. The defaults suit one developer's machine; each bound is there so that nothing grows for ever.
@@ -39,6 +40,8 @@ pub struct Options {
     pub persistence_shards: usize,
     /// Supervisors that share the sessions, by hash of the id.
     pub session_supervisors: usize,
+    /// How other nodes of the store hear of this one; `None`: they do not.
+    pub announcement: Option<Announcement>,
     pub limits: Limits,
     pub faults: Faults,
 }
@@ -63,6 +66,7 @@ impl Default for Options {
             lease: crate::store::memory::LEASE,
             persistence_shards: 4,
             session_supervisors: 16,
+            announcement: None,
             limits: Limits::default(),
             faults: Faults::default(),
         }

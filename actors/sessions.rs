@@ -77,6 +77,8 @@ struct Inner {
     around: Arc<Surroundings>,
     places: Places,
     started: Instant,
+    /// Milliseconds since 1970.
+    started_ms: u64,
     in_flight: Arc<Semaphore>,
     /// New calls are refused.
     draining: CancellationToken,

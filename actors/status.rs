@@ -1,6 +1,10 @@
 //! What the tree looks like from outside.
 use std::time::Duration;
 
+use crate::ids::NodeId;
+use crate::sessions::DurabilityLevel;
+use crate::store::{Health, NodeRecord};
+
 /// One actor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActorStatus {
@@ -24,6 +28,10 @@ pub struct Status {
     pub cache: CacheStatus,
     pub pool: PoolStatus,
     pub sessions: SessionsStatus,
+    /// This one.
+    pub node: NodeId,
+    /// Those that share the store and were heard of lately; none where it is away.
+    pub nodes: Vec<NodeRecord>,
     pub uptime: Duration,
     /// Refusing new calls.
     pub draining: bool,
@@ -31,8 +39,11 @@ pub struct Status {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreStatus {
-    /// `memory`.
+    /// `memory`, `redis`.
     pub kind: &'static str,
+    /// What the operator asked for.
+    pub level: DurabilityLevel,
+    pub health: Health,
     pub available: bool,
     pub detail: Option<String>,
     pub pending_commits: u64,

@@ -18,6 +18,7 @@ use crate::sessions::DurabilityLevel;
 
 mod health;
 
+pub mod archive;
 pub mod memory;
 pub mod redis;
 

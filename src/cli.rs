@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 pub mod analyze;
 pub mod doctor;
 pub mod serve;
+pub mod sessions;
 pub mod tools;
 
 mod arguments;
@@ -42,7 +43,9 @@ pub enum Command {
     Analyze(Box<analyze::Analyze>),
     /// List the tools that agents are offered, or explain one
     Tools(tools::Tools),
-    /// Check configuration, roots and sessions, and say what to do
+    /// Handle the sessions that are kept in Redis, beside running nodes
+    Sessions(Box<sessions::Sessions>),
+    /// Check configuration, roots, sessions and Redis, and say what to do
     Doctor(doctor::Doctor),
 }
 

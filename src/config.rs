@@ -3,19 +3,21 @@
 //!
 //! The three sources are one type, [`Layer`]: a setting is listed once.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod sources;
+pub mod store;
 pub mod units;
 
-use units::{Bytes, Count, Period};
+pub use sources::certificates;
+use store::{Durability, Misfit, Store, StoreKind, Url, WhenAway};
+use units::{Bytes, Count, Period, Switch};
 
 /// Starts the name of every environment variable that is ours.
 pub const ENV_PREFIX: &str = "MCA_";
@@ -27,7 +29,7 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 pub struct Config {
     /// As given; `Workspace::open` canonicalises. At least one.
     pub roots: Vec<PathBuf>,
-    pub store: StoreKind,
+    pub store: Store,
     /// `None`: `otel::DEFAULT_FILTER`.
     pub log: Option<String>,
     pub limits: Limits,
@@ -46,15 +48,6 @@ pub struct Limits {
     pub max_file_bytes: Option<u64>,
 }
 
-/// Where sessions are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StoreKind {
-    /// In this process: sessions survive any actor, not the process.
-    #[default]
-    Memory,
-}
-
 /// The settings of one source; what it leaves out is for the next.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -69,6 +62,27 @@ pub struct Layer {
     /// Where sessions are kept [default: memory]
     #[arg(long, value_name = "STORE")]
     pub store: Option<StoreKind>,
+    /// Redis of the sessions: redis://, rediss:// (TLS) or unix:// [default: redis://127.0.0.1:6379]
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<Url>,
+    /// Starts every key in Redis [default: mca]
+    #[arg(long, value_name = "PREFIX")]
+    pub redis_prefix: Option<String>,
+    /// Redis of the shared cache [default: that of the sessions]
+    #[arg(long, value_name = "URL")]
+    pub cache_redis_url: Option<Url>,
+    /// What an answer must have survived to be durable: redis, fsync or replicated:N [default: redis]
+    #[arg(long, value_name = "LEVEL")]
+    pub durability: Option<Durability>,
+    /// Whether calls are answered, and say that they are not durable, or refused [default: degrade]
+    #[arg(long, value_name = "WHAT")]
+    pub when_redis_is_away: Option<WhenAway>,
+    /// No other node uses this Redis: record for as long as it is away
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub single_node: Option<Switch>,
+    /// Check Redis's certificate against those in this file (PEM) [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
     /// How long a session is kept after its last call [default: 24h]
     #[arg(long, value_name = "TIME")]
     pub session_ttl: Option<Period>,
@@ -111,6 +125,8 @@ pub enum Error {
         name: String,
         nearest: Option<String>,
     },
+    #[error(transparent)]
+    Store(#[from] Misfit),
 }
 
 impl Config {
@@ -127,7 +143,7 @@ impl Config {
             Some(path) => Layer::from_file(path)?,
             None => Layer::default(),
         };
-        Ok(above.over(file).into_config())
+        above.over(file).into_config()
     }
 }
 
@@ -140,6 +156,13 @@ impl Layer {
             config: self.config.or(lower.config),
             root: self.root.or(lower.root),
             store: self.store.or(lower.store),
+            redis_url: self.redis_url.or(lower.redis_url),
+            redis_prefix: self.redis_prefix.or(lower.redis_prefix),
+            cache_redis_url: self.cache_redis_url.or(lower.cache_redis_url),
+            durability: self.durability.or(lower.durability),
+            when_redis_is_away: self.when_redis_is_away.or(lower.when_redis_is_away),
+            single_node: self.single_node.or(lower.single_node),
+            redis_ca: self.redis_ca.or(lower.redis_ca),
             session_ttl: self.session_ttl.or(lower.session_ttl),
             call_deadline: self.call_deadline.or(lower.call_deadline),
             workers: self.workers.or(lower.workers),
@@ -149,15 +172,16 @@ impl Layer {
         }
     }
 
-    fn into_config(self) -> Config {
+    fn into_config(self) -> Result<Config, Error> {
+        let store = Store::of(&self)?;
         let roots = self.root.unwrap_or_default();
-        Config {
+        Ok(Config {
             roots: if roots.is_empty() {
                 vec![PathBuf::from(".")]
             } else {
                 roots
             },
-            store: self.store.unwrap_or_default(),
+            store,
             log: self.log,
             limits: Limits {
                 session_ttl: self.session_ttl.map(|ttl| ttl.0),
@@ -166,110 +190,8 @@ impl Layer {
                 cache_bytes: self.cache_bytes.map(|size| size.0),
                 max_file_bytes: self.max_file_bytes.map(|size| size.0 as u64),
             },
-        }
+        })
     }
-
-    /// Each variable by itself, so that an error can name it.
-    fn from_environment(
-        variables: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Self, Error> {
-        let mut layer = Self::default();
-        for (name, value) in variables {
-            let Some(name) = name
-                .to_str()
-                .filter(|name| name.starts_with(ENV_PREFIX))
-                .map(str::to_owned)
-            else {
-                continue;
-            };
-            layer = layer.over(Self::from_variable(&name, value)?);
-        }
-        Ok(layer)
-    }
-
-    fn from_variable(name: &str, value: OsString) -> Result<Self, Error> {
-        let key = name[ENV_PREFIX.len()..].to_lowercase();
-        if !Self::keys().contains(&key) {
-            return Err(Error::UnknownVariable {
-                name: name.to_owned(),
-                nearest: nearest_variable(&key),
-            });
-        }
-        let bad = |cause: String| Error::Variable {
-            name: name.to_owned(),
-            cause,
-        };
-        // Paths may hold any bytes; the other settings are text.
-        if key == "root" {
-            let root = Some(units::split_roots(&value));
-            return Ok(Self {
-                root,
-                ..Self::default()
-            });
-        }
-        if key == "config" {
-            let config = Some(PathBuf::from(value));
-            return Ok(Self {
-                config,
-                ..Self::default()
-            });
-        }
-        let text = value
-            .into_string()
-            .map_err(|_| bad("is not text".to_owned()))?;
-        let table = BTreeMap::from([(key, text)]);
-        let table = toml::Table::try_from(table).map_err(|error| bad(error.to_string()))?;
-        table
-            .try_into()
-            .map_err(|error: toml::de::Error| bad(error.message().to_owned()))
-    }
-
-    fn from_file(path: &Path) -> Result<Self, Error> {
-        let unreadable = |cause| Error::Unreadable {
-            path: path.to_owned(),
-            cause,
-        };
-        let size = fs::metadata(path).map_err(unreadable)?.len();
-        if size > MAX_CONFIG_BYTES {
-            let path = path.to_owned();
-            return Err(Error::TooLarge { path, size });
-        }
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        let mut layer: Self = toml::from_str(&text).map_err(|error| Error::File {
-            path: path.to_owned(),
-            cause: error.to_string(),
-        })?;
-        if layer.config.is_some() {
-            let path = path.to_owned();
-            return Err(Error::Nested { path });
-        }
-        // A file means the folders beside it, wherever the program was started.
-        if let (Some(roots), Some(folder)) = (&mut layer.root, path.parent()) {
-            for root in roots {
-                *root = folder.join(&*root);
-            }
-        }
-        Ok(layer)
-    }
-
-    /// Every setting, as it is called in a file.
-    fn keys() -> Vec<String> {
-        Self::augment_args(clap::Command::new("keys"))
-            .get_arguments()
-            .map(|argument| argument.get_id().to_string())
-            .collect()
-    }
-}
-
-fn nearest_variable(key: &str) -> Option<String> {
-    /// Below this the names have nothing in common.
-    const ALIKE: f64 = 0.7;
-    Layer::keys()
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(key, &known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| format!("{ENV_PREFIX}{}", known.to_uppercase()))
 }
 
 #[cfg(test)]

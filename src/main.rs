@@ -28,6 +28,13 @@ fn run(command: Command) -> Exit {
             Err(exit) => exit,
         },
         Command::Tools(tools) => tools.run(),
+        Command::Sessions(sessions) => {
+            match sessions.layer().map(|flags| configure(flags, QUIET)) {
+                None => within_runtime(async move { sessions.run(None).await }),
+                Some(Ok(config)) => within_runtime(async move { sessions.run(Some(config)).await }),
+                Some(Err(exit)) => exit,
+            }
+        }
         Command::Doctor(doctor) => {
             let config = Config::resolve(doctor.settings, std::env::vars_os());
             within_runtime(cli::doctor::run(config))

@@ -1,14 +1,18 @@
 //! Puts the service together: roots, store, actors. The same for the server, the command line and the tests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use actors::ids::NodeId;
 use actors::sessions::{Backing, Sessions};
 use actors::store::Store;
 use actors::store::memory::{self, MemoryStore};
+use actors::store::redis::{Level, RedisOptions};
 use actors::{Clock, Options};
 use thiserror::Error;
 
-use crate::config::{Config, Limits, StoreKind};
+use crate::config::store::{Durability, Redis, Store as StoreConfig};
+use crate::config::{self, Config, Limits};
 use crate::service::Service;
 use crate::tools;
 use crate::workspace::{self, Workspace};
@@ -20,6 +24,40 @@ pub enum Error {
     Roots(#[from] workspace::Error),
     #[error("the sessions did not start: {0}")]
     Sessions(String),
+    #[error("cannot read the certificates in {path}: {cause}", path = path.display())]
+    Certificates {
+        path: PathBuf,
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+/// How the Redis of the sessions is reached, and what is asked of it.
+///
+/// # Errors
+/// Certificates that cannot be read.
+pub fn redis_options(redis: &Redis, node: NodeId) -> Result<RedisOptions, Error> {
+    let ca = match &redis.ca {
+        None => None,
+        Some(path) => {
+            let unreadable = |cause| Error::Certificates {
+                path: path.clone(),
+                cause,
+            };
+            Some(config::certificates(path).map_err(unreadable)?.into())
+        }
+    };
+    let level = match redis.durability {
+        Durability::Redis => Level::Redis,
+        Durability::Fsync => Level::Fsync,
+        Durability::Replicated(replicas) => Level::Replicated(replicas),
+    };
+    Ok(RedisOptions {
+        ca,
+        prefix: redis.prefix.clone(),
+        level,
+        ..RedisOptions::new(redis.url.secret(), node)
+    })
 }
 
 /// Nothing is scanned here: a server answers `initialize` at once.
@@ -30,7 +68,7 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
     let workspace = Workspace::open(&config.roots)?.with_limits(readable(&config.limits));
     let clock = Clock::system();
     let options = options(&config.limits);
-    let store = store(config.store, clock);
+    let store = store(&config.store, clock);
     let tools = tools::analysis_tools(workspace.limits);
     let sessions = Sessions::start_at(options, Backing::alone(store), tools, clock)
         .await
@@ -38,10 +76,22 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
     Ok(Service::new(sessions, Arc::new(workspace)))
 }
 
+/// Goes straight to the store that nodes share.
+///
+/// # Errors
+/// A store that is no Redis.
+pub async fn operator(_config: &Config) -> Result<actors::operator::Operator, Error> {
+    Err(Error::Sessions(
+        "the store of this build is not shared".to_owned(),
+    ))
+}
+
 /// The store that sessions live in.
-fn store(kind: StoreKind, clock: Clock) -> Arc<dyn Store> {
-    match kind {
-        StoreKind::Memory => Arc::new(MemoryStore::new(clock, memory::Limits::default())),
+fn store(config: &StoreConfig, clock: Clock) -> Arc<dyn Store> {
+    match config {
+        StoreConfig::Memory | StoreConfig::Redis(_) => {
+            Arc::new(MemoryStore::new(clock, memory::Limits::default()))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 pub(crate) mod project;
+pub(crate) mod redis;
 pub(crate) mod server;
 
 pub(crate) use project::Project;

@@ -22,11 +22,12 @@ impl Sessions {
             let answers = all(asks).await.into_iter();
             answers.map(Result::ok).collect::<Vec<_>>()
         };
-        let (children, shards, cache, supervisors) = tokio::join!(
+        let (children, shards, cache, supervisors, nodes) = tokio::join!(
             places.root.ask(WITHIN, RootMsg::Status),
             places.store.ask(WITHIN, StoreSupervisorMsg::Status),
             places.cache.ask(WITHIN, |reply| CacheMsg::Status { reply }),
             sessions,
+            tokio::time::timeout(WITHIN, self.store().nodes()),
         );
         let mut counts = SessionsStatus {
             calls_in_flight: self.calls_in_flight(),
@@ -54,6 +55,8 @@ impl Sessions {
             cache: cache.unwrap_or(CacheStatus::default()),
             pool: self.0.around.pool.table.status(),
             sessions: counts,
+            node: self.node(),
+            nodes: nodes.ok().and_then(Result::ok).unwrap_or_default(),
             uptime: self.0.started.elapsed(),
             draining: self.0.draining.is_cancelled(),
         }
@@ -63,6 +66,8 @@ impl Sessions {
         let persistence = &self.0.around.persistence;
         StoreStatus {
             kind: persistence.store.kind(),
+            level: persistence.store.level(),
+            health: persistence.store.health(),
             available,
             detail: (!available).then(|| "the store's supervisor does not answer".to_owned()),
             pending_commits: persistence.pending(),

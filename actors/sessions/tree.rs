@@ -4,6 +4,7 @@ use ractor::Actor;
 
 use super::*;
 use crate::cache::CacheHandle;
+use crate::heartbeat::{self, Announcement};
 use crate::ids::NodeId;
 use crate::leases::KeeperThread;
 use crate::persistence::PersistenceHandle;
@@ -100,6 +101,7 @@ impl Sessions {
             });
         });
         let inner = Arc::new(Inner {
+            started_ms: around.clock.now_ms(),
             around,
             places,
             started: Instant::now(),
@@ -113,7 +115,9 @@ impl Sessions {
             .desk
             .sessions
             .set(WeakSessions(Arc::downgrade(&inner)));
-        Ok(Self(inner))
+        let sessions = Self(inner);
+        heartbeat::start(&sessions);
+        Ok(sessions)
     }
 
     /// Returns when the tree has failed for good, with the reason: the process should end and be started afresh.
@@ -133,7 +137,8 @@ impl Sessions {
         let all = u32::try_from(all).unwrap_or(u32::MAX);
         // Taking every permit waits for those that run.
         let quiet = Arc::clone(&self.0.in_flight).acquire_many_owned(all);
-        let quiet = tokio::time::timeout(grace, quiet).await;
+        let quiet = tokio::time::timeout(grace, quiet);
+        let (quiet, ()) = tokio::join!(quiet, heartbeat::farewell(self));
         self.0.in_flight.close();
         if quiet.is_err() {
             self.0.around.pool.table.stop_all();
@@ -182,8 +187,21 @@ impl Sessions {
         &self.0.places
     }
 
-    pub(crate) fn node(&self) -> NodeId {
+    pub fn node(&self) -> NodeId {
         self.0.around.options.node
+    }
+
+    pub(crate) fn started_ms(&self) -> u64 {
+        self.0.started_ms
+    }
+
+    pub(crate) fn announcement(&self) -> Option<&Announcement> {
+        self.0.around.options.announcement.as_ref()
+    }
+
+    /// Cancelled when the tree has been stopped.
+    pub(crate) fn stopped(&self) -> CancellationToken {
+        self.0.stopped.clone()
     }
 
     /// Hurts the actor of that name (as the status shows it), for tests and chaos. False: there is none.

@@ -14,6 +14,7 @@ use crate::store::{
     NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
 };
 
+mod archive;
 mod tables;
 
 use tables::Tables;

@@ -4,10 +4,14 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use actors::ids::NodeId;
+use actors::store::redis::doctor::{Finding, Outcome, examine};
 use clap::Args;
+use serde_json::Value;
 
-use super::{Exit, print};
+use super::{Exit, print, printable, sessions};
 use crate::analysis::{self, Language};
+use crate::config::store::Store;
 use crate::config::{self, Config, Layer};
 use crate::startup;
 use crate::workspace::Workspace;
@@ -25,12 +29,18 @@ pub struct Doctor {
 struct Check {
     name: String,
     /// What was found, or what failed and what to do.
-    outcome: Result<String, Failure>,
+    outcome: Result<Found, Failure>,
+}
+
+struct Found {
+    what: String,
+    /// What would be better, where something would.
+    advice: Option<String>,
 }
 
 struct Failure {
     what: String,
-    advice: &'static str,
+    advice: String,
     exit: Exit,
 }
 
@@ -41,7 +51,8 @@ pub async fn run(config: Result<Config, config::Error>) -> Exit {
         Ok(config) => {
             checks.push(Check::good("configuration", describe(&config)));
             checks.extend(config.roots.iter().map(|root| check_root(root)));
-            checks.push(sessions(&config).await);
+            checks.extend(redis(&config).await);
+            checks.push(start(&config).await);
         }
         Err(error) => checks.push(Check::bad(
             "configuration",
@@ -61,14 +72,36 @@ impl Check {
     fn good(name: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            outcome: Ok(found.into()),
+            outcome: Ok(Found {
+                what: found.into(),
+                advice: None,
+            }),
         }
     }
 
-    fn bad(name: impl Into<String>, what: String, advice: &'static str, exit: Exit) -> Self {
+    fn bad(name: impl Into<String>, what: String, advice: impl Into<String>, exit: Exit) -> Self {
+        let advice = advice.into();
         Self {
             name: name.into(),
             outcome: Err(Failure { what, advice, exit }),
+        }
+    }
+}
+
+impl From<Finding> for Check {
+    fn from(finding: Finding) -> Self {
+        let name = format!("redis {}", finding.name);
+        match finding.outcome {
+            Outcome::Good(what) => Self::good(name, what),
+            Outcome::Warning { what, advice } => Self {
+                name,
+                outcome: Ok(Found {
+                    what,
+                    advice: Some(advice),
+                }),
+            },
+            Outcome::Misfit { what, advice } => Self::bad(name, what, advice, Exit::Config),
+            Outcome::Away { what, advice } => Self::bad(name, what, advice, Exit::Unavailable),
         }
     }
 }
@@ -79,7 +112,11 @@ fn describe(config: &Config) -> String {
         .iter()
         .map(|root| root.display().to_string())
         .collect();
-    format!("understood; roots: {}", roots.join(", "))
+    let store = match &config.store {
+        Store::Memory => "in memory".to_owned(),
+        Store::Redis(redis) => format!("in {}", redis.url),
+    };
+    format!("understood; sessions {store}; roots: {}", roots.join(", "))
 }
 
 /// Every grammar is loaded once: one that was built for another version of the parser would show here.
@@ -111,7 +148,79 @@ fn check_root(root: &Path) -> Check {
     }
 }
 
-async fn sessions(config: &Config) -> Check {
+/// What the Redis of the sessions is like, that of the cache, and who shares it.
+async fn redis(config: &Config) -> Vec<Check> {
+    let Store::Redis(redis) = &config.store else {
+        return Vec::new();
+    };
+    let options = match startup::redis_options(redis, NodeId::random()) {
+        Ok(options) => options,
+        Err(error) => {
+            let exit = Exit::of_startup(&error);
+            let advice = "give a file of certificates (PEM) that this user may read";
+            return vec![Check::bad(
+                "redis certificates",
+                error.to_string(),
+                advice,
+                exit,
+            )];
+        }
+    };
+    let mut checks: Vec<Check> = examine(&options)
+        .await
+        .into_iter()
+        .map(Check::from)
+        .collect();
+    if checks.iter().all(|check| check.outcome.is_ok()) {
+        checks.push(nodes(config).await);
+    }
+    checks
+}
+
+async fn nodes(config: &Config) -> Check {
+    let name = "nodes";
+    let operator = match startup::operator(config).await {
+        Ok(operator) => operator,
+        Err(error) => {
+            let exit = Exit::of_startup(&error);
+            return Check::bad(name, error.to_string(), "correct the setting", exit);
+        }
+    };
+    let nodes = match operator.nodes().await {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            let advice = "ask again: the checks above found nothing wrong";
+            return Check::bad(name, error.to_string(), advice, Exit::Unavailable);
+        }
+    };
+    if nodes.is_empty() {
+        return Check::good(name, "none was heard of lately");
+    }
+    let told: Vec<_> = nodes
+        .iter()
+        .map(|node| told(&sessions::node(node)))
+        .collect();
+    Check::good(name, told.join("; "))
+}
+
+fn told(node: &Value) -> String {
+    let text = |key: &str| printable(node[key].as_str().unwrap_or_default());
+    let going = if node["draining"] == true {
+        ", about to go"
+    } else {
+        ""
+    };
+    format!(
+        "{} ({}) at {}, {} sessions, {} calls{going}",
+        text("node"),
+        text("version"),
+        text("address"),
+        node["sessions"],
+        node["calls_in_flight"],
+    )
+}
+
+async fn start(config: &Config) -> Check {
     let name = "sessions";
     let service = match startup::start(config).await {
         Ok(service) => service,
@@ -123,8 +232,14 @@ async fn sessions(config: &Config) -> Check {
                 Exit::NoInput,
             );
         }
-        Err(startup::Error::Sessions(error)) => {
-            return Check::bad(name, error, "report this as a fault", Exit::Internal);
+        Err(error) => {
+            let exit = Exit::of_startup(&error);
+            let advice = if exit == Exit::Internal {
+                "report this as a fault"
+            } else {
+                "correct what is said above first"
+            };
+            return Check::bad(name, error.to_string(), advice, exit);
         }
     };
     let status = service.sessions.status().await;
@@ -152,7 +267,11 @@ fn report(checks: &[Check]) -> String {
     for check in checks {
         // Writing to a text cannot fail.
         let _ = match &check.outcome {
-            Ok(found) => writeln!(text, "ok    {}: {found}", check.name),
+            Ok(Found { what, advice: None }) => writeln!(text, "ok    {}: {what}", check.name),
+            Ok(Found {
+                what,
+                advice: Some(advice),
+            }) => writeln!(text, "warn  {}: {what}\n      {advice}", check.name),
             Err(failure) => writeln!(
                 text,
                 "FAIL  {}: {}\n      {}",

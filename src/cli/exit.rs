@@ -44,6 +44,7 @@ impl Exit {
         match error {
             startup::Error::Roots(_) => Self::NoInput,
             startup::Error::Sessions(_) => Self::Internal,
+            startup::Error::Certificates { .. } => Self::Config,
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Column {
     pointer: &'static str,
 }
 
-const fn column(title: &'static str, pointer: &'static str) -> Column {
+pub(super) const fn column(title: &'static str, pointer: &'static str) -> Column {
     Column { title, pointer }
 }
 

@@ -1,3 +1,7 @@
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
 use super::*;
 
 fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (OsString, OsString)> + use<> {
@@ -117,4 +121,59 @@ fn times_and_sizes_read_as_people_write_them() {
         assert!(period(bad).is_err(), "{bad} was taken for a time");
         assert!(bytes(bad).is_err(), "{bad} was taken for a size");
     }
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_told_without_the_line_that_may_hold_a_password() {
+    for text in [
+        "store = 'redis'\nredis_url = 'redis://:s3cret@h\n",
+        "store = 'redis'\nredis_url = ['redis://:s3cret@h']\n",
+    ] {
+        let file = file(text);
+        let flags = Layer {
+            config: Some(file.path().to_owned()),
+            ..Layer::default()
+        };
+        let error = Config::resolve(flags, environment(&[])).expect_err("refused");
+        let error = error.to_string();
+        assert!(error.contains("line 2"), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn every_setting_of_redis_may_come_from_the_environment_or_a_file() {
+    let expected = |config: Config| {
+        let Store::Redis(redis) = config.store else {
+            panic!("asked for Redis");
+        };
+        assert_eq!(redis.url.secret(), "rediss://u:p@h:1");
+        assert_eq!(redis.prefix, "x");
+        assert!(redis.cache_url.is_some() && redis.single_node);
+        assert_eq!(redis.durability, Durability::Replicated(2));
+        assert_eq!(redis.when_away, WhenAway::Degrade);
+        redis.ca.expect("a file")
+    };
+    let variables = environment(&[
+        ("MCA_STORE", "redis"),
+        ("MCA_REDIS_URL", "rediss://u:p@h:1"),
+        ("MCA_REDIS_PREFIX", "x"),
+        ("MCA_CACHE_REDIS_URL", "redis://cache"),
+        ("MCA_DURABILITY", "replicated:2"),
+        ("MCA_WHEN_REDIS_IS_AWAY", "degrade"),
+        ("MCA_SINGLE_NODE", "true"),
+        ("MCA_REDIS_CA", "ca.pem"),
+    ]);
+    let ca = expected(Config::resolve(Layer::default(), variables).expect("all known"));
+    assert_eq!(ca, Path::new("ca.pem"));
+    let file = file(
+        "store = 'redis'\nredis_url = 'rediss://u:p@h:1'\nredis_prefix = 'x'\ncache_redis_url = 'redis://cache'\n\
+         durability = 'replicated:2'\nwhen_redis_is_away = 'degrade'\nsingle_node = true\nredis_ca = 'ca.pem'\n",
+    );
+    let flags = Layer {
+        config: Some(file.path().to_owned()),
+        ..Layer::default()
+    };
+    let ca = expected(Config::resolve(flags, environment(&[])).expect("all known"));
+    assert_eq!(ca, file.path().parent().expect("a folder").join("ca.pem"));
 }

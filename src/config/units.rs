@@ -21,6 +21,10 @@ pub struct Bytes(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count(pub usize);
 
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Invalid {
     #[error("{0:?} is no time: write a whole number and ms, s, m, h or d, as in 30s or 24h")]
@@ -29,6 +33,8 @@ pub enum Invalid {
     Bytes(String),
     #[error("{0:?} is no count: write a whole number from 1 to {MAX_COUNT}")]
     Count(String),
+    #[error("{0:?} is neither true nor false")]
+    Switch(String),
 }
 
 /// More workers than this have nothing to run on.
@@ -93,6 +99,18 @@ impl FromStr for Count {
     }
 }
 
+impl FromStr for Switch {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "true" | "1" => Ok(Self(true)),
+            "false" | "0" => Ok(Self(false)),
+            other => Err(Invalid::Switch(other.to_owned())),
+        }
+    }
+}
+
 /// Directories in one variable, as in PATH: joined by `:` (`;` on Windows).
 pub fn split_roots(text: &OsStr) -> Vec<PathBuf> {
     std::env::split_paths(text)
@@ -113,8 +131,12 @@ fn split(text: &str) -> Option<(u64, &str)> {
 // === in files and in the environment: text, or a bare number ===
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a text or a whole number")]
+#[serde(
+    untagged,
+    expecting = "expected a text, a whole number or true or false"
+)]
 enum Scalar {
+    Switch(bool),
     Number(u64),
     Text(String),
 }
@@ -122,6 +144,7 @@ enum Scalar {
 impl Scalar {
     fn parse<T: FromStr<Err = Invalid>, E: serde::de::Error>(self) -> Result<T, E> {
         match self {
+            Self::Switch(on) => on.to_string().parse(),
             Self::Number(number) => number.to_string().parse(),
             Self::Text(text) => text.parse(),
         }
@@ -142,6 +165,12 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(deserializer)?.parse()
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Scalar::deserialize(deserializer)?.parse()
     }

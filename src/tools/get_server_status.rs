@@ -18,6 +18,8 @@ use crate::answer::page::{
 use crate::answer::{Finding, object};
 use crate::service::MAX_ARGUMENT_BYTES;
 
+mod store;
+
 pub(crate) const NAME: &str = "get_server_status";
 
 /// One thing that a user may rely on, and whether it does.
@@ -80,8 +82,8 @@ pub(super) fn spec() -> Spec {
         cost: "low",
         arguments: vec![],
         data: data_schema(),
-        returns: "`features` with their states and why; `server`, `store`, `cache`, `pool`, `sessions`, `actors`; what \
-                  may be read (`roots`), `languages`, `profiles` and `limits`.",
+        returns: "`features` with their states and why; `server`, `store`, the `nodes` that share it, `cache`, `pool`, \
+                  `sessions`, `actors`; what may be read (`roots`), `languages`, `profiles` and `limits`.",
         examples: vec![super::Example::new("Is everything well", json!({}))],
         reasons: &[],
     }
@@ -96,10 +98,8 @@ fn data_schema() -> Value {
         "features": list(strict(json!({
             "name": string(), "state": {"enum": ["available", "degraded", "off"]}, "why": or_null("string"),
         }))),
-        "store": strict(json!({
-            "kind": string(), "available": {"type": "boolean"}, "detail": or_null("string"),
-            "pending_commits": count(),
-        })),
+        "store": store::schema(),
+        "nodes": list(store::node_schema()),
         "cache": strict(json!({
             "available": {"type": "boolean"}, "entries": count(), "bytes": count(), "limit_bytes": count(),
             "hits": count(), "misses": count(), "evictions": count(),
@@ -152,15 +152,8 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
             }),
         ),
         ("features", features_shown.collect()),
-        (
-            "store",
-            json!({
-                "kind": status.store.kind,
-                "available": status.store.available,
-                "detail": status.store.detail,
-                "pending_commits": status.store.pending_commits,
-            }),
-        ),
+        ("store", store::data(&status.store)),
+        ("nodes", store::nodes(status)),
         (
             "cache",
             json!({
@@ -244,29 +237,6 @@ fn own_features(status: &Status) -> Vec<Feature> {
     } else {
         feature("analysis", FeatureState::Available, "")
     };
-    let sessions = if status.store.available {
-        feature("sessions", FeatureState::Available, "")
-    } else {
-        let detail = status
-            .store
-            .detail
-            .as_deref()
-            .unwrap_or("the store does not answer");
-        feature("sessions", FeatureState::Off, detail)
-    };
-    let durable = match (status.store.kind, status.store.available) {
-        ("memory", _) => feature(
-            "durable_sessions",
-            FeatureState::Degraded,
-            "sessions are kept in memory: they survive a crash of any actor, and end with this process",
-        ),
-        (_, true) => feature("durable_sessions", FeatureState::Available, ""),
-        (_, false) => feature(
-            "durable_sessions",
-            FeatureState::Off,
-            "the store does not answer",
-        ),
-    };
     let cache = if status.cache.available {
         feature("cache", FeatureState::Available, "")
     } else {
@@ -276,7 +246,10 @@ fn own_features(status: &Status) -> Vec<Feature> {
             "the cache does not answer: calls analyse every file anew",
         )
     };
-    vec![analysis, sessions, durable, cache]
+    let mut features = vec![analysis];
+    features.extend(store::features(&status.store));
+    features.push(cache);
+    features
 }
 
 struct Census {
@@ -327,10 +300,9 @@ fn text(status: &Status, readable: &[Root], features: &[Feature]) -> String {
         names.join(", "),
         languages.join(", ")
     ));
+    text.push_str(&store::text(status));
     text.push_str(&format!(
-        "store {}, {} pending; cache {}, {} of {} bytes; pool {} of {} running, {} queued; {} awake\n",
-        status.store.kind,
-        counted(status.store.pending_commits, "commit"),
+        "cache {}, {} of {} bytes; pool {} of {} running, {} queued; {} awake\n",
         counted(status.cache.entries, "entry"),
         status.cache.bytes,
         status.cache.limit_bytes,

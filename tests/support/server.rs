@@ -46,7 +46,13 @@ impl Server {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_in(arguments, &[])
+    }
+
+    /// With these environment variables.
+    pub(crate) fn start_in(arguments: &[&str], environment: &[(String, String)]) -> Self {
         let mut command = program();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         // In a group of its own, so that what it might leave behind can be looked for.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -1,0 +1,146 @@
+//! Says again and again that this node is there, and how it is: how nodes that share a store know of one another. A
+//! task of [`Sessions`], which ends with it; what it announces is forgotten by the store soon after.
+
+use std::time::Duration;
+
+use crate::sessions::Sessions;
+use crate::store::NodeRecord;
+
+/// Twice may be missed before others take this node for gone.
+const EVERY: Duration = Duration::from_secs(10);
+/// A store that is away is told later.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+/// On the way out nobody waits for long.
+const FAREWELL_WITHIN: Duration = Duration::from_millis(500);
+
+/// What a node says of itself that does not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    pub version: String,
+    /// Where its clients reach it: an address, or `stdio`.
+    pub address: String,
+    pub features: Vec<String>,
+}
+
+/// Starts to announce, where there is something to say. A beat that fails costs that beat.
+pub(crate) fn start(sessions: &Sessions) {
+    let Some(announcement) = sessions.announcement().cloned() else {
+        return;
+    };
+    let sessions = sessions.clone();
+    tokio::spawn(async move {
+        let stopped = sessions.stopped();
+        loop {
+            // A task of its own: a panic below this would silence the node for good.
+            let told = tokio::spawn(beat(sessions.clone(), announcement.clone(), TOLD_WITHIN));
+            let next = async {
+                let _ = told.await;
+                tokio::time::sleep(EVERY).await;
+            };
+            tokio::select! {
+                () = stopped.cancelled() => return,
+                () = next => {}
+            }
+        }
+    });
+}
+
+/// Tells the others that this node is about to go.
+pub(crate) async fn farewell(sessions: &Sessions) {
+    if let Some(announcement) = sessions.announcement().cloned() {
+        beat(sessions.clone(), announcement, FAREWELL_WITHIN).await;
+    }
+}
+
+async fn beat(sessions: Sessions, announcement: Announcement, within: Duration) {
+    let status = sessions.status().await;
+    let Announcement {
+        version,
+        address,
+        features,
+    } = announcement;
+    let record = NodeRecord {
+        node: sessions.node(),
+        version,
+        address,
+        started_ms: sessions.started_ms(),
+        seen_ms: 0,
+        sessions: status.sessions.awake,
+        calls_in_flight: status.sessions.calls_in_flight,
+        features,
+        draining: status.draining,
+    };
+    let told = tokio::time::timeout(within, sessions.store().announce(&record)).await;
+    if !matches!(told, Ok(Ok(()))) {
+        tracing::debug!("the store did not hear that this node is there");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::Store;
+    use crate::store::memory::{Limits, MemoryStore};
+    use crate::tool::Catalogue;
+    use crate::{Clock, Options};
+
+    async fn sessions(store: &Arc<MemoryStore>, announcement: Option<Announcement>) -> Sessions {
+        let options = Options {
+            announcement,
+            ..Options::default()
+        };
+        let store = Arc::clone(store) as Arc<dyn Store>;
+        Sessions::start(options, store, Catalogue::default())
+            .await
+            .expect("starts")
+    }
+
+    fn store() -> Arc<MemoryStore> {
+        Arc::new(MemoryStore::new(Clock::system(), Limits::default()))
+    }
+
+    async fn nodes_until(store: &MemoryStore, wanted: impl Fn(&[NodeRecord]) -> bool) {
+        let waiting = async {
+            loop {
+                let nodes = store.nodes().await.expect("told");
+                if wanted(&nodes) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let seen = tokio::time::timeout(Duration::from_secs(120), waiting).await;
+        seen.expect("the node was not seen so");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_seen_while_it_lives_and_says_that_it_goes() {
+        let store = store();
+        let announcement = Announcement {
+            version: "1".to_owned(),
+            address: "stdio".to_owned(),
+            features: vec!["x".to_owned()],
+        };
+        let sessions = sessions(&store, Some(announcement)).await;
+        let here = |nodes: &[NodeRecord]| {
+            nodes.len() == 1 && nodes[0].address == "stdio" && !nodes[0].draining
+        };
+        nodes_until(&store, here).await;
+        // Longer than it would be remembered for, had it fallen silent.
+        tokio::time::sleep(crate::store::NODE_SEEN_FOR * 3).await;
+        nodes_until(&store, here).await;
+        sessions.shutdown(Duration::ZERO).await;
+        nodes_until(&store, |nodes| nodes.len() == 1 && nodes[0].draining).await;
+        nodes_until(&store, <[NodeRecord]>::is_empty).await;
+    }
+
+    #[tokio::test]
+    async fn who_has_nothing_to_announce_is_not_seen() {
+        let store = store();
+        let sessions = sessions(&store, None).await;
+        sessions.shutdown(Duration::ZERO).await;
+        assert!(store.nodes().await.expect("told").is_empty());
+    }
+}

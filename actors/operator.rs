@@ -1,0 +1,424 @@
+//! Sessions as an operator handles them: straight in the store, beside the nodes that run. Whatever changes a session
+//! acquires it first, as a node of its own, so a session that a live node holds is left alone until that gives it up.
+//! No actor; it keeps nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
+use crate::options::Options;
+use crate::persistence::in_time;
+use crate::session::journal::Journal;
+use crate::session::{snapshot, view};
+use crate::sessions::SessionView;
+use crate::store::archive::{Archive, Image};
+use crate::store::{
+    Acquired, Change, Commit, Fence, NewSession, NodeRecord, Part, Repair, ResultBlob, Row,
+    StoreError,
+};
+
+mod exported;
+
+pub use exported::{ExportedPart, ExportedResult, ExportedSession, FORMAT, SCHEMA, Unfit, check};
+
+/// Sessions that are listed in one step: a page of ids, not of sessions.
+const LISTED_AT_ONCE: usize = 1000;
+/// Results that go to the store in one commit, bytes: well below what any store takes at once.
+const COMMIT_BYTES: usize = 4 << 20;
+/// How often a session that another node holds is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Operator {
+    store: Arc<dyn Archive>,
+    node: NodeId,
+}
+
+/// A session in full, read without taking it from anybody.
+#[derive(Debug)]
+pub struct Shown {
+    pub row: Row,
+    pub version: u64,
+    pub epoch: u64,
+    /// Of the lease of `row.node`.
+    pub left_ms: u64,
+    /// Results that are stored apart, and their bytes.
+    pub results: u64,
+    pub result_bytes: u64,
+    /// What it holds; why that cannot be read, where it cannot.
+    pub view: Result<SessionView, StoreError>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    New,
+    Replaced,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OperatorError {
+    #[error("there is no session {0}")]
+    Unknown(SessionId),
+    #[error("session {id} is held by {node}, whose lease ends in {left_ms} ms unless it goes on")]
+    Held {
+        id: SessionId,
+        node: NodeId,
+        left_ms: u64,
+    },
+    #[error("session {0} is not quarantined")]
+    NotQuarantined(SessionId),
+    #[error("session {0} is there already")]
+    Exists(SessionId),
+    #[error("session {0} was closed not long ago, and its id is kept from being used again")]
+    Closed(SessionId),
+    #[error("session {id} belongs to {owner}, not to {principal}", owner = .owner.as_str(), principal = .principal.as_str())]
+    OtherOwner {
+        id: SessionId,
+        owner: Principal,
+        principal: Principal,
+    },
+    #[error("session {id}: {cause}")]
+    Unfit { id: SessionId, cause: Unfit },
+    #[error("session {id}: {cause}")]
+    Unreadable { id: SessionId, cause: StoreError },
+    #[error("the store: {0}")]
+    Store(StoreError),
+}
+
+impl Operator {
+    /// `node` is who acquires: an id of its own, so that it is kept apart from every node that runs.
+    pub fn new(store: Arc<dyn Archive>, node: NodeId) -> Self {
+        Self { store, node }
+    }
+
+    /// Every session, of everybody or of one, newest first: when it was created, and which.
+    pub async fn ids(
+        &self,
+        principal: Option<&Principal>,
+    ) -> Result<Vec<(u64, SessionId)>, OperatorError> {
+        let mut found = match principal {
+            Some(principal) => self.ids_of(principal).await?,
+            None => self.all_ids().await?,
+        };
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.dedup();
+        Ok(found)
+    }
+
+    async fn all_ids(&self) -> Result<Vec<(u64, SessionId)>, OperatorError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let listed = in_time(self.store.all(after, LISTED_AT_ONCE)).await;
+            let listed = listed.map_err(OperatorError::Store)?;
+            found.extend(listed.found);
+            match listed.next {
+                Some(mark) => after = Some(mark),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    async fn ids_of(&self, principal: &Principal) -> Result<Vec<(u64, SessionId)>, OperatorError> {
+        let mut found: Vec<(u64, SessionId)> = Vec::new();
+        loop {
+            let listed = self
+                .store
+                .list(principal, found.last().copied(), LISTED_AT_ONCE);
+            let (rows, _) = in_time(listed).await.map_err(OperatorError::Store)?;
+            if rows.is_empty() {
+                return Ok(found);
+            }
+            found.extend(rows.iter().map(|row| (row.created_ms, row.id)));
+        }
+    }
+
+    /// What a list shows of a session; `None` where it has ended meanwhile.
+    pub async fn row(&self, id: SessionId) -> Result<Option<Row>, OperatorError> {
+        match in_time(self.store.look(id)).await {
+            Ok(row) => Ok(Some(row)),
+            Err(StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted) => Ok(None),
+            Err(error) => Err(heard(id, error)),
+        }
+    }
+
+    pub async fn show(&self, id: SessionId) -> Result<Shown, OperatorError> {
+        let image = self.read(id).await?;
+        let view = snapshot::fold(&image.snapshot, &image.deltas).map(|machine| {
+            let options = Options::default();
+            SessionView {
+                version: image.version,
+                expires_ms: image.row.expires_ms,
+                ..view::of(id, &Journal::throwaway(machine), &options, false)
+            }
+        });
+        Ok(Shown {
+            version: image.version,
+            epoch: image.epoch,
+            left_ms: image.left_ms,
+            results: image.results.len() as u64,
+            result_bytes: image
+                .results
+                .iter()
+                .map(|blob| blob.bytes.len() as u64)
+                .sum(),
+            row: image.row,
+            view,
+        })
+    }
+
+    /// Everything that is stored of a session, in a form that can be read, checked and imported.
+    pub async fn export(&self, id: SessionId) -> Result<ExportedSession, OperatorError> {
+        let image = self.read(id).await?;
+        ExportedSession::of(&image).map_err(|cause| OperatorError::Unreadable { id, cause })
+    }
+
+    async fn read(&self, id: SessionId) -> Result<Image, OperatorError> {
+        in_time(self.store.read(id))
+            .await
+            .map_err(|error| heard(id, error))
+    }
+
+    /// Ends a session and deletes what it stored, a quarantined one too.
+    pub async fn close(&self, id: SessionId, wait: Duration) -> Result<(), OperatorError> {
+        let held = self.take(id, wait).await?;
+        in_time(self.store.delete(id, held.fence))
+            .await
+            .map_err(|error| heard(id, error))
+    }
+
+    /// Lets a quarantined session run again.
+    pub async fn release(&self, id: SessionId) -> Result<String, OperatorError> {
+        let row = in_time(self.store.look(id)).await;
+        let row = row.map_err(|error| heard(id, error))?;
+        let reason = row.quarantine.ok_or(OperatorError::NotQuarantined(id))?;
+        in_time(self.store.quarantine(id, None))
+            .await
+            .map_err(|error| heard(id, error))?;
+        Ok(reason)
+    }
+
+    /// Lays a session down as it was exported. One that is there is left alone, unless `replace`; one that was closed
+    /// not long ago stays so, unless `replace`. Its time to live starts anew.
+    pub async fn import(
+        &self,
+        exported: &ExportedSession,
+        replace: bool,
+        wait: Duration,
+    ) -> Result<Imported, OperatorError> {
+        let id = exported.id;
+        check(exported).map_err(|cause| OperatorError::Unfit { id, cause })?;
+        match in_time(self.store.look(id)).await {
+            Ok(_) if !replace => Err(OperatorError::Exists(id)),
+            Ok(row) if row.principal != exported.principal => Err(OperatorError::OtherOwner {
+                id,
+                owner: row.principal,
+                principal: exported.principal.clone(),
+            }),
+            Ok(_) => self.replace(exported, wait).await,
+            Err(StoreError::Deleted) if !replace => Err(OperatorError::Closed(id)),
+            Err(StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted) => {
+                in_time(self.store.forget(id))
+                    .await
+                    .map_err(|error| heard(id, error))?;
+                self.lay_down(exported).await
+            }
+            Err(error) => Err(heard(id, error)),
+        }
+    }
+
+    async fn lay_down(&self, exported: &ExportedSession) -> Result<Imported, OperatorError> {
+        let id = exported.id;
+        let state = exported.state_bytes();
+        let parts = in_parts(exported.blobs());
+        // Each part is a commit, which raises the version: that it ends where it was.
+        let version = exported.version.saturating_sub(parts.len() as u64).max(1);
+        let repair = Repair {
+            session: NewSession {
+                id,
+                principal: exported.principal.clone(),
+                label: exported.label.clone(),
+                snapshot: Arc::clone(&state),
+                ttl_ms: exported.ttl_ms,
+                key: None,
+            },
+            created_ms: exported.created_ms,
+            fence: Fence {
+                epoch: 1,
+                node: self.node,
+            },
+            version,
+            ancestors: Vec::new(),
+        };
+        let fence = match in_time(self.store.repair(repair)).await {
+            Ok(fence) => fence,
+            Err(StoreError::Fenced | StoreError::Regressed { .. }) => {
+                return Err(OperatorError::Exists(id));
+            }
+            Err(error) => return Err(heard(id, error)),
+        };
+        let written = self.write(id, fence, version, &state, parts, Vec::new());
+        if let Err(error) = written.await {
+            // All of it or nothing. What cannot be taken back is refused by its name next time.
+            let _ = in_time(self.store.delete(id, fence)).await;
+            return Err(heard(id, error));
+        }
+        self.finish(exported, fence).await?;
+        Ok(Imported::New)
+    }
+
+    async fn replace(
+        &self,
+        exported: &ExportedSession,
+        wait: Duration,
+    ) -> Result<Imported, OperatorError> {
+        let id = exported.id;
+        let held = self.take(id, wait).await?;
+        let before = self.read(id).await?;
+        let blobs = exported.blobs();
+        let gone = before
+            .results
+            .iter()
+            .map(|blob| (blob.id, blob.part))
+            .filter(|old| !blobs.iter().any(|new| (new.id, new.part) == *old))
+            .collect();
+        let parts = in_parts(blobs);
+        let state = exported.state_bytes();
+        self.write(id, held.fence, held.version, &state, parts, gone)
+            .await
+            .map_err(|error| heard(id, error))?;
+        self.finish(exported, held.fence).await?;
+        Ok(Imported::Replaced)
+    }
+
+    /// The state and its results. The last commit has the state: until then the old one stands.
+    async fn write(
+        &self,
+        id: SessionId,
+        fence: Fence,
+        mut version: u64,
+        state: &Arc<[u8]>,
+        mut parts: Vec<Vec<ResultBlob>>,
+        gone: Vec<(ResultId, Part)>,
+    ) -> Result<(), StoreError> {
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            let nothing = Change::Delta(snapshot::encode_deltas(&[]));
+            version = self
+                .commit(id, fence, version, nothing, part, Vec::new())
+                .await?;
+        }
+        let whole = Change::Snapshot(Arc::clone(state));
+        self.commit(id, fence, version, whole, last, gone).await?;
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        session: SessionId,
+        fence: Fence,
+        expected: u64,
+        change: Change,
+        put: Vec<ResultBlob>,
+        drop: Vec<(ResultId, Part)>,
+    ) -> Result<u64, StoreError> {
+        let commit = Commit {
+            session,
+            id: CommitId::random(),
+            fence,
+            expected,
+            change,
+            put,
+            drop,
+        };
+        let group = [commit];
+        let answers = async { Ok(self.store.commit(&group).await) };
+        let answer = in_time(Box::pin(answers)).await?.pop();
+        let answer = answer.unwrap_or_else(|| Err(StoreError::Unavailable("no answer".to_owned())));
+        answer.map(|committed| committed.version)
+    }
+
+    /// Gives it up, quarantined where it was.
+    async fn finish(&self, exported: &ExportedSession, fence: Fence) -> Result<(), OperatorError> {
+        let id = exported.id;
+        let done = match &exported.quarantine {
+            Some(reason) => self.store.quarantine(id, Some(reason.clone())),
+            None => self.store.release(id, fence),
+        };
+        in_time(done).await.map_err(|error| heard(id, error))
+    }
+
+    /// Acquires a session, a quarantined one too, waiting for whoever holds it.
+    async fn take(&self, id: SessionId, wait: Duration) -> Result<Acquired, OperatorError> {
+        let until = Instant::now() + wait;
+        let mut pardoned = None;
+        loop {
+            match in_time(self.store.acquire(id, self.node)).await {
+                Ok(acquired) => return Ok(acquired),
+                Err(StoreError::Quarantined { reason, .. }) if pardoned.is_none() => {
+                    pardoned = Some(reason);
+                    in_time(self.store.quarantine(id, None))
+                        .await
+                        .map_err(|error| heard(id, error))?;
+                }
+                Err(StoreError::Held { node, left_ms }) => {
+                    if Instant::now() >= until {
+                        return Err(OperatorError::Held { id, node, left_ms });
+                    }
+                    let left = Duration::from_millis(left_ms.max(1));
+                    tokio::time::sleep(ASK_AGAIN.min(left)).await;
+                }
+                Err(error) => return Err(heard(id, error)),
+            }
+        }
+    }
+
+    /// Nodes that were heard of lately.
+    pub async fn nodes(&self) -> Result<Vec<NodeRecord>, OperatorError> {
+        in_time(self.store.nodes())
+            .await
+            .map_err(OperatorError::Store)
+    }
+}
+
+/// Results in parts of a size that a store takes at once; at least one part, which may be empty.
+fn in_parts(blobs: Vec<ResultBlob>) -> Vec<Vec<ResultBlob>> {
+    let (mut parts, mut size) = (vec![Vec::new()], 0);
+    for blob in blobs {
+        if size > 0 && size + blob.bytes.len() > COMMIT_BYTES {
+            parts.push(Vec::new());
+            size = 0;
+        }
+        size += blob.bytes.len();
+        if let Some(part) = parts.last_mut() {
+            part.push(blob);
+        }
+    }
+    parts
+}
+
+fn heard(id: SessionId, error: StoreError) -> OperatorError {
+    match error {
+        StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted => {
+            OperatorError::Unknown(id)
+        }
+        StoreError::Held { node, left_ms } => OperatorError::Held { id, node, left_ms },
+        cause @ (StoreError::Corrupt(_)
+        | StoreError::NewerSchema(_)
+        | StoreError::Quarantined { .. }
+        | StoreError::Fenced
+        | StoreError::Lapsed
+        | StoreError::Regressed { .. }
+        | StoreError::KeyReused
+        | StoreError::Limit(_)
+        | StoreError::Unrecorded(_)) => OperatorError::Unreadable { id, cause },
+        error @ StoreError::Unavailable(_) => OperatorError::Store(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

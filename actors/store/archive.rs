@@ -1,0 +1,49 @@
+//! What an operator asks of a store, beside what sessions ask of it: everything that is there, whoever's it is, and
+//! without taking it from whoever holds it.
+
+use std::sync::Arc;
+
+use super::{ResultBlob, Row, Store, StoreFuture};
+use crate::ids::SessionId;
+
+/// Every method is safe beside running nodes.
+pub trait Archive: Store {
+    /// Sessions of all principals, in no particular order, a part at a time: at most about `limit` after `after`. One
+    /// that lives through the whole listing is told exactly once; one that has ended may be among them.
+    fn all(&self, after: Option<Mark>, limit: usize) -> StoreFuture<'_, Listed>;
+
+    /// Everything that is stored of a session, of one moment. Nobody loses it by that.
+    fn read(&self, id: SessionId) -> StoreFuture<'_, Image>;
+
+    /// Forgets that a session of that id was closed, so that one may be laid down under it again.
+    fn forget(&self, id: SessionId) -> StoreFuture<'_, ()>;
+}
+
+/// Where a listing goes on: means something to the store that gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark(pub(crate) String);
+
+/// One part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// When each was created, and which.
+    pub found: Vec<(u64, SessionId)>,
+    /// `None`: that was all.
+    pub next: Option<Mark>,
+}
+
+/// A session as it is stored.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub row: Row,
+    pub ttl_ms: u64,
+    pub version: u64,
+    pub epoch: u64,
+    /// Of the lease of `row.node`.
+    pub left_ms: u64,
+    pub snapshot: Arc<[u8]>,
+    /// To be folded over the snapshot, oldest first.
+    pub deltas: Vec<Arc<[u8]>>,
+    /// Ordered by id and part.
+    pub results: Vec<ResultBlob>,
+}

@@ -1,0 +1,197 @@
+//! `sessions`: what is kept in Redis, for whoever operates it. It goes straight to Redis and may be used beside running
+//! nodes: reading takes a session from nobody, and what changes one acquires it first, as a node of its own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actors::ids::SessionId;
+use actors::operator::{Operator, OperatorError};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use super::{Exit, complain, print};
+use crate::config::store::{StoreKind, Url};
+use crate::config::units::Period;
+use crate::config::{Config, Layer};
+use crate::startup;
+
+mod change;
+mod export;
+mod input;
+mod list;
+mod show;
+mod validate;
+
+pub(super) use list::node;
+
+#[derive(Debug, Args)]
+pub struct Sessions {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List everybody's sessions, newest first; or the nodes that share them
+    List(list::List),
+    /// Show one session, without taking it from the node that has it
+    Show(show::Show),
+    /// End sessions and delete what they stored
+    Close(change::Close),
+    /// Write sessions as JSON lines
+    Export(export::Export),
+    /// Lay exported sessions down again
+    Import(change::Import),
+    /// Check exported sessions: against the JSON Schema, and whether they could run
+    Validate(validate::Validate),
+    /// Let a quarantined session run again
+    Release(change::Release),
+}
+
+/// Where the sessions are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Redis")]
+struct Reach {
+    /// Read settings from this TOML file [env: MCA_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// redis://, rediss:// (TLS) or unix:// [env: MCA_REDIS_URL] [default: redis://127.0.0.1:6379]
+    #[arg(long, value_name = "URL")]
+    redis_url: Option<Url>,
+    /// Starts every key [env: MCA_REDIS_PREFIX] [default: mca]
+    #[arg(long, value_name = "PREFIX")]
+    redis_prefix: Option<String>,
+    /// Check Redis's certificate against those in this file (PEM) [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    redis_ca: Option<PathBuf>,
+    /// What is logged to stderr [default: warn]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// How long to wait for a node that holds what is to be changed.
+#[derive(Debug, Clone, Copy, Args)]
+struct Patience {
+    /// Wait so long for a session that a node holds [default: not at all]
+    #[arg(long, value_name = "TIME")]
+    wait: Option<Period>,
+}
+
+impl Patience {
+    fn time(self) -> Duration {
+        self.wait.map_or(Duration::ZERO, |wait| wait.0)
+    }
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    Json,
+}
+
+impl Sessions {
+    /// The settings given as flags; `None`: it needs no Redis.
+    pub fn layer(&self) -> Option<Layer> {
+        let reach = match &self.verb {
+            Verb::List(verb) => &verb.reach,
+            Verb::Show(verb) => &verb.reach,
+            Verb::Close(verb) => &verb.reach,
+            Verb::Export(verb) => &verb.reach,
+            Verb::Import(verb) => &verb.reach,
+            Verb::Release(verb) => &verb.reach,
+            Verb::Validate(_) => return None,
+        };
+        Some(Layer {
+            config: reach.config.clone(),
+            // Sessions in memory are nobody's but their process's.
+            store: Some(StoreKind::Redis),
+            redis_url: reach.redis_url.clone(),
+            redis_prefix: reach.redis_prefix.clone(),
+            redis_ca: reach.redis_ca.clone(),
+            log: reach.log.clone(),
+            ..Layer::default()
+        })
+    }
+
+    /// Runs to its end, and prints. `config`: of [`Sessions::layer`].
+    pub async fn run(&self, config: Option<Config>) -> Exit {
+        if let Verb::Validate(validate) = &self.verb {
+            return validate.run();
+        }
+        let operator = match config.as_ref().map(startup::operator) {
+            Some(starting) => match starting.await {
+                Ok(operator) => operator,
+                Err(error) => {
+                    complain(&error.to_string());
+                    return Exit::of_startup(&error);
+                }
+            },
+            None => return Exit::Config,
+        };
+        self.within(&operator).await
+    }
+
+    async fn within(&self, operator: &Operator) -> Exit {
+        let text = match &self.verb {
+            Verb::List(verb) => verb.run(operator).await,
+            Verb::Show(verb) => verb.run(operator).await,
+            Verb::Close(verb) => return verb.run(operator).await,
+            Verb::Export(verb) => return verb.run(operator).await,
+            Verb::Import(verb) => return verb.run(operator).await,
+            Verb::Release(verb) => return verb.run(operator).await,
+            Verb::Validate(verb) => return verb.run(),
+        };
+        match text {
+            Ok(text) => print(&text),
+            Err(error) => refused(&error),
+        }
+    }
+}
+
+/// Says why, and what can be done.
+fn refused(error: &OperatorError) -> Exit {
+    let (advice, exit) = match error {
+        OperatorError::Unknown(_) => ("`sessions list` shows all", Exit::NoInput),
+        OperatorError::Held { .. } => (
+            "wait for it with --wait, or stop the node, which gives all that it holds up",
+            Exit::Unavailable,
+        ),
+        OperatorError::NotQuarantined(_) => (
+            "`sessions list --quarantined` shows those that are",
+            Exit::Usage,
+        ),
+        OperatorError::Exists(_) => ("overwrite it with --replace", Exit::Usage),
+        OperatorError::Closed(_) => ("lay it down all the same with --replace", Exit::Usage),
+        OperatorError::OtherOwner { .. } => ("close that one first", Exit::Usage),
+        OperatorError::Unfit { .. } => ("`sessions validate` says what is wrong", Exit::Finding),
+        OperatorError::Unreadable { .. } => (
+            "`sessions show` tells what is known of it; `sessions close` deletes it",
+            Exit::NoInput,
+        ),
+        OperatorError::Store(_) => ("`doctor --store redis` looks into it", Exit::Unavailable),
+    };
+    complain(&format!("{error}\n  {advice}"));
+    exit
+}
+
+/// The first that is not well, for several things of which each was tried.
+fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    exits
+        .into_iter()
+        .find(|exit| *exit != Exit::Ok)
+        .unwrap_or(Exit::Ok)
+}
+
+fn parse_id(text: &str) -> Result<SessionId, String> {
+    SessionId::parse(text).map_err(|error| error.to_string())
+}
+
+fn pretty(value: &Value) -> String {
+    // Values built here have text keys: this cannot fail.
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! `sessions list`: everybody's sessions, or the nodes that share them.
+
+use actors::ids::Principal;
+use actors::operator::{Operator, OperatorError};
+use actors::store::{NodeRecord, Row};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::table::{self, Column, column};
+use super::{Format, Reach, pretty};
+use crate::answer::rfc3339;
+
+/// Rows of a table on a screen; `--limit` changes it.
+const DEFAULT_ROWS: usize = 50;
+
+const SESSIONS: [Column; 8] = [
+    column("session", "/session_id"),
+    column("principal", "/principal"),
+    column("label", "/label"),
+    column("status", "/status"),
+    column("created", "/created"),
+    column("expires", "/expires"),
+    column("held by", "/held_by"),
+    column("quarantined for", "/quarantine"),
+];
+const NODES: [Column; 8] = [
+    column("node", "/node"),
+    column("version", "/version"),
+    column("address", "/address"),
+    column("started", "/started"),
+    column("seen", "/seen"),
+    column("sessions", "/sessions"),
+    column("calls", "/calls_in_flight"),
+    column("draining", "/draining"),
+];
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only of this principal
+    #[arg(long, value_name = "NAME")]
+    pub(super) principal: Option<String>,
+    /// Only those that may not run, with the reason
+    #[arg(long)]
+    pub(super) quarantined: bool,
+    /// Rows to show; 0 shows all [default: 50]
+    #[arg(long, value_name = "ROWS")]
+    pub(super) limit: Option<usize>,
+    /// The nodes that were heard of lately, in place of sessions
+    #[arg(long, conflicts_with_all = ["principal", "quarantined", "limit"])]
+    pub(super) nodes: bool,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) reach: Reach,
+}
+
+impl List {
+    pub(super) async fn run(&self, operator: &Operator) -> Result<String, OperatorError> {
+        if self.nodes {
+            let nodes: Value = operator.nodes().await?.iter().map(node).collect();
+            return Ok(match self.format {
+                Format::Json => pretty(&json!({"nodes": nodes})),
+                Format::Table => titled("Nodes", &NODES, &nodes, "no node was heard of lately"),
+            });
+        }
+        let principal = self.principal.as_ref().map(Principal::named);
+        let ids = operator.ids(principal.as_ref()).await?;
+        let rows = match self.limit.unwrap_or(DEFAULT_ROWS) {
+            0 => usize::MAX,
+            rows => rows,
+        };
+        let (mut shown, mut looked_at) = (Vec::new(), 0);
+        for (_, id) in &ids {
+            if shown.len() >= rows {
+                break;
+            }
+            looked_at += 1;
+            let row = operator.row(*id).await?;
+            shown.extend(
+                row.filter(|row| !self.quarantined || row.quarantine.is_some())
+                    .map(|row| session(&row)),
+            );
+        }
+        let more = ids.len() - looked_at;
+        let returned = shown.len();
+        let sessions = Value::from(shown);
+        if self.format == Format::Json {
+            let page = json!({"returned": returned, "more": more > 0});
+            return Ok(pretty(&json!({"sessions": sessions, "page": page})));
+        }
+        let none = if self.quarantined {
+            "no session is quarantined"
+        } else {
+            "there is no session"
+        };
+        let mut text = titled("Sessions", &SESSIONS, &sessions, none);
+        if more > 0 {
+            text.push_str(&format!("{more} more; --limit 0 shows all.\n"));
+        }
+        Ok(text)
+    }
+}
+
+fn titled(title: &str, columns: &[Column], rows: &Value, none: &str) -> String {
+    let mut text = String::new();
+    table::section(&mut text, title, columns, rows);
+    if text.is_empty() {
+        text = format!("{none}\n");
+    }
+    text
+}
+
+pub(super) fn session(row: &Row) -> Value {
+    let status = match (&row.quarantine, row.closed) {
+        (Some(_), _) => "quarantined",
+        (None, true) => "closed",
+        (None, false) => "open",
+    };
+    json!({
+        "session_id": row.id,
+        "principal": row.principal,
+        "label": row.label,
+        "status": status,
+        "quarantine": row.quarantine,
+        "created": rfc3339(row.created_ms),
+        "expires": rfc3339(row.expires_ms),
+        "held_by": row.node,
+    })
+}
+
+/// As it announces itself.
+pub(in crate::cli) fn node(node: &NodeRecord) -> Value {
+    json!({
+        "node": node.node,
+        "version": node.version,
+        "address": node.address,
+        "started": rfc3339(node.started_ms),
+        "seen": rfc3339(node.seen_ms),
+        "sessions": node.sessions,
+        "calls_in_flight": node.calls_in_flight,
+        "features": node.features,
+        "draining": node.draining,
+    })
+}

@@ -1,0 +1,135 @@
+//! `sessions show`: one session, read without taking it from anybody.
+
+use std::fmt::Write;
+
+use actors::ids::SessionId;
+use actors::operator::{Operator, OperatorError, Shown};
+use actors::sessions::SessionView;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::printable;
+use super::super::table::{self, Column, column};
+use super::{Format, Reach, list, parse_id, pretty};
+use crate::answer::rfc3339;
+
+const CALLS: [Column; 5] = [
+    column("state", "/state"),
+    column("tool", "/tool"),
+    column("attempt", "/attempt"),
+    column("since", "/since"),
+    column("request", "/request_id"),
+];
+const RESULTS: [Column; 5] = [
+    column("at", "/at"),
+    column("tool", "/tool"),
+    column("kept whole", "/stored"),
+    column("summary", "/summary"),
+    column("result", "/result_id"),
+];
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Which
+    #[arg(value_name = "SESSION", value_parser = parse_id)]
+    pub(super) id: SessionId,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) reach: Reach,
+}
+
+impl Show {
+    pub(super) async fn run(&self, operator: &Operator) -> Result<String, OperatorError> {
+        let shown = operator.show(self.id).await?;
+        let facts = facts(&shown);
+        Ok(match self.format {
+            Format::Json => pretty(&facts),
+            Format::Table => text(&facts),
+        })
+    }
+}
+
+fn facts(shown: &Shown) -> Value {
+    let mut facts = list::session(&shown.row);
+    facts["lease_left_ms"] = json!(shown.row.node.map(|_| shown.left_ms));
+    facts["version"] = json!(shown.version);
+    facts["epoch"] = json!(shown.epoch);
+    facts["stored_results"] = json!({"parts": shown.results, "bytes": shown.result_bytes});
+    match &shown.view {
+        Ok(view) => add_view(&mut facts, view),
+        // What is known of it is worth showing all the same.
+        Err(error) => facts["unreadable"] = json!(error.to_string()),
+    }
+    facts
+}
+
+fn add_view(facts: &mut Value, view: &SessionView) {
+    facts["ttl_seconds"] = json!(view.ttl.as_secs());
+    facts["roots"] = view
+        .roots
+        .iter()
+        .map(|root| json!({"name": root.name, "path": root.path.to_string_lossy()}))
+        .collect();
+    facts["idempotency_keys"] = json!(view.keys_remembered);
+    facts["notices"] = json!(view.notices);
+    let call = |call: &actors::sessions::CallView| {
+        json!({
+            "request_id": call.request_id, "tool": call.tool, "state": call.state, "attempt": call.attempt,
+            "since": rfc3339(call.since_ms),
+        })
+    };
+    facts["calls"] = view.calls.iter().map(call).collect();
+    let result = |result: &actors::sessions::HistoryView| {
+        json!({
+            "result_id": result.result_id, "tool": result.tool, "arguments": result.arguments,
+            "summary": result.summary, "at": rfc3339(result.at_ms), "stored": result.stored,
+        })
+    };
+    facts["results"] = view.history.iter().map(result).collect();
+}
+
+fn text(facts: &Value) -> String {
+    let mut text = String::new();
+    for (title, key) in [
+        ("session", "session_id"),
+        ("principal", "principal"),
+        ("label", "label"),
+        ("status", "status"),
+        ("quarantined for", "quarantine"),
+        ("unreadable", "unreadable"),
+        ("created", "created"),
+        ("expires", "expires"),
+        ("version", "version"),
+        ("epoch", "epoch"),
+        ("held by", "held_by"),
+        ("lease left, ms", "lease_left_ms"),
+        ("idempotency keys", "idempotency_keys"),
+    ] {
+        let said = match &facts[key] {
+            Value::Null => continue,
+            Value::String(said) => printable(said),
+            other => other.to_string(),
+        };
+        // Writing to a text cannot fail, here and below.
+        let _ = writeln!(text, "{title:<17} {said}");
+    }
+    for root in facts["roots"].as_array().into_iter().flatten() {
+        let path = root["path"].as_str().unwrap_or_default();
+        let _ = writeln!(text, "{:<17} {}", "root", printable(path));
+    }
+    for notice in facts["notices"].as_array().into_iter().flatten() {
+        let notice = notice.as_str().unwrap_or_default();
+        let _ = writeln!(text, "{:<17} {}", "notice", printable(notice));
+    }
+    let stored = &facts["stored_results"];
+    let _ = writeln!(
+        text,
+        "{:<17} {} parts, {} bytes\n",
+        "stored results", stored["parts"], stored["bytes"]
+    );
+    table::section(&mut text, "Calls", &CALLS, &facts["calls"]);
+    table::section(&mut text, "Results", &RESULTS, &facts["results"]);
+    text
+}

@@ -1,0 +1,146 @@
+//! Where settings come from beside the command line: the environment and a file.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{ENV_PREFIX, Error, Layer, MAX_CONFIG_BYTES, units};
+
+/// A page of certificates; anything larger was meant for somebody else.
+const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
+
+impl Layer {
+    /// Each variable by itself, so that an error can name it.
+    pub(super) fn from_environment(
+        variables: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Error> {
+        let mut layer = Self::default();
+        for (name, value) in variables {
+            let Some(name) = name
+                .to_str()
+                .filter(|name| name.starts_with(ENV_PREFIX))
+                .map(str::to_owned)
+            else {
+                continue;
+            };
+            layer = layer.over(Self::from_variable(&name, value)?);
+        }
+        Ok(layer)
+    }
+
+    fn from_variable(name: &str, value: OsString) -> Result<Self, Error> {
+        let key = name[ENV_PREFIX.len()..].to_lowercase();
+        if !Self::keys().contains(&key) {
+            return Err(Error::UnknownVariable {
+                name: name.to_owned(),
+                nearest: nearest_variable(&key),
+            });
+        }
+        let bad = |cause: String| Error::Variable {
+            name: name.to_owned(),
+            cause,
+        };
+        // Paths may hold any bytes; the other settings are text.
+        if key == "root" {
+            let root = Some(units::split_roots(&value));
+            return Ok(Self {
+                root,
+                ..Self::default()
+            });
+        }
+        if key == "config" {
+            let config = Some(PathBuf::from(value));
+            return Ok(Self {
+                config,
+                ..Self::default()
+            });
+        }
+        let text = value
+            .into_string()
+            .map_err(|_| bad("is not text".to_owned()))?;
+        let table = BTreeMap::from([(key, text)]);
+        let table = toml::Table::try_from(table).map_err(|error| bad(error.to_string()))?;
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| bad(error.message().to_owned()))
+    }
+
+    pub(super) fn from_file(path: &Path) -> Result<Self, Error> {
+        let unreadable = |cause| Error::Unreadable {
+            path: path.to_owned(),
+            cause,
+        };
+        let size = fs::metadata(path).map_err(unreadable)?.len();
+        if size > MAX_CONFIG_BYTES {
+            let path = path.to_owned();
+            return Err(Error::TooLarge { path, size });
+        }
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let mut layer: Self = toml::from_str(&text).map_err(|error| Error::File {
+            path: path.to_owned(),
+            cause: where_and_why(&text, &error),
+        })?;
+        if layer.config.is_some() {
+            let path = path.to_owned();
+            return Err(Error::Nested { path });
+        }
+        // A file means what lies beside it, wherever the program was started.
+        if let Some(folder) = path.parent() {
+            let paths = layer.root.iter_mut().flatten().chain(&mut layer.redis_ca);
+            for path in paths {
+                *path = folder.join(&*path);
+            }
+        }
+        Ok(layer)
+    }
+
+    /// Every setting, as it is called in a file.
+    fn keys() -> Vec<String> {
+        Self::augment_args(clap::Command::new("keys"))
+            .get_arguments()
+            .map(|argument| argument.get_id().to_string())
+            .collect()
+    }
+}
+
+fn nearest_variable(key: &str) -> Option<String> {
+    /// Below this the names have nothing in common.
+    const ALIKE: f64 = 0.7;
+    Layer::keys()
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(key, &known), known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| format!("{ENV_PREFIX}{}", known.to_uppercase()))
+}
+
+/// The line and what is wrong with it, without the line itself: it may hold a password.
+fn where_and_why(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        }
+        None => error.message().to_owned(),
+    }
+}
+
+/// Reads certificates that a setting names.
+///
+/// # Errors
+/// A file that cannot be read, or is no page of text.
+pub fn certificates(path: &Path) -> io::Result<Vec<u8>> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_CERTIFICATE_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{size} bytes are no certificates"),
+        ));
+    }
+    fs::read(path)
+}

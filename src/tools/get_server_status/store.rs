@@ -1,0 +1,179 @@
+//! The store in the status: what it promises and keeps, how its server is, and which nodes share it.
+
+use actors::sessions::DurabilityLevel;
+use actors::status::{Status, StoreStatus};
+use actors::store::{Link, NodeRecord};
+use serde_json::{Value, json};
+
+use super::super::text::counted;
+use super::{Feature, FeatureState};
+use crate::answer::envelope::{count, list, or_null, strict, string};
+use crate::answer::rfc3339;
+
+pub(super) fn schema() -> Value {
+    let link = strict(json!({
+        "address": string(), "role": string(), "version": string(), "run_id": string(),
+        "replication_offset": count(), "replicas": count(), "latency_ms": {"type": "number", "minimum": 0},
+        "connections": count(), "reconnects": count(),
+    }));
+    strict(json!({
+        "kind": string(),
+        "level": {"enum": ["memory", "redis", "fsync", "replicated"]},
+        "durable": {"type": "boolean"},
+        "available": {"type": "boolean"},
+        "away": or_null("string"),
+        "detail": or_null("string"),
+        "warnings": list(string()),
+        "pending_commits": count(),
+        "link": {"anyOf": [{"type": "null"}, link]},
+        "sheltered": strict(json!({
+            "sessions": count(), "changes": count(), "bytes": count(), "since": or_null("string"), "lost": count(),
+        })),
+    }))
+}
+
+pub(super) fn node_schema() -> Value {
+    strict(json!({
+        "node": string(), "this": {"type": "boolean"}, "version": string(), "address": string(),
+        "started": string(), "seen": string(), "sessions": count(), "calls_in_flight": count(),
+        "features": list(string()), "draining": {"type": "boolean"},
+    }))
+}
+
+pub(super) fn data(store: &StoreStatus) -> Value {
+    let sheltered = store.health.sheltered;
+    json!({
+        "kind": store.kind,
+        "level": store.level.name(),
+        "durable": is_durable(store),
+        "available": store.available,
+        "away": store.health.away,
+        "detail": store.detail,
+        "warnings": store.health.warnings,
+        "pending_commits": store.pending_commits,
+        "link": store.health.link.as_ref().map(link),
+        "sheltered": {
+            "sessions": sheltered.sessions,
+            "changes": sheltered.changes,
+            "bytes": sheltered.bytes,
+            "since": sheltered.since_ms.map(rfc3339),
+            "lost": sheltered.lost,
+        },
+    })
+}
+
+fn link(link: &Link) -> Value {
+    json!({
+        "address": link.address,
+        "role": link.role,
+        "version": link.version,
+        "run_id": link.run_id,
+        "replication_offset": link.replication_offset,
+        "replicas": link.replicas,
+        "latency_ms": millis(link.latency_us),
+        "connections": link.connections,
+        "reconnects": link.reconnects,
+    })
+}
+
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+pub(super) fn nodes(status: &Status) -> Value {
+    let node = |node: &NodeRecord| {
+        json!({
+            "node": node.node,
+            "this": node.node == status.node,
+            "version": node.version,
+            "address": node.address,
+            "started": rfc3339(node.started_ms),
+            "seen": rfc3339(node.seen_ms),
+            "sessions": node.sessions,
+            "calls_in_flight": node.calls_in_flight,
+            "features": node.features,
+            "draining": node.draining,
+        })
+    };
+    status.nodes.iter().map(node).collect()
+}
+
+/// Whether what is answered now is what the operator asked for.
+fn is_durable(store: &StoreStatus) -> bool {
+    store.level != DurabilityLevel::Memory && store.available && store.health.away.is_none()
+}
+
+pub(super) fn features(store: &StoreStatus) -> Vec<Feature> {
+    use FeatureState::{Available, Degraded, Off};
+    let feature = |name, state, why: String| Feature { name, state, why };
+    if !store.available {
+        let why = store.detail.clone();
+        let why = why.unwrap_or_else(|| "the store does not answer".to_owned());
+        let names = ["sessions", "durable_sessions", "relay"];
+        return names.map(|name| feature(name, Off, why.clone())).into();
+    }
+    if store.level == DurabilityLevel::Memory {
+        let ends = "sessions are kept in memory: they survive a crash of any actor, and end with this process";
+        let alone = "this node shares its sessions with no other: --store redis does";
+        return vec![
+            feature("sessions", Available, String::new()),
+            feature("durable_sessions", Degraded, ends.to_owned()),
+            feature("relay", Off, alone.to_owned()),
+        ];
+    }
+    if let Some(why) = &store.health.away {
+        let kept =
+            format!("the store is away ({why}): what happens now is kept in memory, or refused");
+        return vec![
+            feature("sessions", Degraded, kept),
+            feature("durable_sessions", Off, why.clone()),
+            feature("relay", Off, why.clone()),
+        ];
+    }
+    let durable = if store.health.warnings.is_empty() {
+        feature("durable_sessions", Available, String::new())
+    } else {
+        feature(
+            "durable_sessions",
+            Degraded,
+            store.health.warnings.join("; "),
+        )
+    };
+    vec![
+        feature("sessions", Available, String::new()),
+        durable,
+        feature("relay", Available, String::new()),
+    ]
+}
+
+pub(super) fn text(status: &Status) -> String {
+    let store = &status.store;
+    let mut text = format!(
+        "store {}, {} pending",
+        store.kind,
+        counted(store.pending_commits, "commit")
+    );
+    if let Some(link) = &store.health.link {
+        text.push_str(&format!(
+            "; {} {} at {}, {} ms",
+            link.role,
+            link.version,
+            link.address,
+            millis(link.latency_us)
+        ));
+    }
+    let sheltered = &store.health.sheltered;
+    if sheltered.changes > 0 || sheltered.lost > 0 {
+        text.push_str(&format!(
+            "; kept for it meanwhile: {} of {}; lost so far: {}",
+            counted(sheltered.changes, "change"),
+            counted(sheltered.sessions, "session"),
+            sheltered.lost
+        ));
+    }
+    if !status.nodes.is_empty() {
+        text.push_str(&format!("; {}", counted(status.nodes.len() as u64, "node")));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,177 @@
+//! A Redis of a test's own: on a free port of this machine, in a folder of its own, ended with the test.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{PATIENCE, skip};
+
+/// Ports that another process took between being found and being used.
+const TRIES: usize = 10;
+
+pub(crate) struct Redis {
+    child: Child,
+    pub(crate) port: u16,
+    folder: tempfile::TempDir,
+    arguments: Vec<String>,
+    /// For `redis-cli`: how it gets in.
+    entry: Vec<String>,
+}
+
+/// What a test needs and may not be here.
+pub(crate) fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    if !there {
+        skip(program);
+    }
+    there
+}
+
+impl Redis {
+    /// As it should be: with an append-only file, and without eviction. `None` where there is no Redis.
+    pub(crate) fn good() -> Option<Self> {
+        Self::with(&[
+            "--appendonly",
+            "yes",
+            "--maxmemory",
+            "256mb",
+            "--maxmemory-policy",
+            "noeviction",
+        ])
+    }
+
+    pub(crate) fn with(arguments: &[&str]) -> Option<Self> {
+        Self::entered(arguments, |_| Vec::new())
+    }
+
+    /// One that `redis-cli` needs more arguments for. In both, `%` stands for its folder.
+    pub(crate) fn entered(arguments: &[&str], entry: impl Fn(u16) -> Vec<String>) -> Option<Self> {
+        if !(installed("redis-server") && installed("redis-cli")) {
+            return None;
+        }
+        for _ in 0..TRIES {
+            let folder = tempfile::tempdir().expect("a folder");
+            let arguments = fill(arguments, folder.path());
+            let port = free_port();
+            let child = start(port, folder.path(), &arguments);
+            let entry = entry(port);
+            let entry = fill(
+                &entry.iter().map(String::as_str).collect::<Vec<_>>(),
+                folder.path(),
+            );
+            let mut redis = Self {
+                child,
+                port,
+                folder,
+                arguments,
+                entry,
+            };
+            if redis.is_up() {
+                return Some(redis);
+            }
+        }
+        panic!("no Redis came up");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where it was given a folder to put it into.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        // It may be dead already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// On the same port, with what it had on disk.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            self.child = start(self.port, self.folder.path(), &self.arguments);
+            if self.is_up() {
+                return;
+            }
+        }
+        panic!("Redis did not come back");
+    }
+
+    /// What `redis-cli` prints.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("redis-cli starts");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("redis-cli");
+        command
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(&self.entry)
+            .args(arguments);
+        command
+    }
+
+    fn is_up(&mut self) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if self.child.try_wait().expect("a child of ours").is_some() {
+                return false;
+            }
+            if self.cli(&["PING"]).contains("PONG") {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// One that nobody listens at now.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").port()
+}
+
+fn fill(arguments: &[&str], folder: &Path) -> Vec<String> {
+    arguments
+        .iter()
+        .map(|argument| argument.replace('%', &folder.to_string_lossy()))
+        .collect()
+}
+
+fn start(port: u16, folder: &Path, arguments: &[String]) -> Child {
+    let mut command = Command::new("redis-server");
+    if !arguments.iter().any(|argument| argument == "--port") {
+        command.args(["--port", &port.to_string()]);
+    }
+    if !arguments.iter().any(|argument| argument == "--save") {
+        command.args(["--save", ""]);
+    }
+    command
+        .args(["--bind", "127.0.0.1", "--dir"])
+        .arg(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server starts")
+}
