@@ -71,6 +71,8 @@ crash_points! {
     PoolStarted,
     CacheAsked,
     CacheFilled,
+    InboxReceived,
+    SessionHandOverAsked,
 }
 
 #[cfg(feature = "faults")]

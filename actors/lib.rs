@@ -33,6 +33,7 @@ mod faults;
 mod handle;
 mod heartbeat;
 pub mod ids;
+mod leases;
 pub mod operator;
 mod options;
 mod persistence;

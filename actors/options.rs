@@ -32,6 +32,10 @@ pub struct Options {
     pub pool_outcomes: usize,
     /// Bytes of cached values in memory.
     pub cache_bytes: usize,
+    /// Sessions that are asked of the store at once: enough to keep it busy, few enough that commits get through.
+    pub loads_at_once: usize,
+    /// For how long a session belongs to the node that acquired it, where several share a store: the store's own.
+    pub lease: Duration,
     /// Persistence actors: commits of one session always go through the same one.
     pub persistence_shards: usize,
     /// Supervisors that share the sessions, by hash of the id.
@@ -58,6 +62,8 @@ impl Default for Options {
             pool_queue: 256,
             pool_outcomes: 256,
             cache_bytes: 256 << 20,
+            loads_at_once: 64,
+            lease: crate::store::memory::LEASE,
             persistence_shards: 4,
             session_supervisors: 16,
             announcement: None,

@@ -9,6 +9,12 @@ use thiserror::Error;
 
 use crate::ids::NodeId;
 
+pub(crate) mod inbox;
+#[cfg(test)]
+pub(crate) mod memory;
+pub(crate) mod message;
+pub(crate) mod neighbours;
+
 pub type RelayFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RelayError>> + Send + 'a>>;
 
 /// Largest message: an answer of a tool with everything around it.

@@ -71,12 +71,14 @@ impl Policy {
         },
     };
     pub(crate) const STORE: Self = Self::PERSISTENCE;
+    pub(crate) const LEASE_KEEPER: Self = Self::PERSISTENCE;
     pub(crate) const REGISTRY: Self = Self {
         intensity: per(20, 60),
         backoff: Backoff::None,
     };
     pub(crate) const CACHE: Self = Self::REGISTRY;
     pub(crate) const POOL: Self = Self::REGISTRY;
+    pub(crate) const INBOX: Self = Self::REGISTRY;
     pub(crate) const SESSION_SUPERVISOR: Self = Self::REGISTRY;
     /// Escalations at the root; one more and the process ends, so that the service manager starts it afresh.
     pub(crate) const ROOT: Self = Self {

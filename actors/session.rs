@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,13 +22,15 @@ use crate::cache::CacheHandle;
 use crate::clock::Clock;
 use crate::faults::{CrashPoint, Fault};
 use crate::ids::{CommitId, Principal, RequestId, SessionId};
+use crate::leases::Leases;
 use crate::options::Options;
 use crate::persistence::{Fate, PersistenceHandle, Ticket, in_time};
 use crate::pool::{Job, JobKey, News, Outcome, PoolHandle};
-use crate::relay::Relay;
+use crate::relay::inbox::Desk;
+use crate::relay::message::HandOver;
 use crate::results::ResultReader;
 use crate::sessions::{CallAnswer, CallError, SessionView};
-use crate::store::{Acquired, StoreError};
+use crate::store::{Acquired, Fence, StoreError};
 use crate::tool::{Catalogue, ProgressSink, Root, ToolOutput};
 
 mod commits;
@@ -97,6 +99,15 @@ pub(crate) enum SessionMsg {
     },
     /// Nobody has called for a while: go to sleep if so.
     Rest,
+    /// Another node wants it.
+    HandOver {
+        reply: RpcReplyPort<Option<HandOver>>,
+    },
+    /// The lease had ended: whether the session is still as its commit `id` takes it to be.
+    Reacquired {
+        id: CommitId,
+        result: Box<Result<Acquired, StoreError>>,
+    },
     Fault(Fault),
 }
 
@@ -138,7 +149,10 @@ pub(crate) struct Surroundings {
     pub(crate) persistence: PersistenceHandle,
     pub(crate) pool: PoolHandle,
     pub(crate) cache: CacheHandle,
-    pub(crate) relay: Option<Arc<dyn Relay>>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) leases: Arc<Leases>,
+    /// Turns to ask the store for a session.
+    pub(crate) loads: Semaphore,
 }
 
 /// Where a session starts from.
@@ -174,6 +188,8 @@ pub(crate) struct State {
     outputs: HashMap<RequestId, Arc<ToolOutput>>,
     extras: HashMap<RequestId, Extras>,
     closing: Vec<RpcReplyPort<Result<(), CallError>>>,
+    /// Under which its lease is being kept.
+    kept: Option<Fence>,
 }
 
 enum Phase {
@@ -216,6 +232,7 @@ impl Actor for Session {
             outputs: HashMap::new(),
             extras: HashMap::new(),
             closing: Vec::new(),
+            kept: None,
         })
     }
 
@@ -258,6 +275,11 @@ impl Actor for Session {
 
 impl State {
     fn take(&mut self, myself: &ActorRef<SessionMsg>, message: SessionMsg) {
+        // It is wanted here, too, and nobody must wait for that over there.
+        if let (Phase::Loading(_), SessionMsg::HandOver { .. }) = (&self.phase, &message) {
+            busy(message);
+            return;
+        }
         if let Phase::Loading(waited) = &mut self.phase
             && !matches!(message, SessionMsg::Loaded(_) | SessionMsg::Rest)
         {
@@ -289,6 +311,8 @@ impl State {
             SessionMsg::Resend { id } => self.resend(myself, id),
             SessionMsg::Deleted { result } => self.deleted(myself, result),
             SessionMsg::Rest => self.rest(myself),
+            SessionMsg::HandOver { reply } => self.hand_over(myself, reply),
+            SessionMsg::Reacquired { id, result } => self.reacquired(myself, id, *result),
             SessionMsg::Fault(_) => {}
         }
     }
@@ -330,6 +354,12 @@ impl State {
     }
 }
 
+fn busy(message: SessionMsg) {
+    if let SessionMsg::HandOver { reply } = message {
+        let _ = reply.send(Some(HandOver::Busy));
+    }
+}
+
 fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
     let refusal = |principal: &Principal| as_call_error(id, Some(principal), error);
     match message {
@@ -343,7 +373,9 @@ fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
         SessionMsg::Renewed { asked, .. } => refuse(*asked, id, error),
         // What cannot be run is cancelled.
         SessionMsg::Cancel { reply, .. } => drop(reply.send(())),
-        SessionMsg::Loaded(_)
+        SessionMsg::HandOver { reply } => drop(reply.send(None)),
+        SessionMsg::Reacquired { .. }
+        | SessionMsg::Loaded(_)
         | SessionMsg::Job { .. }
         | SessionMsg::Commit { .. }
         | SessionMsg::Resend { .. }

@@ -4,7 +4,8 @@
 //! whose session dies is asked again under the same request id, and is attached to its running job or answered from
 //! its stored result; its caller sees latency.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -15,6 +16,7 @@ use crate::cache::CacheMsg;
 use crate::clock::{Clock, millis};
 use crate::handle::Strike;
 use crate::ids::{Principal, RequestId, ResultId, SessionId};
+use crate::leases::KeeperThread;
 use crate::options::Options;
 use crate::persistence::in_time;
 use crate::pool::JobKey;
@@ -26,9 +28,10 @@ use crate::store::{CreateKey, Created, NewSession, Store, StoreError};
 use crate::supervisor::sessions::{SupervisorMsg, place_of};
 use crate::supervisor::store::StoreSupervisorMsg;
 use crate::supervisor::{Places, RootMsg};
-use crate::tool::{Catalogue, StoredResult};
+use crate::tool::{Catalogue, ProgressSink, StoredResult};
 
 mod digest;
+mod elsewhere;
 mod manage;
 mod status;
 mod tree;
@@ -61,6 +64,15 @@ const LIST_MAX: usize = 1000;
 #[derive(Clone)]
 pub struct Sessions(Arc<Inner>);
 
+/// As [`Sessions`], for those inside the tree: does not keep it alive.
+pub(crate) struct WeakSessions(Weak<Inner>);
+
+impl WeakSessions {
+    pub(crate) fn upgrade(&self) -> Option<Sessions> {
+        self.0.upgrade().map(Sessions)
+    }
+}
+
 struct Inner {
     around: Arc<Surroundings>,
     places: Places,
@@ -72,41 +84,56 @@ struct Inner {
     draining: CancellationToken,
     /// Cancelled when the tree has been stopped: whoever still waits for it need not.
     stopped: CancellationToken,
+    /// Ends with the tree.
+    _keeper: Option<Arc<KeeperThread>>,
 }
 
 impl Sessions {
     /// Runs one call, over any crash of any actor. Cancelling `request.cancel` ends it within a moment; dropping the
     /// future does not: what was asked for is done and stored.
     pub async fn call(&self, request: CallRequest) -> Result<CallAnswer, CallError> {
+        self.call_as(request, RequestId::random(), false).await
+    }
+
+    async fn call_as(
+        &self,
+        request: CallRequest,
+        id: RequestId,
+        for_neighbour: bool,
+    ) -> Result<CallAnswer, CallError> {
         if self.0.draining.is_cancelled() {
             return Err(CallError::ShuttingDown);
         }
         let Ok(permit) = Arc::clone(&self.0.in_flight).try_acquire_owned() else {
             return Err(CallError::Busy {
-                what: "calls of this server",
+                what: "calls of this server".into(),
                 retry_after: BUSY_RETRY,
             });
         };
-        let (id, start, call) = self.check(&request)?;
+        let (session, start, call) = self.check(&request)?;
         let wanted = request
             .deadline
             .unwrap_or(self.0.around.options.call_deadline);
         let call = Call {
             asked: Asked {
-                id,
+                id: session,
                 start,
-                principal: request.principal.clone(),
+                principal: request.principal,
                 until: deadline_in(wanted),
             },
-            request: RequestId::random(),
+            request: id,
             call,
-            from: &request,
+            key: request.idempotency_key,
+            cancel: request.cancel,
+            progress: request.progress,
+            for_neighbour,
+            there: AtomicBool::new(false),
         };
         tokio::select! {
             biased;
             answer = self.run(&call) => answer,
             () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
-            () = request.cancel.cancelled() => {
+            () = call.cancel.cancelled() => {
                 self.cancel(&call, permit).await;
                 Err(CallError::Cancelled)
             }
@@ -152,8 +179,8 @@ impl Sessions {
         Ok((id, start, requested))
     }
 
-    /// Asks until there is an answer. Ends by itself only where the session keeps failing over this very call.
-    async fn run(&self, call: &Call<'_>) -> Result<CallAnswer, CallError> {
+    /// Asks this node's session until there is an answer. Ends by itself only where the session keeps failing over this very call.
+    async fn run_here(&self, call: &Call) -> Result<CallAnswer, CallError> {
         let limit = self.0.around.options.limits.attempts;
         let (mut own, mut seen): (u32, Option<u32>) = (0, None);
         let (mut asked_before, mut deaths) = (false, 0);
@@ -183,7 +210,7 @@ impl Sessions {
                 }
                 Err(_) => {
                     return Err(CallError::Busy {
-                        what: "messages to this session",
+                        what: "messages to this session".into(),
                         retry_after: BUSY_RETRY,
                     });
                 }
@@ -196,8 +223,8 @@ impl Sessions {
                 principal: call.asked.principal.clone(),
                 call: call.call.clone(),
                 deadline: call.asked.until,
-                cancel: call.from.cancel.clone(),
-                progress: call.from.progress.clone(),
+                cancel: call.cancel.clone(),
+                progress: call.progress.clone(),
                 reply: reply.into(),
                 _permit: permit,
             };
@@ -267,11 +294,15 @@ impl Sessions {
 
     /// The tool hears of it at once; the session as soon as it is there. Whoever called waits for that for a moment
     /// only; `permit` goes along, so that no more are under way than calls may be.
-    async fn cancel(&self, call: &Call<'_>, permit: OwnedSemaphorePermit) {
+    async fn cancel(&self, call: &Call, permit: OwnedSemaphorePermit) {
         self.0.around.pool.table.cancel(JobKey {
             session: call.asked.id,
             request: call.request,
         });
+        if call.there.load(Ordering::Relaxed) {
+            // The node over there has been told, and it has the session.
+            return;
+        }
         let (sessions, request) = (self.clone(), call.request);
         let asked = Asked {
             until: Instant::now() + ASK_WITHIN,
@@ -303,11 +334,17 @@ impl Sessions {
 }
 
 /// One call on its way.
-struct Call<'a> {
+struct Call {
     asked: Asked,
     request: RequestId,
     call: Requested,
-    from: &'a CallRequest,
+    key: Option<String>,
+    cancel: CancellationToken,
+    progress: ProgressSink,
+    /// Another node carried it here: it is not carried on.
+    for_neighbour: bool,
+    /// It has been carried to another node.
+    there: AtomicBool,
 }
 
 /// Which session is asked, by whom, and until when.

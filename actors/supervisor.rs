@@ -10,8 +10,10 @@ use crate::cache::{self, Cache, CacheMsg};
 use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::handle::{AnyPlace, Place};
+use crate::leases::{KeeperMsg, KeeperThread};
 use crate::pool::{self, Pool, PoolMsg};
 use crate::registry::{self, Registry, RegistryMsg};
+use crate::relay::inbox::{self, Inbox, InboxMsg};
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::session::Surroundings;
 use crate::status::ActorStatus;
@@ -44,6 +46,8 @@ pub(crate) struct Places {
     pub(crate) registry: Place<RegistryMsg>,
     pub(crate) cache: Place<CacheMsg>,
     pub(crate) pool: Place<PoolMsg>,
+    pub(crate) inbox: Place<InboxMsg>,
+    pub(crate) keeper: Place<KeeperMsg>,
     pub(crate) supervisors: Arc<[Place<SupervisorMsg>]>,
     /// Set once, when the tree has failed for good.
     pub(crate) failed: Arc<watch::Sender<Option<String>>>,
@@ -58,6 +62,8 @@ impl Places {
             registry: Place::default(),
             cache: Place::default(),
             pool: Place::default(),
+            inbox: Place::default(),
+            keeper: Place::default(),
             supervisors: (0..supervisors.max(1)).map(|_| Place::default()).collect(),
             failed: Arc::new(watch::Sender::new(None)),
         }
@@ -80,6 +86,8 @@ impl Places {
                 "registry" => Some(&self.registry),
                 "cache" => Some(&self.cache),
                 "pool" => Some(&self.pool),
+                "inbox" => Some(&self.inbox),
+                "leases" => Some(&self.keeper),
                 _ => None,
             },
             Some(("persistence", index)) => nth(&self.shards, index),
@@ -94,6 +102,8 @@ pub(crate) struct Root;
 pub(crate) struct Arguments {
     pub(crate) places: Places,
     pub(crate) around: Arc<Surroundings>,
+    /// Where other nodes share the store.
+    pub(crate) keeper: Option<Arc<KeeperThread>>,
 }
 
 pub(crate) struct State {
@@ -113,9 +123,13 @@ impl Actor for Root {
         myself: ActorRef<Self::Msg>,
         arguments: Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        let Arguments { places, around } = arguments;
+        let Arguments {
+            places,
+            around,
+            keeper,
+        } = arguments;
         let clock = around.clock;
-        let mut children = Children::new(clock, specs(&places, &around));
+        let mut children = Children::new(clock, specs(&places, &around, keeper));
         children.start_all(&myself.get_cell()).await?;
         places.root.put(myself);
         Ok(State {
@@ -190,8 +204,12 @@ fn take_care(myself: &ActorRef<RootMsg>, state: &mut State, care: Care) {
 // === the children ===
 
 /// In the order in which they start: each finds those before it in their places.
-fn specs(places: &Places, around: &Arc<Surroundings>) -> Vec<Spec> {
-    let mut specs = vec![store(places, around)];
+fn specs(
+    places: &Places,
+    around: &Arc<Surroundings>,
+    keeper: Option<Arc<KeeperThread>>,
+) -> Vec<Spec> {
+    let mut specs = vec![store(places, around, keeper)];
     // As large as all sessions of this node together, whichever supervisor they fall to.
     let awake = Arc::new(tokio::sync::Semaphore::new(around.options.sessions_awake));
     for (index, place) in places.supervisors.iter().enumerate() {
@@ -273,11 +291,31 @@ fn specs(places: &Places, around: &Arc<Surroundings>) -> Vec<Spec> {
             )
         },
     ));
+    if around.desk.neighbours.relay().is_some() {
+        let (desk, faults) = (Arc::clone(&around.desk), around.options.faults.clone());
+        specs.push(spec(
+            "inbox".to_owned(),
+            "inbox",
+            Policy::INBOX,
+            &places.inbox,
+            move |place| {
+                (
+                    Inbox,
+                    inbox::Arguments {
+                        desk: Arc::clone(&desk),
+                        place,
+                        faults: faults.clone(),
+                    },
+                )
+            },
+        ));
+    }
     specs
 }
 
-fn store(places: &Places, around: &Arc<Surroundings>) -> Spec {
+fn store(places: &Places, around: &Arc<Surroundings>, keeper: Option<Arc<KeeperThread>>) -> Spec {
     let (around, shards) = (Arc::clone(around), Arc::clone(&places.shards));
+    let keeper_place = places.keeper.clone();
     spec(
         "store".to_owned(),
         "store_supervisor",
@@ -290,6 +328,10 @@ fn store(places: &Places, around: &Arc<Surroundings>) -> Spec {
                 shards: Arc::clone(&shards),
                 clock: around.clock,
                 faults: around.options.faults.clone(),
+                leases: Arc::clone(&around.leases),
+                lease: around.options.lease,
+                keeper: keeper.clone(),
+                keeper_place: keeper_place.clone(),
             };
             (StoreSupervisor, arguments)
         },

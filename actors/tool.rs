@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ impl ToolContext {
 }
 
 /// A directory that may be read. `path` is canonical.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
     /// Unique among the roots of a server: the first part of a path where there are several.
     pub name: String,
@@ -62,7 +63,7 @@ pub struct Root {
 }
 
 /// What a call that succeeded leaves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolOutput {
     /// What the caller gets: small, bounded by the tool. Opaque here.
     pub answer: Value,
@@ -75,7 +76,7 @@ pub struct ToolOutput {
 }
 
 /// What a call that failed leaves: a reason out of the fixed list of the edge, and words for a person.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Debug, Clone, PartialEq, Error, Serialize, Deserialize)]
 #[error("{reason}: {message}")]
 pub struct ToolError {
     /// Stable, snake_case.
@@ -103,7 +104,7 @@ impl ToolError {
 }
 
 /// How far a call has come.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     pub done: u64,
     pub total: Option<u64>,

@@ -37,6 +37,7 @@ impl State {
     }
 
     pub(super) fn commit_next(&mut self, myself: &ActorRef<SessionMsg>) {
+        self.mind_lease();
         let Phase::Running(journal) = &mut self.phase else {
             return;
         };
@@ -86,8 +87,58 @@ impl State {
                 let after = journal.again_after();
                 myself.send_after(after, move || SessionMsg::Resend { id });
             }
+            Fate::Answered(Err(StoreError::Lapsed)) => self.reacquire(myself, id),
             Fate::Answered(Err(error)) => self.lost(myself, &error),
         }
+    }
+
+    /// Nobody called for longer than the lease, so it ended. Most often nobody else wanted the session meanwhile.
+    fn reacquire(&self, myself: &ActorRef<SessionMsg>, id: CommitId) {
+        let (session, node) = (self.id, self.around.options.node);
+        let (store, myself) = (Arc::clone(&self.around.persistence.store), myself.clone());
+        tokio::spawn(async move {
+            let result = Box::new(in_time(store.acquire(session, node)).await);
+            let _ = myself.send_message(SessionMsg::Reacquired { id, result });
+        });
+    }
+
+    pub(super) fn reacquired(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        id: CommitId,
+        result: Result<Acquired, StoreError>,
+    ) {
+        let Phase::Running(journal) = &mut self.phase else {
+            return;
+        };
+        match result {
+            Ok(acquired) if journal.reacquired(id, &acquired) => self.resend(myself, id),
+            Ok(_) | Err(StoreError::Held { .. }) => self.lost(myself, &StoreError::Fenced),
+            Err(StoreError::Unavailable(_)) => {
+                let after = journal.again_after();
+                myself.send_after(after, move || SessionMsg::Resend { id });
+            }
+            Err(error) => self.lost(myself, &error),
+        }
+    }
+
+    /// While calls run the lease is kept without commits, so that no other node takes the session.
+    fn mind_lease(&mut self) {
+        let wanted = self
+            .journal()
+            .filter(|journal| journal.is_busy())
+            .and_then(Journal::fence);
+        if wanted == self.kept {
+            return;
+        }
+        match wanted {
+            Some(fence) => {
+                let within = self.around.options.call_deadline;
+                self.around.leases.keep(self.id, fence, within);
+            }
+            None => self.around.leases.leave(self.id),
+        }
+        self.kept = wanted;
     }
 
     pub(super) fn resend(&mut self, myself: &ActorRef<SessionMsg>, id: CommitId) {

@@ -55,6 +55,8 @@ struct Stored {
     snapshot_bytes: usize,
     journal_deltas: usize,
     journal_bytes: usize,
+    /// What is stored is in an older form: the next commit replaces all of it.
+    old: bool,
 }
 
 struct Out {
@@ -103,6 +105,7 @@ impl Journal {
             snapshot_bytes: acquired.snapshot.len(),
             journal_deltas: acquired.deltas.len(),
             journal_bytes: acquired.deltas.iter().map(|delta| delta.len()).sum(),
+            old: snapshot::is_old(&acquired.snapshot, &acquired.deltas),
         };
         Ok(Self {
             committed,
@@ -235,11 +238,13 @@ impl Journal {
     fn may_be_done_at_once(&self, effect: &Effect) -> bool {
         match effect {
             Effect::StopJob { .. } | Effect::Adopt { .. } => true,
+            // One that was cut off before may be what cut it off: that it is tried again is laid down first, so that
+            // it ends some day, whichever node it takes along.
             Effect::Run { request, .. } => self
                 .ahead()
                 .calls
                 .get(request)
-                .is_some_and(|call| call.idempotent),
+                .is_some_and(|call| call.idempotent && call.state.attempt() <= 1),
             // From what is acknowledged, and may be forgotten with the next commit.
             Effect::Answer { request }
             | Effect::Replay {
@@ -251,7 +256,8 @@ impl Journal {
 
     /// The next commit to be sent, where none is out and there is something to commit.
     pub(crate) fn next_commit(&mut self) -> Option<Commit> {
-        if self.out.is_some() || self.next.is_empty() {
+        let old = self.stored.as_ref().is_some_and(|stored| stored.old);
+        if self.out.is_some() || self.next.is_empty() && !old {
             return None;
         }
         let change = self.form_of_change()?;
@@ -280,7 +286,8 @@ impl Journal {
     fn form_of_change(&mut self) -> Option<Change> {
         let delta = snapshot::encode_deltas(&self.next.deltas);
         let snapshot_is_better = |stored: &Stored| {
-            stored.snapshot_bytes < SNAPSHOT_BELOW
+            stored.old
+                || stored.snapshot_bytes < SNAPSHOT_BELOW
                 || delta.len() > stored.snapshot_bytes / DELTA_SHARE
                 || stored.journal_deltas + 1 >= JOURNAL_DELTAS
                 || stored.journal_bytes + delta.len() > JOURNAL_BYTES
@@ -292,6 +299,7 @@ impl Journal {
             .then(|| snapshot::encode(self.ahead()));
         let stored = self.stored.as_mut()?;
         if let Some(snapshot) = whole {
+            stored.old = false;
             (
                 stored.snapshot_bytes,
                 stored.journal_deltas,
@@ -310,6 +318,26 @@ impl Journal {
             .as_ref()
             .filter(|out| out.commit.id == id)
             .map(|out| out.commit.clone())
+    }
+
+    /// The lease had ended, and the session was acquired anew: whether it is as the commit that is out takes it to be,
+    /// or as that commit made it. If so, the commit goes on under the new fence.
+    pub(crate) fn reacquired(&mut self, id: CommitId, acquired: &Acquired) -> bool {
+        let (Some(stored), Some(out)) = (&mut self.stored, &mut self.out) else {
+            return false;
+        };
+        let same = acquired.version == stored.version || acquired.last_commit == Some(id);
+        if out.commit.id != id || !same {
+            return false;
+        }
+        stored.fence = acquired.fence;
+        out.commit.fence = acquired.fence;
+        true
+    }
+
+    /// Calls run, or are about to.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.ahead().calls.is_empty()
     }
 
     /// How long to wait before the commit that is out is sent again.

@@ -4,20 +4,34 @@ use ractor::ActorStatus;
 
 use super::*;
 use crate::ids::NodeId;
-use crate::store::Store;
+use crate::relay::message::{Answer, HandOver, Question};
+use crate::relay::neighbours::Silence;
 
 /// Pause before a session that could not be loaded is loaded again; doubled each time, up to the last.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_millis(20);
 const LOAD_AGAIN_AFTER_MAX: Duration = Duration::from_secs(1);
 /// How long a store that is unavailable is waited for while a session loads. Its callers hear of it then.
 const LOAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a node that holds the session and does not answer is waited for: until its lease has ended, and a little.
+const HELD_WITHIN: Duration = Duration::from_secs(20);
+/// How often it is looked whether its lease has ended: a part of what a caller notices.
+const HELD_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// Whoever holds a session and says nothing for so long, so often, is not there: one question may be lost with the
+/// actor that took it up.
+const HAND_OVER_SILENCE: Duration = Duration::from_millis(1500);
+const HAND_OVER_TRIES: usize = 2;
 
 impl State {
     pub(super) fn load(&self, myself: &ActorRef<SessionMsg>) {
-        let (id, node, myself) = (self.id, self.around.options.node, myself.clone());
-        let store = Arc::clone(&self.around.persistence.store);
+        let myself = myself.clone();
+        let acquiring = Acquiring {
+            id: self.id,
+            around: Arc::clone(&self.around),
+            asker: myself.clone(),
+            silent: Vec::new(),
+        };
         tokio::spawn(async move {
-            let acquired = acquire(store.as_ref(), id, node, &myself).await;
+            let acquired = acquiring.acquire().await;
             // The session may be gone by now; its successor loads for itself.
             let _ = myself.send_message(SessionMsg::Loaded(Box::new(acquired)));
         });
@@ -29,12 +43,33 @@ impl State {
         myself: &ActorRef<SessionMsg>,
         acquired: Result<Acquired, StoreError>,
     ) {
+        let fence = acquired.as_ref().ok().map(|acquired| acquired.fence);
         let loaded = acquired.and_then(|acquired| Journal::load(self.id, &acquired));
         self.pass(CrashPoint::SessionLoaded);
         match loaded {
             Ok(journal) => self.begin(myself, journal),
-            Err(error) => self.cannot_run(myself, &error),
+            Err(error) => {
+                if let Some(fence) = fence {
+                    self.give_back(fence, &error);
+                }
+                self.cannot_run(myself, &error);
+            }
         }
+    }
+
+    /// What was acquired and cannot be read. A newer node can go on with a newer form; what is damaged nobody can.
+    fn give_back(&self, fence: Fence, error: &StoreError) {
+        let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
+        let damage = matches!(error, StoreError::Corrupt(_)).then(|| error.to_string());
+        tokio::spawn(async move {
+            let done = match damage {
+                Some(reason) => in_time(store.quarantine(id, Some(reason))).await,
+                None => in_time(store.release(id, fence)).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(session = %id, %error, "a session that cannot be read was not given back");
+            }
+        });
     }
 
     /// The state is there: calls that were running go on, and what waited is heard.
@@ -93,23 +128,82 @@ impl State {
     }
 }
 
-/// Takes a session over, and waits for a store that is away for a while.
-async fn acquire(
-    store: &dyn Store,
+/// Takes a session over: waits for a store that is away for a while, and asks another node that holds the session to
+/// give it up.
+struct Acquiring {
     id: SessionId,
-    node: NodeId,
-    asker: &ActorRef<SessionMsg>,
-) -> Result<Acquired, StoreError> {
-    let until = Instant::now() + LOAD_WITHIN;
-    let mut wait = LOAD_AGAIN_AFTER;
-    loop {
-        let acquired = in_time(store.acquire(id, node)).await;
-        let away = matches!(acquired, Err(StoreError::Unavailable(_)));
-        let asked = asker.get_status() < ActorStatus::Draining;
-        if !away || !asked || Instant::now() + wait >= until {
-            return acquired;
+    around: Arc<Surroundings>,
+    asker: ActorRef<SessionMsg>,
+    /// Holders that did not answer, once for each time: their leases are waited for.
+    silent: Vec<NodeId>,
+}
+
+impl Acquiring {
+    async fn acquire(mut self) -> Result<Acquired, StoreError> {
+        let started = Instant::now();
+        let mut wait = LOAD_AGAIN_AFTER;
+        loop {
+            let acquired = self.ask_store().await;
+            let within = match &acquired {
+                Err(StoreError::Unavailable(_)) => LOAD_WITHIN,
+                Err(StoreError::Held { node, left_ms }) => {
+                    if self.is_given_up(*node).await {
+                        continue;
+                    }
+                    match self.silences(*node) {
+                        0 => return acquired,
+                        1..HAND_OVER_TRIES => continue,
+                        _ => {}
+                    }
+                    wait = wait.max(Duration::from_millis(*left_ms).min(HELD_AGAIN_AFTER));
+                    HELD_WITHIN
+                }
+                Ok(_) | Err(_) => return acquired,
+            };
+            let asked = self.asker.get_status() < ActorStatus::Draining;
+            if !asked || started.elapsed() + wait >= within {
+                return acquired;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LOAD_AGAIN_AFTER_MAX);
         }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(LOAD_AGAIN_AFTER_MAX);
+    }
+
+    /// Waits for its turn first: after a restart of everything thousands may load at once, and each load is some
+    /// kilobytes that the store has to give out.
+    async fn ask_store(&self) -> Result<Acquired, StoreError> {
+        // Never closed.
+        let _turn = self.around.loads.acquire().await;
+        let store = &self.around.persistence.store;
+        in_time(store.acquire(self.id, self.around.options.node)).await
+    }
+
+    fn silences(&self, node: NodeId) -> usize {
+        self.silent.iter().filter(|silent| **silent == node).count()
+    }
+
+    /// False: something runs in it over there, or nobody answers there.
+    async fn is_given_up(&mut self, node: NodeId) -> bool {
+        if self.silences(node) >= HAND_OVER_TRIES {
+            return false;
+        }
+        let question = Question::HandOver { session: self.id };
+        let nobody = ProgressSink::default();
+        let neighbours = &self.around.desk.neighbours;
+        match neighbours
+            .ask(node, question, HAND_OVER_SILENCE, &nobody)
+            .await
+        {
+            Ok(Answer::HandOver(HandOver::Released)) => true,
+            Ok(Answer::HandOver(HandOver::Busy)) => {
+                self.silent.retain(|silent| *silent != node);
+                false
+            }
+            // It is there and cannot: as good as not there.
+            Ok(_) | Err(Silence) => {
+                self.silent.push(node);
+                false
+            }
+        }
     }
 }

@@ -268,7 +268,7 @@ fn rejection(id: SessionId, rejected: &Rejected) -> CallError {
     match rejected {
         Rejected::Closed => CallError::UnknownSession(id),
         Rejected::TooManyCalls { .. } => CallError::Busy {
-            what: "calls of this session",
+            what: "calls of this session".into(),
             retry_after: BUSY_RETRY,
         },
         Rejected::ArgumentsTooLarge { bytes, limit } => CallError::ArgumentsTooLarge {
@@ -309,8 +309,14 @@ pub(crate) fn as_call_error(
             node: *node,
             retry_after: Duration::from_millis(*left_ms),
         },
-        StoreError::Limit(what) => CallError::LimitReached { what },
-        StoreError::Corrupt(_) | StoreError::NewerSchema(_) => CallError::Quarantined {
+        StoreError::Limit(what) => CallError::LimitReached {
+            what: (*what).into(),
+        },
+        StoreError::NewerSchema(schema) => CallError::NewerSchema {
+            id,
+            schema: *schema,
+        },
+        StoreError::Corrupt(_) => CallError::Quarantined {
             id,
             reason: error.to_string(),
         },

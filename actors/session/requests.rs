@@ -222,11 +222,43 @@ impl State {
         if !quiet || idle < crate::clock::millis(self.around.options.idle_after) {
             return;
         }
+        self.around.leases.leave(self.id);
         if let Some(fence) = journal.fence() {
             let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
             // Somebody else may take it over without waiting. If this fails, they wait for the lease.
             tokio::spawn(async move { store.release(id, fence).await.ok() });
         }
         myself.stop(Some("idle".to_owned()));
+    }
+
+    /// Another node wants it: it goes, unless something runs here.
+    pub(super) fn hand_over(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        reply: RpcReplyPort<Option<HandOver>>,
+    ) {
+        self.pass(CrashPoint::SessionHandOverAsked);
+        let idle = |journal: &&Journal| !journal.is_busy() && journal.is_settled();
+        let free = self.replies.is_empty() && self.closing.is_empty();
+        let fence = self
+            .journal()
+            .filter(idle)
+            .filter(|_| free)
+            .and_then(Journal::fence);
+        let Some(fence) = fence else {
+            let _ = reply.send(Some(HandOver::Busy));
+            return;
+        };
+        let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
+        tokio::spawn(async move {
+            let answer = match in_time(store.release(id, fence)).await {
+                Ok(()) => HandOver::Released,
+                // Whoever asks will find out how it is.
+                Err(StoreError::Fenced | StoreError::Lapsed) => HandOver::Released,
+                Err(_) => HandOver::Failed,
+            };
+            let _ = reply.send(Some(answer));
+        });
+        myself.stop(Some("handed over".to_owned()));
     }
 }

@@ -5,27 +5,30 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::machine::{Delta, Machine};
 use crate::store::StoreError;
 
 mod deltas;
 mod stored;
+mod upgrade;
 
 use deltas::{StoredDelta, StoredDeltas};
 use stored::StoredSession;
 
-/// Of everything below. Raise it when a stored form changes its meaning.
-pub(crate) const SCHEMA: u32 = 1;
+/// Of everything below. Raise it when a stored form changes its meaning, and add the step that leads
+/// there.
+pub(crate) const SCHEMA: u32 = 2;
 
 pub(crate) fn encode(machine: &Machine) -> Arc<[u8]> {
     to_bytes(&StoredSession::from(machine))
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Machine, StoreError> {
-    check_schema(bytes)?;
-    let stored: StoredSession = from_bytes(bytes)?;
+    let stored: StoredSession = read(bytes)?;
     Ok(stored.into())
 }
 
@@ -37,8 +40,7 @@ pub(crate) fn encode_deltas(deltas: &[Delta]) -> Arc<[u8]> {
 }
 
 pub(crate) fn decode_deltas(bytes: &[u8]) -> Result<Vec<Delta>, StoreError> {
-    check_schema(bytes)?;
-    let stored: StoredDeltas = from_bytes(bytes)?;
+    let stored: StoredDeltas = read(bytes)?;
     Ok(stored.deltas.into_iter().map(Delta::from).collect())
 }
 
@@ -53,17 +55,32 @@ pub(crate) fn fold(snapshot: &[u8], deltas: &[Arc<[u8]>]) -> Result<Machine, Sto
     Ok(machine)
 }
 
-fn check_schema(bytes: &[u8]) -> Result<(), StoreError> {
+/// Whether any of it is in an older form than today's.
+pub(crate) fn is_old(snapshot: &[u8], deltas: &[Arc<[u8]>]) -> bool {
+    std::iter::once(snapshot)
+        .chain(deltas.iter().map(AsRef::as_ref))
+        .any(|bytes| schema_of(bytes).is_ok_and(|schema| schema < SCHEMA))
+}
+
+fn schema_of(bytes: &[u8]) -> Result<u32, StoreError> {
     #[derive(Deserialize)]
     struct Header {
         schema: u32,
     }
-    let Header { schema } = from_bytes(bytes)?;
+    from_bytes(bytes).map(|header: Header| header.schema)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    let schema = schema_of(bytes)?;
     if schema > SCHEMA {
-        Err(StoreError::NewerSchema(schema))
-    } else {
-        Ok(())
+        return Err(StoreError::NewerSchema(schema));
     }
+    if schema == SCHEMA {
+        return from_bytes(bytes);
+    }
+    let mut form: Value = from_bytes(bytes)?;
+    upgrade::upgrade(&mut form, schema);
+    serde_json::from_value(form).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 fn to_bytes<T: Serialize>(value: &T) -> Arc<[u8]> {

@@ -49,7 +49,7 @@ fn calls(machine: &Machine) -> Vec<CallView> {
     let running = machine.calls.iter().map(|(request, call)| CallView {
         request_id: *request,
         tool: Some(call.tool.to_string()),
-        state: call.state.name(),
+        state: call.state.name().into(),
         attempt: call.state.attempt(),
         since_ms: call.since_ms,
     });
@@ -61,7 +61,7 @@ fn calls(machine: &Machine) -> Vec<CallView> {
         .map(|ended| CallView {
             request_id: ended.request,
             tool: Some(ended.tool.to_string()),
-            state: ended.end.name(),
+            state: ended.end.name().into(),
             attempt: ended.attempt,
             since_ms: ended.at_ms,
         });

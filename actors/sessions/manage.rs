@@ -1,6 +1,7 @@
 //! Making sessions, looking at them, ending them.
 
 use super::*;
+use crate::relay::message::{Answer, Question};
 use crate::session;
 use crate::session::journal::Journal;
 use crate::store::Reached;
@@ -18,7 +19,7 @@ impl Sessions {
             .is_some_and(|label| label.len() > options.limits.label_bytes)
         {
             return Err(CallError::LimitReached {
-                what: "bytes of a label",
+                what: "bytes of a label".into(),
             });
         }
         let ttl = request
@@ -87,12 +88,19 @@ impl Sessions {
         id: SessionId,
         replayed: bool,
     ) -> Result<SessionView, CallError> {
-        let make = |reply| SessionMsg::View {
-            principal: principal.clone(),
-            replayed,
-            reply,
-        };
-        self.ask(principal, id, make).await
+        self.here_or_there(
+            || Box::pin(self.view_here(principal, id, replayed)),
+            || Question::View {
+                session: id,
+                principal: principal.clone(),
+                replayed,
+            },
+            |answer| match answer {
+                Answer::View(view) => Some(*view),
+                Answer::HandOver(_) | Answer::Call(_) | Answer::Done(_) => None,
+            },
+        )
+        .await
     }
 
     async fn view_quarantined(
@@ -155,11 +163,17 @@ impl Sessions {
 
     /// Ends it and deletes what it stored; what ran is cancelled.
     pub async fn close(&self, principal: &Principal, id: SessionId) -> Result<(), CallError> {
-        let make = |reply| SessionMsg::Close {
-            principal: principal.clone(),
-            reply,
-        };
-        match self.ask(principal, id, make).await {
+        let closed = self
+            .here_or_there(
+                || Box::pin(self.close_here(principal, id)),
+                || Question::Close {
+                    session: id,
+                    principal: principal.clone(),
+                },
+                done,
+            )
+            .await;
+        match closed {
             Err(CallError::Quarantined { .. }) => self.delete_quarantined(principal, id).await,
             other => other,
         }
@@ -188,11 +202,15 @@ impl Sessions {
         session: SessionId,
         id: ResultId,
     ) -> Result<StoredResult, CallError> {
-        let make = |reply| SessionMsg::Touch {
-            principal: principal.clone(),
-            reply,
-        };
-        self.ask(principal, session, make).await?;
+        self.here_or_there(
+            || Box::pin(self.touch_here(principal, session)),
+            || Question::Touch {
+                session,
+                principal: principal.clone(),
+            },
+            done,
+        )
+        .await?;
         match results::read(self.store(), session, id).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(true)) => Err(CallError::ResultNotStored(id)),
@@ -202,7 +220,7 @@ impl Sessions {
     }
 
     /// One question to one session, over its deaths.
-    async fn ask<R: Send + 'static>(
+    pub(super) async fn ask<R: Send + 'static>(
         &self,
         principal: &Principal,
         id: SessionId,
@@ -226,7 +244,7 @@ impl Sessions {
             let session = self.find(principal, id, until).await?;
             let Ok(_permit) = session.admission.clone().try_acquire_owned() else {
                 return Err(CallError::Busy {
-                    what: "messages to this session",
+                    what: "messages to this session".into(),
                     retry_after: BUSY_RETRY,
                 });
             };
@@ -249,5 +267,12 @@ impl Sessions {
 
     pub(crate) fn store(&self) -> &dyn Store {
         self.0.around.persistence.store.as_ref()
+    }
+}
+
+fn done(answer: Answer) -> Option<Result<(), CallError>> {
+    match answer {
+        Answer::Done(done) => Some(done),
+        Answer::HandOver(_) | Answer::Call(_) | Answer::View(_) => None,
     }
 }

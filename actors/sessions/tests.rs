@@ -15,6 +15,7 @@ use crate::{CrashPoint, Fault, Faults};
 mod calls;
 mod crashes;
 mod flaky;
+mod forms;
 mod leaving;
 mod life;
 mod nodes;
@@ -110,14 +111,15 @@ async fn world_over<S: Store>(
     let clock = Clock::starting_at(1_000_000);
     let store = Arc::new(MemoryStore::new(clock, memory::Limits::default()));
     let between = over(Arc::clone(&store));
-    node(change, store, between, clock).await
+    let backing = Backing::alone(between);
+    node(change, store, backing, clock).await
 }
 
 /// One tree; several may stand over one store.
-async fn node<S: Store>(
+async fn node(
     change: impl FnOnce(&mut Options),
     store: Arc<MemoryStore>,
-    between: Arc<S>,
+    backing: Backing,
     clock: Clock,
 ) -> World {
     let mut options = Options {
@@ -132,14 +134,9 @@ async fn node<S: Store>(
         Arc::new(Once(Arc::clone(&runs))),
         Arc::new(Panics),
     ];
-    let sessions = Sessions::start_at(
-        options,
-        Backing::alone(between),
-        Catalogue::new(tools),
-        clock,
-    )
-    .await
-    .unwrap();
+    let sessions = Sessions::start_at(options, backing, Catalogue::new(tools), clock)
+        .await
+        .unwrap();
     World {
         sessions,
         faults,

@@ -6,11 +6,21 @@ use super::*;
 use crate::cache::CacheHandle;
 use crate::heartbeat::{self, Announcement};
 use crate::ids::NodeId;
+use crate::leases::KeeperThread;
 use crate::persistence::PersistenceHandle;
 use crate::pool::{PoolHandle, Table};
 use crate::relay::Relay;
+use crate::relay::inbox::Desk;
+use crate::relay::message::HandOver;
+use crate::relay::neighbours::Neighbours;
 use crate::supervisor::{self, Root};
 
+/// Longest wait for sessions to be given up as the node goes; what is left then waits for its lease to end.
+const GIVE_UP_WITHIN: Duration = Duration::from_secs(5);
+/// So many at once: other nodes are about to load them.
+const GIVE_UP_AT_ONCE: usize = 32;
+/// Pause before a session that is still busy is asked again.
+const GIVE_UP_AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// Longest wait for the tree to stop: actors hold no work of their own by then.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -51,6 +61,10 @@ impl Sessions {
             options.pool_queue,
             options.pool_outcomes,
         ));
+        let neighbours = Arc::new(Neighbours::new(options.node, backing.relay));
+        // Nobody else could take a session of a store that is ours alone.
+        let shared = neighbours.relay().is_some();
+        let keeper = shared.then(KeeperThread::start).transpose()?.map(Arc::new);
         let in_flight = Arc::new(Semaphore::new(options.calls_in_flight));
         let around = Arc::new(Surroundings {
             clock,
@@ -64,12 +78,15 @@ impl Sessions {
                 table,
             },
             cache: CacheHandle::new(places.cache.clone()),
-            relay: backing.relay,
+            desk: Arc::new(Desk::new(options.node, neighbours)),
+            leases: Arc::default(),
+            loads: Semaphore::new(options.loads_at_once.max(1)),
             options,
         });
         let arguments = supervisor::Arguments {
             places: places.clone(),
             around: Arc::clone(&around),
+            keeper: keeper.clone(),
         };
         let (_, ended) = Actor::spawn(None, Root, arguments)
             .await
@@ -83,7 +100,7 @@ impl Sessions {
                 first
             });
         });
-        let sessions = Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             started_ms: around.clock.now_ms(),
             around,
             places,
@@ -91,7 +108,14 @@ impl Sessions {
             in_flight,
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
-        }));
+            _keeper: keeper,
+        });
+        let _ = inner
+            .around
+            .desk
+            .sessions
+            .set(WeakSessions(Arc::downgrade(&inner)));
+        let sessions = Self(inner);
         heartbeat::start(&sessions);
         Ok(sessions)
     }
@@ -105,7 +129,8 @@ impl Sessions {
         }
     }
 
-    /// Refuses new calls, lets running ones finish within `grace`, cancels the rest, stops every actor.
+    /// Refuses new calls, lets running ones finish within `grace`, cancels the rest, gives every session up so that
+    /// other nodes may take them over without waiting, and stops every actor.
     pub async fn shutdown(&self, grace: Duration) {
         self.0.draining.cancel();
         let all = self.0.around.options.calls_in_flight;
@@ -118,12 +143,48 @@ impl Sessions {
         if quiet.is_err() {
             self.0.around.pool.table.stop_all();
         }
+        if self.0.around.desk.neighbours.relay().is_some() {
+            let _ = tokio::time::timeout(GIVE_UP_WITHIN, self.give_all_up()).await;
+        }
         if let Some(root) = self.0.places.root.current() {
             let _ = root
                 .stop_and_wait(Some("shutdown".to_owned()), Some(STOP_WITHIN))
                 .await;
         }
         self.0.stopped.cancel();
+    }
+
+    /// A planned hand-over of everything.
+    async fn give_all_up(&self) {
+        loop {
+            let mut awake = Vec::new();
+            for supervisor in self.0.places.supervisors.iter() {
+                let asked = supervisor.ask(STOP_WITHIN, |reply| SupervisorMsg::Awake { reply });
+                awake.extend(asked.await.unwrap_or_default());
+            }
+            if awake.is_empty() {
+                return;
+            }
+            let mut left = awake.into_iter();
+            let mut going = tokio::task::JoinSet::new();
+            loop {
+                while going.len() < GIVE_UP_AT_ONCE
+                    && let Some(id) = left.next()
+                {
+                    let sessions = self.clone();
+                    going.spawn(async move { sessions.hand_over(id).await });
+                }
+                match going.join_next().await {
+                    None => break,
+                    Some(Ok(HandOver::Busy)) => tokio::time::sleep(GIVE_UP_AGAIN_AFTER).await,
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.0.places
     }
 
     pub fn node(&self) -> NodeId {

@@ -1,8 +1,11 @@
-//! What is asked of sessions, and what they answer.
+//! What is asked of sessions, and what they answer. Answers are serialisable because a node may give them to another,
+//! which gives them to the caller; nothing of this is stored.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +36,7 @@ pub struct CallRequest {
     pub progress: ProgressSink,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CallAnswer {
     pub request_id: RequestId,
     /// `None` for a throwaway session.
@@ -51,7 +54,7 @@ pub struct CallAnswer {
     pub related: Vec<ResultId>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durability {
     pub level: DurabilityLevel,
     pub durable: bool,
@@ -62,7 +65,7 @@ pub struct Durability {
 
 /// What an answer survives. A level survives all that those above it in this list do, except that `Replicated` does
 /// not imply `Fsync`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DurabilityLevel {
     /// The death of any actor.
     Memory,
@@ -96,7 +99,7 @@ pub struct CreateRequest {
 }
 
 /// A session as its owner sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SessionView {
     pub id: SessionId,
     pub status: SessionStatus,
@@ -119,24 +122,24 @@ pub struct SessionView {
     pub durability: Durability,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SessionStatus {
     Open,
     Quarantined { reason: String },
     Closed,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallView {
     pub request_id: RequestId,
     pub tool: Option<String>,
     /// `idle`, `tool_selected`, `parameters_set`, `executing`, `succeeded`, `failed`, `cancelled`.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     pub attempt: u32,
     pub since_ms: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryView {
     pub result_id: ResultId,
     pub tool: String,
@@ -159,7 +162,7 @@ pub struct SessionRow {
 }
 
 /// Why a call got no outcome of its tool. Every variant's words say what failed; what to do about it is the edge's.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Debug, Clone, PartialEq, Error, Serialize, Deserialize)]
 pub enum CallError {
     /// Never existed, was closed, or belongs to somebody else: the three are not told apart.
     #[error("no session {0} of yours is known")]
@@ -168,6 +171,8 @@ pub enum CallError {
     SessionExpired(SessionId),
     #[error("session {id} is quarantined: {reason}")]
     Quarantined { id: SessionId, reason: String },
+    #[error("session {id} was written by a newer version of this service (schema {schema})")]
+    NewerSchema { id: SessionId, schema: u32 },
     #[error("no result {0} is known in this session")]
     UnknownResult(ResultId),
     #[error("result {0} was too large to keep, or was dropped for newer ones")]
@@ -178,11 +183,11 @@ pub enum CallError {
     KeyReused,
     #[error("busy: {what}")]
     Busy {
-        what: &'static str,
+        what: Cow<'static, str>,
         retry_after: Duration,
     },
     #[error("limit reached: {what}")]
-    LimitReached { what: &'static str },
+    LimitReached { what: Cow<'static, str> },
     #[error("arguments of {size} bytes are over the limit of {limit}")]
     ArgumentsTooLarge { size: usize, limit: usize },
     #[error("no tool is called {0:?}")]

@@ -18,6 +18,7 @@ use crate::handle::{Place, Strike};
 use crate::ids::SessionId;
 use crate::persistence::in_time;
 use crate::registry::{RegistryMsg, Resolved};
+use crate::relay::message::HandOver;
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::session::{self, Session, SessionMsg, Start, Surroundings};
 use crate::sessions::CallError;
@@ -62,6 +63,15 @@ pub(crate) enum SupervisorMsg {
     },
     Status {
         reply: RpcReplyPort<SupervisorStatus>,
+    },
+    /// Another node wants a session. `None`: it has no actor here.
+    HandOver {
+        id: SessionId,
+        reply: RpcReplyPort<Option<HandOver>>,
+    },
+    /// Stored sessions that have an actor.
+    Awake {
+        reply: RpcReplyPort<Vec<SessionId>>,
     },
     Fault(Fault),
 }
@@ -183,6 +193,8 @@ impl Actor for SessionSupervisor {
                 drop(reply.send(state.strike(id, strike)))
             }
             SupervisorMsg::Status { reply } => drop(reply.send(state.status())),
+            SupervisorMsg::HandOver { id, reply } => state.hand_over(id, reply),
+            SupervisorMsg::Awake { reply } => drop(reply.send(state.awake())),
             SupervisorMsg::Fault(fault) => fault.strike().await,
         }
         state.arguments.place.finished();

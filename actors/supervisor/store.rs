@@ -1,4 +1,4 @@
-//! Supervises the persistence actors. When it dies they die with it; the store is owned above the tree, and sessions
+//! Supervises the persistence actors and the lease keeper. When it dies they die with it; the store is owned above the tree, and sessions
 //! send their commits again.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use super::children::{Care, Children, ESCALATED, Spec};
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
 use crate::handle::Place;
+use crate::leases::{self, KeeperMsg, KeeperThread, LeaseKeeper, Leases};
 use crate::persistence::{self, Persistence, PersistenceMsg};
 use crate::restart::Policy;
 use crate::status::ActorStatus;
@@ -38,6 +39,11 @@ pub(crate) struct Arguments {
     pub(crate) shards: Arc<[Place<PersistenceMsg>]>,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) lease: Duration,
+    /// `None`: nobody shares the store, so no lease needs keeping.
+    pub(crate) keeper: Option<Arc<KeeperThread>>,
+    pub(crate) keeper_place: Place<KeeperMsg>,
 }
 
 pub(crate) struct State {
@@ -55,12 +61,11 @@ impl Actor for StoreSupervisor {
         myself: ActorRef<Self::Msg>,
         arguments: Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        let specs = arguments
-            .shards
-            .iter()
-            .enumerate()
+        let shards = arguments.shards.iter().enumerate();
+        let mut specs: Vec<Spec> = shards
             .map(|(index, place)| shard(index, place, &arguments))
             .collect();
+        specs.extend(keeper(&arguments));
         let mut children = Children::new(arguments.clock, specs);
         children.start_all(&myself.get_cell()).await?;
         Ok(State {
@@ -146,4 +151,39 @@ fn shard(index: usize, place: &Place<PersistenceMsg>, arguments: &Arguments) -> 
             })
         }),
     }
+}
+
+/// On its own thread; supervised from here as any other.
+fn keeper(arguments: &Arguments) -> Option<Spec> {
+    let thread = arguments.keeper.clone()?;
+    let (store, leases, lease) = (
+        Arc::clone(&arguments.store),
+        Arc::clone(&arguments.leases),
+        arguments.lease,
+    );
+    let own = arguments.keeper_place.clone();
+    Some(Spec {
+        name: "leases".to_owned(),
+        kind: "lease_keeper",
+        policy: Policy::LEASE_KEEPER,
+        place: Box::new(own.clone()),
+        spawn: Box::new(move |supervisor| {
+            let (place, thread) = (own.clone(), Arc::clone(&thread));
+            let arguments = leases::Arguments {
+                leases: Arc::clone(&leases),
+                store: Arc::clone(&store),
+                lease,
+                place: place.clone(),
+            };
+            Box::pin(async move {
+                let start = Actor::spawn_linked(None, LeaseKeeper, arguments, supervisor);
+                let started = thread.runtime.spawn(start).await;
+                let started = started.map_err(|error| error.to_string())?;
+                let (actor, _) = started.map_err(|error| error.to_string())?;
+                let cell = actor.get_cell();
+                place.put(actor);
+                Ok(cell)
+            })
+        }),
+    })
 }

@@ -65,11 +65,14 @@ impl From<Failure> for ToolError {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let retry_after = match &error {
-            CallError::Busy { retry_after, .. } => Some(*retry_after),
+            CallError::Busy { retry_after, .. } | CallError::Elsewhere { retry_after, .. } => {
+                Some(*retry_after)
+            }
             CallError::StoreUnavailable(_) => Some(STORE_RETRY),
             CallError::UnknownSession(_)
             | CallError::SessionExpired(_)
             | CallError::Quarantined { .. }
+            | CallError::NewerSchema { .. }
             | CallError::UnknownResult(_)
             | CallError::ResultNotStored(_)
             | CallError::SessionRequired
@@ -82,7 +85,6 @@ impl From<CallError> for Failure {
             | CallError::DeadlineExceeded(_)
             | CallError::Interrupted { .. }
             | CallError::Fenced(_)
-            | CallError::Elsewhere { .. }
             | CallError::ShuttingDown => None,
         };
         let failure = Self::new(reason_of(&error), words(&error));
@@ -105,6 +107,7 @@ fn reason_of(error: &CallError) -> &'static str {
         CallError::UnknownSession(_) => "unknown_session",
         CallError::SessionExpired(_) => "session_expired",
         CallError::Quarantined { .. } => "session_quarantined",
+        CallError::NewerSchema { .. } => "session_newer",
         CallError::UnknownResult(_) => "unknown_result",
         CallError::ResultNotStored(_) => "result_not_stored",
         CallError::SessionRequired => "session_required",

@@ -252,6 +252,13 @@ pub static REASONS: &[Reason] = &[
         "Change the permissions of the directory, or leave it out.",
     ),
     row(
+        "session_elsewhere",
+        Code::Unavailable,
+        true,
+        "another node holds the session and does not answer; its lease ends by itself",
+        "Call again after `retry_after_ms`.",
+    ),
+    row(
         "session_expired",
         Code::NotFound,
         false,
@@ -264,6 +271,13 @@ pub static REASONS: &[Reason] = &[
         true,
         "another node has taken the session over",
         "Call again: the call is led to the node that holds the session.",
+    ),
+    row(
+        "session_newer",
+        Code::FailedPrecondition,
+        true,
+        "a newer version of this service wrote the session, and this node cannot read it",
+        "Call again until a node of the newer version takes the call, or call create_session.",
     ),
     row(
         "session_quarantined",

@@ -12,6 +12,9 @@ use crate::session::machine::tests::{event, limits, machine};
 use crate::store::memory::{self, MemoryStore};
 use crate::store::{NewSession, Store};
 
+/// The one that holds the session all the time.
+const NODE: NodeId = NodeId::from_u128(1);
+
 #[derive(Debug, Clone)]
 enum Step {
     Decide(Event),
@@ -65,7 +68,7 @@ impl World {
             key: None,
         };
         ready(store.create(new)).unwrap();
-        let acquired = ready(store.acquire(id, NodeId::random())).unwrap();
+        let acquired = ready(store.acquire(id, NODE)).unwrap();
         Self {
             journal: Journal::load(id, &acquired).unwrap(),
             store,
@@ -121,12 +124,12 @@ impl World {
     }
 
     fn stored(&self) -> Machine {
-        let acquired = ready(self.store.acquire(self.id, NodeId::random())).unwrap();
+        let acquired = ready(self.store.acquire(self.id, NODE)).unwrap();
         snapshot::fold(&acquired.snapshot, &acquired.deltas).unwrap()
     }
 
     fn reload(&mut self) {
-        let acquired = ready(self.store.acquire(self.id, NodeId::random())).unwrap();
+        let acquired = ready(self.store.acquire(self.id, NODE)).unwrap();
         let late = self.journal.out.as_ref().map(|out| out.commit.clone());
         if let Some(commit) = late {
             let refused = ready(self.store.commit(std::slice::from_ref(&commit))).remove(0);
@@ -208,7 +211,7 @@ fn deltas_do_not_pile_up() {
         assert!(world.acknowledge());
         most = most.max(world.journal.stored.as_ref().unwrap().journal_deltas);
     }
-    let deltas = ready(world.store.acquire(world.id, NodeId::random()));
+    let deltas = ready(world.store.acquire(world.id, NODE));
     let deltas = deltas.unwrap().deltas.len();
     assert_eq!(most, JOURNAL_DELTAS - 1);
     assert!((1..JOURNAL_DELTAS).contains(&deltas), "{deltas}");

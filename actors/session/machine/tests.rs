@@ -239,15 +239,56 @@ fn a_call_goes_step_by_step_and_in_order_only() {
     assert_eq!(machine.state_of(request), "cancelled");
 }
 
+/// As version 1 wrote it.
+#[test]
+fn an_older_schema_is_read_as_if_it_were_of_today() {
+    let (start, limits) = (machine(), Limits::default());
+    let mut machine = start.clone();
+    let call = Event::CallRequested {
+        request: RequestId::random(),
+        call: Requested {
+            tool: "echo".into(),
+            idempotent: true,
+            arguments: Arc::new(json!({})),
+            bytes: 2,
+            key: Some(("k".into(), [7; 32])),
+        },
+        at_ms: 1,
+    };
+    let decision = machine.decide(call, &limits).unwrap();
+    decision
+        .deltas
+        .iter()
+        .for_each(|delta| machine.apply(delta));
+    let as_before = |bytes: &[u8]| {
+        let today = String::from_utf8(bytes.to_vec()).unwrap();
+        let text = format!("\"digest\":\"{}\"", "07".repeat(32));
+        assert!(today.contains(&text), "{today}");
+        let numbers = serde_json::to_string(&[7; 32]).unwrap();
+        let before = today.replace(&text, &format!("\"digest\":{numbers}"));
+        before.replace("\"schema\":2", "\"schema\":1").into_bytes()
+    };
+    let (whole, deltas) = (
+        as_before(&snapshot::encode(&machine)),
+        as_before(&snapshot::encode_deltas(&decision.deltas)),
+    );
+    assert_eq!(snapshot::decode(&whole).unwrap(), machine);
+    let deltas: Arc<[u8]> = deltas.into();
+    let start = snapshot::encode(&start);
+    assert!(!snapshot::is_old(&start, &[]));
+    assert!(snapshot::is_old(&start, std::slice::from_ref(&deltas)));
+    assert_eq!(snapshot::fold(&start, &[deltas]).unwrap(), machine);
+}
+
 #[test]
 fn a_newer_schema_is_refused_untouched() {
-    let bytes = br#"{"schema": 2, "anything": ["else"]}"#;
+    let bytes = br#"{"schema": 3, "anything": ["else"]}"#;
     assert_eq!(
         snapshot::decode(bytes).unwrap_err(),
-        crate::store::StoreError::NewerSchema(2)
+        crate::store::StoreError::NewerSchema(3)
     );
     assert_eq!(
         snapshot::decode_deltas(bytes).unwrap_err(),
-        crate::store::StoreError::NewerSchema(2)
+        crate::store::StoreError::NewerSchema(3)
     );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::stored::StoredEnded;
+use super::stored::{StoredDigest, StoredEnded};
 use crate::ids::{RequestId, ResultId};
 use crate::session::machine::Delta;
 
@@ -38,7 +38,7 @@ pub(super) enum StoredDelta {
     KeyUsed {
         key: Arc<str>,
         tool: Arc<str>,
-        digest: [u8; 32],
+        digest: StoredDigest,
         request: RequestId,
     },
     Ended(StoredEnded),
@@ -100,7 +100,7 @@ impl From<&Delta> for StoredDelta {
             } => Self::KeyUsed {
                 key,
                 tool,
-                digest,
+                digest: digest.into(),
                 request,
             },
             Delta::Ended(ended) => Self::Ended(ended.as_ref().into()),
@@ -153,7 +153,7 @@ impl From<StoredDelta> for Delta {
             } => Self::KeyUsed {
                 key,
                 tool,
-                digest,
+                digest: digest.0,
                 request,
             },
             StoredDelta::Ended(ended) => Self::Ended(Arc::new(ended.into())),

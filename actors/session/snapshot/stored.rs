@@ -88,9 +88,33 @@ pub(super) enum StoredEnd {
 pub(super) struct StoredKey {
     pub(super) key: Arc<str>,
     pub(super) tool: Arc<str>,
-    pub(super) digest: [u8; 32],
+    pub(super) digest: StoredDigest,
     pub(super) request: RequestId,
     pub(super) ended: Option<StoredEnded>,
+}
+
+/// 32 bytes, as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StoredDigest(pub(super) [u8; 32]);
+
+impl From<[u8; 32]> for StoredDigest {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
+impl Serialize for StoredDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let digest = blake3::Hash::from_hex(text.as_bytes()).map_err(serde::de::Error::custom)?;
+        Ok(Self(*digest.as_bytes()))
+    }
 }
 
 impl From<&Machine> for StoredSession {
@@ -281,7 +305,7 @@ impl From<&Key> for StoredKey {
         Self {
             key: Arc::clone(&key.key),
             tool: Arc::clone(&key.tool),
-            digest: key.digest,
+            digest: key.digest.into(),
             request: key.request,
             ended,
         }
@@ -300,7 +324,7 @@ impl From<StoredKey> for Key {
         Self {
             key,
             tool,
-            digest,
+            digest: digest.0,
             request,
             ended: ended.map(|ended| Arc::new(ended.into())),
         }

@@ -174,7 +174,10 @@ async fn cancelling_ends_a_call_and_frees_its_key() {
     let view = world.sessions.get(&Principal::local(), id).await.unwrap();
     // Whichever comes first: the word of the caller, or that of the tool, which has heard of it, too.
     assert_eq!(view.calls.len(), 1);
-    assert!(matches!(view.calls[0].state, "cancelled" | "failed"));
+    assert!(matches!(
+        view.calls[0].state.as_ref(),
+        "cancelled" | "failed"
+    ));
     assert_eq!(view.keys_remembered, 0);
 }
 

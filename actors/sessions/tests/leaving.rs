@@ -142,13 +142,16 @@ async fn cancelling_while_the_session_comes_back_is_heard() {
         loop {
             let view = world.sessions.get(&Principal::local(), id).await.unwrap();
             if view.calls.iter().all(|call| call.state != "executing") {
-                return view.calls[0].state;
+                return view.calls[0].state.clone();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
-    assert!(matches!(ended, Ok("cancelled" | "failed")), "{ended:?}");
+    assert!(
+        matches!(ended.as_deref(), Ok("cancelled" | "failed")),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,7 +161,7 @@ async fn what_runs_in_a_session_that_is_gone_is_stopped() {
     let running = world.call(id, "echo", json!({"sleep_ms": 60_000}));
     let deleting = async {
         world.ran(1).await;
-        let taken = world.store.acquire(id, crate::ids::NodeId::random()).await;
+        let taken = world.store.acquire(id, world.sessions.node()).await;
         world.store.delete(id, taken.unwrap().fence).await.unwrap();
         let _ = world.call(id, "echo", json!({})).await;
     };

@@ -3,18 +3,44 @@
 use super::calls::futures_join;
 use super::flaky::{Flaky, How, Op};
 use super::*;
+use crate::relay::memory::MemoryRelay;
+use std::sync::Mutex;
 
-async fn two(mood: fn(Op) -> How) -> [World; 2] {
-    let clock = Clock::starting_at(1_000_000);
-    let store = Arc::new(MemoryStore::new(clock, memory::Limits::default()));
-    let between = Flaky::over(Arc::clone(&store), mood);
-    [
-        node(|_| {}, Arc::clone(&store), Arc::clone(&between), clock).await,
-        node(|_| {}, store, between, clock).await,
-    ]
+struct Nodes {
+    worlds: Vec<World>,
+    relay: Arc<MemoryRelay>,
 }
 
-#[ignore = "waits for the hand-over between nodes"]
+/// Several trees over one store, with a lease short enough to be waited for in a test.
+async fn nodes(count: usize, lease: Duration, mood: fn(Op) -> How) -> Nodes {
+    let clock = Clock::starting_at(1_000_000);
+    let limits = memory::Limits {
+        lease,
+        ..memory::Limits::default()
+    };
+    let store = Arc::new(MemoryStore::new(clock, limits));
+    let between = Flaky::over(Arc::clone(&store), mood);
+    let relay = Arc::<MemoryRelay>::default();
+    let mut worlds = Vec::new();
+    for _ in 0..count {
+        let backing = Backing {
+            store: Arc::clone(&between) as _,
+            relay: Some(Arc::clone(&relay) as _),
+        };
+        let change = |options: &mut Options| options.lease = lease;
+        worlds.push(node(change, Arc::clone(&store), backing, clock).await);
+    }
+    Nodes { worlds, relay }
+}
+
+/// Far longer than a test: nobody gets a session because a lease ended.
+const LONG: Duration = Duration::from_secs(3600);
+
+async fn two(mood: fn(Op) -> How) -> [World; 2] {
+    let nodes = nodes(2, LONG, mood).await;
+    nodes.worlds.try_into().ok().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_node_acknowledged_the_other_shows() {
     let [a, b] = two(|_| How::Well).await;
@@ -31,7 +57,6 @@ async fn what_one_node_acknowledged_the_other_shows() {
     }
 }
 
-#[ignore = "waits for the hand-over between nodes"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_that_want_one_session_lose_nothing() {
     let worlds = two(|op| {
@@ -65,4 +90,171 @@ async fn two_nodes_that_want_one_session_lose_nothing() {
     known.sort();
     results.sort();
     assert_eq!(known, results, "every acknowledged result, once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_for_a_busy_session_is_carried_to_it_and_its_progress_comes_back() {
+    let [a, b] = two(|_| How::Well).await;
+    let id = a.session().await;
+    let busy = a.call(id, "echo", json!({"sleep_ms": 1500}));
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let sink = Arc::clone(&seen);
+    let carried = async {
+        a.ran(1).await;
+        let progress = ProgressSink::new(move |at| sink.lock().unwrap().push(at.message));
+        let call = CallRequest {
+            progress,
+            ..request(Target::Session(id), "echo", json!({"sleep_ms": 50, "n": 2}))
+        };
+        b.sessions.call(call).await
+    };
+    let (busy, carried) = tokio::join!(busy, carried);
+    assert!(busy.unwrap().result_id.is_some());
+    let carried = carried.unwrap();
+    assert_eq!(echoed(&carried)["n"], json!(2));
+    assert_eq!(carried.session_id, Some(id));
+    assert_eq!((a.runs(), b.runs()), (2, 0), "it ran where the session was");
+    assert!(!seen.lock().unwrap().is_empty(), "no progress came back");
+    let view = b.sessions.get(&Principal::local(), id).await.unwrap();
+    assert_eq!(view.history.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_session_is_shown_to_the_other_node_and_ended_by_it() {
+    let [a, b] = two(|_| How::Well).await;
+    let id = a.session().await;
+    let busy = a.call(id, "echo", json!({"sleep_ms": 60_000}));
+    let looking = async {
+        a.ran(1).await;
+        let view = b.sessions.get(&Principal::local(), id).await.unwrap();
+        assert_eq!(view.calls[0].state, "executing");
+        let stranger = Principal::named("stranger");
+        let unknown = Err(CallError::UnknownSession(id));
+        assert_eq!(b.sessions.get(&stranger, id).await.map(|_| ()), unknown);
+        assert_eq!(b.sessions.close(&stranger, id).await, unknown);
+        b.sessions.close(&Principal::local(), id).await.unwrap();
+    };
+    let (busy, ()) = tokio::join!(busy, looking);
+    assert!(busy.is_err() || busy.unwrap().outcome.is_err());
+    a.pool_rests().await;
+    let gone = a.sessions.get(&Principal::local(), id).await;
+    assert!(matches!(gone, Err(CallError::UnknownSession(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelling_a_carried_call_ends_it_over_there() {
+    let [a, b] = two(|_| How::Well).await;
+    let id = a.session().await;
+    let release = CancellationToken::new();
+    let busy = a.sessions.call(CallRequest {
+        cancel: release.clone(),
+        ..request(Target::Session(id), "echo", json!({"sleep_ms": 60_000}))
+    });
+    let cancelled = async {
+        a.ran(1).await;
+        let call = request(Target::Session(id), "echo", json!({"sleep_ms": 60_000}));
+        let cancel = call.cancel.clone();
+        let (ended, ()) = tokio::join!(b.sessions.call(call), async {
+            a.ran(2).await;
+            cancel.cancel();
+        });
+        assert!(matches!(ended, Err(CallError::Cancelled)), "{ended:?}");
+        let one_left = async {
+            while a.sessions.status().await.pool.running > 1 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let one_left = tokio::time::timeout(Duration::from_secs(10), one_left).await;
+        assert!(one_left.is_ok(), "it runs on over there");
+        release.cancel();
+    };
+    let (busy, ()) = tokio::join!(busy, cancelled);
+    assert!(matches!(busy, Err(CallError::Cancelled)), "{busy:?}");
+}
+
+/// The lease is kept while a tool runs, so that nobody takes the session away from under it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_call_keeps_its_session() {
+    let Nodes { worlds, relay } = nodes(2, Duration::from_millis(600), |_| How::Well).await;
+    let (a, b) = (&worlds[0], &worlds[1]);
+    let id = a.session().await;
+    let long = a.call(id, "once", json!({"sleep_ms": 3000}));
+    let wanting = async {
+        a.ran(1).await;
+        // Its owner cannot be asked: only the end of the lease would give the session away.
+        relay.deafen(a.sessions.node());
+        b.call(id, "echo", json!({"n": 2})).await
+    };
+    let (long, wanted) = tokio::join!(long, wanting);
+    assert!(long.unwrap().outcome.is_ok(), "it was taken away");
+    assert_eq!(echoed(&wanted.unwrap())["n"], json!(2));
+    assert_eq!(a.runs(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_node_is_followed_when_its_lease_has_ended() {
+    let Nodes { mut worlds, relay } = nodes(2, Duration::from_millis(1500), |_| How::Well).await;
+    let (b, a) = (worlds.pop().unwrap(), worlds.pop().unwrap());
+    let id = a.session().await;
+    let kept = a.call(id, "echo", json!({"n": 1})).await.unwrap();
+    let running = a.call(id, "echo", json!({"sleep_ms": 3000}));
+    let died = async {
+        a.ran(2).await;
+        // Until the store knows of the call.
+        while a.sessions.get(&Principal::local(), id).await.unwrap().calls[0].state != "executing" {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        _ = running => panic!("it runs for longer"),
+        () = died => {}
+    }
+    relay.deafen(a.sessions.node());
+    let root = a.sessions.places().root.current().unwrap();
+    root.kill();
+    drop(a);
+    let view = b.sessions.get(&Principal::local(), id).await.unwrap();
+    assert_eq!(Some(view.history[0].result_id), kept.result_id);
+    // What ran there is run again here: nobody waits for it, and whoever had asked would have got its answer.
+    b.ran(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_goes_gives_everything_up() {
+    let [a, b] = two(|_| How::Well).await;
+    let mut ids = Vec::new();
+    for n in 0..100 {
+        let id = a.session().await;
+        a.call(id, "echo", json!({"n": n})).await.unwrap();
+        ids.push(id);
+    }
+    a.sessions.shutdown(Duration::from_secs(5)).await;
+    for id in &ids {
+        let row = b.store.look(*id).await.unwrap();
+        assert_eq!(row.node, None, "{id} is still held");
+    }
+    for id in ids {
+        let answered = tokio::time::timeout(Duration::from_secs(2), b.call(id, "echo", json!({})));
+        answered.await.expect("without waiting").unwrap();
+    }
+}
+
+/// Every message between nodes may be lost with the actor that took it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
+    for point in [CrashPoint::InboxReceived, CrashPoint::SessionHandOverAsked] {
+        let [a, b] = two(|_| How::Well).await;
+        let id = a.session().await;
+        a.call(id, "echo", json!({"n": 1})).await.unwrap();
+        a.faults.arm(point, 1);
+        let taken =
+            tokio::time::timeout(Duration::from_secs(30), b.call(id, "echo", json!({"n": 2})));
+        // Not answered, its node counts as gone, and its lease is far longer than a caller waits.
+        match taken.await.unwrap() {
+            Ok(answer) => assert_eq!(echoed(&answer)["n"], json!(2)),
+            Err(error) => assert!(matches!(error, CallError::Elsewhere { .. }), "{error}"),
+        }
+        let again = tokio::time::timeout(Duration::from_secs(30), b.call(id, "echo", json!({})));
+        again.await.unwrap().unwrap();
+    }
 }

@@ -120,7 +120,7 @@ async fn an_answer_says_that_the_store_had_no_room() {
         ..memory::Limits::default()
     };
     let store = Arc::new(MemoryStore::new(clock, limits));
-    let world = node(|_| {}, Arc::clone(&store), store, clock).await;
+    let world = node(|_| {}, Arc::clone(&store), Backing::alone(store), clock).await;
     let id = world.session().await;
     let small = world.call(id, "echo", json!({})).await.unwrap();
     let large = world
@@ -169,7 +169,7 @@ async fn a_quarantine_of_what_is_gone_is_forgotten() {
 /// What may run only once runs when its start is stored, and not before; what may run twice need not wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_may_run_twice_runs_ahead_of_its_commit() {
-    let away = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let away = Arc::new(AtomicBool::new(true));
     let is_away = Arc::clone(&away);
     let world = over(move |op| {
         if op == Op::Commit && is_away.load(Ordering::SeqCst) {
@@ -197,7 +197,7 @@ async fn only_what_may_run_twice_runs_ahead_of_its_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_ever_for_a_store_that_never_answers() {
-    let stuck = Arc::<std::sync::atomic::AtomicBool>::default();
+    let stuck = Arc::<AtomicBool>::default();
     let hangs = Arc::clone(&stuck);
     let world = over(move |op| {
         let front_door = matches!(op, Op::Other | Op::Result);

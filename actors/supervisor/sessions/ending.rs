@@ -97,7 +97,7 @@ impl State {
         let Phase::Quarantined { stored } = &mut child.phase else {
             return;
         };
-        if let Err(StoreError::Missing | StoreError::Expired(_)) = result {
+        if let Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) = result {
             // Its owner ended it meanwhile: there is nothing left to be kept from running.
             self.children.remove(&id);
             return;
@@ -152,6 +152,25 @@ impl State {
             }
         }
         again.into_iter().for_each(|id| self.quarantine(myself, id));
+    }
+
+    /// The session answers for itself.
+    pub(super) fn hand_over(&self, id: SessionId, reply: RpcReplyPort<Option<HandOver>>) {
+        match self.children.get(&id).map(|child| &child.phase) {
+            Some(Phase::Awake { actor, .. }) => {
+                let _ = actor.send_message(SessionMsg::HandOver { reply });
+            }
+            Some(Phase::Restarting { .. }) => drop(reply.send(Some(HandOver::Busy))),
+            Some(Phase::Quarantined { .. }) | None => drop(reply.send(None)),
+        }
+    }
+
+    pub(super) fn awake(&self) -> Vec<SessionId> {
+        let stored = |(id, child): (&SessionId, &Child)| {
+            let awake = matches!(child.phase, Phase::Awake { .. });
+            (awake && matches!(child.start, Start::Stored)).then_some(*id)
+        };
+        self.children.iter().filter_map(stored).collect()
     }
 
     pub(super) fn strike(&self, id: SessionId, strike: Strike) -> bool {

@@ -33,7 +33,7 @@ impl State {
         let Ok(room) = Arc::clone(&self.arguments.awake).try_acquire_owned() else {
             let retry_after = crate::sessions::BUSY_RETRY;
             let _ = reply.send(Err(CallError::Busy {
-                what: "sessions that are awake on this node",
+                what: "sessions that are awake on this node".into(),
                 retry_after,
             }));
             return;

@@ -1,0 +1,171 @@
+//! Keeps the leases of sessions that are busy without a commit: while a long tool runs, nobody else may take its
+//! session.
+//!
+//! The keeper runs on a thread of its own, so that tools which use every core cannot starve it. Which leases are to be
+//! kept is owned above the tree: when the keeper dies, its successor goes on with the same ones. An entry that nobody
+//! took out (its session died) ends with its call's deadline, or when the store says that the fence is not the
+//! session's any more.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use crate::faults::Fault;
+use crate::handle::Place;
+use crate::ids::SessionId;
+use crate::store::{Fence, Store, StoreError};
+
+/// Leases that are extended with one question to the store.
+const BATCH: usize = 256;
+/// A lease is extended so often before it ends: two questions may be lost.
+const PER_LEASE: u32 = 3;
+
+/// Which leases are kept.
+#[derive(Default)]
+pub(crate) struct Leases(Mutex<HashMap<SessionId, Kept>>);
+
+#[derive(Clone, Copy)]
+struct Kept {
+    fence: Fence,
+    until: Instant,
+}
+
+impl Leases {
+    pub(crate) fn keep(&self, id: SessionId, fence: Fence, within: Duration) {
+        let now = Instant::now();
+        let until = now.checked_add(within).unwrap_or(now);
+        self.with(|kept| kept.insert(id, Kept { fence, until }));
+    }
+
+    pub(crate) fn leave(&self, id: SessionId) {
+        self.with(|kept| kept.remove(&id));
+    }
+
+    fn due(&self) -> Vec<(SessionId, Fence)> {
+        let now = Instant::now();
+        self.with(|kept| {
+            kept.retain(|_, entry| entry.until > now);
+            kept.iter().map(|(id, entry)| (*id, entry.fence)).collect()
+        })
+    }
+
+    /// Unless it is kept under another fence by now.
+    fn lost(&self, id: SessionId, fence: Fence) {
+        self.with(|kept| {
+            if kept.get(&id).is_some_and(|entry| entry.fence == fence) {
+                kept.remove(&id);
+            }
+        });
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<SessionId, Kept>) -> R) -> R {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(crate) enum KeeperMsg {
+    Look,
+    Fault(Fault),
+}
+
+impl From<Fault> for KeeperMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(crate) struct LeaseKeeper;
+
+pub(crate) struct Arguments {
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) lease: Duration,
+    pub(crate) place: Place<KeeperMsg>,
+}
+
+impl Actor for LeaseKeeper {
+    type Msg = KeeperMsg;
+    type State = Arguments;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<Arguments, ActorProcessingErr> {
+        Ok(arguments)
+    }
+
+    async fn post_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut Arguments,
+    ) -> Result<(), ActorProcessingErr> {
+        // Ends with the actor.
+        myself.send_interval(state.lease / PER_LEASE, || KeeperMsg::Look);
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Arguments,
+    ) -> Result<(), ActorProcessingErr> {
+        state.place.taken_up();
+        match message {
+            KeeperMsg::Look => extend(state).await,
+            KeeperMsg::Fault(fault) => fault.strike().await,
+        }
+        state.place.finished();
+        Ok(())
+    }
+}
+
+/// Waits for the store: this thread has nothing else to do. What is not answered in time is asked with the next look.
+async fn extend(state: &Arguments) {
+    let due = state.leases.due();
+    for batch in due.chunks(BATCH) {
+        let asked = tokio::time::timeout(state.lease / PER_LEASE, state.store.keep(batch)).await;
+        for ((id, fence), answer) in batch.iter().zip(asked.unwrap_or_default()) {
+            match answer {
+                Ok(()) | Err(StoreError::Unavailable(_)) => {}
+                Err(error) => {
+                    tracing::debug!(session = %id, %error, "a lease is not kept any more");
+                    state.leases.lost(*id, *fence);
+                }
+            }
+        }
+    }
+}
+
+/// The thread that the keeper runs on. Ends when it is dropped.
+pub(crate) struct KeeperThread {
+    pub(crate) runtime: tokio::runtime::Handle,
+    _running: oneshot::Sender<()>,
+}
+
+impl KeeperThread {
+    pub(crate) fn start() -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let handle = runtime.handle().clone();
+        let (running, ended) = oneshot::channel::<()>();
+        std::thread::Builder::new()
+            .name("lease-keeper".to_owned())
+            .spawn(move || {
+                let _ = runtime.block_on(ended);
+                runtime.shutdown_background();
+            })
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            runtime: handle,
+            _running: running,
+        })
+    }
+}

@@ -1,0 +1,310 @@
+//! Takes up what other nodes say: questions are answered, answers go to whoever waits for them.
+//!
+//! When it dies, questions that are being answered are answered all the same (each has a task of its own), messages
+//! that were not taken up wait in the relay, and its successor goes on with them. A message that was taken up and not
+//! looked at is lost: its sender hears nothing, and asks again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::message::{Answer, Body, Call, HandOver, Message, Question};
+use super::neighbours::Neighbours;
+use crate::faults::{CrashPoint, Fault, Faults};
+use crate::handle::Place;
+use crate::ids::{NodeId, RequestId, SessionId};
+use crate::persistence::in_time;
+use crate::sessions::{Sessions, WeakSessions};
+use crate::supervisor::sessions::{SupervisorMsg, place_of};
+use crate::tool::{Progress, ProgressSink};
+
+/// Questions of other nodes that are answered at once; those that come then are not, and are asked again.
+const QUESTIONS_MAX: usize = 256;
+/// How often whoever waits for a long answer hears that it is being worked on.
+const ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// Pause after the relay failed.
+const RECEIVE_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Longest wait for a session to give itself up.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
+
+pub(crate) enum InboxMsg {
+    Arrived(Vec<Vec<u8>>),
+    Fault(Fault),
+}
+
+impl From<Fault> for InboxMsg {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What the inbox needs of the node that it belongs to. Owned above the tree.
+pub(crate) struct Desk {
+    pub(crate) node: NodeId,
+    pub(crate) neighbours: Arc<Neighbours>,
+    /// Set once, when the front door stands.
+    pub(crate) sessions: OnceLock<WeakSessions>,
+    /// Calls that run here for other nodes, to be cancelled when their callers leave.
+    running: Mutex<HashMap<RequestId, CancellationToken>>,
+    room: Arc<Semaphore>,
+}
+
+impl Desk {
+    pub(crate) fn new(node: NodeId, neighbours: Arc<Neighbours>) -> Self {
+        Self {
+            node,
+            neighbours,
+            sessions: OnceLock::new(),
+            running: Mutex::default(),
+            room: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+        }
+    }
+
+    fn sessions(&self) -> Option<Sessions> {
+        self.sessions.get().and_then(WeakSessions::upgrade)
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RequestId, CancellationToken>) -> R) -> R {
+        act(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(crate) struct Inbox;
+
+pub(crate) struct Arguments {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) place: Place<InboxMsg>,
+    pub(crate) faults: Faults,
+}
+
+pub(crate) struct State {
+    arguments: Arguments,
+    receiving: Option<AbortHandle>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(receiving) = &self.receiving {
+            receiving.abort();
+        }
+    }
+}
+
+impl Actor for Inbox {
+    type Msg = InboxMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State {
+            arguments,
+            receiving: None,
+        })
+    }
+
+    async fn post_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let desk = Arc::clone(&state.arguments.desk);
+        if desk.neighbours.relay().is_some() {
+            state.receiving = Some(tokio::spawn(receive(desk, myself)).abort_handle());
+        }
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.arguments.place.taken_up();
+        match message {
+            InboxMsg::Arrived(messages) => {
+                for message in messages {
+                    state.arguments.faults.pass(CrashPoint::InboxReceived);
+                    take_up(&state.arguments.desk, &message);
+                }
+            }
+            InboxMsg::Fault(fault) => fault.strike().await,
+        }
+        state.arguments.place.finished();
+        Ok(())
+    }
+}
+
+async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
+    let Some(relay) = desk.neighbours.relay() else {
+        return;
+    };
+    loop {
+        match relay.receive(desk.node).await {
+            Ok(messages) if messages.is_empty() => {}
+            Ok(messages) => {
+                if inbox.send_message(InboxMsg::Arrived(messages)).is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the relay cannot be read");
+                tokio::time::sleep(RECEIVE_AGAIN_AFTER).await;
+            }
+        }
+    }
+}
+
+fn take_up(desk: &Arc<Desk>, message: &[u8]) {
+    let Message { from, number, body } = match serde_json::from_slice(message) {
+        Ok(message) => message,
+        Err(error) => {
+            // A node of another version: it hears nothing, and waits for the lease.
+            tracing::warn!(%error, "a message of another node cannot be read");
+            return;
+        }
+    };
+    let question = match body {
+        Body::Question(Question::Cancel { request }) => {
+            if let Some(cancel) = desk.with(|running| running.get(&request).cloned()) {
+                cancel.cancel();
+            }
+            return;
+        }
+        Body::Question(question) => question,
+        news @ (Body::Alive | Body::Progress(_) | Body::Answer(_)) => {
+            desk.neighbours.heard(number, news);
+            return;
+        }
+    };
+    let Ok(permit) = Arc::clone(&desk.room).try_acquire_owned() else {
+        tracing::warn!(%from, "too many questions of other nodes");
+        return;
+    };
+    let desk = Arc::clone(desk);
+    tokio::spawn(async move {
+        let _permit = permit;
+        let Some(sessions) = desk.sessions() else {
+            return;
+        };
+        let working = answer(&desk, &sessions, from, number, question);
+        let mut working = std::pin::pin!(working);
+        let answer = loop {
+            tokio::select! {
+                answer = &mut working => break answer,
+                () = tokio::time::sleep(ALIVE_EVERY) => {
+                    let _ = desk.neighbours.send(from, number, Body::Alive).await;
+                }
+            }
+        };
+        let _ = desk
+            .neighbours
+            .send(from, number, Body::Answer(answer))
+            .await;
+    });
+}
+
+async fn answer(
+    desk: &Arc<Desk>,
+    sessions: &Sessions,
+    from: NodeId,
+    number: u64,
+    question: Question,
+) -> Answer {
+    match question {
+        Question::HandOver { session } => Answer::HandOver(sessions.hand_over(session).await),
+        Question::Call(call) => Answer::Call(run(desk, sessions, from, number, *call).await),
+        Question::View {
+            session,
+            principal,
+            replayed,
+        } => Answer::View(Box::new(
+            sessions.view_here(&principal, session, replayed).await,
+        )),
+        Question::Touch { session, principal } => {
+            Answer::Done(sessions.touch_here(&principal, session).await)
+        }
+        Question::Close { session, principal } => {
+            Answer::Done(sessions.close_here(&principal, session).await)
+        }
+        // Taken up where it came in.
+        Question::Cancel { .. } => Answer::Done(Ok(())),
+    }
+}
+
+async fn run(
+    desk: &Arc<Desk>,
+    sessions: &Sessions,
+    from: NodeId,
+    number: u64,
+    call: Call,
+) -> Result<crate::sessions::CallAnswer, crate::sessions::CallError> {
+    let (request, cancel) = (call.request, CancellationToken::new());
+    desk.with(|running| running.insert(request, cancel.clone()));
+    let answer = sessions
+        .run_for_neighbour(call, cancel, progress_to(desk, from, number))
+        .await;
+    desk.with(|running| running.remove(&request));
+    answer
+}
+
+/// The newest progress goes; what comes while one is on its way replaces what waits.
+fn progress_to(desk: &Arc<Desk>, from: NodeId, number: u64) -> ProgressSink {
+    let (newest, mut changes) = tokio::sync::watch::channel(None::<Progress>);
+    let desk = Arc::clone(desk);
+    tokio::spawn(async move {
+        // Ends with the sink.
+        while changes.changed().await.is_ok() {
+            let progress = changes.borrow_and_update().clone();
+            if let Some(progress) = progress {
+                let _ = desk
+                    .neighbours
+                    .send(from, number, Body::Progress(progress))
+                    .await;
+            }
+        }
+    });
+    ProgressSink::new(move |progress| drop(newest.send(Some(progress))))
+}
+
+impl Sessions {
+    /// Gives a session up to another node, if nothing runs in it here.
+    pub(crate) async fn hand_over(&self, id: SessionId) -> HandOver {
+        let asked = place_of(&self.places().supervisors, id)
+            .ask(HAND_OVER_WITHIN, |reply| SupervisorMsg::HandOver {
+                id,
+                reply,
+            })
+            .await;
+        match asked {
+            Ok(Some(answer)) => answer,
+            // No actor of ours has it, and the store says that it is ours: it was not given up when its actor went.
+            Ok(None) => self.give_up(id).await,
+            Err(_) => HandOver::Failed,
+        }
+    }
+
+    async fn give_up(&self, id: SessionId) -> HandOver {
+        let (store, node) = (self.store(), self.node());
+        let given_up = async {
+            let acquired = in_time(store.acquire(id, node)).await?;
+            in_time(store.release(id, acquired.fence)).await
+        };
+        match given_up.await {
+            Ok(()) => HandOver::Released,
+            Err(error) => {
+                tracing::debug!(session = %id, %error, "a session could not be given up");
+                HandOver::Failed
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What nodes say to each other.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{NodeId, Principal, RequestId, SessionId};
+use crate::sessions::{CallAnswer, CallError, SessionView};
+use crate::tool::Progress;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) from: NodeId,
+    /// Of a question, by its asker: what is said about it carries the same.
+    pub(crate) number: u64,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Body {
+    Question(Question),
+    /// It is being worked on.
+    Alive,
+    Progress(Progress),
+    Answer(Answer),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Question {
+    /// Give the session up, if nothing runs in it.
+    HandOver { session: SessionId },
+    /// Run this call in a session that you hold.
+    Call(Box<Call>),
+    /// Whoever asked for that call has left.
+    Cancel { request: RequestId },
+    View {
+        session: SessionId,
+        principal: Principal,
+        replayed: bool,
+    },
+    /// Whether `principal` may read in the session; puts its end off.
+    Touch {
+        session: SessionId,
+        principal: Principal,
+    },
+    Close {
+        session: SessionId,
+        principal: Principal,
+    },
+}
+
+/// A call, as its caller's node got it. Asked again, it is the same call: its request id says so.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) session: SessionId,
+    pub(crate) request: RequestId,
+    pub(crate) principal: Principal,
+    pub(crate) tool: String,
+    pub(crate) arguments: Value,
+    pub(crate) idempotency_key: Option<String>,
+    /// Until its deadline: clocks of nodes differ.
+    pub(crate) left_ms: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    HandOver(HandOver),
+    Call(Result<CallAnswer, CallError>),
+    View(Box<Result<SessionView, CallError>>),
+    Done(Result<(), CallError>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HandOver {
+    /// It is free.
+    Released,
+    /// Something runs in it: send your call here.
+    Busy,
+    /// It could not be given up.
+    Failed,
+}

@@ -1,0 +1,190 @@
+//! Calls and questions for sessions that another node holds: carried there, and their answers back.
+//!
+//! A session that is idle over there is given up and comes here; one that is busy stays, and the call goes to it. The
+//! node over there may die, or give the session up, at any moment: then the call is tried here again, under the same
+//! request id.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::ids::NodeId;
+use crate::relay::message::{self, Answer, Question};
+use crate::relay::neighbours::{Neighbours, Silence};
+use crate::tool::ProgressSink;
+
+/// Without a sign of life for so long, whoever holds a session is taken for gone; it gives one every second.
+const SILENCE: Duration = Duration::from_secs(4);
+/// Longest wait for a node that holds a session and says nothing. Its lease has ended by then.
+const ELSEWHERE_WITHIN: Duration = Duration::from_secs(30);
+/// Pause before a question goes to the other node again.
+const ASK_THERE_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+impl Sessions {
+    /// Asks here, and wherever the session is, until there is an answer.
+    pub(super) async fn run(&self, call: &Call) -> Result<CallAnswer, CallError> {
+        let mut heard = Instant::now();
+        loop {
+            let answer = self.run_here(call).await;
+            let Err(CallError::Elsewhere { node, .. }) = &answer else {
+                return answer;
+            };
+            if call.for_neighbour || heard.elapsed() >= ELSEWHERE_WITHIN {
+                return answer;
+            }
+            if let Ok(there) = self.run_there(*node, call).await {
+                heard = Instant::now();
+                if !is_elsewhere(&there) {
+                    return there;
+                }
+            }
+            tokio::time::sleep(ASK_THERE_AGAIN_AFTER).await;
+        }
+    }
+
+    async fn run_there(
+        &self,
+        node: NodeId,
+        call: &Call,
+    ) -> Result<Result<CallAnswer, CallError>, Silence> {
+        let question = Question::Call(Box::new(message::Call {
+            session: call.asked.id,
+            request: call.request,
+            principal: call.asked.principal.clone(),
+            tool: call.call.tool.to_string(),
+            arguments: call.call.arguments.as_ref().clone(),
+            idempotency_key: call.key.clone(),
+            left_ms: millis(left(call.asked.until)),
+        }));
+        let neighbours = Arc::clone(&self.0.around.desk.neighbours);
+        // Whoever asked may leave, and this future with it.
+        let mut leaving = Leaving(Some((Arc::clone(&neighbours), node, call.request)));
+        call.there.store(true, Ordering::Relaxed);
+        let answer = neighbours
+            .ask(node, question, SILENCE, &call.progress)
+            .await;
+        call.there.store(false, Ordering::Relaxed);
+        leaving.0 = None;
+        match answer? {
+            Answer::Call(answer) => Ok(answer),
+            Answer::HandOver(_) | Answer::View(_) | Answer::Done(_) => Err(Silence),
+        }
+    }
+
+    /// One question to a session, wherever it is.
+    pub(super) async fn here_or_there<'a, R>(
+        &self,
+        here: impl Fn() -> Here<'a, R> + Send,
+        question: impl Fn() -> Question + Send,
+        read: impl Fn(Answer) -> Option<Result<R, CallError>> + Send,
+    ) -> Result<R, CallError> {
+        let until = Instant::now() + ASK_WITHIN;
+        loop {
+            let answer = here().await;
+            let Err(CallError::Elsewhere { node, .. }) = &answer else {
+                return answer;
+            };
+            let there = self
+                .0
+                .around
+                .desk
+                .neighbours
+                .ask(*node, question(), SILENCE, &ProgressSink::default())
+                .await;
+            match there.ok().and_then(&read) {
+                Some(there) if !is_elsewhere(&there) => return there,
+                Some(_) | None if Instant::now() >= until => return answer,
+                Some(_) | None => tokio::time::sleep(ASK_THERE_AGAIN_AFTER).await,
+            }
+        }
+    }
+
+    /// A call that another node carried here: the session is ours, or it is not run.
+    pub(crate) async fn run_for_neighbour(
+        &self,
+        call: message::Call,
+        cancel: CancellationToken,
+        progress: ProgressSink,
+    ) -> Result<CallAnswer, CallError> {
+        let message::Call {
+            session,
+            request,
+            principal,
+            tool,
+            arguments,
+            idempotency_key,
+            left_ms,
+        } = call;
+        let request_here = CallRequest {
+            target: Target::Session(session),
+            principal,
+            tool,
+            arguments,
+            idempotency_key,
+            deadline: Some(Duration::from_millis(left_ms)),
+            cancel,
+            progress,
+        };
+        self.call_as(request_here, request, true).await
+    }
+
+    pub(crate) async fn view_here(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        replayed: bool,
+    ) -> Result<SessionView, CallError> {
+        let make = |reply| SessionMsg::View {
+            principal: principal.clone(),
+            replayed,
+            reply,
+        };
+        self.ask(principal, id, make).await
+    }
+
+    pub(crate) async fn touch_here(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+    ) -> Result<(), CallError> {
+        let make = |reply| SessionMsg::Touch {
+            principal: principal.clone(),
+            reply,
+        };
+        self.ask(principal, id, make).await
+    }
+
+    pub(crate) async fn close_here(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+    ) -> Result<(), CallError> {
+        let make = |reply| SessionMsg::Close {
+            principal: principal.clone(),
+            reply,
+        };
+        self.ask(principal, id, make).await
+    }
+}
+
+/// The same question, put to this node's own session.
+pub(super) type Here<'a, R> = Pin<Box<dyn Future<Output = Result<R, CallError>> + Send + 'a>>;
+
+/// Dropped while it holds something: the node over there hears that nobody waits for the call any more.
+struct Leaving(Option<(Arc<Neighbours>, NodeId, RequestId)>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some((neighbours, node, request)) = self.0.take() {
+            tokio::spawn(async move { neighbours.tell(node, Question::Cancel { request }).await });
+        }
+    }
+}
+
+/// It is not there any more, or about to leave: ask here again.
+fn is_elsewhere<R>(answer: &Result<R, CallError>) -> bool {
+    matches!(
+        answer,
+        Err(CallError::Elsewhere { .. } | CallError::ShuttingDown)
+    )
+}
