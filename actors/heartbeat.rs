@@ -27,12 +27,12 @@ pub(crate) fn start(sessions: &Sessions) {
     let Some(announcement) = sessions.announcement().cloned() else {
         return;
     };
-    let sessions = sessions.clone();
+    let (sessions, stopped) = (sessions.downgrade(), sessions.stopped());
     tokio::spawn(async move {
-        let stopped = sessions.stopped();
-        loop {
+        // Whoever lets go of the sessions need not stop them for this to end.
+        while let Some(sessions) = sessions.upgrade() {
             // A task of its own: a panic below this would silence the node for good.
-            let told = tokio::spawn(beat(sessions.clone(), announcement.clone(), TOLD_WITHIN));
+            let told = tokio::spawn(beat(sessions, announcement.clone(), TOLD_WITHIN));
             let next = async {
                 let _ = told.await;
                 tokio::time::sleep(EVERY).await;

@@ -67,6 +67,12 @@ pub struct Sessions(Arc<Inner>);
 /// As [`Sessions`], for those inside the tree: does not keep it alive.
 pub(crate) struct WeakSessions(Weak<Inner>);
 
+impl Sessions {
+    pub(crate) fn downgrade(&self) -> WeakSessions {
+        WeakSessions(Arc::downgrade(&self.0))
+    }
+}
+
 impl WeakSessions {
     pub(crate) fn upgrade(&self) -> Option<Sessions> {
         self.0.upgrade().map(Sessions)

@@ -22,7 +22,7 @@ fn composed() -> Vec<Yaml<'static>> {
 /// As compose reads it: with the password in place.
 fn words(list: &Yaml<'_>) -> Vec<String> {
     let words = list.as_sequence().expect("a list").iter();
-    words.map(|word| text(word)).collect()
+    words.map(text).collect()
 }
 
 fn text(word: &Yaml<'_>) -> String {

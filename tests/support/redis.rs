@@ -87,10 +87,6 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Where it was given a folder to put it into.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")

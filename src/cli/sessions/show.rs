@@ -110,7 +110,9 @@ fn text(facts: &Value) -> String {
         let said = match &facts[key] {
             Value::Null => continue,
             Value::String(said) => printable(said),
-            other => other.to_string(),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                other.to_string()
+            }
         };
         // Writing to a text cannot fail, here and below.
         let _ = writeln!(text, "{title:<17} {said}");

@@ -34,7 +34,9 @@ fn hint_of_silence(address: &ConnectionAddr) -> &'static str {
             "check that a firewall lets it through, and that Redis expects TLS on that port (`tls-port`); without TLS \
              write redis://"
         }
-        _ => "check that Redis is running, and not stopped or stuck (its log says so)",
+        ConnectionAddr::Unix(_) | _ => {
+            "check that Redis is running, and not stopped or stuck (its log says so)"
+        }
     }
 }
 
@@ -195,6 +197,7 @@ fn shown(address: &ConnectionAddr) -> String {
         ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
         ConnectionAddr::TcpTls { host, port, .. } => format!("{host}:{port} (TLS)"),
         ConnectionAddr::Unix(path) => path.display().to_string(),
+        // A foreign enum, which may grow.
         _ => "that address".to_owned(),
     }
 }
