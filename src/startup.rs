@@ -3,19 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actors::ids::NodeId;
+use actors::operator::Operator;
 use actors::sessions::{Backing, Sessions};
 use actors::store::Store;
 use actors::store::memory::{self, MemoryStore};
-use actors::store::redis::{Level, RedisOptions};
-use actors::{Clock, Options};
+use actors::{Announcement, Clock, Options};
 use thiserror::Error;
 
-use crate::config::store::{Durability, Redis, Store as StoreConfig};
-use crate::config::{self, Config, Limits};
+use crate::analysis::ENGINE_VERSION;
+use crate::config::store::Store as StoreConfig;
+use crate::config::{Config, Limits};
 use crate::service::Service;
 use crate::tools;
 use crate::workspace::{self, Workspace};
+
+mod backing;
+
+pub use backing::redis_options;
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -30,34 +34,11 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
-}
-
-/// How the Redis of the sessions is reached, and what is asked of it.
-///
-/// # Errors
-/// Certificates that cannot be read.
-pub fn redis_options(redis: &Redis, node: NodeId) -> Result<RedisOptions, Error> {
-    let ca = match &redis.ca {
-        None => None,
-        Some(path) => {
-            let unreadable = |cause| Error::Certificates {
-                path: path.clone(),
-                cause,
-            };
-            Some(config::certificates(path).map_err(unreadable)?.into())
-        }
-    };
-    let level = match redis.durability {
-        Durability::Redis => Level::Redis,
-        Durability::Fsync => Level::Fsync,
-        Durability::Replicated(replicas) => Level::Replicated(replicas),
-    };
-    Ok(RedisOptions {
-        ca,
-        prefix: redis.prefix.clone(),
-        level,
-        ..RedisOptions::new(redis.url.secret(), node)
-    })
+    /// It is there, and not what was asked for.
+    #[error("the Redis at {address} is not set up for what is asked of it: {cause}")]
+    Misfit { address: String, cause: String },
+    #[error("the Redis at {address} cannot be reached: {cause}")]
+    Away { address: String, cause: String },
 }
 
 /// Nothing is scanned here: a server answers `initialize` at once.
@@ -67,10 +48,16 @@ pub fn redis_options(redis: &Redis, node: NodeId) -> Result<RedisOptions, Error>
 pub async fn start(config: &Config) -> Result<Service, Error> {
     let workspace = Workspace::open(&config.roots)?.with_limits(readable(&config.limits));
     let clock = Clock::system();
-    let options = options(&config.limits);
-    let store = store(&config.store, clock);
+    let mut options = options(&config.limits);
+    let backing = match &config.store {
+        StoreConfig::Memory => Backing::alone(in_memory(clock)),
+        StoreConfig::Redis(redis) => {
+            options.announcement = Some(announcement());
+            backing::in_redis(redis, options.node, clock).await?
+        }
+    };
     let tools = tools::analysis_tools(workspace.limits);
-    let sessions = Sessions::start_at(options, Backing::alone(store), tools, clock)
+    let sessions = Sessions::start_at(options, backing, tools, clock)
         .await
         .map_err(Error::Sessions)?;
     Ok(Service::new(sessions, Arc::new(workspace)))
@@ -79,19 +66,26 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
 /// Goes straight to the store that nodes share.
 ///
 /// # Errors
-/// A store that is no Redis.
-pub async fn operator(_config: &Config) -> Result<actors::operator::Operator, Error> {
-    Err(Error::Sessions(
-        "the store of this build is not shared".to_owned(),
-    ))
+/// A store that is not shared, and one that cannot be used.
+pub async fn operator(config: &Config) -> Result<Operator, Error> {
+    match &config.store {
+        StoreConfig::Memory => Err(Error::Sessions(
+            "sessions in memory are known to their own process alone: name a Redis".to_owned(),
+        )),
+        StoreConfig::Redis(redis) => backing::operator(redis, Clock::system()).await,
+    }
 }
 
-/// The store that sessions live in.
-fn store(config: &StoreConfig, clock: Clock) -> Arc<dyn Store> {
-    match config {
-        StoreConfig::Memory | StoreConfig::Redis(_) => {
-            Arc::new(MemoryStore::new(clock, memory::Limits::default()))
-        }
+fn in_memory(clock: Clock) -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(clock, memory::Limits::default()))
+}
+
+/// What other nodes hear of this one.
+fn announcement() -> Announcement {
+    Announcement {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        address: "stdio".to_owned(),
+        features: vec![format!("engine-{ENGINE_VERSION}")],
     }
 }
 

@@ -44,7 +44,8 @@ impl Exit {
         match error {
             startup::Error::Roots(_) => Self::NoInput,
             startup::Error::Sessions(_) => Self::Internal,
-            startup::Error::Certificates { .. } => Self::Config,
+            startup::Error::Certificates { .. } | startup::Error::Misfit { .. } => Self::Config,
+            startup::Error::Away { .. } => Self::Unavailable,
         }
     }
 

@@ -11,6 +11,7 @@ use super::progress::Line;
 use super::{Exit, complain, printable};
 use crate::answer::Answer;
 use crate::config::Config;
+use crate::config::store::Store;
 use crate::service::{Caller, Service};
 use crate::startup;
 
@@ -36,6 +37,8 @@ impl Run {
     pub(super) async fn start(mut config: Config, target: &Path) -> Result<Self, Exit> {
         let (root, path) = split(target)?;
         config.roots = vec![root];
+        // Throwaway sessions are kept nowhere.
+        config.store = Store::Memory;
         config.limits.call_deadline.get_or_insert(CALL_DEADLINE);
         let service = startup::start(&config).await.map_err(|error| {
             complain(&error.to_string());
