@@ -16,6 +16,8 @@ use thiserror::Error;
 use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 
+#[cfg(test)]
+mod contract;
 mod health;
 
 pub mod archive;

@@ -1,14 +1,58 @@
 //! The store that nodes share: sessions in Redis, each in the keys of one slot, every change one script.
+//!
+//! ```text
+//! mca:{ses_…}:m   HASH   version, fence, epoch, lease, last commit, snapshot, principal, ends, quarantine or tombstone
+//! mca:{ses_…}:j   LIST   deltas after the snapshot
+//! mca:{ses_…}:d   HASH   results, by id and part
+//! mca:{ix:NN}:l   ZSET   the index of sessions: principal, time of creation and id, in order;  :x the same by end
+//! mca:{ck:…}      HASH   the session that was created under an idempotency key
+//! mca:nodes       ZSET   nodes by when they were last heard of;  mca:node:… how each is
+//! mca:inbox:…     LIST   messages to a node
+//! ```
+//! A commit is all-or-nothing because its script looks at everything before its first write, and safe to repeat
+//! because the session remembers the last commit's id. Only the server's clock decides about leases and ends. The
+//! index lies in other slots, so it is written around the scripts: what it lists is looked at before it is shown.
+//!
+//! Commits and everything else that is small go over four long-held connections, a session always over the same one;
+//! leases are kept over one of their own, from the keeper's thread; what blocks or is large is given a connection of
+//! the pool.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use deadpool_redis::{Manager, Pool, Runtime};
 use redis::{Client, RedisResult, TlsCertificates};
+use thiserror::Error;
 
-use crate::ids::NodeId;
+use crate::clock::Clock;
+use crate::ids::{NodeId, SessionId};
+use crate::relay::Relay;
+use crate::sessions::DurabilityLevel;
 use crate::store::memory::LEASE;
+use crate::store::{Health, Reached, StoreError};
 
 pub mod doctor;
+mod frame;
+mod index;
+mod keys;
+mod link;
+mod nodes;
+mod relay;
+mod reply;
+mod script;
+mod server;
+mod sessions;
+
+use keys::Keys;
+use link::{Counts, Lane};
+use server::{OnDisk, Server};
+
+/// Connections that sessions share: more than one, so that a large value on its way holds up a quarter of them only.
+const LANES: usize = 4;
+/// Connections for what blocks or is large.
+const POOL_MAX: usize = 8;
+/// Longest wait for one of them.
+const POOL_WITHIN: Duration = Duration::from_secs(2);
 
 /// How to reach a Redis, and what to ask of it.
 #[derive(Debug, Clone)]
@@ -60,3 +104,219 @@ fn client(options: &RedisOptions) -> RedisResult<Client> {
     };
     Client::build_with_tls(options.url.as_str(), certificates)
 }
+
+/// Why a Redis cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RedisError {
+    #[error("the Redis URL cannot be read: {0}")]
+    Url(String),
+    /// It is there, and not set up for what was asked.
+    #[error("{0}")]
+    Misfit(String),
+    #[error("Redis cannot be reached: {0}")]
+    Away(String),
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    options: RedisOptions,
+    keys: Keys,
+    clock: Clock,
+    lanes: Vec<Lane>,
+    /// Used by the lease keeper alone: its connection lives on the keeper's thread.
+    keeper: Lane,
+    inbox: Lane,
+    pool: Pool,
+    shared: Arc<Shared>,
+}
+
+/// What all connections find out.
+struct Shared {
+    address: String,
+    counts: Counts,
+    server: Mutex<Option<Server>>,
+}
+
+impl Shared {
+    fn saw(&self, mut server: Server, took: Duration) {
+        server.link.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    fn server(&self) -> Option<Server> {
+        self.server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl RedisStore {
+    /// Does no I/O: the server may be away.
+    ///
+    /// # Errors
+    /// A URL or certificates that cannot be read.
+    pub fn open(options: RedisOptions, clock: Clock) -> Result<Self, RedisError> {
+        let unreadable = |error: redis::RedisError| RedisError::Url(error.to_string());
+        let parsed = client(&options).map_err(unreadable)?;
+        let info = link::tuned(parsed.get_connection_info());
+        let client = Client::open(info.clone()).map_err(unreadable)?;
+        let manager = Manager::new_with_config(info.clone(), link::connection_config())
+            .map_err(unreadable)?;
+        let pool = Pool::builder(manager)
+            .max_size(POOL_MAX)
+            .wait_timeout(Some(POOL_WITHIN))
+            .create_timeout(Some(link::CONNECT_WITHIN))
+            .recycle_timeout(Some(link::ANSWER_WITHIN))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| RedisError::Url(error.to_string()))?;
+        let shared = Arc::new(Shared {
+            address: info.addr().to_string(),
+            counts: Counts::default(),
+            server: Mutex::default(),
+        });
+        let lane = || Lane::new(client.clone(), options.level, Arc::clone(&shared));
+        Ok(Self(Arc::new(Inner {
+            keys: Keys::new(&options.prefix),
+            lanes: (0..LANES).map(|_| lane()).collect(),
+            keeper: lane(),
+            inbox: lane(),
+            options,
+            clock,
+            pool,
+            shared,
+        })))
+    }
+
+    /// Whether the server is there and set up for what was asked.
+    ///
+    /// # Errors
+    /// `Misfit`: it is there and is not. `Away`: it cannot be asked.
+    pub async fn check(&self) -> Result<(), RedisError> {
+        let away = |error: StoreError| RedisError::Away(error.to_string());
+        let Err(error) = self.ask_server().await else {
+            return Ok(());
+        };
+        match self
+            .0
+            .shared
+            .server()
+            .and_then(|server| server.misfit(self.0.options.level))
+        {
+            Some(misfit) => Err(RedisError::Misfit(misfit)),
+            None => Err(away(error)),
+        }
+    }
+
+    /// Messages to the other nodes that share this server.
+    pub fn relay(&self) -> Arc<dyn Relay> {
+        Arc::new(relay::RedisRelay(self.clone()))
+    }
+
+    async fn ask_server(&self) -> Result<(), StoreError> {
+        let asked = std::time::Instant::now();
+        let answers = self.0.lanes[0].ask(&server::questions()).await?;
+        let server = Server::read(answers).map_err(|error| link::unavailable(&error))?;
+        let (serves, misfit) = (server.serves(), server.misfit(self.0.options.level));
+        self.0.shared.saw(server, asked.elapsed());
+        serves.map_err(StoreError::Unavailable)?;
+        misfit.map_or(Ok(()), |misfit| Err(StoreError::Unavailable(misfit)))
+    }
+
+    fn lane(&self, id: SessionId) -> &Lane {
+        let lanes = self.0.lanes.len() as u128;
+        &self.0.lanes[usize::try_from(id.as_u128() % lanes).unwrap_or(0)]
+    }
+
+    fn health(&self) -> Health {
+        use std::sync::atomic::Ordering;
+        let server = self.0.shared.server();
+        let counts = &self.0.shared.counts;
+        let made = counts.made.load(Ordering::Relaxed);
+        let mut link = server
+            .as_ref()
+            .map(|server| server.link.clone())
+            .unwrap_or_default();
+        link.address.clone_from(&self.0.shared.address);
+        link.connections = counts.open.load(Ordering::Relaxed) + self.0.pool.status().size as u64;
+        link.reconnects = made.saturating_sub(self.0.lanes.len() as u64 + 2);
+        Health {
+            warnings: server.map(|server| server.warnings()).unwrap_or_default(),
+            link: Some(link),
+            ..Health::default()
+        }
+    }
+
+    /// What a commit that was acknowledged has reached by that alone.
+    fn acknowledged(&self) -> Reached {
+        match self.0.options.level {
+            Level::Redis => Reached {
+                level: DurabilityLevel::Redis,
+                durable: true,
+            },
+            Level::Fsync => match self.0.shared.server().and_then(|server| server.on_disk()) {
+                Some(OnDisk::WithCommit) => Reached {
+                    level: DurabilityLevel::Fsync,
+                    durable: true,
+                },
+                Some(OnDisk::WhenAsked) | None => NOT_MORE,
+            },
+            Level::Replicated(_) => NOT_MORE,
+        }
+    }
+
+    /// What those that were acknowledged just now have reached after all: asks for it where that has to be asked for.
+    async fn reached(&self) -> Reached {
+        let reached = self.acknowledged();
+        let question = match self.0.options.level {
+            Level::Replicated(wanted) => Some((
+                redis::cmd("WAIT").arg(wanted).arg(WAIT_MS).to_owned(),
+                i64::from(wanted),
+                DurabilityLevel::Replicated,
+            )),
+            Level::Fsync if !reached.durable => Some((
+                redis::cmd("WAITAOF").arg(1).arg(0).arg(WAIT_MS).to_owned(),
+                1,
+                DurabilityLevel::Fsync,
+            )),
+            Level::Redis | Level::Fsync => None,
+        };
+        let Some((question, wanted, level)) = question else {
+            return reached;
+        };
+        let Ok(mut connection) = self.0.pool.get().await else {
+            return reached;
+        };
+        // The server answers for what was done before the last command of the same connection: so there is one, after
+        // the commits were acknowledged.
+        let mut both = redis::pipe();
+        both.cmd("PING").ignore().add_command(question);
+        match both.query_async::<Vec<redis::Value>>(&mut connection).await {
+            Ok(answers) if reply::first_number(&answers) >= Some(wanted) => Reached {
+                level,
+                durable: true,
+            },
+            Ok(_) => reached,
+            Err(error) => {
+                tracing::debug!(%error, "what was committed is not known to have reached its level");
+                // It may be answered late: that is not for the next one to read.
+                drop(deadpool_redis::Connection::take(connection));
+                reached
+            }
+        }
+    }
+}
+
+/// Longest wait for replicas or the disk, ms: shorter than an answer may take.
+const WAIT_MS: u64 = 1000;
+const NOT_MORE: Reached = Reached {
+    level: DurabilityLevel::Redis,
+    durable: false,
+};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,645 @@
+//! What every store promises: the same tests over the memory store and over a real Redis, in real time.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::clock::Clock;
+use crate::store::memory::{Limits, MemoryStore};
+use crate::store::redis::tests::server::{self, Server};
+use crate::store::redis::{RedisOptions, RedisStore};
+
+/// Short enough to be waited for, long enough for a slow machine to act within it.
+const LEASE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A store, and what must live as long.
+struct Place {
+    store: Arc<dyn Store>,
+    _server: Option<Server>,
+}
+
+fn memory() -> Option<Place> {
+    let limits = Limits {
+        lease: LEASE,
+        ..Limits::default()
+    };
+    Some(Place {
+        store: Arc::new(MemoryStore::new(Clock::system(), limits)),
+        _server: None,
+    })
+}
+
+fn redis() -> Option<Place> {
+    let server = server::good()?;
+    let options = RedisOptions {
+        lease: LEASE,
+        ..RedisOptions::new(server.url(), NodeId::random())
+    };
+    Some(Place {
+        store: Arc::new(RedisStore::open(options, Clock::system()).unwrap()),
+        _server: Some(server),
+    })
+}
+
+/// Each test twice.
+macro_rules! both {
+    ($($test:ident),* $(,)?) => {
+        mod over_memory {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::memory().unwrap().store.as_ref()).await;
+                }
+            )*
+        }
+        mod over_redis {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let Some(place) = super::redis() else { return };
+                    super::$test(place.store.as_ref()).await;
+                }
+            )*
+        }
+    };
+}
+
+both!(
+    a_commit_counts_once_however_often_it_is_sent,
+    an_old_fence_and_an_old_version_are_refused,
+    a_snapshot_replaces_what_was_before_it,
+    several_changes_are_one_commit,
+    results_come_and_go_with_their_commits,
+    a_session_ends_and_its_owner_is_told,
+    renewing_puts_the_end_off,
+    what_is_deleted_is_remembered_as_such,
+    a_quarantined_session_is_fenced_off_and_not_given_out,
+    a_lease_keeps_others_away_until_it_ends,
+    a_lapsed_lease_changes_nothing,
+    a_released_session_is_free_at_once,
+    kept_leases_do_not_end,
+    a_key_of_creation_finds_the_first,
+    a_list_is_the_principals_own_newest_first_and_pages,
+    a_session_that_is_lost_is_laid_down_again,
+    nobody_lays_down_what_others_went_on_with,
+    nodes_are_heard_of,
+    what_is_not_there_is_missing,
+);
+
+fn new(principal: &Principal) -> NewSession {
+    NewSession {
+        id: SessionId::random(),
+        principal: principal.clone(),
+        label: Some("a label, ü".to_owned()),
+        snapshot: b"one".as_slice().into(),
+        ttl_ms: 60_000,
+        key: None,
+    }
+}
+
+async fn created(store: &dyn Store) -> SessionId {
+    let new = new(&Principal::local());
+    let id = new.id;
+    let Created::New(_) = store.create(new).await.unwrap() else {
+        panic!("it was not there before")
+    };
+    id
+}
+
+fn commit(session: SessionId, fence: Fence, expected: u64) -> Commit {
+    Commit {
+        session,
+        id: CommitId::random(),
+        fence,
+        expected,
+        change: Change::Delta(format!("delta {expected}").into_bytes().into()),
+        put: Vec::new(),
+        drop: Vec::new(),
+    }
+}
+
+async fn one(store: &dyn Store, commit: Commit) -> Result<Committed, StoreError> {
+    store.commit(&[commit]).await.remove(0)
+}
+
+fn node(n: u128) -> NodeId {
+    NodeId::from_u128(n)
+}
+
+/// As text, for comparing.
+fn state(acquired: &Acquired) -> (u64, String, Vec<String>) {
+    let text = |bytes: &Arc<[u8]>| String::from_utf8(bytes.to_vec()).unwrap();
+    let deltas = acquired.deltas.iter().map(text).collect();
+    (acquired.version, text(&acquired.snapshot), deltas)
+}
+
+async fn a_commit_counts_once_however_often_it_is_sent(store: &dyn Store) {
+    let id = created(store).await;
+    let acquired = store.acquire(id, node(1)).await.unwrap();
+    assert_eq!(state(&acquired), (1, "one".to_owned(), vec![]));
+    assert_eq!((acquired.fence.epoch, acquired.last_commit), (1, None));
+    let commit = commit(id, acquired.fence, 1);
+    let first = one(store, commit.clone()).await.unwrap();
+    let again = one(store, commit.clone()).await.unwrap();
+    assert_eq!((first.version, again.version), (2, 2));
+    let now = store.acquire(id, node(1)).await.unwrap();
+    assert_eq!(
+        state(&now),
+        (2, "one".to_owned(), vec!["delta 1".to_owned()])
+    );
+    assert_eq!((now.fence.epoch, now.last_commit), (2, Some(commit.id)));
+}
+
+async fn an_old_fence_and_an_old_version_are_refused(store: &dyn Store) {
+    let id = created(store).await;
+    let old = store.acquire(id, node(1)).await.unwrap().fence;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    assert_ne!(old, fence, "the same node gets a new fence, too");
+    assert_eq!(
+        one(store, commit(id, old, 1)).await,
+        Err(StoreError::Fenced)
+    );
+    assert_eq!(store.renew(id, old).await, Err(StoreError::Fenced));
+    assert_eq!(store.keep(&[(id, old)]).await, [Err(StoreError::Fenced)]);
+    assert_eq!(store.delete(id, old).await, Err(StoreError::Fenced));
+    let regressed = StoreError::Regressed {
+        stored: 1,
+        expected: 7,
+    };
+    assert_eq!(one(store, commit(id, fence, 7)).await, Err(regressed));
+    store.release(id, fence).await.unwrap();
+    assert_eq!(
+        one(store, commit(id, fence, 1)).await,
+        Err(StoreError::Fenced)
+    );
+}
+
+async fn a_snapshot_replaces_what_was_before_it(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    one(store, commit(id, fence, 1)).await.unwrap();
+    let large = "two ".repeat(10_000);
+    let change = Change::Snapshot(large.clone().into_bytes().into());
+    let whole = Commit {
+        change,
+        ..commit(id, fence, 2)
+    };
+    one(store, whole).await.unwrap();
+    one(store, commit(id, fence, 3)).await.unwrap();
+    let acquired = store.acquire(id, node(1)).await.unwrap();
+    assert_eq!(state(&acquired), (4, large, vec!["delta 3".to_owned()]));
+}
+
+async fn several_changes_are_one_commit(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let bytes = |text: &str| Arc::<[u8]>::from(text.as_bytes());
+    let branch = |expected, snapshot: Option<&str>, deltas: &[&str]| Commit {
+        change: Change::Branch {
+            snapshot: snapshot.map(bytes),
+            deltas: deltas.iter().map(|delta| bytes(delta)).collect(),
+            versions: 5,
+        },
+        ..commit(id, fence, expected)
+    };
+    let done = one(store, branch(1, None, &["a", "b"])).await.unwrap();
+    assert_eq!(done.version, 6);
+    let read = state(&store.acquire(id, node(1)).await.unwrap());
+    assert_eq!(
+        read,
+        (6, "one".to_owned(), vec!["a".to_owned(), "b".to_owned()])
+    );
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let replaced = Commit {
+        fence,
+        ..branch(6, Some("new"), &["c"])
+    };
+    assert_eq!(one(store, replaced).await.unwrap().version, 11);
+    let read = state(&store.acquire(id, node(1)).await.unwrap());
+    assert_eq!(read, (11, "new".to_owned(), vec!["c".to_owned()]));
+}
+
+async fn results_come_and_go_with_their_commits(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let (a, b) = (ResultId::random(), ResultId::random());
+    let blob = |id, part, byte, size| ResultBlob {
+        id,
+        part,
+        bytes: vec![byte; size].into(),
+    };
+    let put = vec![
+        blob(a, Part::Answer, 1, 10),
+        blob(a, Part::Whole, 2, 100_000),
+        blob(b, Part::Answer, 3, 0),
+    ];
+    let with_results = Commit {
+        put,
+        ..commit(id, fence, 1)
+    };
+    // A commit that is refused brings no results.
+    let refused = Commit {
+        expected: 9,
+        ..with_results.clone()
+    };
+    assert!(one(store, refused).await.is_err());
+    assert_eq!(store.result(id, a, Part::Answer).await, Ok(None));
+    one(store, with_results).await.unwrap();
+    let read = |result, part| store.result(id, result, part);
+    assert_eq!(
+        read(a, Part::Answer).await.unwrap().unwrap().as_ref(),
+        [1; 10]
+    );
+    assert_eq!(
+        read(a, Part::Whole).await.unwrap().unwrap().as_ref(),
+        [2; 100_000]
+    );
+    assert_eq!(read(b, Part::Answer).await.unwrap().unwrap().len(), 0);
+    assert_eq!(read(b, Part::Whole).await, Ok(None));
+    let drop = vec![(a, Part::Whole), (b, Part::Whole)];
+    let dropped = Commit {
+        drop,
+        ..commit(id, fence, 2)
+    };
+    one(store, dropped).await.unwrap();
+    assert_eq!(read(a, Part::Whole).await, Ok(None));
+    assert!(read(a, Part::Answer).await.unwrap().is_some());
+    store.delete(id, fence).await.unwrap();
+    assert_eq!(read(a, Part::Answer).await, Err(StoreError::Deleted));
+}
+
+async fn a_session_ends_and_its_owner_is_told(store: &dyn Store) {
+    let short = NewSession {
+        ttl_ms: 300,
+        ..new(&Principal::named("a"))
+    };
+    let id = short.id;
+    store.create(short).await.unwrap();
+    let expired = StoreError::Expired(Principal::named("a"));
+    let started = Instant::now();
+    let refused = loop {
+        match store.look(id).await {
+            Ok(_) if started.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(5)).await
+            }
+            other => break other.unwrap_err(),
+        }
+    };
+    assert!(started.elapsed() >= Duration::from_millis(290));
+    assert_eq!(refused, expired);
+    assert_eq!(store.acquire(id, node(1)).await.unwrap_err(), expired);
+    let fence = Fence {
+        epoch: 1,
+        node: node(1),
+    };
+    assert_eq!(one(store, commit(id, fence, 1)).await, Err(expired));
+    assert_eq!(
+        store.delete(id, fence).await,
+        Ok(()),
+        "what is gone is gone"
+    );
+    let (rows, _) = store.list(&Principal::named("a"), None, 10).await.unwrap();
+    assert_eq!(rows, []);
+}
+
+async fn renewing_puts_the_end_off(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let before = store.look(id).await.unwrap().expires_ms;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    store.keep(&[(id, fence)]).await.remove(0).unwrap();
+    assert_eq!(
+        store.look(id).await.unwrap().expires_ms,
+        before,
+        "a lease is no use"
+    );
+    store.renew(id, fence).await.unwrap();
+    let after = store.look(id).await.unwrap().expires_ms;
+    assert!(after >= before + 20, "{before} {after}");
+    let committed = one(store, commit(id, fence, 1)).await.unwrap();
+    assert!(committed.expires_ms >= after);
+}
+
+async fn what_is_deleted_is_remembered_as_such(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.delete(id, fence).await.unwrap();
+    store.delete(id, fence).await.unwrap();
+    assert_eq!(store.look(id).await, Err(StoreError::Deleted));
+    assert_eq!(
+        one(store, commit(id, fence, 1)).await,
+        Err(StoreError::Deleted)
+    );
+    assert_eq!(
+        store.acquire(id, node(1)).await.unwrap_err(),
+        StoreError::Deleted
+    );
+}
+
+async fn a_quarantined_session_is_fenced_off_and_not_given_out(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.quarantine(id, Some("why".to_owned())).await.unwrap();
+    let refused = StoreError::Quarantined {
+        principal: Principal::local(),
+        reason: "why".to_owned(),
+    };
+    assert_eq!(one(store, commit(id, fence, 1)).await, Err(refused.clone()));
+    assert_eq!(store.acquire(id, node(1)).await.unwrap_err(), refused);
+    let row = store.look(id).await.unwrap();
+    assert_eq!((row.quarantine.as_deref(), row.node), (Some("why"), None));
+    store.quarantine(id, None).await.unwrap();
+    assert!(store.acquire(id, node(1)).await.is_ok());
+}
+
+async fn a_lease_keeps_others_away_until_it_ends(store: &dyn Store) {
+    let id = created(store).await;
+    let started = Instant::now();
+    let old = store.acquire(id, node(1)).await.unwrap().fence;
+    let StoreError::Held { node: by, left_ms } = store.acquire(id, node(2)).await.unwrap_err()
+    else {
+        panic!("it is held")
+    };
+    assert_eq!(by, node(1));
+    assert!(left_ms > 0 && left_ms <= 2000, "{left_ms}");
+    assert_eq!(store.look(id).await.unwrap().node, Some(node(1)));
+    let taken = loop {
+        match store.acquire(id, node(2)).await {
+            Ok(acquired) => break acquired,
+            Err(StoreError::Held { .. }) if started.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(started.elapsed() >= LEASE - Duration::from_millis(20));
+    assert_eq!(taken.fence.epoch, 2);
+    assert_eq!(
+        one(store, commit(id, old, 1)).await,
+        Err(StoreError::Fenced)
+    );
+    assert!(one(store, commit(id, taken.fence, 1)).await.is_ok());
+}
+
+async fn a_lapsed_lease_changes_nothing(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    tokio::time::sleep(LEASE + Duration::from_millis(200)).await;
+    assert_eq!(
+        one(store, commit(id, fence, 1)).await,
+        Err(StoreError::Lapsed)
+    );
+    assert_eq!(store.renew(id, fence).await, Err(StoreError::Lapsed));
+    assert_eq!(store.keep(&[(id, fence)]).await, [Err(StoreError::Lapsed)]);
+    let again = store.acquire(id, node(1)).await.unwrap();
+    assert_eq!((again.version, again.fence.epoch), (1, 2));
+    assert!(one(store, commit(id, again.fence, 1)).await.is_ok());
+}
+
+async fn a_released_session_is_free_at_once(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.release(id, fence).await.unwrap();
+    assert_eq!(store.release(id, fence).await, Err(StoreError::Fenced));
+    assert_eq!(store.look(id).await.unwrap().node, None);
+    let taken = store.acquire(id, node(2)).await.unwrap();
+    assert_eq!(taken.fence.epoch, 2);
+}
+
+async fn kept_leases_do_not_end(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let gone = SessionId::random();
+    let started = Instant::now();
+    while started.elapsed() < LEASE + LEASE / 2 {
+        let kept = store.keep(&[(gone, fence), (id, fence)]).await;
+        assert_eq!(kept, [Err(StoreError::Missing), Ok(())]);
+        tokio::time::sleep(LEASE / 10).await;
+    }
+    let held = store.acquire(id, node(2)).await;
+    assert!(matches!(held, Err(StoreError::Held { .. })));
+    assert!(one(store, commit(id, fence, 1)).await.is_ok());
+}
+
+async fn a_key_of_creation_finds_the_first(store: &dyn Store) {
+    let keyed = |principal: &Principal, digest| NewSession {
+        key: Some(CreateKey {
+            key: "k".to_owned(),
+            digest: [digest; 32],
+        }),
+        ..new(principal)
+    };
+    let local = Principal::local();
+    let first = keyed(&local, 1);
+    let id = first.id;
+    assert!(matches!(store.create(first).await, Ok(Created::New(_))));
+    assert_eq!(
+        store.create(keyed(&local, 1)).await,
+        Ok(Created::Before(id))
+    );
+    assert_eq!(
+        store.create(keyed(&local, 2)).await,
+        Err(StoreError::KeyReused)
+    );
+    let other = store.create(keyed(&Principal::named("other"), 2)).await;
+    assert!(
+        matches!(other, Ok(Created::New(_))),
+        "keys are a caller's own"
+    );
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.delete(id, fence).await.unwrap();
+    let again = keyed(&local, 1);
+    let id = again.id;
+    assert!(
+        matches!(store.create(again).await, Ok(Created::New(_))),
+        "it is gone"
+    );
+    assert_eq!(
+        store.create(keyed(&local, 1)).await,
+        Ok(Created::Before(id))
+    );
+}
+
+async fn a_list_is_the_principals_own_newest_first_and_pages(store: &dyn Store) {
+    let (a, b) = (Principal::named("a"), Principal::named("a:b ü~"));
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        let session = new(if n % 3 == 2 { &b } else { &a });
+        if n % 3 != 2 {
+            ids.insert(0, session.id);
+        }
+        store.create(session).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let (rows, total) = store.list(&a, None, 100).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), ids);
+    assert_eq!(total, 5);
+    assert_eq!(rows[0].label.as_deref(), Some("a label, ü"));
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let (rows, total) = store.list(&a, after, 2).await.unwrap();
+        assert_eq!(total, 5);
+        let Some(last) = rows.last() else { break };
+        after = Some((last.created_ms, last.id));
+        paged.extend(rows.iter().map(|row| row.id));
+    }
+    assert_eq!(paged, ids);
+    let fence = store.acquire(ids[0], node(1)).await.unwrap().fence;
+    store.delete(ids[0], fence).await.unwrap();
+    let (rows, _) = store.list(&a, None, 100).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), ids[1..]);
+    assert_eq!(store.list(&b, None, 100).await.unwrap().0.len(), 2);
+    assert_eq!(
+        store.list(&Principal::named("c"), None, 9).await.unwrap(),
+        (vec![], 0)
+    );
+}
+
+fn repair_of(id: SessionId, fence: Fence, version: u64, ancestors: Vec<CommitId>) -> Repair {
+    Repair {
+        session: NewSession {
+            id,
+            snapshot: b"repaired".as_slice().into(),
+            ..new(&Principal::local())
+        },
+        created_ms: 1_700_000_000_000,
+        fence,
+        version,
+        ancestors,
+    }
+}
+
+async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store) {
+    // The store has never heard of it, as after it went back to before it was made.
+    let (id, last) = (SessionId::random(), CommitId::random());
+    let fence = Fence {
+        epoch: 4,
+        node: node(1),
+    };
+    let given = store
+        .repair(repair_of(id, fence, 9, vec![last]))
+        .await
+        .unwrap();
+    assert_eq!(
+        given,
+        Fence {
+            epoch: 5,
+            node: node(1)
+        }
+    );
+    let again = one(
+        store,
+        Commit {
+            id: last,
+            ..commit(id, given, 8)
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(again.version, 9, "its last commit is known");
+    assert_eq!(one(store, commit(id, given, 9)).await.unwrap().version, 10);
+    let read = state(&store.acquire(id, node(1)).await.unwrap());
+    assert_eq!(
+        read,
+        (10, "repaired".to_owned(), vec!["delta 9".to_owned()])
+    );
+    assert_eq!(store.look(id).await.unwrap().created_ms, 1_700_000_000_000);
+    // It has an older version.
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let first = commit(id, fence, 1);
+    let known = first.id;
+    one(store, first).await.unwrap();
+    let given = store
+        .repair(repair_of(id, fence, 7, vec![known, last]))
+        .await
+        .unwrap();
+    assert_eq!(one(store, commit(id, given, 7)).await.unwrap().version, 8);
+    assert_eq!(
+        one(store, commit(id, fence, 8)).await,
+        Err(StoreError::Fenced)
+    );
+}
+
+async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store) {
+    let id = created(store).await;
+    let ours = store.acquire(id, node(1)).await.unwrap().fence;
+    let first = commit(id, ours, 1);
+    let known = vec![first.id];
+    one(store, first).await.unwrap();
+    let not_behind = store.repair(repair_of(id, ours, 2, known.clone())).await;
+    assert!(matches!(
+        not_behind,
+        Err(StoreError::Regressed { stored: 2, .. })
+    ));
+    let strange = store
+        .repair(repair_of(id, ours, 9, vec![CommitId::random()]))
+        .await;
+    assert_eq!(
+        strange,
+        Err(StoreError::Fenced),
+        "what is stored is no ancestor"
+    );
+    store.release(id, ours).await.unwrap();
+    let theirs = store.acquire(id, node(2)).await.unwrap().fence;
+    let taken = store.repair(repair_of(id, ours, 9, known.clone())).await;
+    assert_eq!(taken, Err(StoreError::Fenced), "another holds it");
+    store.release(id, theirs).await.unwrap();
+    let older = store.repair(repair_of(id, ours, 9, known)).await;
+    assert_eq!(older, Err(StoreError::Fenced), "another has held it since");
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.delete(id, fence).await.unwrap();
+    let deleted = store.repair(repair_of(id, fence, 9, vec![])).await;
+    assert_eq!(deleted, Err(StoreError::Deleted), "it was closed");
+}
+
+async fn nodes_are_heard_of(store: &dyn Store) {
+    assert_eq!(store.nodes().await.unwrap(), []);
+    let record = |n| NodeRecord {
+        node: node(n),
+        version: "1.2.3".to_owned(),
+        address: "stdio".to_owned(),
+        started_ms: 5,
+        seen_ms: 0,
+        sessions: 7,
+        calls_in_flight: 1,
+        features: vec!["relay".to_owned()],
+        draining: false,
+    };
+    store.announce(&record(1)).await.unwrap();
+    store.announce(&record(2)).await.unwrap();
+    store.announce(&record(1)).await.unwrap();
+    let nodes = store.nodes().await.unwrap();
+    assert_eq!(nodes.len(), 2);
+    assert!(nodes[0].seen_ms > 1_700_000_000_000);
+    let unseen = NodeRecord {
+        seen_ms: 0,
+        ..nodes[0].clone()
+    };
+    assert_eq!(unseen, record(1));
+}
+
+async fn what_is_not_there_is_missing(store: &dyn Store) {
+    let id = SessionId::random();
+    let fence = Fence {
+        epoch: 1,
+        node: node(1),
+    };
+    assert_eq!(store.look(id).await, Err(StoreError::Missing));
+    assert_eq!(store.renew(id, fence).await, Err(StoreError::Missing));
+    assert_eq!(store.release(id, fence).await, Err(StoreError::Missing));
+    assert_eq!(store.delete(id, fence).await, Ok(()));
+    assert_eq!(store.quarantine(id, None).await, Err(StoreError::Missing));
+    let result = store.result(id, ResultId::random(), Part::Whole).await;
+    assert_eq!(result, Err(StoreError::Missing));
+    assert_eq!(
+        one(store, commit(id, fence, 1)).await,
+        Err(StoreError::Missing)
+    );
+    assert_eq!(
+        store.acquire(id, node(1)).await.unwrap_err(),
+        StoreError::Missing
+    );
+    assert_eq!(store.commit(&[]).await, []);
+    assert_eq!(store.keep(&[]).await, []);
+}

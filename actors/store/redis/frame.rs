@@ -1,0 +1,145 @@
+//! How bytes lie in Redis: behind a header that says what they are, so that what was damaged, cut off or is no value
+//! of ours is found before anybody works with it.
+//!
+//! ```text
+//! magic "MCA"   form 1   codec 1 (0 none, 1 zstd)   raw length 4   version 8   crc32c of the raw bytes 4   payload
+//! ```
+//! Numbers are little-endian. `version` is the session's version that the bytes stand for, 0 for results.
+
+use std::sync::Arc;
+
+const MAGIC: [u8; 3] = *b"MCA";
+const FORM: u8 = 1;
+const HEADER: usize = 21;
+/// Below this zstd has nothing to win that its own header would not cost.
+const COMPRESS_FROM: usize = 1 << 10;
+/// What is saved must be worth the time of those who read it.
+const WORTH_PERCENT: usize = 90;
+/// The fastest of zstd's ordinary levels: session states are JSON, where more effort wins little.
+const LEVEL: i32 = 1;
+
+const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+
+/// Bytes with their header.
+pub(super) fn wrap(raw: &[u8], version: u64) -> Vec<u8> {
+    let packed = (raw.len() >= COMPRESS_FROM)
+        .then(|| zstd::bulk::compress(raw, LEVEL).ok())
+        .flatten()
+        .filter(|packed| packed.len() * 100 <= raw.len() * WORTH_PERCENT);
+    let (codec, payload) = match &packed {
+        Some(packed) => (ZSTD, packed.as_slice()),
+        None => (PLAIN, raw),
+    };
+    let length = u32::try_from(raw.len()).unwrap_or(u32::MAX);
+    let mut framed = Vec::with_capacity(HEADER + payload.len());
+    framed.extend(MAGIC);
+    framed.extend([FORM, codec]);
+    framed.extend(length.to_le_bytes());
+    framed.extend(version.to_le_bytes());
+    framed.extend(crc32c::crc32c(raw).to_le_bytes());
+    framed.extend(payload);
+    framed
+}
+
+/// The bytes and the version that they stand for. No more than `cap` bytes are ever unpacked, whatever the header or
+/// the payload claims.
+pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
+    let Some((header, payload)) = framed.split_at_checked(HEADER) else {
+        return Err(format!("{} bytes are too short for a value", framed.len()));
+    };
+    if header[..3] != MAGIC {
+        return Err("it does not begin as a value of ours".to_owned());
+    }
+    if header[3] != FORM {
+        return Err(format!("its form is {}, not {FORM}", header[3]));
+    }
+    let length = u32::from_le_bytes([header[5], header[6], header[7], header[8]]) as usize;
+    let mut version = [0; 8];
+    version.copy_from_slice(&header[9..17]);
+    let sum = u32::from_le_bytes([header[17], header[18], header[19], header[20]]);
+    if length > cap {
+        return Err(format!("it claims {length} bytes, more than {cap}"));
+    }
+    let raw: Arc<[u8]> = match header[4] {
+        PLAIN => payload.into(),
+        ZSTD => zstd::bulk::decompress(payload, length)
+            .map_err(|error| format!("it cannot be decompressed: {error}"))?
+            .into(),
+        codec => return Err(format!("its codec {codec} is unknown")),
+    };
+    if raw.len() != length {
+        return Err(format!("it has {} bytes, not {length}", raw.len()));
+    }
+    if crc32c::crc32c(&raw) != sum {
+        return Err("its checksum is another".to_owned());
+    }
+    Ok((u64::from_le_bytes(version), raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CAP: usize = 1 << 20;
+
+    proptest! {
+        #[test]
+        fn what_is_wrapped_is_found_again(
+            raw in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..5000),
+                proptest::collection::vec(0_u8..3, 0..50_000),
+            ],
+            version: u64,
+        ) {
+            let (found, bytes) = unwrap(&wrap(&raw, version), CAP).unwrap();
+            prop_assert_eq!((found, bytes.as_ref()), (version, raw.as_slice()));
+        }
+
+        /// One byte changed, or the end cut off: never other bytes than those that were wrapped.
+        #[test]
+        fn damage_is_found(
+            raw in proptest::collection::vec(0_u8..3, 1..5000),
+            at: prop::sample::Index,
+            bit in 0_u32..8,
+            cut: bool,
+        ) {
+            let mut framed = wrap(&raw, 7);
+            let at = at.index(framed.len());
+            if cut {
+                framed.truncate(at);
+            } else {
+                framed[at] ^= 1 << bit;
+            }
+            if let Ok((_, bytes)) = unwrap(&framed, CAP) {
+                prop_assert_eq!(bytes.as_ref(), raw.as_slice());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unwrap(&bytes, CAP);
+        }
+    }
+
+    #[test]
+    fn what_would_burst_is_not_unpacked() {
+        let bomb = wrap(&vec![0; CAP + 1], 1);
+        assert!(bomb.len() < 1000);
+        assert!(unwrap(&bomb, CAP).unwrap_err().contains("claims"));
+        // It lies about its length.
+        let mut liar = bomb;
+        liar[5..9].copy_from_slice(&10_u32.to_le_bytes());
+        assert!(unwrap(&liar, CAP).is_err());
+    }
+
+    #[test]
+    fn what_does_not_shrink_is_left_as_it_is() {
+        let small = wrap(b"{}", 1);
+        assert_eq!(small.len(), HEADER + 2);
+        let text = "the same again, ".repeat(1000);
+        assert!(wrap(text.as_bytes(), 1).len() < text.len() / 10);
+    }
+}

@@ -1,0 +1,221 @@
+//! The index of sessions: which there are of a principal, newest first. It lies in slots of its own, so it is written
+//! before a session is made and after it is gone, and who reads it looks at every session that it names.
+
+use redis::{RedisResult, Value, cmd, pipe};
+
+use super::RedisStore;
+use super::keys::{listed_at, member, read_member};
+use super::reply::Reply;
+use super::script;
+use super::sessions::row;
+use crate::ids::{Principal, SessionId};
+use crate::store::{Row, StoreError};
+
+/// Sessions of one principal: one caller must not take all room.
+const SESSIONS_PER_PRINCIPAL: usize = 20_000;
+/// How often a page is filled up where what was listed was gone. What is left out then is on the next page.
+const ROUNDS: usize = 16;
+
+impl RedisStore {
+    /// Before the session is there.
+    pub(super) async fn enlist(
+        &self,
+        id: SessionId,
+        principal: &Principal,
+        created_ms: u64,
+        ttl_ms: u64,
+    ) -> Result<(), StoreError> {
+        let ends = self.0.clock.now_ms().saturating_add(ttl_ms);
+        let put = self.put(
+            id,
+            principal,
+            created_ms,
+            ends,
+            ttl_ms,
+            SESSIONS_PER_PRINCIPAL,
+        );
+        match self.one(id, put).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Limit(_)) => Err(StoreError::Limit("sessions of one caller")),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its end is later than the index knows.
+    pub(super) fn prolong(
+        &self,
+        id: SessionId,
+        principal: Principal,
+        created_ms: u64,
+        expires_ms: u64,
+    ) {
+        let store = self.clone();
+        tokio::spawn(async move {
+            let ttl = expires_ms.saturating_sub(store.0.clock.now_ms());
+            let put = store.put(id, &principal, created_ms, expires_ms, ttl, 0);
+            if let Err(error) = store.one(id, put).await {
+                tracing::debug!(session = %id, %error, "the index was not told of a later end");
+            }
+        });
+    }
+
+    /// Listed for its time to live beyond its end: an end that was put off and not told here is no end.
+    fn put(
+        &self,
+        id: SessionId,
+        principal: &Principal,
+        created_ms: u64,
+        ends: u64,
+        ttl_ms: u64,
+        limit: usize,
+    ) -> script::Invocation {
+        let (partition, prefix) = listed_at(principal);
+        let keys = self.0.keys.index(partition);
+        script::LIST_PUT
+            .on(&keys.all())
+            .arg(member(&prefix, created_ms, id))
+            .arg(ends.saturating_add(ttl_ms))
+            .arg(self.0.clock.now_ms())
+            .arg(prefix)
+            .arg(limit)
+    }
+
+    /// After the session is gone; its key of creation is free again.
+    pub(super) fn unlist(
+        &self,
+        id: SessionId,
+        principal: &Principal,
+        created_ms: u64,
+        key: String,
+    ) {
+        let (partition, prefix) = listed_at(principal);
+        let keys = self.0.keys.index(partition);
+        let drop = script::LIST_DROP
+            .on(&keys.all())
+            .arg(member(&prefix, created_ms, id));
+        let store = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.one(id, drop).await {
+                tracing::debug!(session = %id, %error, "a session that is gone is still listed");
+            }
+            if !key.is_empty() {
+                let mut delete = pipe();
+                delete.cmd("DEL").arg(key);
+                let _ = store.lane(id).ask(&delete).await;
+            }
+        });
+    }
+
+    pub(super) async fn list_sessions(
+        &self,
+        principal: &Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> Result<(Vec<Row>, u64), StoreError> {
+        let (partition, prefix) = listed_at(principal);
+        let keys = self.0.keys.index(partition);
+        let lane = &self.0.lanes[usize::from(partition) % self.0.lanes.len()];
+        let end = format!("({prefix}~");
+        let mut from = match after {
+            Some((created, id)) => format!("({}", member(&prefix, created, id)),
+            None => format!("[{prefix}"),
+        };
+        let (mut rows, mut total, mut gone) = (Vec::new(), 0, Vec::new());
+        for _ in 0..ROUNDS {
+            let wanted = limit.saturating_sub(rows.len());
+            let mut page = pipe();
+            page.cmd("ZRANGEBYLEX")
+                .arg(&keys.ordered)
+                .arg(&from)
+                .arg(&end)
+                .arg("LIMIT")
+                .arg(0)
+                .arg(wanted);
+            page.cmd("ZLEXCOUNT")
+                .arg(&keys.ordered)
+                .arg(format!("[{prefix}"))
+                .arg(&end);
+            let mut answers = lane.ask(page.ignore_errors()).await?.into_iter();
+            let members: Vec<String> = read(answers.next())?;
+            total = read::<u64>(answers.next())?;
+            let Some(last) = members.last() else { break };
+            from = format!("({last}");
+            let full = members.len() == wanted;
+            let found: Vec<_> = members
+                .iter()
+                .filter_map(|member| Some((member, read_member(member)?.1)))
+                .collect();
+            let looks = found.iter().map(|(_, id)| self.looking(*id)).collect();
+            for ((member, id), answer) in found.into_iter().zip(lane.run(looks).await?) {
+                match Reply::read(answer).and_then(|reply| row(id, reply)) {
+                    Ok(row) => rows.push(row),
+                    Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => {
+                        gone.push(member.clone());
+                    }
+                    // Damaged: it is there, and not to be listed as if it were well.
+                    Err(StoreError::Corrupt(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if rows.len() >= limit || !full {
+                break;
+            }
+        }
+        total = total.saturating_sub(gone.len() as u64);
+        self.forget(partition, gone);
+        Ok((rows, total))
+    }
+
+    /// Only what has been gone for a while: a session that is just being made is listed before it is there.
+    fn forget(&self, partition: u8, members: Vec<String>) {
+        /// Longer than anybody takes from listing a session to making it.
+        const JUST_NOW_MS: u64 = 60_000;
+        let before = self.0.clock.now_ms().saturating_sub(JUST_NOW_MS);
+        let old =
+            |member: &String| read_member(member).is_some_and(|(created, _)| created < before);
+        let members: Vec<_> = members.into_iter().filter(old).collect();
+        if members.is_empty() {
+            return;
+        }
+        let keys = self.0.keys.index(partition);
+        let mut drop = script::LIST_DROP.on(&keys.all());
+        for member in members {
+            drop = drop.arg(member);
+        }
+        let store = self.clone();
+        tokio::spawn(async move { store.0.lanes[0].run(vec![drop]).await.map(|_| ()) });
+    }
+
+    /// A part of the whole index, whoever's sessions they are, in order.
+    pub(super) async fn partition(
+        &self,
+        partition: u8,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let keys = self.0.keys.index(partition);
+        let from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
+        let mut page = pipe();
+        page.add_command(
+            cmd("ZRANGEBYLEX")
+                .arg(&keys.ordered)
+                .arg(from)
+                .arg("+")
+                .arg("LIMIT")
+                .arg(0)
+                .arg(limit)
+                .to_owned(),
+        );
+        let answers = self.0.lanes[0].ask(page.ignore_errors()).await?;
+        read(answers.into_iter().next())
+    }
+}
+
+pub(super) fn read<T: redis::FromRedisValue>(
+    answer: Option<RedisResult<Value>>,
+) -> Result<T, StoreError> {
+    let value = answer
+        .unwrap_or(Ok(Value::Nil))
+        .map_err(|error| super::link::unavailable(&error))?;
+    redis::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,126 @@
+//! Every key: which there are, and that those of one script lie in one slot.
+
+use crate::ids::{NodeId, Principal, SessionId};
+use crate::store::Part;
+
+/// The index of sessions is cut into so many parts, by principal: none grows without bound, and all can be visited.
+pub(super) const PARTITIONS: u8 = 64;
+
+/// Key names under one prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+/// Of one session. The braces are a hash tag: all three lie in one slot.
+pub(super) struct SessionKeys {
+    pub(super) session: String,
+    pub(super) journal: String,
+    pub(super) results: String,
+}
+
+impl SessionKeys {
+    pub(super) fn all(&self) -> [&str; 3] {
+        [&self.session, &self.journal, &self.results]
+    }
+}
+
+/// Of one part of the index.
+pub(super) struct IndexKeys {
+    pub(super) ordered: String,
+    pub(super) by_end: String,
+}
+
+impl IndexKeys {
+    pub(super) fn all(&self) -> [&str; 2] {
+        [&self.ordered, &self.by_end]
+    }
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> SessionKeys {
+        let prefix = &self.prefix;
+        SessionKeys {
+            session: format!("{prefix}:{{{id}}}:m"),
+            journal: format!("{prefix}:{{{id}}}:j"),
+            results: format!("{prefix}:{{{id}}}:d"),
+        }
+    }
+
+    pub(super) fn index(&self, partition: u8) -> IndexKeys {
+        let prefix = &self.prefix;
+        IndexKeys {
+            ordered: format!("{prefix}:{{ix:{partition:02}}}:l"),
+            by_end: format!("{prefix}:{{ix:{partition:02}}}:x"),
+        }
+    }
+
+    /// Of a creation under an idempotency key.
+    pub(super) fn creation(&self, principal: &Principal, key: &str) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(principal.as_str().len() as u64).to_le_bytes());
+        hasher.update(principal.as_str().as_bytes());
+        hasher.update(key.as_bytes());
+        format!("{}:{{ck:{}}}", self.prefix, hasher.finalize().to_hex())
+    }
+
+    pub(super) fn nodes(&self) -> String {
+        format!("{}:nodes", self.prefix)
+    }
+
+    pub(super) fn node(&self, node: NodeId) -> String {
+        format!("{}:node:{node}", self.prefix)
+    }
+
+    pub(super) fn inbox(&self, node: NodeId) -> String {
+        format!("{}:inbox:{node}", self.prefix)
+    }
+}
+
+/// Where a principal's sessions are listed, and how its members begin.
+pub(super) fn listed_at(principal: &Principal) -> (u8, String) {
+    let digest = blake3::hash(principal.as_str().as_bytes());
+    let partition = digest.as_bytes()[0] % PARTITIONS;
+    (partition, format!("{}:", &digest.to_hex()[..32]))
+}
+
+/// Members in order are a principal's sessions, the newest first.
+pub(super) fn member(prefix: &str, created_ms: u64, id: SessionId) -> String {
+    format!("{prefix}{:016x}:{id}", u64::MAX - created_ms)
+}
+
+/// Creation time and id of whoever a member stands for.
+pub(super) fn read_member(member: &str) -> Option<(u64, SessionId)> {
+    let mut parts = member.splitn(3, ':').skip(1);
+    let created = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let id = SessionId::parse(parts.next()?).ok()?;
+    Some((u64::MAX - created, id))
+}
+
+/// Of a part of a result, in the hash of its session.
+pub(super) fn field(id: crate::ids::ResultId, part: Part) -> String {
+    match part {
+        Part::Answer => format!("{id}:a"),
+        Part::Whole => format!("{id}:w"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_read_back_and_the_newest_come_first() {
+        let (id, (_, prefix)) = (SessionId::random(), listed_at(&Principal::local()));
+        let (old, new) = (member(&prefix, 1000, id), member(&prefix, 2000, id));
+        assert!(new < old);
+        assert_eq!(read_member(&old), Some((1000, id)));
+        assert_eq!(read_member("nonsense"), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! One long-held connection that many use at once, made when it is first needed and made anew when it breaks.
+//!
+//! A connection is dropped on an I/O error, on an answer that did not come in time (what comes later could be taken
+//! for the answer to something else), and on answers that say that the server is not what it was: READONLY,
+//! MASTERDOWN, LOADING.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
+    ServerErrorKind, Value, pipe,
+};
+use tokio::sync::Mutex;
+
+use super::script::{ALL, Invocation};
+use super::server::{self, Server};
+use super::{Level, Shared};
+use crate::store::StoreError;
+
+/// On loopback and in one data centre a connection takes milliseconds; whoever waits has more to do than wait.
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// Scripts take a tenth of a millisecond; a server that is silent for so long stands still or is gone.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
+/// After an attempt that failed, others hear the same for so long: a server that comes back is not met by everybody.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// A peer that went without a word is found within 5 s + 3 × 2 s.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
+const KEEPALIVE_TRIES: u32 = 3;
+/// What was sent and not acknowledged by the peer's kernel for so long breaks the connection.
+const USER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Without delay, and with both ends watched.
+pub(super) fn tuned(info: &ConnectionInfo) -> ConnectionInfo {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_TRIES);
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive);
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let settings = settings.set_user_timeout(USER_TIMEOUT);
+    info.clone().set_tcp_settings(settings)
+}
+
+pub(super) fn connection_config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_WITHIN))
+        .set_response_timeout(Some(ANSWER_WITHIN))
+}
+
+pub(super) struct Lane {
+    client: Client,
+    level: Level,
+    shared: Arc<Shared>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    connection: Option<(u64, MultiplexedConnection)>,
+    /// Counts connections: whoever finds one broken means that one and no later one.
+    generation: u64,
+    failed: Option<(Instant, StoreError)>,
+}
+
+/// Counts of all lanes together.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) open: AtomicU64,
+    pub(super) made: AtomicU64,
+}
+
+impl Lane {
+    pub(super) fn new(client: Client, level: Level, shared: Arc<Shared>) -> Self {
+        Self {
+            client,
+            level,
+            shared,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Sends all in one round trip; one answer each, whatever becomes of the others. Scripts that the server has
+    /// forgotten are loaded, and asked for again.
+    pub(super) async fn run(
+        &self,
+        invocations: Vec<Invocation>,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        let mut all = pipe();
+        all.ignore_errors();
+        for invocation in &invocations {
+            all.add_command(invocation.command.clone());
+        }
+        let mut answers = self.ask(&all).await?;
+        let forgotten: Vec<usize> = (0..answers.len())
+            .filter(|index| answers[*index].as_ref().is_err_and(is_forgotten))
+            .collect();
+        if forgotten.is_empty() {
+            return Ok(answers);
+        }
+        let mut again = pipe();
+        again.ignore_errors();
+        for &index in &forgotten {
+            again.add_command(invocations[index].operation.load());
+            again.add_command(invocations[index].command.clone());
+        }
+        let repeated = self.ask(&again).await?.into_iter().skip(1).step_by(2);
+        for (index, answer) in forgotten.into_iter().zip(repeated) {
+            answers[index] = answer;
+        }
+        Ok(answers)
+    }
+
+    pub(super) async fn ask(&self, all: &Pipeline) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        let (generation, mut connection) = self.connection().await?;
+        let answered = all
+            .query_async::<Vec<RedisResult<Value>>>(&mut connection)
+            .await;
+        match answered {
+            Ok(answers) => {
+                let broken = answers
+                    .iter()
+                    .filter_map(|answer| answer.as_ref().err())
+                    .find(|error| breaks(error));
+                if let Some(error) = broken {
+                    let error = unavailable(error);
+                    self.drop_connection(generation).await;
+                    return Err(error);
+                }
+                Ok(answers)
+            }
+            Err(error) => {
+                self.drop_connection(generation).await;
+                Err(unavailable(&error))
+            }
+        }
+    }
+
+    async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
+        let mut open = self.open.lock().await;
+        if let Some((generation, connection)) = &open.connection {
+            return Ok((*generation, connection.clone()));
+        }
+        if let Some((at, error)) = &open.failed
+            && at.elapsed() < CONNECT_AGAIN_AFTER
+        {
+            return Err(error.clone());
+        }
+        match self.connect().await {
+            Ok(connection) => {
+                open.generation += 1;
+                open.failed = None;
+                let made = (open.generation, connection);
+                open.connection = Some(made.clone());
+                self.shared.counts.open.fetch_add(1, Ordering::Relaxed);
+                self.shared.counts.made.fetch_add(1, Ordering::Relaxed);
+                Ok(made)
+            }
+            Err(error) => {
+                open.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// With what it is asked: whether it is a master, set up for what was asked, and has our scripts.
+    async fn connect(&self) -> Result<MultiplexedConnection, StoreError> {
+        let config = connection_config();
+        let connecting = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await.map_err(|error| unavailable(&error))?;
+        let asked = Instant::now();
+        let answers = server::questions().query_async(&mut connection).await;
+        let server = answers
+            .and_then(Server::read)
+            .map_err(|error| unavailable(&error))?;
+        let took = asked.elapsed();
+        let fits = server.serves();
+        let misfit = server.misfit(self.level);
+        self.shared.saw(server, took);
+        fits.map_err(StoreError::Unavailable)?;
+        if let Some(misfit) = misfit {
+            return Err(StoreError::Unavailable(misfit));
+        }
+        let mut load = pipe();
+        for operation in ALL {
+            load.add_command(operation.load()).ignore();
+        }
+        load.query_async::<()>(&mut connection)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(connection)
+    }
+
+    async fn drop_connection(&self, broken: u64) {
+        let mut open = self.open.lock().await;
+        if open
+            .connection
+            .as_ref()
+            .is_some_and(|(generation, _)| *generation == broken)
+        {
+            open.connection = None;
+            self.shared.counts.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn is_forgotten(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// The server is not what it was when the connection opened.
+fn breaks(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading
+        )
+    ) || error.is_unrecoverable_error()
+}
+
+/// Without anything secret: errors of the client name addresses, never passwords.
+pub(super) fn unavailable(error: &RedisError) -> StoreError {
+    let what = if error.is_timeout() {
+        "it did not answer in time".to_owned()
+    } else {
+        error.to_string()
+    };
+    StoreError::Unavailable(what)
+}

@@ -1,0 +1,16 @@
+-- KEYS: session, journal. ARGV: node, lease.
+local found, refusal = session()
+if not found then return refusal end
+refusal = stopped(found)
+if refusal then return refusal end
+local node = holder(found)
+if node and node ~= ARGV[1] then return { 'held', node, text(found.lease - found.now) } end
+local wrong = wrong_kind(KEYS[2], 'list')
+if wrong then return { 'corrupt', found.principal, wrong } end
+local epoch = text(found.epoch + 1)
+redis.call('HSET', KEYS[1],
+  'fence', epoch .. ':' .. ARGV[1], 'epoch', epoch, 'lease', text(found.now + tonumber(ARGV[2])))
+return {
+  'ok', epoch, text(found.version), text(found.expires), found.commit or '', found.principal,
+  redis.call('HGET', KEYS[1], 'snapshot') or '', redis.call('LRANGE', KEYS[2], 0, -1),
+}

@@ -1,0 +1,48 @@
+-- KEYS: session, journal, results. ARGV: fence, commit id, expected version, versions, lease, whether a snapshot
+-- replaces everything, the snapshot, then three lists, each behind its length: deltas, results to drop, and results to
+-- put (field and bytes).
+local found, refusal = session()
+if not found then return refusal end
+refusal = not_held(found, ARGV[1])
+if refusal then return refusal end
+if found.commit == ARGV[2] then
+  return { 'ok', text(found.version), text(found.expires), 0, found.principal, text(found.created) }
+end
+if found.lease <= found.now then return { 'lapsed' } end
+if found.version ~= tonumber(ARGV[3]) then return { 'regressed', text(found.version) } end
+local wrong = wrong_kind(KEYS[2], 'list') or wrong_kind(KEYS[3], 'hash')
+if wrong then return { 'corrupt', found.principal, wrong } end
+local replaced = ARGV[6] == '1'
+local deltas = tonumber(ARGV[8])
+if not replaced and redis.call('LLEN', KEYS[2]) + deltas > DELTAS_MAX then return { 'limit' } end
+
+-- Nothing stands against it. A server without memory refuses the first of these, and with it all.
+local version, expires = found.version + tonumber(ARGV[4]), found.now + found.ttl
+redis.call('HSET', KEYS[1],
+  'version', text(version), 'commit', ARGV[2], 'expires', text(expires),
+  'lease', text(found.now + tonumber(ARGV[5])))
+if replaced then
+  redis.call('HSET', KEYS[1], 'snapshot', ARGV[7])
+  redis.call('DEL', KEYS[2])
+end
+local at = 9
+for _ = 1, deltas do
+  redis.call('RPUSH', KEYS[2], ARGV[at])
+  at = at + 1
+end
+local drops = tonumber(ARGV[at])
+at = at + 1
+for _ = 1, drops do
+  redis.call('HDEL', KEYS[3], ARGV[at])
+  at = at + 1
+end
+local puts = tonumber(ARGV[at])
+at = at + 1
+for _ = 1, puts do
+  redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+expire(expires)
+return {
+  'ok', text(version), text(expires), listing(found, expires), found.principal, text(found.created),
+}

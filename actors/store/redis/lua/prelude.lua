@@ -1,0 +1,85 @@
+-- Before every script of a session: KEYS[1] is its hash. Only this clock decides about leases and ends.
+
+-- How long a session that has ended is remembered as such, so that its owner hears what became of it.
+local REMEMBERED_MS = 600000
+-- Deltas that a reader has to fold at most: the owner makes a snapshot long before.
+local DELTAS_MAX = 1024
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Whole numbers of up to 53 bits, without an exponent.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function kind_of(key)
+  return redis.call('TYPE', key)['ok']
+end
+
+local FIELDS = {
+  'version', 'fence', 'epoch', 'lease', 'commit', 'created', 'expires', 'ttl',
+  'principal', 'label', 'quarantine', 'tombstone', 'listed',
+}
+local NUMBERS = { 'version', 'epoch', 'lease', 'created', 'expires', 'ttl', 'listed' }
+
+-- The session, or why there is none.
+local function session()
+  local kind = kind_of(KEYS[1])
+  if kind == 'none' then return nil, { 'missing' } end
+  if kind ~= 'hash' then return nil, { 'corrupt', '', 'the session is stored as a ' .. kind } end
+  local values = redis.call('HMGET', KEYS[1], unpack(FIELDS))
+  local found = { now = clock() }
+  for index, name in ipairs(FIELDS) do found[name] = values[index] end
+  if found.tombstone then return nil, { 'deleted' } end
+  for _, name in ipairs(NUMBERS) do
+    local number = tonumber(found[name])
+    if not number then
+      return nil, { 'corrupt', found.principal or '', 'the field ' .. name .. ' is no number' }
+    end
+    found[name] = number
+  end
+  if not found.principal or not found.fence then
+    return nil, { 'corrupt', found.principal or '', 'fields are missing' }
+  end
+  if found.expires <= found.now then return nil, { 'expired', found.principal } end
+  return found
+end
+
+-- What stands against its being run at all.
+local function stopped(found)
+  if found.quarantine then return { 'quarantined', found.principal, found.quarantine } end
+end
+
+-- What stands against its being changed under that fence. An empty one never matches.
+local function not_held(found, fence)
+  local refusal = stopped(found)
+  if refusal then return refusal end
+  if fence == '' or found.fence ~= fence then return { 'fenced' } end
+end
+
+-- The node whose lease has not ended.
+local function holder(found)
+  if found.fence ~= '' and found.lease > found.now then
+    return string.match(found.fence, ':(.*)$')
+  end
+end
+
+local function wrong_kind(key, wanted)
+  local kind = kind_of(key)
+  if kind ~= 'none' and kind ~= wanted then return 'a part of it is stored as a ' .. kind end
+end
+
+-- All keys go together, some time after the session's own end.
+local function expire(expires)
+  for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, text(expires + REMEMBERED_MS)) end
+end
+
+-- The index learns of a later end only now and then: when half the time to live has passed since it was last told.
+local function listing(found, expires)
+  if expires - found.listed <= found.ttl / 2 then return 0 end
+  redis.call('HSET', KEYS[1], 'listed', text(expires))
+  return 1
+end

@@ -1,0 +1,117 @@
+//! What the scripts answer.
+
+use redis::{RedisResult, Value};
+
+use super::link::unavailable;
+use crate::ids::{CommitId, NodeId, Principal};
+use crate::store::StoreError;
+
+/// What follows `ok`, in order.
+pub(super) struct Reply(std::vec::IntoIter<Value>);
+
+impl Reply {
+    /// A script that refused says why; so does a server that did not run it.
+    pub(super) fn read(answer: RedisResult<Value>) -> Result<Self, StoreError> {
+        let answer = answer.map_err(|error| match error.code() {
+            Some("WRONGTYPE") => {
+                StoreError::Corrupt("a part of it is stored as something else".to_owned())
+            }
+            Some("OOM") => StoreError::Unavailable("it has no memory left (maxmemory)".to_owned()),
+            Some(_) | None => unavailable(&error),
+        })?;
+        let Value::Array(parts) = answer else {
+            return Err(strange());
+        };
+        let mut reply = Self(parts.into_iter());
+        let word = reply.text()?;
+        match word.as_str() {
+            "ok" => Ok(reply),
+            "missing" => Err(StoreError::Missing),
+            "deleted" => Err(StoreError::Deleted),
+            "expired" => Err(StoreError::Expired(reply.principal()?)),
+            "fenced" => Err(StoreError::Fenced),
+            "lapsed" => Err(StoreError::Lapsed),
+            "reused" => Err(StoreError::KeyReused),
+            "limit" => Err(StoreError::Limit("what one part of the store may hold")),
+            "quarantined" => Err(StoreError::Quarantined {
+                principal: reply.principal()?,
+                reason: reply.text()?,
+            }),
+            "held" => Err(StoreError::Held {
+                node: reply.node()?.ok_or_else(strange)?,
+                left_ms: reply.number()?,
+            }),
+            "regressed" => Err(StoreError::Regressed {
+                stored: reply.number()?,
+                // Known to whoever asked.
+                expected: 0,
+            }),
+            "corrupt" => {
+                let _principal = reply.text()?;
+                Err(StoreError::Corrupt(reply.text()?))
+            }
+            _ => Err(strange()),
+        }
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<Vec<u8>, StoreError> {
+        match self.0.next() {
+            Some(Value::BulkString(bytes)) => Ok(bytes),
+            Some(Value::SimpleString(text)) => Ok(text.into_bytes()),
+            Some(Value::Int(number)) => Ok(number.to_string().into_bytes()),
+            _ => Err(strange()),
+        }
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, StoreError> {
+        // What was stored in the first place was text; what somebody else put there need not be.
+        self.bytes()
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, StoreError> {
+        self.text()?.parse().map_err(|_| strange())
+    }
+
+    pub(super) fn list(&mut self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let Some(Value::Array(items)) = self.0.next() else {
+            return Err(strange());
+        };
+        let mut items = Self(items.into_iter());
+        (0..items.0.len()).map(|_| items.bytes()).collect()
+    }
+
+    pub(super) fn principal(&mut self) -> Result<Principal, StoreError> {
+        self.text().map(Principal::named)
+    }
+
+    /// `None`: nobody.
+    pub(super) fn node(&mut self) -> Result<Option<NodeId>, StoreError> {
+        let text = self.text()?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        NodeId::parse(&text).map(Some).map_err(|_| strange())
+    }
+
+    pub(super) fn commit(&mut self) -> Result<Option<CommitId>, StoreError> {
+        let text = self.text()?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        CommitId::parse(&text).map(Some).map_err(|_| strange())
+    }
+}
+
+fn strange() -> StoreError {
+    StoreError::Corrupt("the store answered with something else".to_owned())
+}
+
+/// Of an answer that is one number, or begins with one.
+pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
+    match answers.first()? {
+        Value::Int(number) => Some(*number),
+        Value::Array(parts) => first_number(parts),
+        _ => None,
+    }
+}

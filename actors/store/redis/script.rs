@@ -1,0 +1,104 @@
+//! The scripts: one for each operation, each with every key declared.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, Script, cmd};
+
+/// One operation, as the server knows it.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    code: &'static str,
+    script: LazyLock<Script>,
+}
+
+macro_rules! session_script {
+    ($name:ident, $file:literal) => {
+        pub(super) static $name: Operation = Operation {
+            name: $file,
+            code: concat!(
+                include_str!("lua/prelude.lua"),
+                include_str!(concat!("lua/", $file, ".lua"))
+            ),
+            script: LazyLock::new(|| Script::new($name.code)),
+        };
+    };
+}
+
+macro_rules! script {
+    ($name:ident, $file:literal) => {
+        pub(super) static $name: Operation = Operation {
+            name: $file,
+            code: include_str!(concat!("lua/", $file, ".lua")),
+            script: LazyLock::new(|| Script::new($name.code)),
+        };
+    };
+}
+
+session_script!(CREATE, "create");
+session_script!(ACQUIRE, "acquire");
+session_script!(COMMIT, "commit");
+session_script!(RENEW, "renew");
+session_script!(KEEP, "keep");
+session_script!(RELEASE, "release");
+session_script!(DELETE, "delete");
+session_script!(REPAIR, "repair");
+session_script!(QUARANTINE, "quarantine");
+session_script!(LOOK, "look");
+session_script!(RESULT, "result");
+script!(CLAIM, "claim");
+script!(LIST_PUT, "list_put");
+script!(LIST_DROP, "list_drop");
+script!(RELAY_SEND, "relay_send");
+
+/// Loaded when a connection opens.
+pub(super) static ALL: [&Operation; 15] = [
+    &CREATE,
+    &ACQUIRE,
+    &COMMIT,
+    &RENEW,
+    &KEEP,
+    &RELEASE,
+    &DELETE,
+    &REPAIR,
+    &QUARANTINE,
+    &LOOK,
+    &RESULT,
+    &CLAIM,
+    &LIST_PUT,
+    &LIST_DROP,
+    &RELAY_SEND,
+];
+
+/// One call of an operation: its keys are given first, then its arguments.
+pub(super) struct Invocation {
+    pub(super) operation: &'static Operation,
+    pub(super) command: Cmd,
+}
+
+impl Operation {
+    /// To be loaded by a server that has forgotten it.
+    pub(super) fn load(&self) -> Cmd {
+        let mut load = cmd("SCRIPT");
+        load.arg("LOAD").arg(self.code);
+        load
+    }
+
+    pub(super) fn on(&'static self, keys: &[&str]) -> Invocation {
+        let mut command = cmd("EVALSHA");
+        command.arg(self.script.get_hash()).arg(keys.len());
+        keys.iter().for_each(|key| {
+            command.arg(*key);
+        });
+        Invocation {
+            operation: self,
+            command,
+        }
+    }
+}
+
+impl Invocation {
+    pub(super) fn arg(mut self, argument: impl redis::ToRedisArgs) -> Self {
+        self.command.arg(argument);
+        self
+    }
+}

@@ -1,0 +1,256 @@
+//! What a server says of itself, and whether that is what was asked for.
+
+use std::collections::HashMap;
+
+use redis::{Pipeline, RedisError, RedisResult, Value, from_redis_value, pipe};
+
+use super::Level;
+use crate::store::Link;
+
+/// From this version on WAITAOF tells whether a commit is on disk, whatever `appendfsync` says.
+const WAITAOF_SINCE: (u32, u32) = (7, 2);
+
+/// A server, as it was when it was asked last.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Server {
+    pub(super) link: Link,
+    /// `None`: it does not say (an ACL may forbid CONFIG).
+    config: Option<Config>,
+    loading: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Config {
+    appendonly: bool,
+    appendfsync: String,
+    maxmemory_policy: String,
+}
+
+/// How a commit is known to be on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnDisk {
+    /// Before it is acknowledged.
+    WithCommit,
+    /// When WAITAOF says so.
+    WhenAsked,
+}
+
+/// One round trip; the answers in the order that [`Server::read`] takes them.
+pub(super) fn questions() -> Pipeline {
+    let mut questions = pipe();
+    questions
+        .cmd("INFO")
+        .cmd("CONFIG")
+        .arg("GET")
+        .arg("append*")
+        .cmd("CONFIG")
+        .arg("GET")
+        .arg("maxmemory-policy");
+    questions.ignore_errors();
+    questions
+}
+
+impl Server {
+    pub(super) fn read(answers: Vec<RedisResult<Value>>) -> Result<Self, RedisError> {
+        let mut answers = answers.into_iter();
+        let mut next = || -> RedisResult<Value> { answers.next().unwrap_or(Ok(Value::Nil)) };
+        let info: String = from_redis_value(next()?)?;
+        let info: HashMap<&str, &str> = info
+            .lines()
+            .filter_map(|line| line.trim_end().split_once(':'))
+            .collect();
+        let text = |name: &str| info.get(name).copied().unwrap_or_default().to_owned();
+        let number = |name: &str| info.get(name).and_then(|text| text.parse().ok());
+        let mut config = HashMap::<String, String>::new();
+        let mut denied = false;
+        for answer in [next(), next()] {
+            match answer.and_then(|answer| Ok(from_redis_value::<HashMap<_, _>>(answer)?)) {
+                Ok(part) => config.extend(part),
+                Err(_) => denied = true,
+            }
+        }
+        let setting = |name: &str| config.get(name).cloned().unwrap_or_default();
+        Ok(Self {
+            link: Link {
+                role: text("role"),
+                version: text("redis_version"),
+                run_id: text("run_id"),
+                replication_offset: number("master_repl_offset").unwrap_or(0),
+                replicas: number("connected_slaves").unwrap_or(0),
+                ..Link::default()
+            },
+            config: (!denied).then(|| Config {
+                appendonly: setting("appendonly") == "yes",
+                appendfsync: setting("appendfsync"),
+                maxmemory_policy: setting("maxmemory-policy"),
+            }),
+            loading: text("loading") == "1",
+        })
+    }
+
+    /// Whether it can serve at all just now.
+    pub(super) fn serves(&self) -> Result<(), String> {
+        if self.loading {
+            return Err("it is loading its data".to_owned());
+        }
+        if self.link.role != "master" {
+            return Err(format!(
+                "it is a {}, and only a master can be written to",
+                self.link.role
+            ));
+        }
+        Ok(())
+    }
+
+    /// What stands between its configuration and what was asked for, and what to do.
+    pub(super) fn misfit(&self, level: Level) -> Option<String> {
+        if let Level::Replicated(wanted) = level
+            && self.link.replicas < u64::from(wanted)
+        {
+            return Some(format!(
+                "durability replicated:{wanted} needs {wanted} replicas, and {} are connected: connect more, or ask \
+                 for less",
+                self.link.replicas
+            ));
+        }
+        let config = self.config.as_ref()?;
+        if config.maxmemory_policy != "noeviction" {
+            return Some(format!(
+                "its maxmemory-policy is {}, which throws sessions away when memory is short: set maxmemory-policy \
+                 noeviction",
+                config.maxmemory_policy
+            ));
+        }
+        if level == Level::Fsync && self.on_disk().is_none() {
+            return Some(format!(
+                "durability fsync needs appendonly yes and appendfsync always (or a server of version 7.2 or later), \
+                 and it has appendonly {} and appendfsync {}",
+                if config.appendonly { "yes" } else { "no" },
+                config.appendfsync
+            ));
+        }
+        None
+    }
+
+    /// How `fsync` is reached; `None`: not at all.
+    pub(super) fn on_disk(&self) -> Option<OnDisk> {
+        let Some(config) = &self.config else {
+            // Not to be known: the operator's word is taken.
+            return Some(OnDisk::WithCommit);
+        };
+        if config.appendonly && config.appendfsync == "always" {
+            return Some(OnDisk::WithCommit);
+        }
+        (config.appendonly && self.version() >= WAITAOF_SINCE).then_some(OnDisk::WhenAsked)
+    }
+
+    fn version(&self) -> (u32, u32) {
+        let mut parts = self
+            .link
+            .version
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        match &self.config {
+            None => vec![
+                "it does not tell its configuration (CONFIG is denied): what it is set up for is taken on trust"
+                    .to_owned(),
+            ],
+            Some(config) if !config.appendonly => vec![
+                "it keeps no append-only file (appendonly no): what is acknowledged is lost when it ends".to_owned(),
+            ],
+            Some(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(info: &str, config: Option<[(&str, &str); 3]>) -> Server {
+        let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let denied = || RedisError::from((redis::ErrorKind::Client, "denied"));
+        let part = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .flat_map(|(name, value)| [bulk(name), bulk(value)]);
+            Ok(Value::Array(pairs.collect()))
+        };
+        let config = config.map_or([Err(denied()), Err(denied())], |all| {
+            [part(&all[..2]), part(&all[2..])]
+        });
+        let answers = std::iter::once(Ok(bulk(info))).chain(config).collect();
+        Server::read(answers).unwrap()
+    }
+
+    fn configured(
+        appendonly: &'static str,
+        fsync: &'static str,
+        policy: &'static str,
+    ) -> Option<[(&'static str, &'static str); 3]> {
+        Some([
+            ("appendonly", appendonly),
+            ("appendfsync", fsync),
+            ("maxmemory-policy", policy),
+        ])
+    }
+
+    const INFO: &str = "role:master\r\nredis_version:7.0.15\r\nconnected_slaves:1\r\n";
+
+    #[test]
+    fn a_level_is_given_where_the_server_is_set_up_for_it() {
+        let everysec = server(INFO, configured("yes", "everysec", "noeviction"));
+        assert_eq!(everysec.misfit(Level::Redis), None);
+        assert!(
+            everysec
+                .misfit(Level::Fsync)
+                .unwrap()
+                .contains("appendfsync always")
+        );
+        assert_eq!(everysec.misfit(Level::Replicated(1)), None);
+        assert!(
+            everysec
+                .misfit(Level::Replicated(2))
+                .unwrap()
+                .contains("1 are connected")
+        );
+        let always = server(INFO, configured("yes", "always", "noeviction"));
+        assert_eq!(always.misfit(Level::Fsync), None);
+        assert_eq!(always.on_disk(), Some(OnDisk::WithCommit));
+        let newer = server(
+            &INFO.replace("7.0.15", "7.4.1"),
+            configured("yes", "everysec", "noeviction"),
+        );
+        assert_eq!(newer.on_disk(), Some(OnDisk::WhenAsked));
+        let evicts = server(INFO, configured("yes", "always", "volatile-lru"));
+        assert!(evicts.misfit(Level::Redis).unwrap().contains("noeviction"));
+        assert_eq!(server(INFO, None).misfit(Level::Fsync), None, "on trust");
+        assert_eq!(server(INFO, None).warnings().len(), 1);
+        assert_eq!(
+            server(INFO, configured("no", "everysec", "noeviction"))
+                .warnings()
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn only_a_master_that_has_its_data_serves() {
+        assert_eq!(server(INFO, None).serves(), Ok(()));
+        assert!(
+            server("role:slave\r\n", None)
+                .serves()
+                .unwrap_err()
+                .contains("slave")
+        );
+        assert!(
+            server("role:master\r\nloading:1\r\n", None)
+                .serves()
+                .is_err()
+        );
+    }
+}

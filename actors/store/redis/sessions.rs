@@ -1,0 +1,549 @@
+//! The operations on sessions.
+
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::keys::field;
+use super::reply::Reply;
+use super::script::{self, Invocation};
+use super::{RedisStore, frame};
+use crate::clock::millis;
+use crate::ids::{NodeId, Principal, ResultId, SessionId};
+use crate::sessions::DurabilityLevel;
+use crate::store::{
+    Acquired, Change, Commit, CommitsFuture, Committed, CreateKey, Created, Fence, Health,
+    KeepFuture, NewSession, NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture,
+};
+
+/// Of one session's state, unpacked: more is refused before it is stored, and before it is unpacked. A session at all
+/// its limits has a quarter of it.
+const STATE_MAX: usize = 8 << 20;
+/// Of one part of a result, unpacked: whole results of a session are 16 MiB at most, together.
+const RESULT_MAX: usize = 64 << 20;
+
+impl Store for RedisStore {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    fn level(&self) -> DurabilityLevel {
+        match self.0.options.level {
+            super::Level::Redis => DurabilityLevel::Redis,
+            super::Level::Fsync => DurabilityLevel::Fsync,
+            super::Level::Replicated(_) => DurabilityLevel::Replicated,
+        }
+    }
+
+    fn health(&self) -> Health {
+        Self::health(self)
+    }
+
+    fn probe(&self) -> StoreFuture<'_, ()> {
+        Box::pin(self.ask_server())
+    }
+
+    fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
+        Box::pin(self.create_session(session))
+    }
+
+    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+        Box::pin(async move {
+            match self.acquire_session(id, node).await {
+                Err(StoreError::Corrupt(reason)) => Err(self.take_out(id, reason).await),
+                other => other,
+            }
+        })
+    }
+
+    fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
+        Box::pin(self.commit_all(commits))
+    }
+
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        let keys = self.0.keys.session(id);
+        let renew = script::RENEW
+            .on(&keys.all())
+            .arg(written(fence))
+            .arg(self.lease());
+        Box::pin(async move {
+            let mut reply = self.one(id, renew).await?;
+            let (_version, expires) = (reply.number()?, reply.number()?);
+            self.list_again(id, expires, &mut reply)
+        })
+    }
+
+    fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a> {
+        let keep = |(id, fence): &(SessionId, Fence)| {
+            let keys = self.0.keys.session(*id);
+            script::KEEP
+                .on(&[&keys.session])
+                .arg(written(*fence))
+                .arg(self.lease())
+        };
+        let all: Vec<_> = held.iter().map(keep).collect();
+        Box::pin(async move {
+            match self.0.keeper.run(all).await {
+                Ok(answers) => answers
+                    .into_iter()
+                    .map(|answer| Reply::read(answer).map(|_| ()))
+                    .collect(),
+                Err(error) => vec![Err(error); held.len()],
+            }
+        })
+    }
+
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+        Box::pin(self.repair_session(repair))
+    }
+
+    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        let keys = self.0.keys.session(id);
+        let release = script::RELEASE.on(&[&keys.session]).arg(written(fence));
+        Box::pin(async move { self.one(id, release).await.map(|_| ()) })
+    }
+
+    fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        let keys = self.0.keys.session(id);
+        let delete = script::DELETE.on(&keys.all()).arg(written(fence));
+        Box::pin(async move {
+            let mut reply = self.one(id, delete).await?;
+            // Nothing follows where there was nothing.
+            if let (Ok(principal), Ok(created), Ok(key)) =
+                (reply.principal(), reply.number(), reply.text())
+            {
+                self.unlist(id, &principal, created, key);
+            }
+            Ok(())
+        })
+    }
+
+    fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()> {
+        let quarantine = self.quarantining(id, reason.as_deref());
+        Box::pin(async move { self.one(id, quarantine).await.map(|_| ()) })
+    }
+
+    fn result(
+        &self,
+        id: SessionId,
+        result: ResultId,
+        part: Part,
+    ) -> StoreFuture<'_, Option<Arc<[u8]>>> {
+        Box::pin(self.read_result(id, result, part))
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> StoreFuture<'a, (Vec<Row>, u64)> {
+        Box::pin(self.list_sessions(principal, after, limit))
+    }
+
+    fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
+        let look = self.looking(id);
+        Box::pin(async move { self.one(id, look).await.and_then(|reply| row(id, reply)) })
+    }
+
+    /// The server forgets by itself.
+    fn sweep(&self) -> StoreFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()> {
+        Box::pin(self.announce_node(node))
+    }
+
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        Box::pin(self.known_nodes())
+    }
+}
+
+impl RedisStore {
+    pub(super) async fn one(
+        &self,
+        id: SessionId,
+        invocation: Invocation,
+    ) -> Result<Reply, StoreError> {
+        let mut answers = self.lane(id).run(vec![invocation]).await?;
+        Reply::read(answers.pop().unwrap_or(Ok(Value::Nil)))
+    }
+
+    fn lease(&self) -> u64 {
+        millis(self.0.options.lease)
+    }
+
+    async fn create_session(&self, session: NewSession) -> Result<Created, StoreError> {
+        let NewSession {
+            id,
+            principal,
+            label,
+            snapshot,
+            ttl_ms,
+            key,
+        } = session;
+        let snapshot = state(&snapshot, 1)?;
+        let mut creation = String::new();
+        if let Some(key) = &key {
+            creation = self.0.keys.creation(&principal, &key.key);
+            let first = self.claim(&creation, id, key, ttl_ms).await?;
+            if first != id {
+                return Ok(Created::Before(first));
+            }
+        }
+        let created = self.0.clock.now_ms();
+        // Before the session: what is listed and is not there is found out, what is there and is not listed is not.
+        self.enlist(id, &principal, created, ttl_ms).await?;
+        let keys = self.0.keys.session(id);
+        let create = script::CREATE
+            .on(&keys.all())
+            .arg(principal.as_str())
+            .arg(label.unwrap_or_default())
+            .arg(created)
+            .arg(ttl_ms)
+            .arg(snapshot)
+            .arg(&creation);
+        self.one(id, create).await?;
+        Ok(Created::New(self.reached().await))
+    }
+
+    /// The session that the key stands for: this one, where there was none or it is gone.
+    async fn claim(
+        &self,
+        creation: &str,
+        id: SessionId,
+        key: &CreateKey,
+        ttl_ms: u64,
+    ) -> Result<SessionId, StoreError> {
+        let digest = blake3::Hash::from_bytes(key.digest).to_hex().to_string();
+        let mut gone = String::new();
+        loop {
+            let claim = script::CLAIM
+                .on(&[creation])
+                .arg(id.to_string())
+                .arg(&digest)
+                .arg(ttl_ms)
+                .arg(&gone);
+            let first = self.one(id, claim).await?.text()?;
+            let first =
+                SessionId::parse(&first).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            if first == id || gone == first.to_string() {
+                return Ok(first);
+            }
+            match self.look(first).await {
+                // Deleted and expired ones free their keys. One that is missing was claimed and is not laid down yet,
+                // or never was: whoever claimed it may be at it, and both lay down the same.
+                Err(StoreError::Deleted | StoreError::Expired(_) | StoreError::Missing) => {
+                    gone = first.to_string();
+                }
+                Ok(_) => return Ok(first),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn acquire_session(&self, id: SessionId, node: NodeId) -> Result<Acquired, StoreError> {
+        let keys = self.0.keys.session(id);
+        let acquire = script::ACQUIRE
+            .on(&[&keys.session, &keys.journal])
+            .arg(node.to_string())
+            .arg(self.lease());
+        let mut reply = self.one(id, acquire).await?;
+        let (epoch, version, expires_ms) = (reply.number()?, reply.number()?, reply.number()?);
+        let (last_commit, _principal) = (reply.commit()?, reply.text()?);
+        let (snapshot, deltas) = (reply.bytes()?, reply.list()?);
+        let corrupt = |what: &str, error: String| StoreError::Corrupt(format!("{what}: {error}"));
+        let (mut reaches, snapshot) =
+            frame::unwrap(&snapshot, STATE_MAX).map_err(|error| corrupt("its snapshot", error))?;
+        let mut folded = Vec::with_capacity(deltas.len());
+        for delta in deltas {
+            let (version, delta) =
+                frame::unwrap(&delta, STATE_MAX).map_err(|error| corrupt("a change", error))?;
+            if version < reaches {
+                let error = format!("it makes version {version}, after {reaches}");
+                return Err(corrupt("a change", error));
+            }
+            reaches = version;
+            folded.push(delta);
+        }
+        if reaches != version {
+            let error = format!("they end at version {reaches}, not {version}");
+            return Err(corrupt("its changes", error));
+        }
+        Ok(Acquired {
+            fence: Fence { epoch, node },
+            version,
+            snapshot,
+            deltas: folded,
+            expires_ms,
+            last_commit,
+            reached: self.acknowledged(),
+            lost: 0,
+        })
+    }
+
+    /// What is damaged is run by nobody, until an operator has looked at it.
+    async fn take_out(&self, id: SessionId, reason: String) -> StoreError {
+        tracing::error!(session = %id, reason, "a stored session cannot be read");
+        let quarantine = self.quarantining(id, Some(&reason));
+        match self.one(id, quarantine).await {
+            Ok(_) | Err(StoreError::Corrupt(_)) => {}
+            Err(error) => tracing::warn!(session = %id, %error, "it was not quarantined"),
+        }
+        match self.look(id).await {
+            Ok(Row { principal, .. }) | Err(StoreError::Quarantined { principal, .. }) => {
+                StoreError::Quarantined { principal, reason }
+            }
+            Err(_) => StoreError::Corrupt(reason),
+        }
+    }
+
+    fn quarantining(&self, id: SessionId, reason: Option<&str>) -> Invocation {
+        let keys = self.0.keys.session(id);
+        script::QUARANTINE
+            .on(&[&keys.session])
+            .arg(u8::from(reason.is_some()))
+            .arg(reason.unwrap_or_default())
+    }
+
+    pub(super) fn looking(&self, id: SessionId) -> Invocation {
+        let keys = self.0.keys.session(id);
+        script::LOOK.on(&[&keys.session])
+    }
+
+    async fn commit_all(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
+        let mut results: Vec<Result<Committed, StoreError>> = Vec::with_capacity(commits.len());
+        // A group comes from one shard, and so over one connection; whatever else it may be, it is answered in order.
+        for group in
+            commits.chunk_by(|a, b| std::ptr::eq(self.lane(a.session), self.lane(b.session)))
+        {
+            results.extend(self.commit_group(group).await);
+        }
+        if results.iter().any(Result::is_ok) {
+            let reached = self.reached().await;
+            for committed in results.iter_mut().flatten() {
+                committed.reached = reached;
+            }
+        }
+        results
+    }
+
+    async fn commit_group(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
+        let Some(lane) = commits.first().map(|commit| self.lane(commit.session)) else {
+            return Vec::new();
+        };
+        let invocations: Vec<_> = commits
+            .iter()
+            .map(|commit| self.committing(commit))
+            .collect();
+        let (mut sent, mut refused) = (Vec::new(), Vec::new());
+        for invocation in invocations {
+            match invocation {
+                Ok(invocation) => {
+                    sent.push(invocation);
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
+        }
+        let mut answers = match lane.run(sent).await {
+            Ok(answers) => answers.into_iter(),
+            Err(error) => return vec![Err(error); commits.len()],
+        };
+        let answer = |(commit, refused): (&Commit, Option<StoreError>)| match refused {
+            Some(error) => Err(error),
+            None => self.committed(commit, answers.next().unwrap_or(Ok(Value::Nil))),
+        };
+        commits.iter().zip(refused).map(answer).collect()
+    }
+
+    fn committing(&self, commit: &Commit) -> Result<Invocation, StoreError> {
+        let keys = self.0.keys.session(commit.session);
+        let version = commit.expected + commit.change.versions();
+        let (snapshot, deltas) = match &commit.change {
+            Change::Delta(delta) => (None, std::slice::from_ref(delta)),
+            Change::Snapshot(snapshot) => (Some(snapshot), [].as_slice()),
+            Change::Branch {
+                snapshot, deltas, ..
+            } => (snapshot.as_ref(), deltas.as_slice()),
+        };
+        let framed = snapshot.map(|bytes| state(bytes, version)).transpose()?;
+        let mut invocation = script::COMMIT
+            .on(&keys.all())
+            .arg(written(commit.fence))
+            .arg(commit.id.to_string())
+            .arg(commit.expected)
+            .arg(commit.change.versions())
+            .arg(self.lease())
+            .arg(u8::from(framed.is_some()))
+            .arg(framed.unwrap_or_default())
+            .arg(deltas.len());
+        for delta in deltas {
+            invocation = invocation.arg(state(delta, version)?);
+        }
+        invocation = invocation.arg(commit.drop.len());
+        for (id, part) in &commit.drop {
+            invocation = invocation.arg(field(*id, *part));
+        }
+        invocation = invocation.arg(commit.put.len());
+        for blob in &commit.put {
+            invocation = invocation
+                .arg(field(blob.id, blob.part))
+                .arg(frame::wrap(&blob.bytes, 0));
+        }
+        Ok(invocation)
+    }
+
+    fn committed(
+        &self,
+        commit: &Commit,
+        answer: redis::RedisResult<Value>,
+    ) -> Result<Committed, StoreError> {
+        let mut reply = Reply::read(answer).map_err(|error| match error {
+            StoreError::Regressed { stored, .. } => StoreError::Regressed {
+                stored,
+                expected: commit.expected,
+            },
+            other => other,
+        })?;
+        let (version, expires_ms) = (reply.number()?, reply.number()?);
+        self.list_again(commit.session, expires_ms, &mut reply)?;
+        Ok(Committed {
+            version,
+            expires_ms,
+            declined: Vec::new(),
+            reached: Reached::MEMORY,
+        })
+    }
+
+    async fn repair_session(&self, repair: Repair) -> Result<Fence, StoreError> {
+        let Repair {
+            session,
+            created_ms,
+            fence,
+            version,
+            ancestors,
+        } = repair;
+        let keys = self.0.keys.session(session.id);
+        let ttl_ms = session.ttl_ms;
+        self.enlist(session.id, &session.principal, created_ms, ttl_ms)
+            .await?;
+        let mut invocation = script::REPAIR
+            .on(&keys.all())
+            .arg(fence.epoch)
+            .arg(fence.node.to_string())
+            .arg(version)
+            .arg(session.principal.as_str())
+            .arg(session.label.unwrap_or_default())
+            .arg(created_ms)
+            .arg(ttl_ms)
+            .arg(state(&session.snapshot, version)?)
+            .arg(self.lease());
+        for ancestor in ancestors {
+            invocation = invocation.arg(ancestor.to_string());
+        }
+        let answered = self.one(session.id, invocation).await;
+        let mut reply = answered.map_err(|error| match error {
+            StoreError::Regressed { stored, .. } => StoreError::Regressed {
+                stored,
+                expected: version,
+            },
+            other => other,
+        })?;
+        Ok(Fence {
+            epoch: reply.number()?,
+            node: fence.node,
+        })
+    }
+
+    /// Over a connection of its own: a whole result may be megabytes, and commits do not wait behind it.
+    async fn read_result(
+        &self,
+        id: SessionId,
+        result: ResultId,
+        part: Part,
+    ) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let keys = self.0.keys.session(id);
+        let wanted = || {
+            script::RESULT
+                .on(&[&keys.session, &keys.results])
+                .arg(field(result, part))
+        };
+        let connection = self.0.pool.get().await;
+        let mut connection =
+            connection.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let mut answer: redis::RedisResult<Value> =
+            wanted().command.query_async(&mut connection).await;
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.code() == Some("NOSCRIPT"))
+        {
+            let mut again = redis::pipe();
+            again.add_command(script::RESULT.load()).ignore();
+            again.add_command(wanted().command);
+            answer = again
+                .query_async::<Vec<Value>>(&mut connection)
+                .await
+                .map(|mut answers| answers.pop().unwrap_or(Value::Nil));
+        }
+        if answer
+            .as_ref()
+            .is_err_and(redis::RedisError::is_unrecoverable_error)
+            || answer.as_ref().is_err_and(redis::RedisError::is_timeout)
+        {
+            drop(deadpool_redis::Connection::take(connection));
+        }
+        let framed = Reply::read(answer)?.bytes()?;
+        if framed.is_empty() {
+            return Ok(None);
+        }
+        let (_, bytes) = frame::unwrap(&framed, RESULT_MAX)
+            .map_err(|error| StoreError::Corrupt(format!("a result: {error}")))?;
+        Ok(Some(bytes))
+    }
+
+    /// The index hears of a later end, where the script says that it is time for that; in the background, and from
+    /// the next commit where it fails.
+    fn list_again(
+        &self,
+        id: SessionId,
+        expires_ms: u64,
+        reply: &mut Reply,
+    ) -> Result<(), StoreError> {
+        let (again, principal, created) = (reply.number()?, reply.principal()?, reply.number()?);
+        if again == 1 {
+            self.prolong(id, principal, created, expires_ms);
+        }
+        Ok(())
+    }
+}
+
+/// As a fence is stored.
+fn written(fence: Fence) -> String {
+    format!("{}:{}", fence.epoch, fence.node)
+}
+
+/// A snapshot or a change, framed, unless it is too large to be read back.
+fn state(bytes: &[u8], version: u64) -> Result<Vec<u8>, StoreError> {
+    if bytes.len() > STATE_MAX {
+        return Err(StoreError::Limit("bytes of a session's state"));
+    }
+    Ok(frame::wrap(bytes, version))
+}
+
+pub(super) fn row(id: SessionId, mut reply: Reply) -> Result<Row, StoreError> {
+    let (principal, label) = (reply.principal()?, reply.text()?);
+    let (created_ms, expires_ms) = (reply.number()?, reply.number()?);
+    let (quarantined, reason) = (reply.number()? == 1, reply.text()?);
+    Ok(Row {
+        id,
+        principal,
+        label: Some(label).filter(|label| !label.is_empty()),
+        created_ms,
+        expires_ms,
+        closed: false,
+        quarantine: quarantined.then_some(reason),
+        node: reply.node()?,
+    })
+}

@@ -1,0 +1,141 @@
+//! A redis-server of a test's own: on a free port, in a folder of its own, gone with the test.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest wait for a server on a machine that has much else to do.
+const UP_WITHIN: Duration = Duration::from_secs(30);
+/// Ports that another process took between being found and being used.
+const TRIES: usize = 10;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    folder: PathBuf,
+    arguments: Vec<String>,
+}
+
+/// As it should be in production.
+pub(crate) const GOOD: &[&str] = &["--appendonly", "yes", "--maxmemory-policy", "noeviction"];
+
+/// With an append-only file. `None`: no redis-server is installed, which is said, and is an error where CI=true.
+pub(crate) fn good() -> Option<Server> {
+    with(GOOD)
+}
+
+/// `%` in an argument stands for the server's folder.
+pub(crate) fn with(arguments: &[&str]) -> Option<Server> {
+    if Command::new("redis-server")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_err()
+    {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "no redis-server is installed"
+        );
+        eprintln!("skipped: no redis-server is installed");
+        return None;
+    }
+    for _ in 0..TRIES {
+        let name = crate::ids::RequestId::random().to_string();
+        let folder = std::env::temp_dir().join(format!("redis-{name}"));
+        std::fs::create_dir(&folder).unwrap();
+        let port = free_port();
+        let fill = |argument: &&str| argument.replace('%', &folder.to_string_lossy());
+        let arguments: Vec<String> = arguments.iter().map(fill).collect();
+        let child = spawn(port, &folder, &arguments);
+        let mut server = Server {
+            child,
+            port,
+            folder,
+            arguments,
+        };
+        if server.is_up() {
+            return Some(server);
+        }
+    }
+    panic!("no redis-server came up");
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--dir"])
+        .arg(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// On the same port, with what it had on disk.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let until = Instant::now() + UP_WITHIN;
+        while Instant::now() < until {
+            self.child = spawn(self.port, &self.folder, &self.arguments);
+            if self.is_up() {
+                return;
+            }
+        }
+        panic!("redis-server did not come back");
+    }
+
+    /// A connection beside the store's, to look and to meddle.
+    pub(crate) fn connection(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_connection().unwrap()
+    }
+
+    /// True where it answers anything at all: a password may be asked for.
+    fn is_up(&mut self) -> bool {
+        use std::io::{Read, Write};
+        let until = Instant::now() + UP_WITHIN;
+        while Instant::now() < until {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            let mut answer = [0; 8];
+            let asked =
+                std::net::TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut to| {
+                    to.set_read_timeout(Some(Duration::from_secs(1)))?;
+                    to.write_all(b"PING\r\n")?;
+                    to.read(&mut answer)
+                });
+            if asked.is_ok_and(|read| read > 0) && !answer.starts_with(b"-LOADING") {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
