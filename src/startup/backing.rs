@@ -1,31 +1,56 @@
 //! The Redis that sessions live in: how it is reached, and what stands between it and them.
 
+use std::sync::Arc;
+
 use actors::Clock;
 use actors::ids::NodeId;
 use actors::operator::Operator;
 use actors::sessions::Backing;
-use actors::store::redis::{Level, RedisOptions};
+use actors::store::redis::{Level, RedisError, RedisOptions, RedisStore};
 
 use super::Error;
 use crate::config;
-use crate::config::store::{Durability, Redis};
+use crate::config::store::{Durability, Redis, WhenAway};
 
-/// The store that sessions live in.
-pub(super) async fn in_redis(redis: &Redis, node: NodeId, _: Clock) -> Result<Backing, Error> {
-    redis_options(redis, node)?;
-    Err(not_yet(redis))
+/// The store that sessions live in. A Redis that is away is waited for, unless calls are to be refused without it.
+pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Result<Backing, Error> {
+    let store = open(redis, node, clock)?;
+    match check(redis, &store).await {
+        Ok(()) => {}
+        Err(away @ Error::Away { .. }) if redis.when_away == WhenAway::Degrade => {
+            tracing::warn!("{away}; it is asked again, and nothing is durable until it answers");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(Backing {
+        relay: Some(store.relay()),
+        store: Arc::new(store),
+    })
 }
 
-/// For whoever operates it.
-pub(super) async fn operator(redis: &Redis, _: Clock) -> Result<Operator, Error> {
-    redis_options(redis, NodeId::random())?;
-    Err(not_yet(redis))
+/// For whoever operates it: nothing can be done without.
+pub(super) async fn operator(redis: &Redis, clock: Clock) -> Result<Operator, Error> {
+    let node = NodeId::random();
+    let store = open(redis, node, clock)?;
+    check(redis, &store).await?;
+    Ok(Operator::new(Arc::new(store), node))
 }
 
-fn not_yet(redis: &Redis) -> Error {
-    Error::Away {
-        address: redis.url.to_string(),
-        cause: "this build has no store for it".to_owned(),
+fn open(redis: &Redis, node: NodeId, clock: Clock) -> Result<RedisStore, Error> {
+    let options = redis_options(redis, node)?;
+    RedisStore::open(options, clock).map_err(|error| told(redis, error))
+}
+
+async fn check(redis: &Redis, store: &RedisStore) -> Result<(), Error> {
+    let checked = store.check().await;
+    checked.map_err(|error| told(redis, error))
+}
+
+fn told(redis: &Redis, error: RedisError) -> Error {
+    let address = redis.url.to_string();
+    match error {
+        RedisError::Url(cause) | RedisError::Misfit(cause) => Error::Misfit { address, cause },
+        RedisError::Away(cause) => Error::Away { address, cause },
     }
 }
 

@@ -45,13 +45,15 @@ session_script!(REPAIR, "repair");
 session_script!(QUARANTINE, "quarantine");
 session_script!(LOOK, "look");
 session_script!(RESULT, "result");
+session_script!(READ, "read");
+session_script!(DISCARD, "discard");
 script!(CLAIM, "claim");
 script!(LIST_PUT, "list_put");
 script!(LIST_DROP, "list_drop");
 script!(RELAY_SEND, "relay_send");
 
 /// Loaded when a connection opens.
-pub(super) static ALL: [&Operation; 15] = [
+pub(super) static ALL: [&Operation; 17] = [
     &CREATE,
     &ACQUIRE,
     &COMMIT,
@@ -63,6 +65,8 @@ pub(super) static ALL: [&Operation; 15] = [
     &QUARANTINE,
     &LOOK,
     &RESULT,
+    &READ,
+    &DISCARD,
     &CLAIM,
     &LIST_PUT,
     &LIST_DROP,
