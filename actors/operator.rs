@@ -185,10 +185,12 @@ impl Operator {
 
     /// Ends a session and deletes what it stored, a quarantined one too.
     pub async fn close(&self, id: SessionId, wait: Duration) -> Result<(), OperatorError> {
-        let held = self.take(id, wait).await?;
-        in_time(self.store.delete(id, held.fence))
-            .await
-            .map_err(|error| heard(id, error))
+        let ended = match self.take(id, wait).await {
+            Ok(held) => in_time(self.store.delete(id, held.fence)).await,
+            Err(OperatorError::Unreadable { .. }) => in_time(self.store.discard(id, true)).await,
+            Err(error) => return Err(error),
+        };
+        ended.map_err(|error| heard(id, error))
     }
 
     /// Lets a quarantined session run again.
@@ -219,16 +221,26 @@ impl Operator {
                 owner: row.principal,
                 principal: exported.principal.clone(),
             }),
-            Ok(_) => self.replace(exported, wait).await,
+            Ok(row) if row.quarantine.is_none() => self.replace(exported, wait).await,
+            Ok(_) => self
+                .lay_down_anew(exported)
+                .await
+                .map(|_| Imported::Replaced),
             Err(StoreError::Deleted) if !replace => Err(OperatorError::Closed(id)),
+            Err(StoreError::Corrupt(_)) if replace => self.lay_down_anew(exported).await,
             Err(StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted) => {
-                in_time(self.store.forget(id))
-                    .await
-                    .map_err(|error| heard(id, error))?;
-                self.lay_down(exported).await
+                self.lay_down_anew(exported).await
             }
             Err(error) => Err(heard(id, error)),
         }
+    }
+
+    /// In place of what nobody may run.
+    async fn lay_down_anew(&self, exported: &ExportedSession) -> Result<Imported, OperatorError> {
+        in_time(self.store.discard(exported.id, false))
+            .await
+            .map_err(|error| heard(exported.id, error))?;
+        self.lay_down(exported).await
     }
 
     async fn lay_down(&self, exported: &ExportedSession) -> Result<Imported, OperatorError> {
@@ -352,19 +364,12 @@ impl Operator {
         in_time(done).await.map_err(|error| heard(id, error))
     }
 
-    /// Acquires a session, a quarantined one too, waiting for whoever holds it.
+    /// Acquires a session, waiting for whoever holds it. One that nobody may run is `Unreadable`.
     async fn take(&self, id: SessionId, wait: Duration) -> Result<Acquired, OperatorError> {
         let until = Instant::now() + wait;
-        let mut pardoned = None;
         loop {
             match in_time(self.store.acquire(id, self.node)).await {
                 Ok(acquired) => return Ok(acquired),
-                Err(StoreError::Quarantined { reason, .. }) if pardoned.is_none() => {
-                    pardoned = Some(reason);
-                    in_time(self.store.quarantine(id, None))
-                        .await
-                        .map_err(|error| heard(id, error))?;
-                }
                 Err(StoreError::Held { node, left_ms }) => {
                     if Instant::now() >= until {
                         return Err(OperatorError::Held { id, node, left_ms });

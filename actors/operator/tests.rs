@@ -306,3 +306,90 @@ fn the_sample_has_every_variant_and_every_field() {
     let keys = machine.keys.iter().map(|key| key.ended.is_some());
     assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 2);
 }
+
+/// Over a real server: what is stored there is read whole, listed over all parts of the index, and replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
+    use crate::store::redis::tests::server;
+    use crate::store::redis::{RedisOptions, RedisStore};
+    let Some(redis) = server::good() else { return };
+    let node = NodeId::from_u128(99);
+    let store = RedisStore::open(RedisOptions::new(redis.url(), node), Clock::system());
+    let store = Arc::new(store.expect("an address"));
+    let operator = Operator::new(Arc::clone(&store) as Arc<dyn Archive>, node);
+    let many = 100;
+    for n in 1..=many {
+        let line = exported(n, &format!("principal {n}"));
+        let imported = operator.import(&line, false, Duration::ZERO).await;
+        assert_eq!(imported, Ok(Imported::New));
+    }
+    let ids = operator.ids(None).await.expect("listed");
+    let expected: Vec<_> = (1..=many).rev().map(SessionId::from_u128).collect();
+    assert_eq!(ids.iter().map(|(_, id)| *id).collect::<Vec<_>>(), expected);
+    let line = exported(7, "principal 7");
+    let again = operator.export(line.id).await.expect("there");
+    assert_eq!(
+        ExportedSession {
+            expires_ms: 60_004,
+            ..again
+        },
+        line
+    );
+
+    let held = store
+        .acquire(line.id, NodeId::from_u128(1))
+        .await
+        .expect("free");
+    let refused = operator.close(line.id, Duration::ZERO).await;
+    assert!(
+        matches!(refused, Err(OperatorError::Held { .. })),
+        "{refused:?}"
+    );
+    let shown = operator.show(line.id).await.expect("there");
+    assert!(shown.left_ms > 0 && shown.row.node == Some(NodeId::from_u128(1)));
+    store.release(line.id, held.fence).await.expect("held");
+    let replaced = operator.import(&line, true, Duration::ZERO).await;
+    assert_eq!(replaced, Ok(Imported::Replaced));
+    operator
+        .close(line.id, Duration::ZERO)
+        .await
+        .expect("closed");
+    let refused = operator.import(&line, false, Duration::ZERO).await;
+    assert_eq!(refused, Err(OperatorError::Closed(line.id)));
+    let back = operator.import(&line, true, Duration::ZERO).await;
+    assert_eq!(back, Ok(Imported::New));
+
+    // Whatever is damaged can be told, ended and laid down anew; what runs is not discarded.
+    let mut beside = redis.connection();
+    let damage = |key: &str, what: &[&str]| {
+        let mut command = redis::cmd(what[0]);
+        command
+            .arg(format!("mca:{{{}}}:{key}", line.id))
+            .arg(&what[1..]);
+        command
+    };
+    for (key, what) in [
+        ("m", ["HSET", "version", "x"].as_slice()),
+        ("m", &["HSET", "snapshot", "x"]),
+        ("m", &["SET", "x"]),
+        ("j", &["SET", "x"]),
+    ] {
+        damage(key, what).exec(&mut beside).expect("damaged");
+        let told = operator.export(line.id).await;
+        assert!(
+            matches!(told, Err(OperatorError::Unreadable { .. })),
+            "{what:?}: {told:?}"
+        );
+        let back = operator.import(&line, true, Duration::ZERO).await;
+        let back_by_closing = async {
+            operator.close(line.id, Duration::ZERO).await?;
+            operator.import(&line, true, Duration::ZERO).await
+        };
+        if back.is_err() {
+            back_by_closing.await.expect("closed and laid down");
+        }
+        operator.export(line.id).await.expect("well again");
+    }
+    let refused = store.discard(line.id, true).await;
+    assert_eq!(refused, Err(StoreError::Fenced));
+}

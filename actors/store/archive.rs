@@ -15,8 +15,9 @@ pub trait Archive: Store {
     /// Everything that is stored of a session, of one moment. Nobody loses it by that.
     fn read(&self, id: SessionId) -> StoreFuture<'_, Image>;
 
-    /// Forgets that a session of that id was closed, so that one may be laid down under it again.
-    fn forget(&self, id: SessionId) -> StoreFuture<'_, ()>;
+    /// Takes away what nobody may run: a quarantined session, one that cannot be read, what remembers a closed one. One
+    /// that may run is left alone (`Fenced`). `remember`: as a session that was closed.
+    fn discard(&self, id: SessionId, remember: bool) -> StoreFuture<'_, ()>;
 }
 
 /// Where a listing goes on: means something to the store that gave it.

@@ -31,6 +31,7 @@ use crate::sessions::DurabilityLevel;
 use crate::store::memory::LEASE;
 use crate::store::{Health, Reached, StoreError};
 
+mod archive;
 pub mod doctor;
 mod frame;
 mod index;

@@ -6,64 +6,67 @@ use actors::Clock;
 use actors::ids::NodeId;
 use actors::operator::Operator;
 use actors::sessions::Backing;
+use actors::store::memory::LEASE;
 use actors::store::redis::{Level, RedisError, RedisOptions, RedisStore};
-use actors::store::shelter::{Shelter, ShelterOptions, WhenAway};
+use actors::store::shelter::{self, Shelter, ShelterOptions};
 
 use super::Error;
 use crate::config;
-use crate::config::store::{Durability, Redis};
+use crate::config::store::{Durability, Redis, WhenAway};
 
-/// The store that sessions live in. One that is there and not set up for what is asked ends the start; one that is
-/// away does not.
+/// The store that sessions live in. A Redis that is away is waited for, unless calls are to be refused without it.
 pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Result<Backing, Error> {
-    let options = redis_options(redis, node)?;
-    let store = open(redis, options.clone(), clock)?;
-    let away = match store.check().await {
+    let store = open(redis, node, clock)?;
+    let away = match check(redis, &store).await {
         Ok(()) => None,
-        Err(RedisError::Away(why)) => Some(why),
-        Err(other) => return Err(unusable(redis, other)),
+        Err(away @ Error::Away { .. }) if redis.when_away == WhenAway::Degrade => {
+            tracing::warn!("{away}; it is asked again, and nothing is durable until it answers");
+            Some(away.to_string())
+        }
+        Err(error) => return Err(error),
     };
     let relay = store.relay();
-    let shelter = ShelterOptions {
+    let options = ShelterOptions {
         when_away: match redis.when_away {
-            config::store::WhenAway::Degrade => WhenAway::Degrade,
-            config::store::WhenAway::Refuse => WhenAway::Refuse,
+            WhenAway::Degrade => shelter::WhenAway::Degrade,
+            WhenAway::Refuse => shelter::WhenAway::Refuse,
         },
         single_node: redis.single_node,
-        ..ShelterOptions::new(node, options.lease)
+        ..ShelterOptions::new(node, LEASE)
     };
-    let shelter = Shelter::over(Arc::new(store), shelter, clock);
+    let shelter = Shelter::over(Arc::new(store), options, clock);
     if let Some(why) = away {
-        tracing::error!(address = %redis.url, why, "Redis is away: sessions are kept in memory until it is there");
         shelter.is_away(&why);
     }
     Ok(Backing {
-        store: shelter,
         relay: Some(relay),
+        store: shelter,
     })
 }
 
-/// For whoever operates it: straight to Redis, which must be there.
+/// For whoever operates it: nothing can be done without.
 pub(super) async fn operator(redis: &Redis, clock: Clock) -> Result<Operator, Error> {
     let node = NodeId::random();
-    let store = open(redis, redis_options(redis, node)?, clock)?;
-    store
-        .check()
-        .await
-        .map_err(|error| unusable(redis, error))?;
+    let store = open(redis, node, clock)?;
+    check(redis, &store).await?;
     Ok(Operator::new(Arc::new(store), node))
 }
 
-fn open(redis: &Redis, options: RedisOptions, clock: Clock) -> Result<RedisStore, Error> {
-    RedisStore::open(options, clock).map_err(|error| unusable(redis, error))
+fn open(redis: &Redis, node: NodeId, clock: Clock) -> Result<RedisStore, Error> {
+    let options = redis_options(redis, node)?;
+    RedisStore::open(options, clock).map_err(|error| told(redis, error))
 }
 
-fn unusable(redis: &Redis, error: RedisError) -> Error {
+async fn check(redis: &Redis, store: &RedisStore) -> Result<(), Error> {
+    let checked = store.check().await;
+    checked.map_err(|error| told(redis, error))
+}
+
+fn told(redis: &Redis, error: RedisError) -> Error {
     let address = redis.url.to_string();
-    let cause = error.to_string();
     match error {
-        RedisError::Away(_) => Error::Away { address, cause },
-        RedisError::Url(_) | RedisError::Misfit(_) => Error::Misfit { address, cause },
+        RedisError::Url(cause) | RedisError::Misfit(cause) => Error::Misfit { address, cause },
+        RedisError::Away(cause) => Error::Away { address, cause },
     }
 }
 

@@ -59,9 +59,18 @@ impl Archive for MemoryStore {
         })
     }
 
-    fn forget(&self, id: SessionId) -> StoreFuture<'_, ()> {
+    fn discard(&self, id: SessionId, remember: bool) -> StoreFuture<'_, ()> {
         self.at_once(|inner, _| {
-            inner.deleted.retain(|deleted| *deleted != id);
+            if inner
+                .record(id)
+                .is_ok_and(|record| record.quarantine.is_none())
+            {
+                return Err(StoreError::Fenced);
+            }
+            inner.delete(id);
+            if !remember {
+                inner.deleted.retain(|deleted| *deleted != id);
+            }
             Ok(())
         })
     }

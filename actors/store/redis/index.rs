@@ -147,7 +147,7 @@ impl RedisStore {
                 .collect();
             let looks = found.iter().map(|(_, id)| self.looking(*id)).collect();
             for ((member, id), answer) in found.into_iter().zip(lane.run(looks).await?) {
-                match Reply::read(answer).and_then(|reply| row(id, reply)) {
+                match Reply::read(answer).and_then(|mut reply| row(id, &mut reply)) {
                     Ok(row) => rows.push(row),
                     Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => {
                         gone.push(member.clone());

@@ -111,6 +111,17 @@ pub(super) fn field(id: crate::ids::ResultId, part: Part) -> String {
     }
 }
 
+/// The part of a result that a field stands for.
+pub(super) fn read_field(field: &[u8]) -> Option<(crate::ids::ResultId, Part)> {
+    let (id, part) = str::from_utf8(field).ok()?.split_once(':')?;
+    let part = match part {
+        "a" => Part::Answer,
+        "w" => Part::Whole,
+        _ => return None,
+    };
+    Some((crate::ids::ResultId::parse(id).ok()?, part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,6 @@ use redis::{Cmd, Script, cmd};
 
 /// One operation, as the server knows it.
 pub(super) struct Operation {
-    pub(super) name: &'static str,
     code: &'static str,
     script: LazyLock<Script>,
 }
@@ -14,7 +13,6 @@ pub(super) struct Operation {
 macro_rules! session_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
-            name: $file,
             code: concat!(
                 include_str!("lua/prelude.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -27,7 +25,6 @@ macro_rules! session_script {
 macro_rules! script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
-            name: $file,
             code: include_str!(concat!("lua/", $file, ".lua")),
             script: LazyLock::new(|| Script::new($name.code)),
         };
@@ -45,13 +42,15 @@ session_script!(REPAIR, "repair");
 session_script!(QUARANTINE, "quarantine");
 session_script!(LOOK, "look");
 session_script!(RESULT, "result");
+session_script!(READ, "read");
+session_script!(DISCARD, "discard");
 script!(CLAIM, "claim");
 script!(LIST_PUT, "list_put");
 script!(LIST_DROP, "list_drop");
 script!(RELAY_SEND, "relay_send");
 
 /// Loaded when a connection opens.
-pub(super) static ALL: [&Operation; 15] = [
+pub(super) static ALL: [&Operation; 17] = [
     &CREATE,
     &ACQUIRE,
     &COMMIT,
@@ -63,6 +62,8 @@ pub(super) static ALL: [&Operation; 15] = [
     &QUARANTINE,
     &LOOK,
     &RESULT,
+    &READ,
+    &DISCARD,
     &CLAIM,
     &LIST_PUT,
     &LIST_DROP,

@@ -18,9 +18,9 @@ use crate::store::{
 
 /// Of one session's state, unpacked: more is refused before it is stored, and before it is unpacked. A session at all
 /// its limits has a quarter of it.
-const STATE_MAX: usize = 8 << 20;
+pub(super) const STATE_MAX: usize = 8 << 20;
 /// Of one part of a result, unpacked: whole results of a session are 16 MiB at most, together.
-const RESULT_MAX: usize = 64 << 20;
+pub(super) const RESULT_MAX: usize = 64 << 20;
 
 impl Store for RedisStore {
     fn kind(&self) -> &'static str {
@@ -143,7 +143,11 @@ impl Store for RedisStore {
 
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
         let look = self.looking(id);
-        Box::pin(async move { self.one(id, look).await.and_then(|reply| row(id, reply)) })
+        Box::pin(async move {
+            self.one(id, look)
+                .await
+                .and_then(|mut reply| row(id, &mut reply))
+        })
     }
 
     /// The server forgets by itself.
@@ -532,7 +536,7 @@ fn state(bytes: &[u8], version: u64) -> Result<Vec<u8>, StoreError> {
     Ok(frame::wrap(bytes, version))
 }
 
-pub(super) fn row(id: SessionId, mut reply: Reply) -> Result<Row, StoreError> {
+pub(super) fn row(id: SessionId, reply: &mut Reply) -> Result<Row, StoreError> {
     let (principal, label) = (reply.principal()?, reply.text()?);
     let (created_ms, expires_ms) = (reply.number()?, reply.number()?);
     let (quarantined, reason) = (reply.number()? == 1, reply.text()?);

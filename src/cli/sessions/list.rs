@@ -76,11 +76,17 @@ impl List {
                 break;
             }
             looked_at += 1;
-            let row = operator.row(*id).await?;
-            shown.extend(
-                row.filter(|row| !self.quarantined || row.quarantine.is_some())
-                    .map(|row| session(&row)),
-            );
+            match operator.row(*id).await {
+                Ok(row) => shown.extend(
+                    row.filter(|row| !self.quarantined || row.quarantine.is_some())
+                        .map(|row| session(&row)),
+                ),
+                // One that is damaged must not hide the others.
+                Err(OperatorError::Unreadable { id, cause }) => shown.push(json!({
+                    "session_id": id, "status": "unreadable", "quarantine": cause.to_string(),
+                })),
+                Err(error) => return Err(error),
+            }
         }
         let more = ids.len() - looked_at;
         let returned = shown.len();

@@ -1,0 +1,114 @@
+//! What an operator asks: every session there is, one of them whole, and the end of those that nobody may run.
+
+use redis::Value;
+
+use super::keys::{PARTITIONS, read_field, read_member};
+use super::reply::Reply;
+use super::sessions::{RESULT_MAX, STATE_MAX, row};
+use super::{RedisStore, frame, script};
+use crate::ids::SessionId;
+use crate::store::archive::{Archive, Image, Listed, Mark};
+use crate::store::{ResultBlob, StoreError, StoreFuture};
+
+impl Archive for RedisStore {
+    fn all(&self, after: Option<Mark>, limit: usize) -> StoreFuture<'_, Listed> {
+        Box::pin(self.all_sessions(after, limit))
+    }
+
+    fn read(&self, id: SessionId) -> StoreFuture<'_, Image> {
+        Box::pin(self.image(id))
+    }
+
+    fn discard(&self, id: SessionId, remember: bool) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let keys = self.0.keys.session(id);
+            let discard = script::DISCARD.on(&keys.all()).arg(u8::from(remember));
+            let mut reply = match self.one(id, discard).await {
+                Ok(reply) => reply,
+                Err(StoreError::Missing) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let (principal, created, key) = (reply.principal()?, reply.number()?, reply.text()?);
+            // Of what could not be read nobody knows where it is listed: that goes with its time.
+            if created > 0 {
+                self.unlist(id, &principal, created, key);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl RedisStore {
+    /// A mark is the partition and the last member that was told, or nothing where it was told to its end.
+    async fn all_sessions(&self, after: Option<Mark>, limit: usize) -> Result<Listed, StoreError> {
+        let mark = after.map_or_else(String::new, |mark| mark.0);
+        let (partition, member) = mark.split_once(' ').unwrap_or(("0", ""));
+        let partition: u8 = partition
+            .parse()
+            .map_err(|_| StoreError::Corrupt("no such place in a listing".to_owned()))?;
+        let member = (!member.is_empty()).then_some(member);
+        let members = self.partition(partition, member, limit).await?;
+        let next = match members.last() {
+            Some(last) if members.len() >= limit => Some(format!("{partition} {last}")),
+            _ if partition + 1 < PARTITIONS => Some(format!("{} ", partition + 1)),
+            _ => None,
+        };
+        Ok(Listed {
+            found: members
+                .iter()
+                .filter_map(|member| read_member(member))
+                .collect(),
+            next: next.map(Mark),
+        })
+    }
+
+    /// Over a connection of its own: it may be megabytes.
+    async fn image(&self, id: SessionId) -> Result<Image, StoreError> {
+        let keys = self.0.keys.session(id);
+        let pooled = self.0.pool.get().await;
+        let mut connection = pooled.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        // Loaded each time: who reads whole sessions can wait for that.
+        let mut ask = redis::pipe();
+        ask.add_command(script::READ.load()).ignore();
+        ask.add_command(script::READ.on(&keys.all()).command);
+        let answered = ask.query_async::<Vec<Value>>(&mut connection).await;
+        if answered.is_err() {
+            // What comes late is not for the next one to read.
+            drop(deadpool_redis::Connection::take(connection));
+        }
+        let answer = answered.map(|mut answers| answers.pop().unwrap_or(Value::Nil));
+        let mut reply = Reply::read(answer)?;
+        let row = row(id, &mut reply)?;
+        let (ttl_ms, version) = (reply.number()?, reply.number()?);
+        let (epoch, left_ms) = (reply.number()?, reply.number()?);
+        let (snapshot, deltas, results) = (reply.bytes()?, reply.list()?, reply.list()?);
+        let state = |framed: &[u8]| unwrap(framed, STATE_MAX);
+        let mut blobs = Vec::with_capacity(results.len() / 2);
+        for pair in results.chunks_exact(2) {
+            let (id, part) = read_field(&pair[0])
+                .ok_or_else(|| StoreError::Corrupt("a result without a name".to_owned()))?;
+            let bytes = unwrap(&pair[1], RESULT_MAX)?;
+            blobs.push(ResultBlob { id, part, bytes });
+        }
+        blobs.sort_by_key(|blob| (blob.id, blob.part));
+        Ok(Image {
+            row,
+            ttl_ms,
+            version,
+            epoch,
+            left_ms,
+            snapshot: state(&snapshot)?,
+            deltas: deltas
+                .iter()
+                .map(|delta| state(delta))
+                .collect::<Result<_, _>>()?,
+            results: blobs,
+        })
+    }
+}
+
+fn unwrap(framed: &[u8], cap: usize) -> Result<std::sync::Arc<[u8]>, StoreError> {
+    frame::unwrap(framed, cap)
+        .map(|(_, bytes)| bytes)
+        .map_err(StoreError::Corrupt)
+}

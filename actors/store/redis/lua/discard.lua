@@ -1,0 +1,13 @@
+-- KEYS: session, journal, results. ARGV: whether to remember that it was closed. Takes away what nobody may run: a
+-- quarantined session, what cannot be read, what remembers a closed one.
+if kind_of(KEYS[1]) == 'none' then return { 'missing' } end
+local found = session()
+if found and not found.quarantine then return { 'fenced' } end
+local key = found and redis.call('HGET', KEYS[1], 'key') or ''
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+if ARGV[1] == '1' then
+  redis.call('HSET', KEYS[1], 'tombstone', '1')
+  redis.call('PEXPIRE', KEYS[1], text(REMEMBERED_MS))
+end
+if not found then return { 'ok', '', '0', '' } end
+return { 'ok', found.principal, text(found.created), key }
