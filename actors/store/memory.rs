@@ -60,6 +60,12 @@ impl MemoryStore {
         }
     }
 
+    /// As if the store had gone back to before the session was made.
+    #[cfg(test)]
+    pub(crate) fn lose(&self, id: SessionId) {
+        self.with(|inner, _| inner.remove(id));
+    }
+
     fn with<R>(&self, act: impl FnOnce(&mut Tables, u64) -> R) -> R {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now_ms();

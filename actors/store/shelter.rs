@@ -409,6 +409,3 @@ impl Store for Shelter {
         self.0.ask(|store| store.nodes())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use super::*;
 use crate::ids::NodeId;
 use crate::store::{
-    Acquired, Commit, CommitsFuture, Fence, KeepFuture, NodeRecord, Part, Repair, Row, StoreFuture,
+    Acquired, Commit, CommitsFuture, Fence, KeepFuture, NodeRecord, Part, Reached, Repair, Row,
+    StoreFuture,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ type Mood = Box<dyn FnMut(Op) -> How + Send>;
 pub(super) struct Flaky {
     inner: Arc<MemoryStore>,
     mood: Mutex<Mood>,
+    /// What it says that it is, and what every commit reaches.
+    level: DurabilityLevel,
 }
 
 impl Flaky {
@@ -43,10 +46,26 @@ impl Flaky {
         inner: Arc<MemoryStore>,
         mood: impl FnMut(Op) -> How + Send + 'static,
     ) -> Arc<Self> {
+        Self::at(DurabilityLevel::Memory, inner, mood)
+    }
+
+    pub(super) fn at(
+        level: DurabilityLevel,
+        inner: Arc<MemoryStore>,
+        mood: impl FnMut(Op) -> How + Send + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             inner,
             mood: Mutex::new(Box::new(mood)),
+            level,
         })
+    }
+
+    fn reached(&self) -> Reached {
+        Reached {
+            level: self.level,
+            durable: self.level != DurabilityLevel::Memory,
+        }
     }
 
     async fn through<T>(
@@ -90,19 +109,36 @@ impl Store for Flaky {
         "flaky"
     }
     fn level(&self) -> DurabilityLevel {
-        self.inner.level()
+        self.level
+    }
+    fn probe(&self) -> StoreFuture<'_, ()> {
+        self.ask(Op::Other, async { Ok(()) })
     }
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
-        self.ask(Op::Other, async { self.inner.create(session).await })
+        self.ask(Op::Other, async {
+            match self.inner.create(session).await? {
+                Created::New(_) => Ok(Created::New(self.reached())),
+                before @ Created::Before(_) => Ok(before),
+            }
+        })
     }
     fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
-        self.ask(
-            Op::Acquire,
-            async move { self.inner.acquire(id, node).await },
-        )
+        self.ask(Op::Acquire, async move {
+            let acquired = self.inner.acquire(id, node).await?;
+            Ok(Acquired {
+                reached: self.reached(),
+                ..acquired
+            })
+        })
     }
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
-        let act = async { self.inner.commit(commits).await };
+        let act = async {
+            let mut answers = self.inner.commit(commits).await;
+            for committed in answers.iter_mut().flatten() {
+                committed.reached = self.reached();
+            }
+            answers
+        };
         Box::pin(self.through(Op::Commit, act, || {
             commits.iter().map(|_| Err(lost())).collect()
         }))

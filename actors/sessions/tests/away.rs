@@ -1,0 +1,402 @@
+//! A store that goes away and comes back, with a shelter before it.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::flaky::{Flaky, How, Op};
+use super::*;
+use crate::ids::NodeId;
+use crate::store::StoreError;
+use crate::store::shelter::{Bounds, Shelter, ShelterOptions, WhenAway};
+
+const HERE: u8 = 0;
+const AWAY: u8 = 1;
+/// It does as it is asked, and is not heard.
+const MUTE: u8 = 2;
+
+struct Away {
+    world: World,
+    shelter: Arc<Shelter>,
+    how: Arc<AtomicU8>,
+    clock: Clock,
+}
+
+async fn away_with(change: impl FnOnce(&mut ShelterOptions)) -> Away {
+    let clock = Clock::starting_at(1_000_000);
+    let store = Arc::new(MemoryStore::new(clock, memory::Limits::default()));
+    let how = Arc::<AtomicU8>::default();
+    let said = Arc::clone(&how);
+    let flaky = Flaky::at(
+        DurabilityLevel::Redis,
+        Arc::clone(&store),
+        move |op| match (said.load(Ordering::SeqCst), op) {
+            (HERE, _) => How::Well,
+            (MUTE, Op::Commit) => How::Unheard,
+            _ => How::Fails,
+        },
+    );
+    let node_id = NodeId::random();
+    let mut options = ShelterOptions::new(node_id, memory::LEASE);
+    change(&mut options);
+    let shelter = Shelter::over(flaky, options, clock);
+    let backing = Backing::alone(Arc::clone(&shelter) as _);
+    let world = node(|options| options.node = node_id, store, backing, clock).await;
+    Away {
+        world,
+        shelter,
+        how,
+        clock,
+    }
+}
+
+async fn away() -> Away {
+    away_with(|_| {}).await
+}
+
+impl Away {
+    fn is(&self, how: u8) {
+        self.how.store(how, Ordering::SeqCst);
+    }
+
+    /// The store answers again, and has everything.
+    async fn comes_back(&self) {
+        self.is(HERE);
+        let back = async {
+            while self.shelter.health().away.is_some()
+                || self.shelter.health().sheltered.sessions > 0
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let back = tokio::time::timeout(Duration::from_secs(60), back).await;
+        assert!(back.is_ok(), "{:?}", self.shelter.health());
+    }
+
+    async fn call(&self, id: SessionId, n: u32) -> CallAnswer {
+        self.world.call(id, "echo", json!({"n": n})).await.unwrap()
+    }
+
+    /// What a node that shares nothing but the store sees: first ours gives up what it holds.
+    async fn seen_by_another(&self, id: SessionId) -> SessionView {
+        let given_up = async {
+            while self.world.sessions.hand_over(id).await
+                != crate::relay::message::HandOver::Released
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let given_up = tokio::time::timeout(Duration::from_secs(10), given_up).await;
+        given_up.expect("it gives the session up");
+        let backing = Backing::alone(Arc::clone(&self.world.store) as _);
+        let other = node(|_| {}, Arc::clone(&self.world.store), backing, self.clock).await;
+        other.sessions.get(&Principal::local(), id).await.unwrap()
+    }
+}
+
+fn results(view: &SessionView) -> Vec<ResultId> {
+    view.history
+        .iter()
+        .rev()
+        .map(|entry| entry.result_id)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_goes_on_and_comes_back_with_everything() {
+    let away = away().await;
+    let id = away.world.session().await;
+    let first = away.call(id, 0).await;
+    assert_eq!(
+        (first.durability.level, first.durability.durable),
+        (DurabilityLevel::Redis, true)
+    );
+    assert!(first.notices.is_empty());
+    let mut known = vec![first.result_id.unwrap()];
+    away.is(AWAY);
+    for n in 1..6 {
+        let answer = away.call(id, n).await;
+        assert_eq!(echoed(&answer)["n"], json!(n));
+        assert_eq!(
+            (answer.durability.level, answer.durability.durable),
+            (DurabilityLevel::Memory, false)
+        );
+        assert!(
+            answer.notices[0].contains("not durable"),
+            "{:?}",
+            answer.notices
+        );
+        known.push(answer.result_id.unwrap());
+        if n == 3 {
+            // Its actor dies while the store is away.
+            assert!(away.world.strike(id, Strike::Kill).await);
+        }
+    }
+    let health = away.shelter.health();
+    assert!(health.away.is_some());
+    assert_eq!(health.sheltered.sessions, 1);
+    assert!(health.sheltered.changes >= 5, "{health:?}");
+    let view = away
+        .world
+        .sessions
+        .get(&Principal::local(), id)
+        .await
+        .unwrap();
+    assert_eq!(results(&view), known);
+    let read = away
+        .world
+        .sessions
+        .result(&Principal::local(), id, known[4])
+        .await;
+    assert!(read.is_ok(), "{read:?}");
+    away.comes_back().await;
+    let last = away.call(id, 6).await;
+    assert!(last.durability.durable);
+    assert!(last.notices.is_empty(), "{:?}", last.notices);
+    known.push(last.result_id.unwrap());
+    let read = away
+        .world
+        .sessions
+        .result(&Principal::local(), id, known[4])
+        .await;
+    assert!(read.is_ok(), "{read:?}");
+    assert_eq!(results(&away.seen_by_another(id).await), known);
+}
+
+/// The last commit before it was away was applied, and nobody heard of it.
+#[tokio::test(start_paused = true)]
+async fn a_commit_of_unknown_fate_counts_once() {
+    for calls_after in [0, 3] {
+        let away = away().await;
+        let id = away.world.session().await;
+        let mut known = vec![away.call(id, 0).await.result_id.unwrap()];
+        away.is(MUTE);
+        known.push(away.call(id, 1).await.result_id.unwrap());
+        away.is(AWAY);
+        for n in 0..calls_after {
+            known.push(away.call(id, 2 + n).await.result_id.unwrap());
+        }
+        away.comes_back().await;
+        assert_eq!(away.shelter.health().sheltered.lost, 0);
+        known.push(away.call(id, 9).await.result_id.unwrap());
+        assert_eq!(results(&away.seen_by_another(id).await), known);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
+    let away = away().await;
+    let id = away.world.session().await;
+    let first = away.call(id, 0).await.result_id.unwrap();
+    away.is(AWAY);
+    away.call(id, 1).await;
+    // Longer than the lease: another node takes the session over, and works.
+    tokio::time::sleep(memory::LEASE).await;
+    let backing = Backing::alone(Arc::clone(&away.world.store) as _);
+    let other = node(|_| {}, Arc::clone(&away.world.store), backing, away.clock).await;
+    let theirs = other
+        .call(id, "echo", json!({"n": "theirs"}))
+        .await
+        .unwrap();
+    other.sessions.hand_over(id).await;
+    away.comes_back().await;
+    let lost = away.shelter.health().sheltered.lost;
+    assert!(lost > 0);
+    let view = async {
+        loop {
+            // Its actor still stands on what is lost, until the store says so.
+            let _ = away.world.call(id, "echo", json!({"n": 2})).await;
+            let view = away.world.sessions.get(&Principal::local(), id).await;
+            if let Ok(view) = view
+                && !view.notices.is_empty()
+            {
+                return view;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let view = tokio::time::timeout(Duration::from_secs(60), view)
+        .await
+        .unwrap();
+    assert!(
+        view.notices[0].contains(&format!("{lost} changes")),
+        "{:?}",
+        view.notices
+    );
+    assert_eq!(results(&view)[..2], [first, theirs.result_id.unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_what_may_be_kept_calls_are_answered_without_a_record() {
+    let away = away_with(|options| {
+        options.bounds = Bounds {
+            changes_per_session: 4,
+            ..Bounds::default()
+        };
+    })
+    .await;
+    let id = away.world.session().await;
+    away.call(id, 0).await;
+    away.is(AWAY);
+    let mut unrecorded = None;
+    for n in 1..10 {
+        let answer = away.call(id, n).await;
+        assert_eq!(echoed(&answer)["n"], json!(n));
+        if answer.result_id.is_none() {
+            unrecorded = Some(answer);
+            break;
+        }
+    }
+    let unrecorded = unrecorded.expect("there is a bound");
+    assert_eq!(unrecorded.session_id, Some(id));
+    assert!(!unrecorded.durability.durable);
+    assert!(
+        unrecorded.notices[0].contains("not_recorded"),
+        "{:?}",
+        unrecorded.notices
+    );
+    let keyed = CallRequest {
+        idempotency_key: Some("k".to_owned()),
+        ..request(Target::Session(id), "echo", json!({}))
+    };
+    let refused = away.world.sessions.call(keyed).await.unwrap_err();
+    assert!(
+        matches!(refused, CallError::StoreUnavailable(_)),
+        "{refused}"
+    );
+    away.comes_back().await;
+    assert!(away.call(id, 20).await.durability.durable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recording_ends_with_the_lease_unless_nobody_else_is_there() {
+    for single_node in [false, true] {
+        let away = away_with(|options| options.single_node = single_node).await;
+        let id = away.world.session().await;
+        away.call(id, 0).await;
+        away.is(AWAY);
+        assert!(away.call(id, 1).await.result_id.is_some());
+        tokio::time::sleep(memory::LEASE * 2 / 3).await;
+        let late = away.call(id, 2).await;
+        assert_eq!(late.result_id.is_some(), single_node);
+        away.comes_back().await;
+        assert_eq!(away.shelter.health().sheltered.lost, 0);
+        let view = away
+            .world
+            .sessions
+            .get(&Principal::local(), id)
+            .await
+            .unwrap();
+        assert_eq!(view.history.len(), if single_node { 3 } else { 2 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_made_meanwhile_moves_to_the_store() {
+    let away = away().await;
+    away.is(AWAY);
+    away.shelter.is_away("it never was there");
+    let view = away.world.sessions.create(creation()).await.unwrap();
+    assert!(!view.durability.durable);
+    let answer = away.call(view.id, 1).await;
+    assert!(!answer.durability.durable);
+    let keyed = CreateRequest {
+        idempotency_key: Some("k".to_owned()),
+        ..creation()
+    };
+    let refused = away.world.sessions.create(keyed).await.unwrap_err();
+    assert!(
+        matches!(refused, CallError::StoreUnavailable(_)),
+        "{refused}"
+    );
+    let ended = away.world.session().await;
+    away.call(ended, 1).await;
+    away.world
+        .sessions
+        .close(&Principal::local(), ended)
+        .await
+        .unwrap();
+    away.comes_back().await;
+    let seen = away.seen_by_another(view.id).await;
+    assert_eq!(results(&seen), [answer.result_id.unwrap()]);
+    assert_eq!(away.world.store.look(ended).await, Err(StoreError::Missing));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_closed_meanwhile_goes_from_the_store() {
+    let away = away().await;
+    let id = away.world.session().await;
+    away.call(id, 0).await;
+    away.is(AWAY);
+    away.call(id, 1).await;
+    away.world
+        .sessions
+        .close(&Principal::local(), id)
+        .await
+        .unwrap();
+    let gone = away.world.call(id, "echo", json!({})).await.unwrap_err();
+    assert_eq!(gone, CallError::UnknownSession(id));
+    away.comes_back().await;
+    assert_eq!(away.world.store.look(id).await, Err(StoreError::Deleted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strict_operators_get_refusals() {
+    let away = away_with(|options| options.when_away = WhenAway::Refuse).await;
+    let id = away.world.session().await;
+    away.call(id, 0).await;
+    away.is(AWAY);
+    let short = CallRequest {
+        deadline: Some(Duration::from_secs(3)),
+        ..request(Target::Session(id), "echo", json!({}))
+    };
+    assert!(away.world.sessions.call(short).await.is_err());
+    let refused = away.world.sessions.create(creation()).await.unwrap_err();
+    assert!(
+        matches!(refused, CallError::StoreUnavailable(_)),
+        "{refused}"
+    );
+    away.comes_back().await;
+    assert!(away.call(id, 1).await.durability.durable);
+}
+
+/// The store has forgotten what it acknowledged, and the owner is alive.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_went_back_is_repaired_by_the_owner() {
+    for meanwhile in [false, true] {
+        let away = away().await;
+        let id = away.world.session().await;
+        let mut known = vec![
+            away.call(id, 0).await.result_id.unwrap(),
+            away.call(id, 1).await.result_id.unwrap(),
+        ];
+        if meanwhile {
+            away.is(AWAY);
+            known.push(away.call(id, 2).await.result_id.unwrap());
+        }
+        away.world.store.lose(id);
+        if meanwhile {
+            away.comes_back().await;
+        }
+        let answer = away.call(id, 3).await;
+        assert!(answer.durability.durable);
+        known.push(answer.result_id.unwrap());
+        assert_eq!(results(&away.seen_by_another(id).await), known);
+        away.world.store.lose(id);
+    }
+}
+
+/// A look finds it out as well as a call.
+#[tokio::test(start_paused = true)]
+async fn a_look_repairs_too() {
+    let away = away().await;
+    let id = away.world.session().await;
+    away.call(id, 0).await;
+    away.world.store.lose(id);
+    let view = away
+        .world
+        .sessions
+        .get(&Principal::local(), id)
+        .await
+        .unwrap();
+    assert_eq!(view.history.len(), 1);
+    assert!(away.world.store.look(id).await.is_ok());
+}
