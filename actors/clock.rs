@@ -39,3 +39,13 @@ impl Clock {
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// A part of a pause, between 0 and 1, so that those who wait do not come back in step.
+pub(crate) fn jitter() -> f64 {
+    let mut bytes = [0_u8; 4];
+    // Without randomness the whole wait is taken: later, not wrong.
+    if getrandom::fill(&mut bytes).is_err() {
+        return 1.0;
+    }
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}

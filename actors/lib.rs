@@ -29,6 +29,7 @@
 
 pub mod cache;
 mod clock;
+mod concurrent;
 mod faults;
 mod handle;
 mod heartbeat;

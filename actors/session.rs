@@ -29,7 +29,7 @@ use crate::pool::{Job, JobKey, News, Outcome, PoolHandle};
 use crate::relay::inbox::Desk;
 use crate::relay::message::HandOver;
 use crate::results::ResultReader;
-use crate::sessions::{CallAnswer, CallError, SessionView};
+use crate::sessions::{CallAnswer, CallError, DurabilityLevel, SessionView};
 use crate::store::{Acquired, Fence, StoreError};
 use crate::tool::{Catalogue, ProgressSink, Root, ToolOutput};
 
@@ -39,6 +39,7 @@ mod jobs;
 pub(crate) mod journal;
 mod loading;
 pub(crate) mod machine;
+mod repairs;
 mod replies;
 mod requests;
 pub(crate) mod snapshot;
@@ -96,6 +97,10 @@ pub(crate) enum SessionMsg {
     },
     Deleted {
         result: Result<(), StoreError>,
+    },
+    /// The store had lost it, or had an older version.
+    Repaired {
+        result: Result<Fence, StoreError>,
     },
     /// Nobody has called for a while: go to sleep if so.
     Rest,
@@ -310,6 +315,7 @@ impl State {
             SessionMsg::Commit { id, fate } => self.commit_answered(myself, id, fate),
             SessionMsg::Resend { id } => self.resend(myself, id),
             SessionMsg::Deleted { result } => self.deleted(myself, result),
+            SessionMsg::Repaired { result } => self.repaired(myself, result),
             SessionMsg::Rest => self.rest(myself),
             SessionMsg::HandOver { reply } => self.hand_over(myself, reply),
             SessionMsg::Reacquired { id, result } => self.reacquired(myself, id, *result),
@@ -375,6 +381,7 @@ fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
         SessionMsg::Cancel { reply, .. } => drop(reply.send(())),
         SessionMsg::HandOver { reply } => drop(reply.send(None)),
         SessionMsg::Reacquired { .. }
+        | SessionMsg::Repaired { .. }
         | SessionMsg::Loaded(_)
         | SessionMsg::Job { .. }
         | SessionMsg::Commit { .. }

@@ -23,6 +23,7 @@ mod health;
 pub mod archive;
 pub mod memory;
 pub mod redis;
+pub mod shelter;
 
 pub use health::{Health, Link, NodeRecord, Sheltered};
 

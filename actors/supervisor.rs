@@ -7,7 +7,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent
 use tokio::sync::watch;
 
 use crate::cache::{self, Cache, CacheMsg};
-use crate::clock::Clock;
+use crate::clock::{Clock, jitter};
 use crate::faults::Fault;
 use crate::handle::{AnyPlace, Place};
 use crate::leases::{KeeperMsg, KeeperThread};
@@ -17,7 +17,7 @@ use crate::relay::inbox::{self, Inbox, InboxMsg};
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::session::Surroundings;
 use crate::status::ActorStatus;
-use crate::supervisor::children::{Care, Children, Spec, jitter};
+use crate::supervisor::children::{Care, Children, Spec};
 use crate::supervisor::sessions::{SessionSupervisor, SupervisorMsg};
 use crate::supervisor::store::{StoreSupervisor, StoreSupervisorMsg};
 

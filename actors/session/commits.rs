@@ -88,6 +88,10 @@ impl State {
                 myself.send_after(after, move || SessionMsg::Resend { id });
             }
             Fate::Answered(Err(StoreError::Lapsed)) => self.reacquire(myself, id),
+            Fate::Answered(Err(StoreError::Unrecorded(why))) => self.unrecorded(myself, why),
+            Fate::Answered(Err(error)) if self.has_gone_back(&error) => {
+                self.repair(myself, &error);
+            }
             Fate::Answered(Err(error)) => self.lost(myself, &error),
         }
     }
@@ -123,7 +127,7 @@ impl State {
     }
 
     /// While calls run the lease is kept without commits, so that no other node takes the session.
-    fn mind_lease(&mut self) {
+    pub(super) fn mind_lease(&mut self) {
         let wanted = self
             .journal()
             .filter(|journal| journal.is_busy())

@@ -335,6 +335,33 @@ impl Journal {
         true
     }
 
+    /// Our fence, and the commits that led to what is committed.
+    pub(crate) fn lineage(&self) -> Option<(Fence, Vec<CommitId>)> {
+        let stored = self.stored.as_ref()?;
+        Some((stored.fence, stored.ancestors.iter().copied().collect()))
+    }
+
+    /// The session was laid down again under that fence. Returns the commit to be sent again.
+    pub(crate) fn repaired(&mut self, fence: Fence) -> Option<CommitId> {
+        if let Some(stored) = &mut self.stored {
+            stored.fence = fence;
+            // A snapshot is what was laid down, and results that it points at may be gone with what was lost.
+            (stored.journal_deltas, stored.journal_bytes) = (0, 0);
+        }
+        let out = self.out.as_mut()?;
+        out.commit.fence = fence;
+        Some(out.commit.id)
+    }
+
+    pub(crate) fn out(&self) -> Option<CommitId> {
+        self.out.as_ref().map(|out| out.commit.id)
+    }
+
+    /// Whether the call came under an idempotency key.
+    pub(crate) fn has_key(&self, request: RequestId) -> bool {
+        self.ahead().keys.iter().any(|key| key.request == request)
+    }
+
     /// Calls run, or are about to.
     pub(crate) fn is_busy(&self) -> bool {
         !self.ahead().calls.is_empty()

@@ -44,10 +44,19 @@ impl State {
         acquired: Result<Acquired, StoreError>,
     ) {
         let fence = acquired.as_ref().ok().map(|acquired| acquired.fence);
+        let lost = acquired.as_ref().map_or(0, |acquired| acquired.lost);
         let loaded = acquired.and_then(|acquired| Journal::load(self.id, &acquired));
         self.pass(CrashPoint::SessionLoaded);
         match loaded {
-            Ok(journal) => self.begin(myself, journal),
+            Ok(journal) => {
+                self.begin(myself, journal);
+                if lost > 0 {
+                    let text = format!(
+                        "{lost} changes that were answered as not durable while the store was away are lost: somebody else went on with the session meanwhile"
+                    );
+                    self.decide(myself, Event::Noticed { text: text.into() });
+                }
+            }
             Err(error) => {
                 if let Some(fence) = fence {
                     self.give_back(fence, &error);

@@ -8,6 +8,7 @@ use ractor::RpcReplyPort;
 
 use super::journal::Journal;
 use super::machine::{End, Ended, Rejected};
+use super::repairs::notices;
 use super::{Surroundings, view};
 use crate::ids::{Principal, RequestId, ResultId, SessionId};
 use crate::persistence::in_time;
@@ -135,6 +136,22 @@ impl Replies {
         }
     }
 
+    /// Everybody who waits for an answer.
+    pub(super) fn requests(&self) -> Vec<RequestId> {
+        self.ports.keys().copied().collect()
+    }
+
+    pub(super) fn fail(&mut self, request: RequestId, error: &CallError) {
+        for port in self
+            .ports
+            .remove(&request)
+            .map(|waiting| waiting.ports)
+            .unwrap_or_default()
+        {
+            let _ = port.send(Err(error.clone()));
+        }
+    }
+
     pub(super) fn refuse_all(&mut self, id: SessionId, error: &StoreError) {
         for (_, waiting) in self.ports.drain() {
             let refusal = as_call_error(id, Some(&waiting.principal), error);
@@ -181,6 +198,7 @@ fn reply_to(
     };
     let answer = |outcome| CallAnswer {
         replayed,
+        notices: notices(around, journal),
         ..answer_of(id, journal, ended, outcome)
     };
     let ready = match &ended.end {
@@ -255,7 +273,7 @@ fn answer_of(
         replayed: false,
         durability: view::durability(journal),
         stored: result_id.is_some_and(|result| journal.keeps_whole(result)),
-        notices: machine.notices.iter().map(ToString::to_string).collect(),
+        notices: Vec::new(),
         related: if kept {
             machine.related(ended)
         } else {

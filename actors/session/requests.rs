@@ -116,11 +116,20 @@ impl State {
         asked: SessionMsg,
     ) {
         let now = self.now();
-        match (result, &mut self.phase) {
-            (Ok(()), Phase::Running(journal)) => journal.renewed(now),
+        match result {
+            Ok(()) => {
+                if let Phase::Running(journal) = &mut self.phase {
+                    journal.renewed(now);
+                }
+            }
             // What we know is the best that anybody knows just now.
-            (Ok(()) | Err(StoreError::Unavailable(_)), _) => {}
-            (Err(error), _) => {
+            Err(StoreError::Unavailable(_)) => {}
+            Err(error) if self.has_gone_back(&error) => {
+                // Whoever asked sees its port close, and asks again.
+                self.repair(myself, &error);
+                return;
+            }
+            Err(error) => {
                 self.lost(myself, &error);
                 if let Phase::Refusing(error) = &self.phase {
                     refuse(asked, self.id, error);

@@ -11,7 +11,7 @@ use super::*;
 use crate::ids::NodeId;
 use crate::relay::message::{self, Answer, Question};
 use crate::relay::neighbours::{Neighbours, Silence};
-use crate::tool::ProgressSink;
+use crate::tool::{ProgressSink, Root};
 
 /// Without a sign of life for so long, whoever holds a session is taken for gone; it gives one every second.
 const SILENCE: Duration = Duration::from_secs(4);
@@ -25,7 +25,12 @@ impl Sessions {
     pub(super) async fn run(&self, call: &Call) -> Result<CallAnswer, CallError> {
         let mut heard = Instant::now();
         loop {
-            let answer = self.run_here(call).await;
+            let answer = match self.run_here(call).await {
+                Err(CallError::Unrecorded { roots, why }) => {
+                    return self.run_unrecorded(call, roots, &why).await;
+                }
+                answer => answer,
+            };
             let Err(CallError::Elsewhere { node, .. }) = &answer else {
                 return answer;
             };
@@ -40,6 +45,42 @@ impl Sessions {
             }
             tokio::time::sleep(ASK_THERE_AGAIN_AFTER).await;
         }
+    }
+
+    /// Nothing can be recorded in the session just now: the call runs as it would without one, and says so.
+    async fn run_unrecorded(
+        &self,
+        call: &Call,
+        roots: Arc<[Root]>,
+        why: &str,
+    ) -> Result<CallAnswer, CallError> {
+        let principal = call.asked.principal.clone();
+        let unrecorded = Call {
+            asked: Asked {
+                id: SessionId::random(),
+                start: Start::Throwaway {
+                    principal: principal.clone(),
+                    roots,
+                },
+                principal,
+                until: call.asked.until,
+            },
+            request: call.request,
+            call: call.call.clone(),
+            key: None,
+            cancel: call.cancel.clone(),
+            progress: call.progress.clone(),
+            for_neighbour: call.for_neighbour,
+            there: AtomicBool::new(false),
+        };
+        let answer = self.run_here(&unrecorded).await?;
+        Ok(CallAnswer {
+            session_id: Some(call.asked.id),
+            notices: vec![format!(
+                "not_recorded: {why}; the answer is right, and the session does not know of it"
+            )],
+            ..answer
+        })
     }
 
     async fn run_there(

@@ -1,10 +1,9 @@
 //! The tree as it looks just now. Never fails and never waits long: what does not answer is shown so.
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::{CacheMsg, RootMsg, Sessions, StoreSupervisorMsg, SupervisorMsg};
+use crate::concurrent::all;
 use crate::status::{ActorStatus, CacheStatus, SessionsStatus, Status, StoreStatus};
 
 /// Longest wait for one actor's word about itself.
@@ -82,32 +81,6 @@ impl Sessions {
     fn now_ms(&self) -> u64 {
         self.0.around.clock.now_ms()
     }
-}
-
-/// Waits for all at once, and gives their outputs in their order.
-async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    poll_fn(|context| {
-        let mut missing = false;
-        for (future, output) in &mut waiting {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(ready) => *output = Some(ready),
-                    Poll::Pending => missing = true,
-                }
-            }
-        }
-        if missing {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
-    waiting
-        .into_iter()
-        .filter_map(|(_, output)| output)
-        .collect()
 }
 
 fn root(answers: bool, now_ms: u64) -> ActorStatus {

@@ -212,6 +212,12 @@ pub enum CallError {
     },
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),
+    /// The store is away, and nothing more is recorded: the front door has the call run without a record.
+    #[error("not recorded: {why}")]
+    Unrecorded {
+        roots: Arc<[Root]>,
+        why: Cow<'static, str>,
+    },
     #[error("the service is shutting down")]
     ShuttingDown,
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use ractor::{ActorCell, ActorId, SupervisionEvent};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, jitter};
 use crate::faults::INJECTED;
 use crate::handle::AnyPlace;
 use crate::restart::{Budget, Death, Policy, Verdict};
@@ -182,14 +182,4 @@ impl Children {
         };
         self.children.iter().map(status).collect()
     }
-}
-
-/// Between 0 and 1.
-pub(crate) fn jitter() -> f64 {
-    let mut bytes = [0_u8; 4];
-    // Without randomness the whole wait is taken: later, not wrong.
-    if getrandom::fill(&mut bytes).is_err() {
-        return 1.0;
-    }
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

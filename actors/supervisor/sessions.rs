@@ -12,7 +12,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::children::jitter;
+use crate::clock::jitter;
 use crate::faults::{CrashPoint, Fault, INJECTED};
 use crate::handle::{Place, Strike};
 use crate::ids::SessionId;

@@ -68,7 +68,7 @@ impl From<CallError> for Failure {
             CallError::Busy { retry_after, .. } | CallError::Elsewhere { retry_after, .. } => {
                 Some(*retry_after)
             }
-            CallError::StoreUnavailable(_) => Some(STORE_RETRY),
+            CallError::StoreUnavailable(_) | CallError::Unrecorded { .. } => Some(STORE_RETRY),
             CallError::UnknownSession(_)
             | CallError::SessionExpired(_)
             | CallError::Quarantined { .. }
@@ -122,7 +122,7 @@ fn reason_of(error: &CallError) -> &'static str {
         CallError::Interrupted { .. } => "interrupted",
         CallError::Fenced(_) => "session_fenced",
         CallError::Elsewhere { .. } => "session_elsewhere",
-        CallError::StoreUnavailable(_) => "store_unavailable",
+        CallError::StoreUnavailable(_) | CallError::Unrecorded { .. } => "store_unavailable",
         CallError::ShuttingDown => "shutting_down",
     }
 }

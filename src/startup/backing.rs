@@ -6,7 +6,9 @@ use actors::Clock;
 use actors::ids::NodeId;
 use actors::operator::Operator;
 use actors::sessions::Backing;
+use actors::store::memory::LEASE;
 use actors::store::redis::{Level, RedisError, RedisOptions, RedisStore};
+use actors::store::shelter::{self, Shelter, ShelterOptions};
 
 use super::Error;
 use crate::config;
@@ -15,16 +17,30 @@ use crate::config::store::{Durability, Redis, WhenAway};
 /// The store that sessions live in. A Redis that is away is waited for, unless calls are to be refused without it.
 pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Result<Backing, Error> {
     let store = open(redis, node, clock)?;
-    match check(redis, &store).await {
-        Ok(()) => {}
+    let away = match check(redis, &store).await {
+        Ok(()) => None,
         Err(away @ Error::Away { .. }) if redis.when_away == WhenAway::Degrade => {
             tracing::warn!("{away}; it is asked again, and nothing is durable until it answers");
+            Some(away.to_string())
         }
         Err(error) => return Err(error),
+    };
+    let relay = store.relay();
+    let options = ShelterOptions {
+        when_away: match redis.when_away {
+            WhenAway::Degrade => shelter::WhenAway::Degrade,
+            WhenAway::Refuse => shelter::WhenAway::Refuse,
+        },
+        single_node: redis.single_node,
+        ..ShelterOptions::new(node, LEASE)
+    };
+    let shelter = Shelter::over(Arc::new(store), options, clock);
+    if let Some(why) = away {
+        shelter.is_away(&why);
     }
     Ok(Backing {
-        relay: Some(store.relay()),
-        store: Arc::new(store),
+        relay: Some(relay),
+        store: shelter,
     })
 }
 

@@ -6,7 +6,6 @@ use redis::{Cmd, Script, cmd};
 
 /// One operation, as the server knows it.
 pub(super) struct Operation {
-    pub(super) name: &'static str,
     code: &'static str,
     script: LazyLock<Script>,
 }
@@ -14,7 +13,6 @@ pub(super) struct Operation {
 macro_rules! session_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
-            name: $file,
             code: concat!(
                 include_str!("lua/prelude.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -27,7 +25,6 @@ macro_rules! session_script {
 macro_rules! script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
-            name: $file,
             code: include_str!(concat!("lua/", $file, ".lua")),
             script: LazyLock::new(|| Script::new($name.code)),
         };

@@ -1,0 +1,141 @@
+//! What a session does when its store is not what it was: it went back, it lost the session, or it is away and nothing
+//! more is recorded.
+
+use super::*;
+use crate::store::{NewSession, Repair};
+
+/// What a caller reads on every answer that is less durable than its operator asked for.
+const NOT_DURABLE: &str = "not durable: the store is away or did not reach the level asked for; this answer is kept in memory and may be lost";
+
+impl State {
+    /// Whether the store answers as if it had never had what it acknowledged to us.
+    pub(super) fn has_gone_back(&self, error: &StoreError) -> bool {
+        let Some(journal) = self.journal() else {
+            return false;
+        };
+        match error {
+            StoreError::Regressed { stored, expected } => stored < expected,
+            // Its time had not come.
+            StoreError::Missing => journal
+                .expires_ms()
+                .is_some_and(|expires| expires > self.now()),
+            StoreError::Expired(_)
+            | StoreError::Fenced
+            | StoreError::Held { .. }
+            | StoreError::Lapsed
+            | StoreError::Deleted
+            | StoreError::Unrecorded(_)
+            | StoreError::Quarantined { .. }
+            | StoreError::KeyReused
+            | StoreError::Limit(_)
+            | StoreError::Corrupt(_)
+            | StoreError::NewerSchema(_)
+            | StoreError::Unavailable(_) => false,
+        }
+    }
+
+    /// What was acknowledged to us is laid down again: we are its owner, and remember it.
+    pub(super) fn repair(&self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        let Some((fence, ancestors)) = journal.lineage() else {
+            return;
+        };
+        tracing::error!(session = %self.id, %error, "the store has gone back: the session is laid down again");
+        let machine = journal.committed();
+        let repair = Repair {
+            session: NewSession {
+                id: self.id,
+                principal: machine.principal.clone(),
+                label: machine.label.as_deref().map(str::to_owned),
+                snapshot: snapshot::encode(machine),
+                ttl_ms: machine.ttl_ms,
+                key: None,
+            },
+            created_ms: machine.created_ms,
+            fence,
+            version: journal.version(),
+            ancestors,
+        };
+        let (store, myself) = (Arc::clone(&self.around.persistence.store), myself.clone());
+        tokio::spawn(async move {
+            let result = in_time(store.repair(repair)).await;
+            let _ = myself.send_message(SessionMsg::Repaired { result });
+        });
+    }
+
+    pub(super) fn repaired(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        result: Result<Fence, StoreError>,
+    ) {
+        let Phase::Running(journal) = &mut self.phase else {
+            return;
+        };
+        match result {
+            Ok(fence) => {
+                if let Some(id) = journal.repaired(fence) {
+                    self.resend(myself, id);
+                }
+                self.mind_lease();
+            }
+            Err(StoreError::Unavailable(_)) => {
+                // The commit that found it out is sent again, and finds it out again.
+                let after = journal.again_after();
+                if let Some(id) = journal.out() {
+                    myself.send_after(after, move || SessionMsg::Resend { id });
+                }
+            }
+            Err(error) => {
+                tracing::error!(session = %self.id, %error, "what was acknowledged is lost: somebody else went on");
+                self.lost(myself, &StoreError::Fenced);
+            }
+        }
+    }
+
+    /// Whoever can do without a record gets an answer without one; the session is loaded again for the next call.
+    pub(super) fn unrecorded(&mut self, myself: &ActorRef<SessionMsg>, why: &'static str) {
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        let roots = Arc::clone(&journal.committed().roots);
+        let error = |request: RequestId| {
+            if journal.has_key(request) {
+                return CallError::StoreUnavailable(why.to_owned());
+            }
+            CallError::Unrecorded {
+                roots: Arc::clone(&roots),
+                why: why.into(),
+            }
+        };
+        let asked = self.replies.requests();
+        let errors: Vec<_> = asked
+            .iter()
+            .map(|request| (*request, error(*request)))
+            .collect();
+        for (request, error) in errors {
+            self.around.pool.table.stop(self.key(request));
+            self.replies.fail(request, &error);
+        }
+        for reply in self.closing.drain(..) {
+            let _ = reply.send(Err(CallError::StoreUnavailable(why.to_owned())));
+        }
+        myself.stop(Some("nothing is recorded".to_owned()));
+    }
+}
+
+/// Of the session, and of how durable it is just now.
+pub(super) fn notices(around: &Surroundings, journal: &Journal) -> Vec<String> {
+    let mut notices: Vec<String> = journal
+        .committed()
+        .notices
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let asked_for_more = around.persistence.store.level() != DurabilityLevel::Memory;
+    if asked_for_more && journal.fence().is_some() && !journal.reached().durable {
+        notices.insert(0, NOT_DURABLE.to_owned());
+    }
+    notices
+}

@@ -1,0 +1,414 @@
+//! Keeps sessions going while their store is away, and says so: a circuit breaker over any store, and what this node
+//! knows of the sessions that it holds.
+//!
+//! While the store answers, everything passes through, and of each session that this node holds the newest bytes are
+//! remembered. When it fails, commits are kept here and acknowledged as not durable, within bounds, as long as nobody
+//! else can hold the session; sessions are made here; what is not known here is refused at once. When it is back, each
+//! session is acquired again: where the store has what our branch was based on, the branch is laid down as one commit;
+//! where somebody else has gone on, it is dropped, counted and told; where the store itself went back, it is repaired
+//! from what is known here.
+//!
+//! It is owned above the tree, so no actor's death touches it; it ends with the process, and says `memory` for that.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::ids::{NodeId, Principal, ResultId, SessionId};
+use crate::sessions::DurabilityLevel;
+use crate::store::{
+    Acquired, Commit, CommitsFuture, Committed, Created, Fence, Health, KeepFuture, NewSession,
+    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
+};
+
+mod breaker;
+mod held;
+mod local;
+mod returning;
+
+use breaker::Breaker;
+use held::Held;
+
+/// Longest wait for one answer of the store: longer than it takes itself, shorter than whoever asks us waits.
+const STORE_WITHIN: Duration = Duration::from_secs(4);
+/// Sessions whose bytes are remembered, and how many bytes: beyond it a session is simply not sheltered.
+const HELD_MAX: usize = 20_000;
+const HELD_BYTES: usize = 64 << 20;
+/// Sessions whose loss has not been told to their owners yet.
+const UNTOLD_MAX: usize = 4096;
+
+#[derive(Debug, Clone)]
+pub struct ShelterOptions {
+    pub node: NodeId,
+    pub lease: Duration,
+    pub when_away: WhenAway,
+    /// No other node uses the store: what is recorded while it is away outlives the lease.
+    pub single_node: bool,
+    pub bounds: Bounds,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenAway {
+    /// Calls are answered, and say that they are not durable.
+    Degrade,
+    /// Calls are refused.
+    Refuse,
+}
+
+/// What is kept for a store that is away: memory is finite, and so is what may be lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub changes_per_session: usize,
+    pub bytes_per_session: usize,
+    pub bytes: usize,
+    /// Of the oldest change that is kept.
+    pub age: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            changes_per_session: 256,
+            bytes_per_session: 1 << 20,
+            bytes: 64 << 20,
+            age: Duration::from_secs(60),
+        }
+    }
+}
+
+impl ShelterOptions {
+    pub fn new(node: NodeId, lease: Duration) -> Self {
+        Self {
+            node,
+            lease,
+            when_away: WhenAway::Degrade,
+            single_node: false,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// See the module.
+pub struct Shelter(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    options: ShelterOptions,
+    clock: Clock,
+    state: Mutex<State>,
+    /// The breaker has opened.
+    opened: Notify,
+}
+
+struct State {
+    breaker: Breaker,
+    why: String,
+    since_ms: Option<u64>,
+    held: HashMap<SessionId, Held>,
+    held_bytes: usize,
+    pending_bytes: usize,
+    /// Changes lost since the start, and by session those that its owner has not been told of.
+    lost: u64,
+    untold: HashMap<SessionId, u64>,
+    /// The server that was there before it went away.
+    run_id: String,
+}
+
+impl Shelter {
+    /// Must run inside a tokio runtime: a task watches over the store's return until the shelter is dropped.
+    pub fn over(store: Arc<dyn Store>, options: ShelterOptions, clock: Clock) -> Arc<Self> {
+        let inner = Arc::new(Inner {
+            store,
+            options,
+            clock,
+            state: Mutex::new(State {
+                breaker: Breaker::Closed { failures: 0 },
+                why: String::new(),
+                since_ms: None,
+                held: HashMap::new(),
+                held_bytes: 0,
+                pending_bytes: 0,
+                lost: 0,
+                untold: HashMap::new(),
+                run_id: String::new(),
+            }),
+            opened: Notify::new(),
+        });
+        tokio::spawn(returning::watch(Arc::downgrade(&inner)));
+        Arc::new(Self(inner))
+    }
+
+    /// The store is known to be away, before anybody has asked it anything.
+    pub fn is_away(&self, why: &str) {
+        let error = StoreError::Unavailable(why.to_owned());
+        while !self.0.failed(&error) {}
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// True where the breaker is open now.
+    fn failed(&self, error: &StoreError) -> bool {
+        let now_ms = self.clock.now_ms();
+        let (opened, open) = self.with(|state| {
+            let opened = state.breaker.failed();
+            if opened {
+                state.why = match error {
+                    StoreError::Unavailable(why) => why.clone(),
+                    other => other.to_string(),
+                };
+                state.since_ms.get_or_insert(now_ms);
+            }
+            (opened, state.breaker.is_open())
+        });
+        if opened {
+            tracing::error!(%error, "the store is away");
+            self.opened.notify_one();
+        }
+        open
+    }
+
+    /// What an answer says about the store itself.
+    fn noted<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &answer {
+            Err(error @ StoreError::Unavailable(_)) => {
+                self.failed(error);
+            }
+            Ok(_) | Err(_) => self.with(|state| state.breaker.answered()),
+        }
+        answer
+    }
+
+    /// Refused at once while the store is away.
+    fn ask<'a, T: Send + 'a>(
+        &'a self,
+        question: impl FnOnce(&'a dyn Store) -> StoreFuture<'a, T> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            if self.is_open() {
+                return Err(self.away());
+            }
+            self.noted(in_time(question(self.store.as_ref())).await)
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        self.with(|state| state.breaker.is_open())
+    }
+
+    fn away(&self) -> StoreError {
+        self.with(|state| StoreError::Unavailable(state.why.clone()))
+    }
+
+    fn degrades(&self) -> bool {
+        self.options.when_away == WhenAway::Degrade
+    }
+
+    /// A node stops at two thirds of its lease, counted from before it asked: the store's clock and ours may run at
+    /// different speeds, and the answer took its time.
+    fn lease_from(&self, asked: Instant) -> Instant {
+        asked + self.options.lease * 2 / 3
+    }
+
+    /// As the store knows it.
+    fn real(&self, id: SessionId, fence: Fence) -> Fence {
+        self.with(|state| match state.held.get(&id) {
+            Some(held) if held.fence == fence => held.real,
+            Some(_) | None => fence,
+        })
+    }
+}
+
+/// What the store does not answer in time it has not answered.
+async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(STORE_WITHIN, answer).await;
+    answer.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(
+            "it did not answer in time".to_owned(),
+        ))
+    })
+}
+
+impl State {
+    /// What a session's bytes are remembered by, unless there is no room.
+    fn hold(&mut self, id: SessionId, held: Held) {
+        self.forget(id);
+        let bytes = held.now.len();
+        if self.held.len() < HELD_MAX && self.held_bytes + bytes <= HELD_BYTES {
+            self.held_bytes += bytes;
+            self.held.insert(id, held);
+        }
+    }
+
+    fn forget(&mut self, id: SessionId) {
+        if let Some(held) = self.held.remove(&id) {
+            self.held_bytes = self.held_bytes.saturating_sub(held.now.len());
+            self.pending_bytes = self.pending_bytes.saturating_sub(held.pending_bytes);
+        }
+    }
+
+    /// Changes what is held, and keeps the sums.
+    fn change<R>(&mut self, id: SessionId, act: impl FnOnce(&mut Held) -> R) -> Option<R> {
+        let held = self.held.get_mut(&id)?;
+        let (before, pending) = (held.now.len(), held.pending_bytes);
+        let done = act(held);
+        self.held_bytes = (self.held_bytes + held.now.len()).saturating_sub(before);
+        self.pending_bytes = (self.pending_bytes + held.pending_bytes).saturating_sub(pending);
+        Some(done)
+    }
+
+    /// A branch that nobody will see again.
+    fn lose(&mut self, id: SessionId, changes: u64) {
+        self.forget(id);
+        if changes == 0 {
+            return;
+        }
+        self.lost += changes;
+        if self.untold.len() < UNTOLD_MAX {
+            *self.untold.entry(id).or_default() += changes;
+        }
+    }
+
+    fn waits(&self, id: SessionId) -> bool {
+        self.held.get(&id).is_some_and(Held::waits)
+    }
+}
+
+fn coming_back() -> StoreError {
+    StoreError::Unavailable("what was kept for it is being brought back".to_owned())
+}
+
+impl Store for Shelter {
+    fn kind(&self) -> &'static str {
+        self.0.store.kind()
+    }
+
+    fn level(&self) -> DurabilityLevel {
+        self.0.store.level()
+    }
+
+    fn health(&self) -> Health {
+        let health = self.0.store.health();
+        self.0.with(|state| {
+            let waiting = state.held.values().filter(|held| held.waits());
+            let mut sheltered = crate::store::Sheltered {
+                bytes: state.pending_bytes as u64,
+                since_ms: state.since_ms,
+                lost: state.lost,
+                ..crate::store::Sheltered::default()
+            };
+            for held in waiting {
+                sheltered.sessions += 1;
+                sheltered.changes += held.pending.len() as u64;
+            }
+            Health {
+                away: state.breaker.is_open().then(|| state.why.clone()),
+                sheltered,
+                ..health
+            }
+        })
+    }
+
+    fn probe(&self) -> StoreFuture<'_, ()> {
+        self.0.store.probe()
+    }
+
+    fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {
+        Box::pin(self.0.create(session))
+    }
+
+    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+        Box::pin(self.0.acquire(id, node))
+    }
+
+    fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
+        Box::pin(self.0.commit(commits))
+    }
+
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        Box::pin(self.0.renew(id, fence))
+    }
+
+    fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a> {
+        Box::pin(self.0.keep(held))
+    }
+
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+        Box::pin(self.0.repair(repair))
+    }
+
+    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        Box::pin(self.0.release(id, fence))
+    }
+
+    fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+        Box::pin(self.0.delete(id, fence))
+    }
+
+    fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()> {
+        self.0.with(|state| {
+            if !state.waits(id) {
+                state.forget(id);
+            }
+        });
+        self.0.ask(move |store| store.quarantine(id, reason))
+    }
+
+    fn result(
+        &self,
+        id: SessionId,
+        result: ResultId,
+        part: Part,
+    ) -> StoreFuture<'_, Option<Arc<[u8]>>> {
+        let here = self.0.with(|state| {
+            state
+                .held
+                .get(&id)
+                .and_then(|held| held.result(result, part))
+        });
+        match here {
+            Some(known) => Box::pin(std::future::ready(Ok(known))),
+            None => self.0.ask(move |store| store.result(id, result, part)),
+        }
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<(u64, SessionId)>,
+        limit: usize,
+    ) -> StoreFuture<'a, (Vec<Row>, u64)> {
+        self.0.ask(move |store| store.list(principal, after, limit))
+    }
+
+    fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
+        match self.0.with(|state| state.born_row(id)) {
+            Some(row) => Box::pin(std::future::ready(Ok(row))),
+            None => self.0.ask(move |store| store.look(id)),
+        }
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, ()> {
+        self.0.ask(|store| store.sweep())
+    }
+
+    fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()> {
+        self.0.ask(move |store| store.announce(node))
+    }
+
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        self.0.ask(|store| store.nodes())
+    }
+}
+
+#[cfg(test)]
+mod tests;

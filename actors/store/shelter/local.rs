@@ -1,0 +1,417 @@
+//! The operations on sessions, here and in the store.
+
+use super::*;
+use crate::store::Reached;
+
+impl Inner {
+    pub(super) async fn create(&self, session: NewSession) -> Result<Created, StoreError> {
+        if !self.is_open() {
+            let created = self.noted(in_time(self.store.create(session.clone())).await);
+            if !matches!(created, Err(StoreError::Unavailable(_))) || !self.is_open() {
+                return created;
+            }
+        }
+        // Whether the key was used before only the store knows.
+        if !self.degrades() || session.key.is_some() {
+            return Err(self.away());
+        }
+        let (now, now_ms) = (Instant::now(), self.clock.now_ms());
+        let fence = Fence {
+            epoch: 0,
+            node: self.options.node,
+        };
+        let bounds = self.options.bounds;
+        self.with(|state| {
+            let bytes = session.snapshot.len();
+            if state.held_bytes + bytes > HELD_BYTES
+                || state.held.len() >= HELD_MAX
+                || state.pending_bytes + bytes > bounds.bytes
+            {
+                return Err(StoreError::Limit("sessions made while the store is away"));
+            }
+            let id = session.id;
+            state.hold(id, Held::born(session, fence, now, now_ms));
+            Ok(Created::New(Reached::MEMORY))
+        })
+    }
+
+    pub(super) async fn acquire(
+        &self,
+        id: SessionId,
+        node: NodeId,
+    ) -> Result<Acquired, StoreError> {
+        if !self.is_open() {
+            if self.with(|state| state.waits(id)) {
+                return Err(coming_back());
+            }
+            let asked = Instant::now();
+            let acquired = self.noted(in_time(self.store.acquire(id, node)).await);
+            match acquired {
+                Ok(acquired) => return Ok(self.acquired(id, acquired, asked)),
+                Err(StoreError::Unavailable(_)) if self.is_open() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !self.degrades() {
+            return Err(self.away());
+        }
+        self.with(|state| {
+            let away = StoreError::Unavailable(state.why.clone());
+            let Some(held) = state.held.get_mut(&id) else {
+                return Err(away);
+            };
+            if held.deleted {
+                return Err(StoreError::Deleted);
+            }
+            // Its actor died, or slept: whoever comes after it has a fence of its own, which only we know.
+            held.fence = Fence {
+                epoch: held.fence.epoch + 1,
+                node,
+            };
+            held.released = false;
+            Ok(Acquired {
+                fence: held.fence,
+                version: held.version,
+                snapshot: Arc::clone(&held.now.snapshot),
+                deltas: held.now.deltas.clone(),
+                expires_ms: held.expires_ms,
+                last_commit: held.last_commit(),
+                reached: Reached::MEMORY,
+                lost: 0,
+            })
+        })
+    }
+
+    fn acquired(&self, id: SessionId, mut acquired: Acquired, asked: Instant) -> Acquired {
+        let (lease_until, now_ms) = (self.lease_from(asked), self.clock.now_ms());
+        self.with(|state| {
+            acquired.lost = state.untold.remove(&id).unwrap_or(0);
+            state.hold(id, Held::acquired(&acquired, lease_until, now_ms));
+        });
+        acquired
+    }
+
+    pub(super) async fn commit(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
+        let mut answers: Vec<Option<Result<Committed, StoreError>>> = commits
+            .iter()
+            .map(|commit| self.commit_here(commit))
+            .collect();
+        let there: Vec<Commit> = commits
+            .iter()
+            .zip(&answers)
+            .filter(|(_, answer)| answer.is_none())
+            .map(|(commit, _)| Commit {
+                fence: self.real(commit.session, commit.fence),
+                ..commit.clone()
+            })
+            .collect();
+        let mut done = self.commit_there(&there).await.into_iter();
+        answers
+            .iter_mut()
+            .map(|answer| {
+                let answer = answer.take().or_else(|| done.next());
+                answer.unwrap_or_else(|| Err(coming_back()))
+            })
+            .collect()
+    }
+
+    async fn commit_there(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
+        if commits.is_empty() {
+            return Vec::new();
+        }
+        let asked = Instant::now();
+        let answers = tokio::time::timeout(STORE_WITHIN, self.store.commit(commits)).await;
+        let Ok(answers) = answers else {
+            let error = StoreError::Unavailable("it did not answer in time".to_owned());
+            self.failed(&error);
+            return vec![Err(error); commits.len()];
+        };
+        let (lease_until, now_ms) = (self.lease_from(asked), self.clock.now_ms());
+        // One group is one sign of life, whatever became of each.
+        let silent = answers
+            .iter()
+            .find_map(|answer| answer.as_ref().err())
+            .filter(|error| matches!(error, StoreError::Unavailable(_)));
+        match silent {
+            Some(error) if answers.iter().all(Result::is_err) => {
+                self.failed(error);
+            }
+            Some(_) | None => self.with(|state| state.breaker.answered()),
+        }
+        self.with(|state| {
+            for (commit, answer) in commits.iter().zip(&answers) {
+                match answer {
+                    Ok(done) => {
+                        state.change(commit.session, |held| {
+                            if held.real == commit.fence {
+                                held.committed(commit, done, lease_until, now_ms);
+                            }
+                        });
+                    }
+                    Err(
+                        StoreError::Fenced | StoreError::Deleted | StoreError::Quarantined { .. },
+                    ) => {
+                        let stale = state
+                            .held
+                            .get(&commit.session)
+                            .is_some_and(|held| held.real == commit.fence && !held.waits());
+                        if stale {
+                            state.forget(commit.session);
+                        }
+                    }
+                    Err(_) => {}
+                }
+            }
+        });
+        answers
+    }
+
+    /// `None`: it is for the store.
+    fn commit_here(&self, commit: &Commit) -> Option<Result<Committed, StoreError>> {
+        let (now, now_ms) = (Instant::now(), self.clock.now_ms());
+        let (degrades, options) = (self.degrades(), &self.options);
+        self.with(|state| {
+            if !state.breaker.is_open() {
+                return state.waits(commit.session).then(|| Err(coming_back()));
+            }
+            let away = StoreError::Unavailable(state.why.clone());
+            if !degrades {
+                return Some(Err(away));
+            }
+            let all = state.pending_bytes;
+            let kept = state.change(commit.session, |held| {
+                keep(held, commit, options, all, now, now_ms)
+            });
+            Some(kept.unwrap_or(Err(away)))
+        })
+    }
+
+    pub(super) async fn renew(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {
+        if !self.is_open() {
+            if self.with(|state| state.waits(id)) {
+                return Err(coming_back());
+            }
+            let (asked, real) = (Instant::now(), self.real(id, fence));
+            let renewed = self.noted(in_time(self.store.renew(id, real)).await);
+            if renewed.is_ok() {
+                self.extended(id, real, asked);
+            }
+            return renewed;
+        }
+        // What we know is the best that anybody knows, as long as nobody else can hold it.
+        let (now, single) = (Instant::now(), self.options.single_node);
+        let ours = self.with(|state| {
+            let held = state.held.get(&id).filter(|held| held.fence == fence);
+            held.is_some_and(|held| single || held.born.is_some() || held.lease_until > now)
+        });
+        if ours && self.degrades() {
+            Ok(())
+        } else {
+            Err(self.away())
+        }
+    }
+
+    pub(super) async fn keep(&self, held: &[(SessionId, Fence)]) -> Vec<Result<(), StoreError>> {
+        if self.is_open() {
+            return vec![Err(self.away()); held.len()];
+        }
+        let real: Vec<_> = held
+            .iter()
+            .map(|(id, fence)| (*id, self.real(*id, *fence)))
+            .collect();
+        let asked = Instant::now();
+        let answers = tokio::time::timeout(STORE_WITHIN, self.store.keep(&real)).await;
+        let Ok(answers) = answers else {
+            return vec![
+                Err(StoreError::Unavailable(
+                    "it did not answer in time".to_owned()
+                ));
+                held.len()
+            ];
+        };
+        for ((id, fence), answer) in real.iter().zip(&answers) {
+            if answer.is_ok() {
+                self.extended(*id, *fence, asked);
+            }
+        }
+        answers
+    }
+
+    fn extended(&self, id: SessionId, real: Fence, asked: Instant) {
+        let lease_until = self.lease_from(asked);
+        self.with(|state| {
+            if let Some(held) = state.held.get_mut(&id).filter(|held| held.real == real) {
+                held.lease_until = lease_until;
+            }
+        });
+    }
+
+    pub(super) async fn repair(&self, mut repair: Repair) -> Result<Fence, StoreError> {
+        if self.is_open() {
+            return Err(self.away());
+        }
+        let (id, asked) = (repair.session.id, Instant::now());
+        repair.fence = self.real(id, repair.fence);
+        let (version, ancestors) = (repair.version, repair.ancestors.clone());
+        let (snapshot, ttl_ms) = (Arc::clone(&repair.session.snapshot), repair.session.ttl_ms);
+        let given = self.noted(in_time(self.store.repair(repair)).await)?;
+        let now_ms = self.clock.now_ms();
+        let acquired = Acquired {
+            fence: given,
+            version,
+            snapshot,
+            deltas: Vec::new(),
+            expires_ms: now_ms.saturating_add(ttl_ms),
+            last_commit: None,
+            reached: Reached::MEMORY,
+            lost: 0,
+        };
+        let lease_until = self.lease_from(asked);
+        self.with(|state| {
+            let mut held = Held::acquired(&acquired, lease_until, now_ms);
+            held.ancestors = ancestors.into();
+            state.hold(id, held);
+        });
+        Ok(given)
+    }
+
+    pub(super) async fn release(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {
+        let waits = self.with(|state| {
+            let waits = state.waits(id);
+            if let Some(held) = state
+                .held
+                .get_mut(&id)
+                .filter(|held| waits && held.fence == fence)
+            {
+                held.released = true;
+            }
+            waits
+        });
+        if waits {
+            return Err(coming_back());
+        }
+        if self.is_open() {
+            return Err(self.away());
+        }
+        let real = self.real(id, fence);
+        let released = self.noted(in_time(self.store.release(id, real)).await);
+        if released.is_ok() {
+            self.with(|state| state.forget(id));
+        }
+        released
+    }
+
+    pub(super) async fn delete(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {
+        if !self.is_open() {
+            if self.with(|state| state.waits(id)) {
+                return Err(coming_back());
+            }
+            let real = self.real(id, fence);
+            let deleted = self.noted(in_time(self.store.delete(id, real)).await);
+            if deleted.is_ok() {
+                self.with(|state| state.forget(id));
+            }
+            return deleted;
+        }
+        if !self.degrades() {
+            return Err(self.away());
+        }
+        let (now, single) = (Instant::now(), self.options.single_node);
+        self.with(|state| {
+            let away = StoreError::Unavailable(state.why.clone());
+            let deleted = state.change(id, |held| {
+                if held.fence != fence {
+                    return Err(StoreError::Fenced);
+                }
+                if !single && held.born.is_none() && held.lease_until <= now {
+                    return Err(away.clone());
+                }
+                held.pending.clear();
+                held.pending_bytes = 0;
+                held.deleted = true;
+                Ok(held.born.is_some())
+            });
+            match deleted {
+                Some(Ok(true)) => {
+                    // It never was anywhere else.
+                    state.forget(id);
+                    Ok(())
+                }
+                Some(Ok(false)) => Ok(()),
+                Some(Err(error)) => Err(error),
+                None => Err(away),
+            }
+        })
+    }
+}
+
+impl State {
+    /// Of a session that is nowhere but here.
+    pub(super) fn born_row(&self, id: SessionId) -> Option<Row> {
+        let held = self.held.get(&id)?;
+        let (session, created_ms) = held.born.as_ref()?;
+        Some(Row {
+            id,
+            principal: session.principal.clone(),
+            label: session.label.clone(),
+            created_ms: *created_ms,
+            expires_ms: held.expires_ms,
+            closed: false,
+            quarantine: None,
+            node: Some(held.fence.node),
+        })
+    }
+}
+
+/// The same checks as a store's, and those of what may be kept.
+fn keep(
+    held: &mut Held,
+    commit: &Commit,
+    options: &ShelterOptions,
+    all: usize,
+    now: Instant,
+    now_ms: u64,
+) -> Result<Committed, StoreError> {
+    if held.deleted {
+        return Err(StoreError::Deleted);
+    }
+    if held.fence != commit.fence {
+        return Err(StoreError::Fenced);
+    }
+    let version = held.version;
+    let committed = |held: &Held| Committed {
+        version: held.version,
+        expires_ms: held.expires_ms,
+        declined: Vec::new(),
+        reached: Reached::MEMORY,
+    };
+    if held.last_commit() == Some(commit.id) {
+        return Ok(committed(held));
+    }
+    if version != commit.expected {
+        return Err(StoreError::Regressed {
+            stored: version,
+            expected: commit.expected,
+        });
+    }
+    if !options.single_node && held.born.is_none() && held.lease_until <= now {
+        return Err(StoreError::Unrecorded(
+            "the store is away, and another node may hold the session by now",
+        ));
+    }
+    let (bounds, bytes) = (options.bounds, held::weight(commit));
+    let old = held
+        .pending_since
+        .is_some_and(|since| now.duration_since(since) >= bounds.age);
+    if old
+        || held.pending.len() >= bounds.changes_per_session
+        || held.pending_bytes + bytes > bounds.bytes_per_session
+        || all + bytes > bounds.bytes
+    {
+        return Err(StoreError::Unrecorded(
+            "the store is away, and as much as may be is kept for it already",
+        ));
+    }
+    held.keep(commit, now, now_ms);
+    Ok(committed(held))
+}

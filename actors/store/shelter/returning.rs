@@ -1,0 +1,231 @@
+//! How the store comes back: probes while it is away, and what is brought back to it then.
+
+use std::sync::Weak;
+
+use super::*;
+use crate::clock::jitter;
+use crate::concurrent::all;
+
+/// Pauses between probes: each is twice as long as the one before.
+const PROBE_AFTER: Duration = Duration::from_millis(200);
+const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
+/// Sessions that are brought back at once: the store has just come back, and others want it, too.
+const AT_ONCE: usize = 32;
+
+/// Ends with the shelter.
+pub(super) async fn watch(shelter: Weak<Inner>) {
+    /// How often it is looked whether the shelter is still there.
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    while let Some(inner) = shelter.upgrade() {
+        if !inner.is_open() {
+            inner.note_server();
+            let opened = tokio::time::timeout(LOOK_EVERY, inner.opened.notified());
+            let _ = opened.await;
+            continue;
+        }
+        inner.wait_for_return(&shelter).await;
+    }
+}
+
+/// What became of bringing one session back.
+enum Brought {
+    Back,
+    /// The store is away again.
+    Away(StoreError),
+}
+
+impl Inner {
+    /// Which server it is, to find out whether it is another one later.
+    fn note_server(&self) {
+        let run_id = self.store.health().link.map(|link| link.run_id);
+        if let Some(run_id) = run_id.filter(|run_id| !run_id.is_empty()) {
+            self.with(|state| state.run_id = run_id);
+        }
+    }
+
+    async fn wait_for_return(&self, shelter: &Weak<Self>) {
+        let mut wait = PROBE_AFTER;
+        // Whoever holds the shelter may let go of it meanwhile.
+        while shelter.strong_count() > 1 {
+            // Half of it at least: full jitter could probe without a pause.
+            tokio::time::sleep(wait.mul_f64(0.5 + jitter() / 2.0)).await;
+            wait = (wait * 2).min(PROBE_AFTER_MAX);
+            match in_time(self.store.probe()).await {
+                Ok(()) => {
+                    self.with(|state| state.breaker.returns());
+                    if self.bring_all_back().await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    if let StoreError::Unavailable(why) = error {
+                        self.with(|state| state.why = why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// True where the store stayed.
+    async fn bring_all_back(&self) -> bool {
+        let run_id = self.store.health().link.map(|link| link.run_id);
+        let mut ids: Vec<SessionId> = self.with(|state| {
+            // Another server, or the same one started anew: it may have gone back, and then so did sessions for which
+            // nothing is pending.
+            let another = run_id.is_some_and(|run_id| run_id != state.run_id);
+            let wanted = |(id, held): (&SessionId, &Held)| (another || held.waits()).then_some(*id);
+            state.held.iter().filter_map(wanted).collect()
+        });
+        tracing::info!(sessions = ids.len(), "the store is back");
+        while !ids.is_empty() {
+            let group = ids.split_off(ids.len().saturating_sub(AT_ONCE));
+            let bring = group.into_iter().map(|id| self.bring_back(id));
+            for brought in all(bring).await {
+                if let Brought::Away(error) = brought {
+                    self.failed(&error);
+                    return false;
+                }
+            }
+        }
+        self.with(|state| {
+            state.breaker.close();
+            state.since_ms = None;
+            state.why.clear();
+        });
+        true
+    }
+
+    async fn bring_back(&self, id: SessionId) -> Brought {
+        match self.try_to_bring_back(id).await {
+            Ok(()) => Brought::Back,
+            Err(error @ StoreError::Unavailable(_)) => Brought::Away(error),
+            Err(error) => {
+                let changes = self.with(|state| {
+                    let changes = state
+                        .held
+                        .get(&id)
+                        .map_or(0, |held| held.pending.len() as u64);
+                    state.lose(id, changes);
+                    changes
+                });
+                if changes > 0 {
+                    tracing::error!(session = %id, %error, changes, "what was recorded while the store was away is lost");
+                }
+                Brought::Back
+            }
+        }
+    }
+
+    async fn try_to_bring_back(&self, id: SessionId) -> Result<(), StoreError> {
+        let born = self.with(|state| state.held.get(&id).and_then(|held| held.born.clone()));
+        if let Some((session, _)) = born {
+            in_time(self.store.create(session)).await?;
+        }
+        let asked = Instant::now();
+        let acquired = match in_time(self.store.acquire(id, self.options.node)).await {
+            Ok(acquired) => acquired,
+            Err(StoreError::Missing) => return self.lay_down_again(id).await,
+            Err(StoreError::Expired(_) | StoreError::Deleted) if self.is_deleted(id) => {
+                self.with(|state| state.forget(id));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let (version, last) = (acquired.version, acquired.last_commit);
+        enum Plan {
+            Nothing,
+            Delete,
+            Behind,
+            Settled,
+            Commit(Commit),
+        }
+        let plan = self.with(|state| {
+            let Some(held) = state.held.get(&id) else {
+                return Ok(Plan::Nothing);
+            };
+            if held.deleted {
+                return Ok(Plan::Delete);
+            }
+            if version < held.stored_version {
+                return Ok(Plan::Behind);
+            }
+            match held.applied(version, last) {
+                None => Err(StoreError::Fenced),
+                Some(from) => Ok(held
+                    .as_one(from, acquired.fence, version)
+                    .map_or(Plan::Settled, Plan::Commit)),
+            }
+        })?;
+        match plan {
+            Plan::Nothing => {
+                return in_time(self.store.release(id, acquired.fence)).await;
+            }
+            Plan::Delete => {
+                in_time(self.store.delete(id, acquired.fence)).await?;
+                self.with(|state| state.forget(id));
+                return Ok(());
+            }
+            Plan::Behind => {
+                // The store went back, and we are its owner again.
+                self.with(|state| {
+                    if let Some(held) = state.held.get_mut(&id) {
+                        held.real = acquired.fence;
+                    }
+                });
+                return self.lay_down_again(id).await;
+            }
+            Plan::Settled => {}
+            Plan::Commit(commit) => {
+                let group = [commit];
+                let answer = tokio::time::timeout(STORE_WITHIN, self.store.commit(&group)).await;
+                let lost = || StoreError::Unavailable("it did not answer in time".to_owned());
+                let mut answers = answer.map_err(|_| lost())?;
+                answers.pop().unwrap_or_else(|| Err(lost()))?;
+            }
+        }
+        self.settle(id, acquired.fence, asked).await
+    }
+
+    fn is_deleted(&self, id: SessionId) -> bool {
+        self.with(|state| state.held.get(&id).is_some_and(|held| held.deleted))
+    }
+
+    async fn lay_down_again(&self, id: SessionId) -> Result<(), StoreError> {
+        let now_ms = self.clock.now_ms();
+        let repair = self.with(|state| {
+            let held = state.held.get(&id).ok_or(StoreError::Missing)?;
+            if held.expires_ms <= now_ms || held.deleted {
+                return Err(StoreError::Missing);
+            }
+            held.as_repair(id)
+        });
+        let repair = match repair {
+            Ok(repair) => repair,
+            Err(StoreError::Missing) => {
+                self.with(|state| state.forget(id));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let asked = Instant::now();
+        let fence = in_time(self.store.repair(repair)).await?;
+        tracing::warn!(session = %id, "the store had lost a session, and has it again");
+        self.settle(id, fence, asked).await
+    }
+
+    async fn settle(&self, id: SessionId, real: Fence, asked: Instant) -> Result<(), StoreError> {
+        let lease_until = self.lease_from(asked);
+        let released = self.with(|state| {
+            state.change(id, |held| {
+                let version = held.version;
+                held.settled(real, version, lease_until);
+                held.released
+            })
+        });
+        if released == Some(true) {
+            in_time(self.store.release(id, real)).await?;
+            self.with(|state| state.forget(id));
+        }
+        Ok(())
+    }
+}
