@@ -1,8 +1,49 @@
-//! Redis was never there.
+//! Redis goes away, or was never there: the service says so and goes on, or refuses, as it was asked to.
 
-use super::command;
-use crate::support::Project;
-use crate::support::redis::free_port;
+use serde_json::{Value, json};
+
+use super::serving::until;
+use super::{command, is_durable, serve, start, text};
+use crate::support::redis::{Redis, free_port, installed};
+use crate::support::{Project, Server};
+
+fn feature(server: &mut Server, name: &str) -> Value {
+    let status = server.good("get_server_status", json!({}));
+    let features = status["data"]["features"]
+        .as_array()
+        .expect("a list")
+        .clone();
+    let found = features.into_iter().find(|feature| feature["name"] == name);
+    found.unwrap_or_else(|| panic!("no feature {name}"))
+}
+
+#[test]
+fn a_start_without_redis_works_and_says_so() {
+    if !installed("redis-server") {
+        return;
+    }
+    let project = Project::small();
+    let url = format!("redis://:s3cret@127.0.0.1:{}", free_port());
+    let mut server = serve(&project, &url, &[]);
+    let answer = server.good("analyze_complexity", json!({}));
+    let durability = &answer["context"]["durability"];
+    assert_eq!(
+        (&durability["level"], &durability["durable"]),
+        (&json!("memory"), &json!(false))
+    );
+    let notices = answer["context"]["notices"].as_array().expect("a list");
+    assert!(
+        !notices.is_empty(),
+        "an answer that is not durable says so: {answer}"
+    );
+    let durable = feature(&mut server, "durable_sessions");
+    assert_eq!(durable["state"], "off", "{durable}");
+    assert_eq!(feature(&mut server, "sessions")["state"], "degraded");
+    let over = server.close();
+    assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
+    assert!(over.stderr.contains("127.0.0.1"), "{}", over.stderr);
+    assert!(!over.stderr.contains("s3cret"), "{}", over.stderr);
+}
 
 #[test]
 fn strict_mode_does_not_start_without_redis() {
@@ -27,4 +68,62 @@ fn strict_mode_does_not_start_without_redis() {
         assert_eq!(refused.code, Some(69), "{verb:?}: {}", refused.stderr);
         assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &["--single-node"]);
+    let made = server.good("create_session", json!({"label": "kept"}));
+    let id = text(&made, "/data/session_id").to_owned();
+    let before = server.good("analyze_complexity", json!({"session_id": id}));
+    is_durable(&before, "redis");
+    redis.kill();
+    let during = server.good("analyze_structure", json!({"session_id": id}));
+    assert_eq!(
+        during["context"]["durability"]["durable"], false,
+        "{during}"
+    );
+    assert_eq!(
+        during["context"]["durability"]["level"], "memory",
+        "{during}"
+    );
+    redis.restart();
+    until(|| {
+        let answer = server.good("analyze_dependencies", json!({"session_id": id}));
+        (answer["context"]["durability"]["durable"] == true).then_some(())
+    });
+    drop(server);
+    // Another node finds what both had answered.
+    let mut other = serve(&project, &redis.url(), &[]);
+    let view = other.good("get_session", json!({"session_id": id}));
+    let known = view["data"]["history"].to_string();
+    for answer in [&before, &during] {
+        let result = text(answer, "/context/result_id");
+        assert!(known.contains(result), "{result} is lost: {known}");
+    }
+}
+
+#[test]
+fn a_redis_that_comes_later_is_found() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    redis.kill();
+    let project = Project::small();
+    let mut server = start(&project, &redis.url(), &[]);
+    server.initialize(crate::support::server::NEWEST_WITH_INITIALIZE);
+    server.good("analyze_complexity", json!({}));
+    redis.restart();
+    until(|| {
+        let answer = server.good("analyze_complexity", json!({}));
+        (answer["context"]["durability"]["durable"] == true).then_some(())
+    });
+    assert_eq!(
+        feature(&mut server, "durable_sessions")["state"],
+        "available"
+    );
 }

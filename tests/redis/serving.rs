@@ -47,6 +47,33 @@ fn a_session_outlives_the_program_that_was_killed() {
 }
 
 #[test]
+fn a_redis_that_was_killed_has_what_was_acknowledged() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &[]);
+    let id = session(&mut server);
+    let before = server.good("analyze_complexity", json!({"session_id": id}));
+    is_durable(&before, "redis");
+    // As `kill -9`, and back on the same port with what is on its disk.
+    redis.restart();
+    let after = until(|| {
+        let answer = server.call("analyze_structure", json!({"session_id": id}));
+        let answer = answer["structuredContent"].clone();
+        (answer["context"]["durability"]["durable"] == true).then_some(answer)
+    });
+    let known = history(&mut server, &id);
+    for answer in [&before, &after] {
+        let result = text(answer, "/context/result_id");
+        assert!(
+            known.iter().any(|id| id == result),
+            "{result} is lost: {known:?}"
+        );
+    }
+}
+
+#[test]
 fn two_programs_take_turns_on_one_session() {
     /// Of each.
     const TURNS: usize = 4;
