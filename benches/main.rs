@@ -1,4 +1,4 @@
-//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio actors memory analysis` for
+//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio actors memory redis analysis` for
 //! some of them. A word with a `/` is a folder that is analysed: `cargo bench -- analysis target/corpora/go` (default:
 //! `src/` of this repository, which is small; docs/benchmarks.md says where larger ones come from).
 //!
@@ -15,6 +15,7 @@ mod actor;
 mod analysis;
 mod bare;
 mod memory;
+mod redis;
 mod stats;
 mod stdio;
 
@@ -33,10 +34,11 @@ fn main() {
     if corpora.is_empty() {
         corpora.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     }
-    let benches: [(&str, &dyn Fn()); 4] = [
+    let benches: [(&str, &dyn Fn()); 5] = [
         ("stdio", &stdio::run),
         ("actors", &actor::run),
         ("memory", &memory::run),
+        ("redis", &redis::run),
         ("analysis", &|| {
             corpora.iter().for_each(|corpus| analysis::run(corpus))
         }),
