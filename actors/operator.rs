@@ -420,7 +420,8 @@ fn heard(id: SessionId, error: StoreError) -> OperatorError {
         | StoreError::Regressed { .. }
         | StoreError::KeyReused
         | StoreError::Limit(_)
-        | StoreError::Unrecorded(_)) => OperatorError::Unreadable { id, cause },
+        | StoreError::Unrecorded(_)
+        | StoreError::Refused(_)) => OperatorError::Unreadable { id, cause },
         error @ StoreError::Unavailable(_) => OperatorError::Store(error),
     }
 }

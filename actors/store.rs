@@ -291,6 +291,9 @@ pub enum StoreError {
     /// The store is away, and what may be kept for it meanwhile is kept. Nothing was changed.
     #[error("not recorded: {0}")]
     Unrecorded(&'static str),
+    /// The store is away, and the operator wants no answer that is not durable.
+    #[error("refused while the store is away: {0}")]
+    Refused(String),
     #[error("the stored version is {stored}, not {expected}")]
     Regressed { stored: u64, expected: u64 },
     #[error("quarantined: {reason}")]

@@ -89,6 +89,7 @@ impl State {
             }
             Fate::Answered(Err(StoreError::Lapsed)) => self.reacquire(myself, id),
             Fate::Answered(Err(StoreError::Unrecorded(why))) => self.unrecorded(myself, why),
+            Fate::Answered(Err(StoreError::Refused(why))) => self.refused(myself, &why),
             Fate::Answered(Err(error)) if self.has_gone_back(&error) => {
                 self.repair(myself, &error);
             }
@@ -166,6 +167,7 @@ impl State {
             | StoreError::Deleted
             | StoreError::Held { .. }
             | StoreError::Unrecorded(_)
+            | StoreError::Refused(_)
             | StoreError::Expired(_)
             | StoreError::Quarantined { .. }
             | StoreError::KeyReused

@@ -25,6 +25,7 @@ impl State {
             | StoreError::Lapsed
             | StoreError::Deleted
             | StoreError::Unrecorded(_)
+            | StoreError::Refused(_)
             | StoreError::Quarantined { .. }
             | StoreError::KeyReused
             | StoreError::Limit(_)
@@ -110,10 +111,27 @@ impl State {
             }
         };
         let asked = self.replies.requests();
-        let errors: Vec<_> = asked
-            .iter()
-            .map(|request| (*request, error(*request)))
+        let errors = asked
+            .into_iter()
+            .map(|request| (request, error(request)))
             .collect();
+        self.fail_all(myself, errors, why);
+    }
+
+    /// Nobody is answered: that is what the operator asked for.
+    pub(super) fn refused(&mut self, myself: &ActorRef<SessionMsg>, why: &str) {
+        let refused = CallError::StoreUnavailable(why.to_owned());
+        let asked = self.replies.requests().into_iter();
+        let errors = asked.map(|request| (request, refused.clone())).collect();
+        self.fail_all(myself, errors, why);
+    }
+
+    fn fail_all(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        errors: Vec<(RequestId, CallError)>,
+        why: &str,
+    ) {
         for (request, error) in errors {
             self.around.pool.table.stop(self.key(request));
             self.replies.fail(request, &error);

@@ -341,6 +341,7 @@ pub(crate) fn as_call_error(
         StoreError::Regressed { .. }
         | StoreError::Lapsed
         | StoreError::Unrecorded(_)
+        | StoreError::Refused(_)
         | StoreError::Unavailable(_) => CallError::StoreUnavailable(error.to_string()),
     }
 }

@@ -206,7 +206,15 @@ impl Inner {
     }
 
     fn away(&self) -> StoreError {
-        self.with(|state| StoreError::Unavailable(state.why.clone()))
+        self.with(|state| self.away_as(state))
+    }
+
+    fn away_as(&self, state: &State) -> StoreError {
+        let why = state.why.clone();
+        match self.options.when_away {
+            WhenAway::Degrade => StoreError::Unavailable(why),
+            WhenAway::Refuse => StoreError::Refused(why),
+        }
     }
 
     fn degrades(&self) -> bool {

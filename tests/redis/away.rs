@@ -108,6 +108,29 @@ fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
 }
 
 #[test]
+fn strict_mode_refuses_while_redis_is_away() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &["--when-redis-is-away", "refuse"]);
+    let made = server.good("create_session", json!({}));
+    let id = text(&made, "/data/session_id").to_owned();
+    server.good("analyze_complexity", json!({"session_id": id}));
+    redis.kill();
+    let refused = server.call("analyze_structure", json!({"session_id": id}));
+    assert_eq!(refused["isError"], true, "{refused}");
+    let status = &refused["structuredContent"]["status"];
+    assert_eq!(status["reason"], "store_unavailable", "{status}");
+    assert_eq!(status["retryable"], true, "{status}");
+    redis.restart();
+    until(|| {
+        let answer = server.call("analyze_structure", json!({"session_id": id}));
+        (answer["isError"] != true).then_some(())
+    });
+}
+
+#[test]
 fn a_redis_that_comes_later_is_found() {
     let Some(mut redis) = Redis::good() else {
         return;

@@ -56,7 +56,7 @@ impl Inner {
             return Err(self.away());
         }
         self.with(|state| {
-            let away = StoreError::Unavailable(state.why.clone());
+            let away = self.away_as(state);
             let Some(held) = state.held.get_mut(&id) else {
                 return Err(away);
             };
@@ -174,7 +174,7 @@ impl Inner {
             if !state.breaker.is_open() {
                 return state.waits(commit.session).then(|| Err(coming_back()));
             }
-            let away = StoreError::Unavailable(state.why.clone());
+            let away = self.away_as(state);
             if !degrades {
                 return Some(Err(away));
             }
@@ -318,7 +318,7 @@ impl Inner {
         }
         let (now, single) = (Instant::now(), self.options.single_node);
         self.with(|state| {
-            let away = StoreError::Unavailable(state.why.clone());
+            let away = self.away_as(state);
             let deleted = state.change(id, |held| {
                 if held.fence != fence {
                     return Err(StoreError::Fenced);
