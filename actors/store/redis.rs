@@ -32,6 +32,7 @@ use crate::store::memory::LEASE;
 use crate::store::{Health, Reached, StoreError};
 
 mod archive;
+mod commits;
 pub mod doctor;
 mod frame;
 mod index;
@@ -237,14 +238,13 @@ impl RedisStore {
         use std::sync::atomic::Ordering;
         let server = self.0.shared.server();
         let counts = &self.0.shared.counts;
-        let made = counts.made.load(Ordering::Relaxed);
         let mut link = server
             .as_ref()
             .map(|server| server.link.clone())
             .unwrap_or_default();
         link.address.clone_from(&self.0.shared.address);
         link.connections = counts.open.load(Ordering::Relaxed) + self.0.pool.status().size as u64;
-        link.reconnects = made.saturating_sub(self.0.lanes.len() as u64 + 2);
+        link.reconnects = counts.made_anew.load(Ordering::Relaxed);
         Health {
             warnings: server.map(|server| server.warnings()).unwrap_or_default(),
             link: Some(link),

@@ -162,9 +162,10 @@ impl Inner {
         let (opened, open) = self.with(|state| {
             let opened = state.breaker.failed();
             if opened {
-                state.why = match error {
-                    StoreError::Unavailable(why) => why.clone(),
-                    other => other.to_string(),
+                state.why = if let StoreError::Unavailable(why) = error {
+                    why.clone()
+                } else {
+                    error.to_string()
                 };
                 state.since_ms.get_or_insert(now_ms);
             }

@@ -344,7 +344,7 @@ async fn strict_operators_get_refusals() {
     let id = away.world.session().await;
     away.call(id, 0).await;
     away.is(AWAY);
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     for _ in 0..2 {
         let refused = away.world.call(id, "echo", json!({})).await.unwrap_err();
         assert!(

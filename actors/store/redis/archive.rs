@@ -2,9 +2,10 @@
 
 use redis::Value;
 
+use super::commits::STATE_MAX;
 use super::keys::{PARTITIONS, read_field, read_member};
 use super::reply::Reply;
-use super::sessions::{RESULT_MAX, STATE_MAX, row};
+use super::sessions::{RESULT_MAX, row};
 use super::{RedisStore, frame, script};
 use crate::ids::SessionId;
 use crate::store::archive::{Archive, Image, Listed, Mark};

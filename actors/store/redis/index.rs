@@ -143,12 +143,14 @@ impl RedisStore {
             let full = members.len() == wanted;
             let found: Vec<_> = members
                 .iter()
-                .filter_map(|member| Some((member, read_member(member)?.1)))
+                .filter_map(|member| Some((member, read_member(member)?)))
                 .collect();
-            let looks = found.iter().map(|(_, id)| self.looking(*id)).collect();
-            for ((member, id), answer) in found.into_iter().zip(lane.run(looks).await?) {
+            let looks = found.iter().map(|(_, (_, id))| self.looking(*id)).collect();
+            for ((member, (created, id)), answer) in found.into_iter().zip(lane.run(looks).await?) {
                 match Reply::read(answer).and_then(|mut reply| row(id, &mut reply)) {
-                    Ok(row) => rows.push(row),
+                    Ok(row) if row.created_ms == created => rows.push(row),
+                    // Listed once more, at a time that is not its own.
+                    Ok(_) => gone.push(member.clone()),
                     Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => {
                         gone.push(member.clone());
                     }

@@ -73,7 +73,7 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) open: AtomicU64,
-    pub(super) made: AtomicU64,
+    pub(super) made_anew: AtomicU64,
 }
 
 impl Lane {
@@ -159,7 +159,9 @@ impl Lane {
                 let made = (open.generation, connection);
                 open.connection = Some(made.clone());
                 self.shared.counts.open.fetch_add(1, Ordering::Relaxed);
-                self.shared.counts.made.fetch_add(1, Ordering::Relaxed);
+                if open.generation > 1 {
+                    self.shared.counts.made_anew.fetch_add(1, Ordering::Relaxed);
+                }
                 Ok(made)
             }
             Err(error) => {

@@ -109,9 +109,9 @@ fn strange() -> StoreError {
 
 /// Of an answer that is one number, or begins with one.
 pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
-    match answers.first()? {
-        Value::Int(number) => Some(*number),
-        Value::Array(parts) => first_number(parts),
-        _ => None,
+    let first = answers.first()?;
+    if let Value::Array(parts) = first {
+        return first_number(parts);
     }
+    redis::from_redis_value(first.clone()).ok()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use redis::Value;
 
+use super::commits::{STATE_MAX, expecting, state, written};
 use super::keys::field;
 use super::reply::Reply;
 use super::script::{self, Invocation};
@@ -12,13 +13,10 @@ use crate::clock::millis;
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
-    Acquired, Change, Commit, CommitsFuture, Committed, CreateKey, Created, Fence, Health,
-    KeepFuture, NewSession, NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture,
+    Acquired, Commit, CommitsFuture, CreateKey, Created, Fence, Health, KeepFuture, NewSession,
+    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
 };
 
-/// Of one session's state, unpacked: more is refused before it is stored, and before it is unpacked. A session at all
-/// its limits has a quarter of it.
-pub(super) const STATE_MAX: usize = 8 << 20;
 /// Of one part of a result, unpacked: whole results of a session are 16 MiB at most, together.
 pub(super) const RESULT_MAX: usize = 64 << 20;
 
@@ -174,7 +172,7 @@ impl RedisStore {
         Reply::read(answers.pop().unwrap_or(Ok(Value::Nil)))
     }
 
-    fn lease(&self) -> u64 {
+    pub(super) fn lease(&self) -> u64 {
         millis(self.0.options.lease)
     }
 
@@ -208,7 +206,12 @@ impl RedisStore {
             .arg(ttl_ms)
             .arg(snapshot)
             .arg(&creation);
-        self.one(id, create).await?;
+        let mut reply = self.one(id, create).await?;
+        let (_expires, first) = (reply.number()?, reply.number()?);
+        if first != created {
+            // It was asked for before, and listed then.
+            self.unlist(id, &principal, created, String::new());
+        }
         Ok(Created::New(self.reached().await))
     }
 
@@ -316,111 +319,6 @@ impl RedisStore {
         script::LOOK.on(&[&keys.session])
     }
 
-    async fn commit_all(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
-        let mut results: Vec<Result<Committed, StoreError>> = Vec::with_capacity(commits.len());
-        // A group comes from one shard, and so over one connection; whatever else it may be, it is answered in order.
-        for group in
-            commits.chunk_by(|a, b| std::ptr::eq(self.lane(a.session), self.lane(b.session)))
-        {
-            results.extend(self.commit_group(group).await);
-        }
-        if results.iter().any(Result::is_ok) {
-            let reached = self.reached().await;
-            for committed in results.iter_mut().flatten() {
-                committed.reached = reached;
-            }
-        }
-        results
-    }
-
-    async fn commit_group(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
-        let Some(lane) = commits.first().map(|commit| self.lane(commit.session)) else {
-            return Vec::new();
-        };
-        let invocations: Vec<_> = commits
-            .iter()
-            .map(|commit| self.committing(commit))
-            .collect();
-        let (mut sent, mut refused) = (Vec::new(), Vec::new());
-        for invocation in invocations {
-            match invocation {
-                Ok(invocation) => {
-                    sent.push(invocation);
-                    refused.push(None);
-                }
-                Err(error) => refused.push(Some(error)),
-            }
-        }
-        let mut answers = match lane.run(sent).await {
-            Ok(answers) => answers.into_iter(),
-            Err(error) => return vec![Err(error); commits.len()],
-        };
-        let answer = |(commit, refused): (&Commit, Option<StoreError>)| match refused {
-            Some(error) => Err(error),
-            None => self.committed(commit, answers.next().unwrap_or(Ok(Value::Nil))),
-        };
-        commits.iter().zip(refused).map(answer).collect()
-    }
-
-    fn committing(&self, commit: &Commit) -> Result<Invocation, StoreError> {
-        let keys = self.0.keys.session(commit.session);
-        let version = commit.expected + commit.change.versions();
-        let (snapshot, deltas) = match &commit.change {
-            Change::Delta(delta) => (None, std::slice::from_ref(delta)),
-            Change::Snapshot(snapshot) => (Some(snapshot), [].as_slice()),
-            Change::Branch {
-                snapshot, deltas, ..
-            } => (snapshot.as_ref(), deltas.as_slice()),
-        };
-        let framed = snapshot.map(|bytes| state(bytes, version)).transpose()?;
-        let mut invocation = script::COMMIT
-            .on(&keys.all())
-            .arg(written(commit.fence))
-            .arg(commit.id.to_string())
-            .arg(commit.expected)
-            .arg(commit.change.versions())
-            .arg(self.lease())
-            .arg(u8::from(framed.is_some()))
-            .arg(framed.unwrap_or_default())
-            .arg(deltas.len());
-        for delta in deltas {
-            invocation = invocation.arg(state(delta, version)?);
-        }
-        invocation = invocation.arg(commit.drop.len());
-        for (id, part) in &commit.drop {
-            invocation = invocation.arg(field(*id, *part));
-        }
-        invocation = invocation.arg(commit.put.len());
-        for blob in &commit.put {
-            invocation = invocation
-                .arg(field(blob.id, blob.part))
-                .arg(frame::wrap(&blob.bytes, 0));
-        }
-        Ok(invocation)
-    }
-
-    fn committed(
-        &self,
-        commit: &Commit,
-        answer: redis::RedisResult<Value>,
-    ) -> Result<Committed, StoreError> {
-        let mut reply = Reply::read(answer).map_err(|error| match error {
-            StoreError::Regressed { stored, .. } => StoreError::Regressed {
-                stored,
-                expected: commit.expected,
-            },
-            other => other,
-        })?;
-        let (version, expires_ms) = (reply.number()?, reply.number()?);
-        self.list_again(commit.session, expires_ms, &mut reply)?;
-        Ok(Committed {
-            version,
-            expires_ms,
-            declined: Vec::new(),
-            reached: Reached::MEMORY,
-        })
-    }
-
     async fn repair_session(&self, repair: Repair) -> Result<Fence, StoreError> {
         let Repair {
             session,
@@ -448,13 +346,7 @@ impl RedisStore {
             invocation = invocation.arg(ancestor.to_string());
         }
         let answered = self.one(session.id, invocation).await;
-        let mut reply = answered.map_err(|error| match error {
-            StoreError::Regressed { stored, .. } => StoreError::Regressed {
-                stored,
-                expected: version,
-            },
-            other => other,
-        })?;
+        let mut reply = answered.map_err(|error| expecting(error, version))?;
         Ok(Fence {
             epoch: reply.number()?,
             node: fence.node,
@@ -506,34 +398,6 @@ impl RedisStore {
             .map_err(|error| StoreError::Corrupt(format!("a result: {error}")))?;
         Ok(Some(bytes))
     }
-
-    /// The index hears of a later end, where the script says that it is time for that; in the background, and from
-    /// the next commit where it fails.
-    fn list_again(
-        &self,
-        id: SessionId,
-        expires_ms: u64,
-        reply: &mut Reply,
-    ) -> Result<(), StoreError> {
-        let (again, principal, created) = (reply.number()?, reply.principal()?, reply.number()?);
-        if again == 1 {
-            self.prolong(id, principal, created, expires_ms);
-        }
-        Ok(())
-    }
-}
-
-/// As a fence is stored.
-fn written(fence: Fence) -> String {
-    format!("{}:{}", fence.epoch, fence.node)
-}
-
-/// A snapshot or a change, framed, unless it is too large to be read back.
-fn state(bytes: &[u8], version: u64) -> Result<Vec<u8>, StoreError> {
-    if bytes.len() > STATE_MAX {
-        return Err(StoreError::Limit("bytes of a session's state"));
-    }
-    Ok(frame::wrap(bytes, version))
 }
 
 pub(super) fn row(id: SessionId, reply: &mut Reply) -> Result<Row, StoreError> {

@@ -1,3 +1,90 @@
-//! The store against real servers: see `store/contract.rs` for what it shares with others.
+//! The store against real servers: what it does beside what it shares with others (see `store/contract.rs`).
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::ids::{CommitId, Principal, ResultId};
+use crate::store::{
+    Change, Commit, Committed, Created, Fence, NewSession, Part, ResultBlob, Store, StoreError,
+};
+
+mod damage;
+mod fates;
+mod levels;
+pub(crate) mod proxy;
+mod random;
 pub(crate) mod server;
+mod slots;
+
+use server::Server;
+
+const NODE: NodeId = NodeId::from_u128(1);
+
+fn options(url: String) -> RedisOptions {
+    RedisOptions::new(url, NODE)
+}
+
+fn store_at(url: String) -> RedisStore {
+    RedisStore::open(options(url), Clock::system()).unwrap()
+}
+
+fn store(server: &Server) -> RedisStore {
+    store_at(server.url())
+}
+
+fn new() -> NewSession {
+    NewSession {
+        id: SessionId::random(),
+        principal: Principal::local(),
+        label: None,
+        snapshot: b"one".as_slice().into(),
+        ttl_ms: 600_000,
+        key: None,
+    }
+}
+
+/// Made and acquired.
+async fn held(store: &RedisStore) -> (SessionId, Fence) {
+    let new = new();
+    let id = new.id;
+    store.create(new).await.unwrap();
+    let fence = store.acquire(id, NODE).await.unwrap().fence;
+    (id, fence)
+}
+
+fn commit(session: SessionId, fence: Fence, expected: u64) -> Commit {
+    Commit {
+        session,
+        id: CommitId::random(),
+        fence,
+        expected,
+        change: Change::Delta(format!("delta {expected}").into_bytes().into()),
+        put: Vec::new(),
+        drop: Vec::new(),
+    }
+}
+
+async fn one(store: &RedisStore, commit: &Commit) -> Result<Committed, StoreError> {
+    store.commit(std::slice::from_ref(commit)).await.remove(0)
+}
+
+fn run(
+    connection: &mut ::redis::Connection,
+    words: &[&str],
+) -> ::redis::RedisResult<::redis::Value> {
+    let (name, arguments) = words.split_first().unwrap();
+    ::redis::cmd(name).arg(arguments).query(connection)
+}
+
+/// Until it answers `Ok`, within patience.
+async fn until<T, F: Future<Output = Result<T, StoreError>>>(mut ask: impl FnMut() -> F) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(started.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

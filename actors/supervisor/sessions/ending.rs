@@ -37,7 +37,12 @@ impl State {
                     waiters: Vec::new(),
                     room,
                 };
-                myself.send_after(after, move || SupervisorMsg::Restart { id });
+                if after.is_zero() {
+                    // A timer would take a millisecond for nothing.
+                    let _ = myself.send_message(SupervisorMsg::Restart { id });
+                } else {
+                    myself.send_after(after, move || SupervisorMsg::Restart { id });
+                }
             }
             Verdict::GiveUp => self.quarantine(myself, id),
         }

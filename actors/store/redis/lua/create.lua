@@ -2,7 +2,7 @@
 if kind_of(KEYS[1]) ~= 'none' then
   local found, refusal = session()
   if not found then return refusal end
-  return { 'ok', text(found.expires) }
+  return { 'ok', text(found.expires), text(found.created) }
 end
 local now = clock()
 local expires = now + tonumber(ARGV[4])
@@ -11,4 +11,4 @@ redis.call('HSET', KEYS[1],
   'expires', text(expires), 'listed', text(expires), 'ttl', ARGV[4],
   'principal', ARGV[1], 'label', ARGV[2], 'snapshot', ARGV[5], 'key', ARGV[6])
 expire(expires)
-return { 'ok', text(expires) }
+return { 'ok', text(expires), ARGV[3] }

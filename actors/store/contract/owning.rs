@@ -1,0 +1,210 @@
+//! Who may change a session, and for how long.
+
+use super::*;
+
+pub(super) async fn a_lease_keeps_others_away_until_it_ends(store: &dyn Store) {
+    let id = created(store).await;
+    let started = Instant::now();
+    let old = store.acquire(id, node(1)).await.unwrap().fence;
+    let StoreError::Held { node: by, left_ms } = store.acquire(id, node(2)).await.unwrap_err()
+    else {
+        panic!("it is held")
+    };
+    assert_eq!(by, node(1));
+    assert!(left_ms > 0 && left_ms <= 2000, "{left_ms}");
+    assert_eq!(store.look(id).await.unwrap().node, Some(node(1)));
+    let taken = loop {
+        match store.acquire(id, node(2)).await {
+            Ok(acquired) => break acquired,
+            Err(StoreError::Held { .. }) if started.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(started.elapsed() >= LEASE - Duration::from_millis(20));
+    assert_eq!(taken.fence.epoch, 2);
+    assert_eq!(
+        one(store, commit(id, old, 1)).await,
+        Err(StoreError::Fenced)
+    );
+    assert!(one(store, commit(id, taken.fence, 1)).await.is_ok());
+}
+
+pub(super) async fn a_lapsed_lease_changes_nothing(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    tokio::time::sleep(LEASE + Duration::from_millis(200)).await;
+    assert_eq!(
+        one(store, commit(id, fence, 1)).await,
+        Err(StoreError::Lapsed)
+    );
+    assert_eq!(store.renew(id, fence).await, Err(StoreError::Lapsed));
+    assert_eq!(store.keep(&[(id, fence)]).await, [Err(StoreError::Lapsed)]);
+    let again = store.acquire(id, node(1)).await.unwrap();
+    assert_eq!((again.version, again.fence.epoch), (1, 2));
+    assert!(one(store, commit(id, again.fence, 1)).await.is_ok());
+}
+
+pub(super) async fn a_released_session_is_free_at_once(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.release(id, fence).await.unwrap();
+    assert_eq!(store.release(id, fence).await, Err(StoreError::Fenced));
+    assert_eq!(store.look(id).await.unwrap().node, None);
+    let taken = store.acquire(id, node(2)).await.unwrap();
+    assert_eq!(taken.fence.epoch, 2);
+}
+
+pub(super) async fn kept_leases_do_not_end(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let gone = SessionId::random();
+    let started = Instant::now();
+    while started.elapsed() < LEASE + LEASE / 2 {
+        let kept = store.keep(&[(gone, fence), (id, fence)]).await;
+        assert_eq!(kept, [Err(StoreError::Missing), Ok(())]);
+        tokio::time::sleep(LEASE / 10).await;
+    }
+    let held = store.acquire(id, node(2)).await;
+    assert!(matches!(held, Err(StoreError::Held { .. })));
+    assert!(one(store, commit(id, fence, 1)).await.is_ok());
+}
+
+fn repair_of(id: SessionId, fence: Fence, version: u64, ancestors: Vec<CommitId>) -> Repair {
+    Repair {
+        session: NewSession {
+            id,
+            snapshot: b"repaired".as_slice().into(),
+            ..new(&Principal::local())
+        },
+        created_ms: 1_700_000_000_000,
+        fence,
+        version,
+        ancestors,
+    }
+}
+
+pub(super) async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store) {
+    // The store has never heard of it, as after it went back to before it was made.
+    let (id, last) = (SessionId::random(), CommitId::random());
+    let fence = Fence {
+        epoch: 4,
+        node: node(1),
+    };
+    let given = store
+        .repair(repair_of(id, fence, 9, vec![last]))
+        .await
+        .unwrap();
+    assert_eq!(
+        given,
+        Fence {
+            epoch: 5,
+            node: node(1)
+        }
+    );
+    let again = one(
+        store,
+        Commit {
+            id: last,
+            ..commit(id, given, 8)
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(again.version, 9, "its last commit is known");
+    assert_eq!(one(store, commit(id, given, 9)).await.unwrap().version, 10);
+    let read = state(&store.acquire(id, node(1)).await.unwrap());
+    assert_eq!(
+        read,
+        (10, "repaired".to_owned(), vec!["delta 9".to_owned()])
+    );
+    assert_eq!(store.look(id).await.unwrap().created_ms, 1_700_000_000_000);
+    // It has an older version.
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let first = commit(id, fence, 1);
+    let known = first.id;
+    one(store, first).await.unwrap();
+    let given = store
+        .repair(repair_of(id, fence, 7, vec![known, last]))
+        .await
+        .unwrap();
+    assert_eq!(one(store, commit(id, given, 7)).await.unwrap().version, 8);
+    assert_eq!(
+        one(store, commit(id, fence, 8)).await,
+        Err(StoreError::Fenced)
+    );
+}
+
+pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store) {
+    let id = created(store).await;
+    let ours = store.acquire(id, node(1)).await.unwrap().fence;
+    let first = commit(id, ours, 1);
+    let known = vec![first.id];
+    one(store, first).await.unwrap();
+    let not_behind = store.repair(repair_of(id, ours, 2, known.clone())).await;
+    assert!(matches!(
+        not_behind,
+        Err(StoreError::Regressed { stored: 2, .. })
+    ));
+    let strange = store
+        .repair(repair_of(id, ours, 9, vec![CommitId::random()]))
+        .await;
+    assert_eq!(
+        strange,
+        Err(StoreError::Fenced),
+        "what is stored is no ancestor"
+    );
+    store.release(id, ours).await.unwrap();
+    let theirs = store.acquire(id, node(2)).await.unwrap().fence;
+    let taken = store.repair(repair_of(id, ours, 9, known.clone())).await;
+    assert_eq!(taken, Err(StoreError::Fenced), "another holds it");
+    store.release(id, theirs).await.unwrap();
+    let older = store.repair(repair_of(id, ours, 9, known)).await;
+    assert_eq!(older, Err(StoreError::Fenced), "another has held it since");
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.delete(id, fence).await.unwrap();
+    let deleted = store.repair(repair_of(id, fence, 9, vec![])).await;
+    assert_eq!(deleted, Err(StoreError::Deleted), "it was closed");
+}
+
+pub(super) async fn a_quarantined_session_is_fenced_off_and_not_given_out(store: &dyn Store) {
+    let id = created(store).await;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    store.quarantine(id, Some("why".to_owned())).await.unwrap();
+    let refused = StoreError::Quarantined {
+        principal: Principal::local(),
+        reason: "why".to_owned(),
+    };
+    assert_eq!(one(store, commit(id, fence, 1)).await, Err(refused.clone()));
+    assert_eq!(store.acquire(id, node(1)).await.unwrap_err(), refused);
+    let row = store.look(id).await.unwrap();
+    assert_eq!((row.quarantine.as_deref(), row.node), (Some("why"), None));
+    store.quarantine(id, None).await.unwrap();
+    assert!(store.acquire(id, node(1)).await.is_ok());
+}
+
+pub(super) async fn an_old_fence_and_an_old_version_are_refused(store: &dyn Store) {
+    let id = created(store).await;
+    let old = store.acquire(id, node(1)).await.unwrap().fence;
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    assert_ne!(old, fence, "the same node gets a new fence, too");
+    assert_eq!(
+        one(store, commit(id, old, 1)).await,
+        Err(StoreError::Fenced)
+    );
+    assert_eq!(store.renew(id, old).await, Err(StoreError::Fenced));
+    assert_eq!(store.keep(&[(id, old)]).await, [Err(StoreError::Fenced)]);
+    assert_eq!(store.delete(id, old).await, Err(StoreError::Fenced));
+    let regressed = StoreError::Regressed {
+        stored: 1,
+        expected: 7,
+    };
+    assert_eq!(one(store, commit(id, fence, 7)).await, Err(regressed));
+    store.release(id, fence).await.unwrap();
+    assert_eq!(
+        one(store, commit(id, fence, 1)).await,
+        Err(StoreError::Fenced)
+    );
+}

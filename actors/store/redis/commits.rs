@@ -1,0 +1,154 @@
+//! Commits: a group of them is one round trip, and each is one script.
+
+use redis::Value;
+
+use super::keys::field;
+use super::reply::Reply;
+use super::script::{self, Invocation};
+use super::{RedisStore, frame};
+use crate::ids::SessionId;
+use crate::store::{Change, Commit, Committed, Fence, Reached, StoreError};
+
+/// Of one session's state, unpacked: more is refused before it is stored, and before it is unpacked. A session at all
+/// its limits has a quarter of it.
+pub(super) const STATE_MAX: usize = 8 << 20;
+
+impl RedisStore {
+    pub(super) async fn commit_all(
+        &self,
+        commits: &[Commit],
+    ) -> Vec<Result<Committed, StoreError>> {
+        let mut results: Vec<Result<Committed, StoreError>> = Vec::with_capacity(commits.len());
+        // A group comes from one shard, and so over one connection; whatever else it may be, it is answered in order.
+        for group in
+            commits.chunk_by(|a, b| std::ptr::eq(self.lane(a.session), self.lane(b.session)))
+        {
+            results.extend(self.commit_group(group).await);
+        }
+        if results.iter().any(Result::is_ok) {
+            let reached = self.reached().await;
+            for committed in results.iter_mut().flatten() {
+                committed.reached = reached;
+            }
+        }
+        results
+    }
+
+    async fn commit_group(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
+        let Some(lane) = commits.first().map(|commit| self.lane(commit.session)) else {
+            return Vec::new();
+        };
+        let invocations: Vec<_> = commits
+            .iter()
+            .map(|commit| self.committing(commit))
+            .collect();
+        let (mut sent, mut refused) = (Vec::new(), Vec::new());
+        for invocation in invocations {
+            match invocation {
+                Ok(invocation) => {
+                    sent.push(invocation);
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
+        }
+        let mut answers = match lane.run(sent).await {
+            Ok(answers) => answers.into_iter(),
+            Err(error) => return vec![Err(error); commits.len()],
+        };
+        let answer = |(commit, refused): (&Commit, Option<StoreError>)| match refused {
+            Some(error) => Err(error),
+            None => self.committed(commit, answers.next().unwrap_or(Ok(Value::Nil))),
+        };
+        commits.iter().zip(refused).map(answer).collect()
+    }
+
+    fn committing(&self, commit: &Commit) -> Result<Invocation, StoreError> {
+        let keys = self.0.keys.session(commit.session);
+        let version = commit.expected + commit.change.versions();
+        let (snapshot, deltas) = match &commit.change {
+            Change::Delta(delta) => (None, std::slice::from_ref(delta)),
+            Change::Snapshot(snapshot) => (Some(snapshot), [].as_slice()),
+            Change::Branch {
+                snapshot, deltas, ..
+            } => (snapshot.as_ref(), deltas.as_slice()),
+        };
+        let framed = snapshot.map(|bytes| state(bytes, version)).transpose()?;
+        let mut invocation = script::COMMIT
+            .on(&keys.all())
+            .arg(written(commit.fence))
+            .arg(commit.id.to_string())
+            .arg(commit.expected)
+            .arg(commit.change.versions())
+            .arg(self.lease())
+            .arg(u8::from(framed.is_some()))
+            .arg(framed.unwrap_or_default())
+            .arg(deltas.len());
+        for delta in deltas {
+            invocation = invocation.arg(state(delta, version)?);
+        }
+        invocation = invocation.arg(commit.drop.len());
+        for (id, part) in &commit.drop {
+            invocation = invocation.arg(field(*id, *part));
+        }
+        invocation = invocation.arg(commit.put.len());
+        for blob in &commit.put {
+            invocation = invocation
+                .arg(field(blob.id, blob.part))
+                .arg(frame::wrap(&blob.bytes, 0));
+        }
+        Ok(invocation)
+    }
+
+    fn committed(
+        &self,
+        commit: &Commit,
+        answer: redis::RedisResult<Value>,
+    ) -> Result<Committed, StoreError> {
+        let mut reply = Reply::read(answer).map_err(|error| expecting(error, commit.expected))?;
+        let (version, expires_ms) = (reply.number()?, reply.number()?);
+        self.list_again(commit.session, expires_ms, &mut reply)?;
+        Ok(Committed {
+            version,
+            expires_ms,
+            declined: Vec::new(),
+            reached: Reached::MEMORY,
+        })
+    }
+
+    /// The index hears of a later end, where the script says that it is time for that; in the background, and from
+    /// the next commit where it fails.
+    pub(super) fn list_again(
+        &self,
+        id: SessionId,
+        expires_ms: u64,
+        reply: &mut Reply,
+    ) -> Result<(), StoreError> {
+        let (again, principal, created) = (reply.number()?, reply.principal()?, reply.number()?);
+        if again == 1 {
+            self.prolong(id, principal, created, expires_ms);
+        }
+        Ok(())
+    }
+}
+
+/// As a fence is stored.
+pub(super) fn written(fence: Fence) -> String {
+    format!("{}:{}", fence.epoch, fence.node)
+}
+
+/// A snapshot or a change, framed, unless it is too large to be read back.
+pub(super) fn state(bytes: &[u8], version: u64) -> Result<Vec<u8>, StoreError> {
+    if bytes.len() > STATE_MAX {
+        return Err(StoreError::Limit("bytes of a session's state"));
+    }
+    Ok(frame::wrap(bytes, version))
+}
+
+/// A script tells what is stored; what was expected is known to whoever asked.
+pub(super) fn expecting(error: StoreError, expected: u64) -> StoreError {
+    if let StoreError::Regressed { stored, .. } = error {
+        return StoreError::Regressed { stored, expected };
+    }
+    error
+}

@@ -1,0 +1,137 @@
+//! What a commit is said to survive is what the server is set up for, and what has happened.
+
+use super::*;
+use crate::store::Reached;
+
+fn at(server: &Server, level: Level) -> RedisStore {
+    let options = RedisOptions {
+        level,
+        ..options(server.url())
+    };
+    RedisStore::open(options, Clock::system()).unwrap()
+}
+
+fn reached(level: DurabilityLevel, durable: bool) -> Reached {
+    Reached { level, durable }
+}
+
+#[tokio::test]
+async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() {
+    let Some(server) = server::good() else { return };
+    assert_eq!(at(&server, Level::Redis).check().await, Ok(()));
+    for (level, words) in [
+        (Level::Fsync, "appendfsync always"),
+        (Level::Replicated(1), "0 are connected"),
+    ] {
+        let store = at(&server, level);
+        let Err(RedisError::Misfit(why)) = store.check().await else {
+            panic!("{level:?} is not reached here")
+        };
+        assert!(why.contains(words), "{why}");
+        assert!(matches!(
+            store.probe().await,
+            Err(StoreError::Unavailable(_))
+        ));
+        let refused = store.create(new()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable(_))),
+            "{refused:?}"
+        );
+    }
+    let mut meddler = server.connection();
+    run(
+        &mut meddler,
+        &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"],
+    )
+    .unwrap();
+    let Err(RedisError::Misfit(why)) = at(&server, Level::Redis).check().await else {
+        panic!("sessions would be thrown away")
+    };
+    assert!(why.contains("noeviction"), "{why}");
+}
+
+#[tokio::test]
+async fn every_commit_is_on_disk_where_that_is_asked_for() {
+    let Some(server) = server::with(&[server::GOOD, &["--appendfsync", "always"]].concat()) else {
+        return;
+    };
+    let store = at(&server, Level::Fsync);
+    let (id, fence) = held(&store).await;
+    let committed = one(&store, &commit(id, fence, 1)).await.unwrap();
+    assert_eq!(committed.reached, reached(DurabilityLevel::Fsync, true));
+}
+
+#[tokio::test]
+async fn a_server_without_a_file_is_used_with_a_warning() {
+    let Some(server) = server::with(&[]) else {
+        return;
+    };
+    let store = at(&server, Level::Redis);
+    assert_eq!(store.check().await, Ok(()));
+    let health = store.health();
+    assert!(
+        health.warnings[0].contains("appendonly"),
+        "{:?}",
+        health.warnings
+    );
+    let link = health.link.unwrap();
+    assert_eq!(
+        (link.role.as_str(), link.address.as_str()),
+        ("master", format!("127.0.0.1:{}", server.port).as_str())
+    );
+    assert!(link.latency_us > 0 && !link.run_id.is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_waits_for_its_replica_and_says_when_it_does_not_come() {
+    let Some(server) = server::good() else { return };
+    let port = server.port.to_string();
+    let Some(mut replica) = server::with(&["--replicaof", "127.0.0.1", &port]) else {
+        return;
+    };
+    let store = at(&server, Level::Replicated(1));
+    until(|| store.probe()).await;
+    let (id, fence) = held(&store).await;
+    let durable = async || {
+        let mut expected = store.look(id).await.map(|_| 1).unwrap();
+        // The first may come before the replica has caught up.
+        loop {
+            let committed = one(&store, &commit(id, fence, expected)).await.unwrap();
+            if committed.reached == reached(DurabilityLevel::Replicated, true) {
+                return committed.version;
+            }
+            expected = committed.version;
+        }
+    };
+    let version = tokio::time::timeout(Duration::from_secs(30), durable())
+        .await
+        .unwrap();
+    replica.kill();
+    // Until the server notices it goes on taking commits, and none is called durable.
+    let alone = one(&store, &commit(id, fence, version)).await;
+    if let Ok(committed) = &alone {
+        assert_eq!(committed.reached, reached(DurabilityLevel::Redis, false));
+    }
+    let noticed = async {
+        while store.probe().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noticed)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_is_not_written_to() {
+    let Some(server) = server::good() else { return };
+    let port = server.port.to_string();
+    let Some(replica) = server::with(&["--replicaof", "127.0.0.1", &port]) else {
+        return;
+    };
+    let refused = at(&replica, Level::Redis).create(new()).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+}

@@ -1,0 +1,151 @@
+//! A TCP proxy that breaks connections in all ways that networks do, switchable at run time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Way {
+    Pass,
+    /// Every answer comes so much later, as said in `delay_ms`.
+    Delay,
+    /// What is sent goes nowhere, and nothing comes.
+    Blackhole,
+    /// What is sent arrives; what is answered does not.
+    Mute,
+    /// Connections are closed as soon as something goes over them.
+    Cut,
+    /// As `Cut`, with a reset.
+    Reset,
+}
+
+impl Way {
+    const ALL: [Self; 6] = [
+        Self::Pass,
+        Self::Delay,
+        Self::Blackhole,
+        Self::Mute,
+        Self::Cut,
+        Self::Reset,
+    ];
+}
+
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    control: Arc<Control>,
+    accepting: JoinHandle<()>,
+}
+
+struct Control {
+    way: AtomicU8,
+    delay_ms: AtomicU64,
+    connections: AtomicU64,
+    broken: AtomicU64,
+}
+
+impl Control {
+    fn way(&self) -> Way {
+        Way::ALL[usize::from(self.way.load(Ordering::SeqCst))]
+    }
+}
+
+impl Proxy {
+    pub(crate) async fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let control = Arc::new(Control {
+            way: AtomicU8::new(Way::Pass as u8),
+            delay_ms: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            broken: AtomicU64::new(0),
+        });
+        let shared = Arc::clone(&control);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(carry(client, port, Arc::clone(&shared)));
+            }
+        });
+        Self {
+            port: own,
+            control,
+            accepting,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn set(&self, way: Way) {
+        self.control.way.store(way as u8, Ordering::SeqCst);
+    }
+
+    pub(crate) fn delay(&self, by: Duration) {
+        let ms = u64::try_from(by.as_millis()).unwrap();
+        self.control.delay_ms.store(ms, Ordering::SeqCst);
+        self.set(Way::Delay);
+    }
+
+    pub(crate) fn connections(&self) -> u64 {
+        self.control.connections.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn broken(&self) -> u64 {
+        self.control.broken.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Until one end closes, or is closed.
+async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+        return;
+    };
+    let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        let (read, from_client) = tokio::select! {
+            read = client.read(&mut asked) => (read, true),
+            read = server.read(&mut answered) => (read, false),
+        };
+        let Ok(read @ 1..) = read else { return };
+        let way = control.way();
+        if way != Way::Pass && way != Way::Delay {
+            control.broken.fetch_add(1, Ordering::SeqCst);
+        }
+        match way {
+            Way::Pass => {}
+            Way::Delay if from_client => {}
+            Way::Delay => {
+                let ms = control.delay_ms.load(Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+            Way::Blackhole => continue,
+            Way::Mute if from_client => {}
+            Way::Mute => continue,
+            Way::Cut => return,
+            Way::Reset => {
+                let _ = client.set_zero_linger();
+                return;
+            }
+        }
+        let sent = if from_client {
+            server.write_all(&asked[..read]).await
+        } else {
+            client.write_all(&answered[..read]).await
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
