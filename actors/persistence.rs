@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
 
 use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::Place;
@@ -17,6 +18,10 @@ use crate::store::{Commit, Committed, Store, StoreError, StoreFuture};
 
 /// Longest wait for one answer of the store. Its fate is then unknown, and it is asked again.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a store that is away is asked again where somebody waits: a server that is restarted is back by then.
+const ASKED_AGAIN_FOR: Duration = Duration::from_secs(3);
+/// Pause before that; each is twice as long as the one before.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Commits that go to the store together at most: bounds the time that the last of a group waits.
 const GROUP_MAX: usize = 256;
 
@@ -162,6 +167,23 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
 pub(crate) async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let answer = tokio::time::timeout(STORE_WITHIN, answer).await;
     answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
+}
+
+/// As [`in_time`], over a connection that breaks: what may be asked twice is asked again for a while.
+pub(crate) async fn patiently<'a, T>(
+    mut ask: impl FnMut() -> StoreFuture<'a, T>,
+) -> Result<T, StoreError> {
+    let until = Instant::now() + ASKED_AGAIN_FOR;
+    let mut wait = ASK_AGAIN_AFTER;
+    loop {
+        let answer = in_time(ask()).await;
+        let away = matches!(answer, Err(StoreError::Unavailable(_)));
+        if !away || Instant::now() + wait >= until {
+            return answer;
+        }
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
 }
 
 fn sweep(store: &Arc<dyn Store>) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{ResultId, SessionId};
-use crate::persistence::in_time;
+use crate::persistence::patiently;
 use crate::store::{Part, Store, StoreError};
 use crate::tool::{StoredResult, ToolError, ToolOutput};
 
@@ -88,10 +88,10 @@ pub(crate) async fn read(
     session: SessionId,
     id: ResultId,
 ) -> Result<Result<StoredResult, bool>, StoreError> {
-    let Some(answer) = in_time(store.result(session, id, Part::Answer)).await? else {
+    let Some(answer) = patiently(|| store.result(session, id, Part::Answer)).await? else {
         return Ok(Err(false));
     };
-    let Some(whole) = in_time(store.result(session, id, Part::Whole)).await? else {
+    let Some(whole) = patiently(|| store.result(session, id, Part::Whole)).await? else {
         return Ok(Err(true));
     };
     let read = decode_answer(&answer)?;

@@ -18,7 +18,7 @@ use crate::handle::Strike;
 use crate::ids::{Principal, RequestId, ResultId, SessionId};
 use crate::leases::KeeperThread;
 use crate::options::Options;
-use crate::persistence::in_time;
+use crate::persistence::{in_time, patiently};
 use crate::pool::JobKey;
 use crate::registry::{RegistryMsg, Resolved};
 use crate::results;

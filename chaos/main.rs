@@ -4,6 +4,7 @@
 //! then looks at every answer that came. Nothing here is about speed.
 
 mod load;
+mod shared;
 mod storm;
 mod tools;
 

@@ -11,7 +11,7 @@ use super::machine::{End, Ended, Rejected};
 use super::repairs::notices;
 use super::{Surroundings, view};
 use crate::ids::{Principal, RequestId, ResultId, SessionId};
-use crate::persistence::in_time;
+use crate::persistence::patiently;
 use crate::results;
 use crate::sessions::{BUSY_RETRY, CallAnswer, CallError};
 use crate::store::{Part, StoreError};
@@ -239,7 +239,7 @@ fn read_back(
 ) {
     let store = Arc::clone(&around.persistence.store);
     tokio::spawn(async move {
-        let read = in_time(store.result(id, result, Part::Answer)).await;
+        let read = patiently(|| store.result(id, result, Part::Answer)).await;
         let reply = match read.map(|bytes| bytes.map(|bytes| results::decode_answer(&bytes))) {
             Ok(Some(Ok(read))) => Ok(CallAnswer {
                 outcome: Ok(Arc::new(read.output)),

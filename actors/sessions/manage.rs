@@ -39,7 +39,7 @@ impl Sessions {
             "roots": request.roots.iter().map(|root| root.path.to_string_lossy()).collect::<Vec<_>>(),
             "ttl_ms": request.ttl.map(millis),
         });
-        let created = in_time(self.store().create(NewSession {
+        let new = NewSession {
             id,
             principal: request.principal.clone(),
             label: request.label,
@@ -49,9 +49,10 @@ impl Sessions {
                 key,
                 digest: digest(&asked),
             }),
-        }))
-        .await
-        .map_err(|error| self.heard(&request.principal, id, &error))?;
+        };
+        let created = patiently(|| self.store().create(new.clone()))
+            .await
+            .map_err(|error| self.heard(&request.principal, id, &error))?;
         match created {
             Created::New(Reached { level, durable }) => Ok(SessionView {
                 version: 1,
@@ -109,7 +110,7 @@ impl Sessions {
         id: SessionId,
         reason: String,
     ) -> Result<SessionView, CallError> {
-        let row = in_time(self.store().look(id))
+        let row = patiently(|| self.store().look(id))
             .await
             .map_err(|error| self.heard(principal, id, &error))?;
         Ok(SessionView {
@@ -144,7 +145,7 @@ impl Sessions {
         after: Option<(u64, SessionId)>,
         limit: usize,
     ) -> Result<(Vec<SessionRow>, u64), CallError> {
-        let listed = in_time(self.store().list(principal, after, limit.min(LIST_MAX))).await;
+        let listed = patiently(|| self.store().list(principal, after, limit.min(LIST_MAX))).await;
         let (rows, total) =
             listed.map_err(|error| CallError::StoreUnavailable(error.to_string()))?;
         let row = |row: crate::store::Row| SessionRow {

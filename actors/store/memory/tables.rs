@@ -69,8 +69,11 @@ impl Tables {
                 Err(StoreError::KeyReused)
             };
         }
-        if self.sessions.contains_key(&new.id) {
-            return Ok(Created::New(Reached::MEMORY));
+        match self.record(new.id).map(|_| ()) {
+            Ok(()) => return Ok(Created::New(Reached::MEMORY)),
+            Err(StoreError::Missing) => {}
+            // An id stands for one session for ever.
+            Err(gone) => return Err(gone),
         }
         if self.sessions.len() >= limits.sessions {
             return Err(StoreError::Limit("sessions in the store"));

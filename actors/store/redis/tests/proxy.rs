@@ -86,6 +86,7 @@ impl Proxy {
         self.control.way.store(way as u8, Ordering::SeqCst);
     }
 
+    #[allow(dead_code, reason = "of use to those who share this file")]
     pub(crate) fn delay(&self, by: Duration) {
         let ms = u64::try_from(by.as_millis()).unwrap();
         self.control.delay_ms.store(ms, Ordering::SeqCst);

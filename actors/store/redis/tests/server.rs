@@ -1,4 +1,5 @@
-//! A redis-server of a test's own: on a free port, in a folder of its own, gone with the test.
+//! A redis-server of a test's own: on a free port, in a folder of its own, gone with the test. Shared by path with the
+//! chaos target, so it names nothing of this crate.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -41,10 +42,12 @@ pub(crate) fn with(arguments: &[&str]) -> Option<Server> {
         return None;
     }
     for _ in 0..TRIES {
-        let name = crate::ids::RequestId::random().to_string();
-        let folder = std::env::temp_dir().join(format!("redis-{name}"));
-        std::fs::create_dir(&folder).unwrap();
         let port = free_port();
+        // A port is one process's at a time; what an earlier one left behind is not ours to read.
+        let name = format!("redis-{}-{port}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
         let fill = |argument: &&str| argument.replace('%', &folder.to_string_lossy());
         let arguments: Vec<String> = arguments.iter().map(fill).collect();
         let child = spawn(port, &folder, &arguments);
@@ -80,6 +83,7 @@ fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
 }
 
 impl Server {
+    #[allow(dead_code, reason = "of use to those who share this file")]
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -104,8 +108,9 @@ impl Server {
     }
 
     /// A connection beside the store's, to look and to meddle.
-    pub(crate) fn connection(&self) -> redis::Connection {
-        let client = redis::Client::open(self.url()).unwrap();
+    #[allow(dead_code, reason = "of use to those who share this file")]
+    pub(crate) fn connection(&self) -> ::redis::Connection {
+        let client = ::redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
     }
 

@@ -1,0 +1,270 @@
+//! Nodes that share a Redis, while connections break in every way, Redis is killed and nodes die: every call is
+//! answered in the end, and whatever was acknowledged as durable is there afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use actors::ids::{Principal, ResultId, SessionId};
+use actors::sessions::{Backing, CallAnswer, Sessions};
+use actors::store::redis::{RedisOptions, RedisStore};
+use actors::store::shelter::{Shelter, ShelterOptions};
+use actors::tool::{Catalogue, Tool};
+use actors::{Clock, Fault, Options, Strike};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{PATIENCE, load, tools};
+
+#[path = "../actors/store/redis/tests/proxy.rs"]
+mod proxy;
+#[path = "../actors/store/redis/tests/server.rs"]
+mod server;
+
+use proxy::{Proxy, Way};
+use server::Server;
+
+/// Short enough to be waited for.
+const LEASE: Duration = Duration::from_secs(2);
+const CLIENTS: usize = 4;
+
+/// One node: a tree on a runtime of its own, behind a network of its own.
+struct Node {
+    sessions: Sessions,
+    runtime: Option<Runtime>,
+    proxy: Proxy,
+}
+
+impl Node {
+    async fn start(server: &Server) -> Self {
+        let proxy = Proxy::before(server.port).await;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let url = proxy.url();
+        let starting = runtime.spawn(async move {
+            let options = Options {
+                call_deadline: PATIENCE,
+                lease: LEASE,
+                ..Options::default()
+            };
+            let redis = RedisOptions {
+                lease: LEASE,
+                ..RedisOptions::new(url, options.node)
+            };
+            let clock = Clock::system();
+            let store = RedisStore::open(redis, clock).expect("a URL");
+            let relay = store.relay();
+            let shelter = ShelterOptions::new(options.node, LEASE);
+            let backing = Backing {
+                store: Shelter::over(Arc::new(store), shelter, clock),
+                relay: Some(relay),
+            };
+            let echo: [Arc<dyn Tool>; 1] = [Arc::new(tools::Echo)];
+            Sessions::start_at(options, backing, Catalogue::new(echo), clock).await
+        });
+        Self {
+            sessions: starting.await.expect("no panic").expect("starts"),
+            runtime: Some(runtime),
+            proxy,
+        }
+    }
+
+    /// `None`: the node died over it.
+    async fn on<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let runtime = self.runtime.as_ref()?;
+        runtime.spawn(work).await.ok()
+    }
+
+    async fn call(&self, session: SessionId, n: u64) -> Option<CallAnswer> {
+        let sessions = self.sessions.clone();
+        let called = self.on(async move { load::call(&sessions, session, "echo", n).await });
+        let answer = called.await?.ok()?;
+        let output = answer.outcome.as_ref().ok()?;
+        assert_eq!(output.answer["n"], n, "the answer to another question");
+        Some(answer)
+    }
+
+    /// Without a word: nothing that it would still say goes anywhere.
+    fn die(&mut self) {
+        self.proxy.set(Way::Blackhole);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What one client was told would last.
+struct Told {
+    session: SessionId,
+    durable: Vec<(u64, ResultId)>,
+    calls: u64,
+}
+
+/// Calls until it is over, now at the one node and now at the other; a call that is refused is asked again.
+async fn client(
+    nodes: Arc<Vec<tokio::sync::RwLock<Node>>>,
+    over: Arc<AtomicBool>,
+    nth: u64,
+) -> Told {
+    let session = {
+        let node = nodes[0].read().await;
+        let sessions = node.sessions.clone();
+        node.on(async move { load::create(&sessions).await })
+            .await
+            .expect("made")
+    };
+    let mut told = Told {
+        session,
+        durable: Vec::new(),
+        calls: 0,
+    };
+    while !over.load(Ordering::SeqCst) {
+        let n = nth * 1_000_000 + told.calls;
+        let asked = Instant::now();
+        let mut at = usize::try_from(told.calls).expect("few") % nodes.len();
+        let answer = loop {
+            let answered = nodes[at].read().await.call(session, n).await;
+            if let Some(answer) = answered {
+                break answer;
+            }
+            assert!(asked.elapsed() < PATIENCE, "call {n} is not answered");
+            at = (at + 1) % nodes.len();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        told.calls += 1;
+        if let (true, Some(result)) = (answer.durability.durable, answer.result_id) {
+            told.durable.push((n, result));
+        }
+    }
+    told
+}
+
+/// The history keeps so many; what is older may have gone with it.
+const KEPT: usize = 50;
+
+async fn is_all_there(node: &Node, told: &[Told]) {
+    for Told {
+        session, durable, ..
+    } in told
+    {
+        for &(n, result) in durable.iter().rev().take(KEPT) {
+            let asked = Instant::now();
+            loop {
+                let (sessions, session) = (node.sessions.clone(), *session);
+                let read =
+                    async move { sessions.result(&Principal::local(), session, result).await };
+                match node.on(read).await.expect("the node lives") {
+                    Ok(stored) => {
+                        assert_eq!(stored.whole["n"], n);
+                        break;
+                    }
+                    Err(error) => assert!(
+                        asked.elapsed() < Duration::from_secs(20),
+                        "call {n} was durable, and its result {result} is not there: {error}"
+                    ),
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn two(server: &Server) -> Arc<Vec<tokio::sync::RwLock<Node>>> {
+    let (one, other) = (Node::start(server).await, Node::start(server).await);
+    Arc::new(vec![one.into(), other.into()])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
+    let Some(mut server) = server::good() else {
+        return;
+    };
+    let nodes = two(&server).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut clients = tokio::task::JoinSet::new();
+    for nth in 0..CLIENTS as u64 {
+        clients.spawn(client(Arc::clone(&nodes), Arc::clone(&over), nth));
+    }
+    let ways = [
+        Way::Cut,
+        Way::Pass,
+        Way::Delay,
+        Way::Mute,
+        Way::Pass,
+        Way::Reset,
+        Way::Blackhole,
+        Way::Pass,
+    ];
+    for (step, way) in ways.into_iter().chain(ways).enumerate() {
+        let node = nodes[step % 2].read().await;
+        if way == Way::Delay {
+            node.proxy.delay(Duration::from_millis(30));
+        } else {
+            node.proxy.set(way);
+        }
+        let actor = [
+            "persistence:0",
+            "registry",
+            "inbox",
+            "leases",
+            "cache",
+            "pool",
+        ][step % 6];
+        node.sessions
+            .strike(actor, Strike::Fault(Fault::Panic))
+            .await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        node.proxy.set(Way::Pass);
+        drop(node);
+        if step % 6 == 5 {
+            server = tokio::task::spawn_blocking(move || {
+                server.restart();
+                server
+            })
+            .await
+            .expect("it comes back");
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    over.store(true, Ordering::SeqCst);
+    let ended = tokio::time::timeout(PATIENCE * 2, clients.join_all()).await;
+    let told = ended.expect("every client has its answers");
+    let durable: usize = told.iter().map(|told| told.durable.len()).sum();
+    assert!(durable > 20, "only {durable} durable answers");
+    let node = nodes[1].read().await;
+    assert!(node.proxy.broken() > 0 && node.proxy.connections() > 0);
+    is_all_there(&node, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_dies_is_followed_and_nothing_durable_is_lost() {
+    let Some(server) = server::good() else { return };
+    let nodes = two(&server).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut clients = tokio::task::JoinSet::new();
+    for nth in 0..CLIENTS as u64 {
+        clients.spawn(client(Arc::clone(&nodes), Arc::clone(&over), nth));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    nodes[0].write().await.die();
+    // Until what it held has been taken over, and used.
+    tokio::time::sleep(LEASE * 3).await;
+    over.store(true, Ordering::SeqCst);
+    let ended = tokio::time::timeout(PATIENCE * 2, clients.join_all()).await;
+    let told = ended.expect("every client has its answers");
+    assert!(told.iter().all(|told| told.calls > 2));
+    is_all_there(&*nodes[1].read().await, &told).await;
+}
