@@ -16,8 +16,10 @@ use tokio::runtime::{Builder, Runtime};
 use super::{PATIENCE, load, tools};
 
 #[path = "../actors/store/redis/tests/proxy.rs"]
+#[expect(clippy::unwrap_used, reason = "written for unit tests")]
 mod proxy;
 #[path = "../actors/store/redis/tests/server.rs"]
+#[expect(clippy::unwrap_used, reason = "written for unit tests")]
 mod server;
 
 use proxy::{Proxy, Way};
