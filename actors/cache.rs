@@ -18,9 +18,12 @@ use crate::status::CacheStatus;
 
 mod handle;
 mod lru;
+mod shared;
 
 pub use handle::{CacheHandle, Fetched};
 use lru::Lru;
+pub(crate) use shared::SecondLevel;
+pub use shared::{Codec, Shared, SharedCache, SharedError, SharedFuture};
 
 /// Longest wait for what another caller is computing. A large file takes a second; then both may as well compute.
 const PENDING_WAIT: Duration = Duration::from_secs(10);
@@ -48,6 +51,8 @@ pub(crate) enum CacheMsg {
     Fill {
         entries: Vec<(CacheKey, Weighed)>,
     },
+    /// Whatever made the values has changed its mind.
+    Clear,
     /// Claims that will not be met.
     Abandon {
         keys: Vec<CacheKey>,
@@ -149,6 +154,7 @@ impl Actor for Cache {
                 }
                 state.arguments.faults.pass(CrashPoint::CacheFilled);
             }
+            CacheMsg::Clear => state.values = Lru::new(state.arguments.bytes),
             CacheMsg::Abandon { keys } => keys.iter().for_each(|key| state.abandon(key)),
             CacheMsg::Wait { keys, reply } => {
                 for (index, key) in keys {
@@ -231,6 +237,7 @@ impl State {
             hits: self.hits,
             misses: self.misses,
             evictions: self.values.evictions(),
+            shared: None,
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct StoreStatus {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CacheStatus {
+    /// Of the second level, where there is one.
+    pub shared: Option<SharedCacheStatus>,
     pub available: bool,
     pub entries: u64,
     pub bytes: u64,
@@ -58,6 +60,20 @@ pub struct CacheStatus {
     pub hits: u64,
     pub misses: u64,
     pub evictions: u64,
+}
+
+/// Counted by keys, since this node started.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SharedCacheStatus {
+    /// False: it failed not long ago, and is left alone.
+    pub available: bool,
+    pub hits: u64,
+    pub misses: u64,
+    /// Not asked for while it was left alone.
+    pub skipped: u64,
+    pub errors: u64,
+    /// Values that were not written because too many waited.
+    pub dropped: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

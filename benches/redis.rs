@@ -113,6 +113,7 @@ fn start(runtime: &Runtime, server: &Server) -> Sessions {
         let backing = Backing {
             store: Shelter::over(Arc::new(store), shelter, clock),
             relay: Some(relay),
+            shared_cache: None,
         };
         let catalogue = Catalogue::new([echo]);
         Sessions::start_at(options, backing, catalogue, clock)

@@ -62,6 +62,7 @@ impl Node {
             let backing = Backing {
                 store: Shelter::over(Arc::new(store), shelter, clock),
                 relay: Some(relay),
+                shared_cache: None,
             };
             let echo: [Arc<dyn Tool>; 1] = [Arc::new(tools::Echo)];
             Sessions::start_at(options, backing, Catalogue::new(echo), clock).await

@@ -4,6 +4,7 @@
 //! that one traversal. Every tool is a view over the result; what depends on where a file lies (which file an import
 //! means) is computed on top, in [`graph`].
 
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 use thiserror::Error;
@@ -26,7 +27,7 @@ pub const ENGINE_VERSION: u32 = 1;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileAnalysis {
     pub language: Language,
     pub lines: Lines,
@@ -47,7 +48,7 @@ pub struct FileAnalysis {
 }
 
 /// Line counts of a stretch of source, in lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
     /// Span: last line − first line + 1 (for a file: all lines).
     pub sloc: u32,
@@ -67,7 +68,7 @@ pub const ANONYMOUS: &str = "<anonymous>";
 ///
 /// Everything here is `own`: nested functions are left out; only `lines` are those of the whole span. `total` is
 /// `own + Σ total(nested)`: see [`metrics::totals`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// As written; [`ANONYMOUS`] where it has none.
     pub name: String,
@@ -96,7 +97,7 @@ pub struct Function {
     pub body_digest: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FunctionKind {
     Function,
     Method,
@@ -109,7 +110,7 @@ pub enum FunctionKind {
 }
 
 /// One entry of an outline.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Symbol {
     pub name: String,
     pub qualified_name: String,
@@ -125,7 +126,7 @@ pub struct Symbol {
     pub parent: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SymbolKind {
     Module,
     Namespace,
@@ -148,7 +149,7 @@ pub enum SymbolKind {
     Macro,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Visibility {
     Public,
     /// Visible in part: Rust `pub(…)`, Java package-private, `protected`.
@@ -157,7 +158,7 @@ pub enum Visibility {
 }
 
 /// One import as written. Where it leads is decided in [`graph`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Import {
     pub kind: ImportKind,
     /// What is asked for, in the language's own spelling: `crate::a::b`, `..pkg.mod`, `./x`, `fmt`, `stdio.h`.
@@ -176,7 +177,7 @@ pub struct Import {
     pub used: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ImportKind {
     /// The language's ordinary import: `use`, `import`, `from … import`, `require`.
     Import,
@@ -200,7 +201,7 @@ pub enum ImportKind {
 }
 
 /// One name that a file offers to others.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Export {
     pub name: String,
     pub line: u32,
@@ -209,7 +210,7 @@ pub struct Export {
 }
 
 /// What did not parse. Metrics around an error are still given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyntaxReport {
     pub errors: u32,
     pub missing: u32,

@@ -14,6 +14,7 @@ mod analyze_complexity;
 mod analyze_dependencies;
 mod analyze_structure;
 mod analyzed;
+pub(crate) use analyzed::{AnalysisCodec, namespace};
 mod argument;
 pub(crate) mod close_session;
 pub(crate) mod compare_results;

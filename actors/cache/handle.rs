@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
-use super::{CacheKey, CacheMsg, CacheValue, Found, PENDING_WAIT, Weighed};
+use super::{CacheKey, CacheMsg, CacheValue, Found, PENDING_WAIT, SecondLevel, Weighed};
 use crate::handle::Place;
 
 /// Longest wait for the cache to say what it has: it answers in microseconds, or is being restarted.
@@ -21,16 +21,31 @@ pub struct Fetched {
 
 /// Cheap to clone; follows the cache actor over restarts. A cache that is away or slow is skipped, never waited for.
 #[derive(Clone, Default)]
-pub struct CacheHandle(Option<Place<CacheMsg>>);
+pub struct CacheHandle {
+    place: Option<Place<CacheMsg>>,
+    second: Option<Arc<SecondLevel>>,
+}
 
 impl CacheHandle {
     /// A cache that keeps nothing: every key is computed.
     pub fn none() -> Self {
-        Self(None)
+        Self::default()
     }
 
     pub(crate) fn new(place: Place<CacheMsg>) -> Self {
-        Self(Some(place))
+        Self {
+            place: Some(place),
+            second: None,
+        }
+    }
+
+    /// What the first level does not have is asked of this one before it is computed.
+    pub(crate) fn with_second_level(self, second: Option<Arc<SecondLevel>>) -> Self {
+        Self { second, ..self }
+    }
+
+    pub(crate) fn second_level(&self) -> Option<&Arc<SecondLevel>> {
+        self.second.as_ref()
     }
 
     /// Blocking: for tools on the pool. One message asks for all keys. Hits come back at once; `compute` is called
@@ -72,6 +87,7 @@ impl CacheHandle {
             cache: answered.then_some(self),
             keys: mine.iter().map(|index| keys[*index]).collect(),
         };
+        let mine = self.fetch(keys, mine, &mut values, deadline);
         self.compute(keys, &mine, &mut values, &mut compute)?;
         drop(claims);
         let left = self.wait_for(keys, &pending, &mut values, deadline);
@@ -86,6 +102,31 @@ impl CacheHandle {
             hits,
             misses,
         })
+    }
+
+    /// What other nodes have left is taken from there. Returns the indexes that are to be computed.
+    fn fetch(
+        &self,
+        keys: &[CacheKey],
+        mine: Vec<usize>,
+        values: &mut [Option<CacheValue>],
+        deadline: Instant,
+    ) -> Vec<usize> {
+        let Some(second) = self.second.as_ref().filter(|_| !mine.is_empty()) else {
+            return mine;
+        };
+        let wanted: Vec<CacheKey> = mine.iter().map(|index| keys[*index]).collect();
+        let mut entries = Vec::new();
+        second.fetch(&wanted, deadline, |nth, entry| {
+            values[mine[nth]] = Some(Arc::clone(&entry.value));
+            entries.push((wanted[nth], entry));
+        });
+        if let Some(place) = self.place.as_ref().filter(|_| !entries.is_empty()) {
+            place.cast(CacheMsg::Fill { entries });
+        }
+        mine.into_iter()
+            .filter(|index| values[*index].is_none())
+            .collect()
     }
 
     fn compute<E>(
@@ -105,7 +146,10 @@ impl CacheHandle {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             made.push((index, Arc::clone(&entry.value)));
             drop(made);
-            if let (Some(place), Some(key)) = (&self.0, keys.get(index)) {
+            if let (Some(second), Some(key)) = (&self.second, keys.get(index)) {
+                second.offer(*key, &entry.value);
+            }
+            if let (Some(place), Some(key)) = (&self.place, keys.get(index)) {
                 place.cast(CacheMsg::Fill {
                     entries: vec![(*key, entry)],
                 });
@@ -123,7 +167,7 @@ impl CacheHandle {
 
     /// `None` where the cache does not answer.
     fn look_up(&self, keys: Vec<CacheKey>, deadline: Instant) -> Option<Vec<Found>> {
-        let place = self.0.as_ref()?;
+        let place = self.place.as_ref()?;
         let (reply, answer) = sync_channel(1);
         if keys.is_empty() || !place.cast(CacheMsg::Lookup { keys, reply }) {
             return None;
@@ -141,7 +185,7 @@ impl CacheHandle {
         values: &mut [Option<CacheValue>],
         deadline: Instant,
     ) -> Vec<usize> {
-        let Some(place) = self.0.as_ref().filter(|_| !pending.is_empty()) else {
+        let Some(place) = self.place.as_ref().filter(|_| !pending.is_empty()) else {
             return pending.to_vec();
         };
         let (reply, answers) = sync_channel(pending.len());
@@ -177,7 +221,7 @@ struct Claims<'a> {
 
 impl Drop for Claims<'_> {
     fn drop(&mut self) {
-        if let Some(place) = self.cache.and_then(|cache| cache.0.as_ref())
+        if let Some(place) = self.cache.and_then(|cache| cache.place.as_ref())
             && !self.keys.is_empty()
         {
             // After the fills of the same caller, so what was filled is no claim any more.

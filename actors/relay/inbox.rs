@@ -236,6 +236,10 @@ async fn answer(
         Question::Close { session, principal } => {
             Answer::Done(sessions.close_here(&principal, session).await)
         }
+        Question::ForgetCache => {
+            sessions.forget_cache_here();
+            Answer::Done(Ok(()))
+        }
         // Taken up where it came in.
         Question::Cancel { .. } => Answer::Done(Ok(())),
     }

@@ -48,6 +48,8 @@ pub(crate) enum Question {
         session: SessionId,
         principal: Principal,
     },
+    /// Cached values are out of date.
+    ForgetCache,
 }
 
 /// A call, as its caller's node got it. Asked again, it is the same call: its request id says so.

@@ -169,6 +169,34 @@ impl Sessions {
         self.call_as(request_here, request, true).await
     }
 
+    /// Cached values are out of date, here and on every node that shares the store: whatever made them has changed.
+    ///
+    /// # Errors
+    /// A store that cannot name the nodes, or a shared cache that cannot be told: this node has forgotten all the same.
+    pub async fn forget_cache(&self) -> Result<(), CallError> {
+        let away = |error: String| CallError::StoreUnavailable(error);
+        let told = match self.0.around.cache.second_level() {
+            Some(second) => second.invalidate().await,
+            None => Ok(()),
+        };
+        self.forget_cache_here();
+        let nodes = patiently(|| self.store().nodes()).await;
+        for node in nodes.map_err(|error| away(error.to_string()))? {
+            if node.node != self.node() {
+                let neighbours = &self.0.around.desk.neighbours;
+                neighbours.tell(node.node, Question::ForgetCache).await;
+            }
+        }
+        told.map_err(|error| away(error.to_string()))
+    }
+
+    pub(crate) fn forget_cache_here(&self) {
+        if let Some(second) = self.0.around.cache.second_level() {
+            second.invalidated();
+        }
+        self.0.places.cache.cast(CacheMsg::Clear);
+    }
+
     pub(crate) async fn view_here(
         &self,
         principal: &Principal,

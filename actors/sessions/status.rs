@@ -51,7 +51,15 @@ impl Sessions {
         Status {
             tree,
             store: self.store_status(shards.is_ok()),
-            cache: cache.unwrap_or(CacheStatus::default()),
+            cache: CacheStatus {
+                shared: self
+                    .0
+                    .around
+                    .cache
+                    .second_level()
+                    .map(|second| second.status()),
+                ..cache.unwrap_or_default()
+            },
             pool: self.0.around.pool.table.status(),
             sessions: counts,
             node: self.node(),

@@ -3,7 +3,7 @@
 use ractor::Actor;
 
 use super::*;
-use crate::cache::CacheHandle;
+use crate::cache::{CacheHandle, SecondLevel, Shared};
 use crate::heartbeat::{self, Announcement};
 use crate::ids::NodeId;
 use crate::leases::KeeperThread;
@@ -29,12 +29,18 @@ pub struct Backing {
     pub store: Arc<dyn Store>,
     /// How to reach the other nodes that share the store, where there are any.
     pub relay: Option<Arc<dyn Relay>>,
+    /// What they share beside sessions.
+    pub shared_cache: Option<Shared>,
 }
 
 impl Backing {
     /// A store of this node alone.
     pub fn alone(store: Arc<dyn Store>) -> Self {
-        Self { store, relay: None }
+        Self {
+            store,
+            relay: None,
+            shared_cache: None,
+        }
     }
 }
 
@@ -77,7 +83,8 @@ impl Sessions {
                 place: places.pool.clone(),
                 table,
             },
-            cache: CacheHandle::new(places.cache.clone()),
+            cache: CacheHandle::new(places.cache.clone())
+                .with_second_level(backing.shared_cache.map(SecondLevel::new)),
             desk: Arc::new(Desk::new(options.node, neighbours)),
             leases: Arc::default(),
             loads: Semaphore::new(options.loads_at_once.max(1)),

@@ -32,6 +32,7 @@ use crate::store::memory::LEASE;
 use crate::store::{Health, Reached, StoreError};
 
 mod archive;
+mod cache;
 mod commits;
 pub mod doctor;
 mod frame;
@@ -45,6 +46,7 @@ mod script;
 mod server;
 mod sessions;
 
+pub use cache::RedisCache;
 use keys::Keys;
 use link::{Counts, Lane};
 use server::{OnDisk, Server};

@@ -3,6 +3,7 @@
 //! What a language's nodes mean to the metrics is a row of its own in a file below this one (`rules` says what a row
 //! holds).
 
+use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
 use self::rules::{Kinds, Rules};
@@ -17,7 +18,7 @@ mod rust;
 mod typescript;
 
 /// The languages that are analysed. A new one is one variant, one row in [`Language::facts`], one file beside this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Language {
     C,
     Go,

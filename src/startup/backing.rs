@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use actors::Clock;
+use actors::cache::Shared;
 use actors::ids::NodeId;
 use actors::operator::Operator;
 use actors::sessions::Backing;
 use actors::store::memory::LEASE;
-use actors::store::redis::{Level, RedisError, RedisOptions, RedisStore};
+use actors::store::redis::{Level, RedisCache, RedisError, RedisOptions, RedisStore};
 use actors::store::shelter::{self, Shelter, ShelterOptions};
 
 use super::Error;
 use crate::config;
 use crate::config::store::{Durability, Redis, WhenAway};
+use crate::tools;
 
 /// The store that sessions live in. A Redis that is away is waited for, unless calls are to be refused without it.
 pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Result<Backing, Error> {
@@ -41,6 +43,24 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
     Ok(Backing {
         relay: Some(relay),
         store: shelter,
+        shared_cache: Some(shared_cache(redis, node)?),
+    })
+}
+
+/// Analyses that nodes share: in a Redis of their own where one is named, else beside the sessions.
+fn shared_cache(redis: &Redis, node: NodeId) -> Result<Shared, Error> {
+    let sessions = redis_options(redis, node)?;
+    let options = match &redis.cache_url {
+        None => sessions,
+        Some(url) => RedisOptions {
+            url: url.secret().to_owned(),
+            ..sessions
+        },
+    };
+    let cache = RedisCache::open(&options, &tools::namespace());
+    Ok(Shared {
+        cache: Arc::new(cache.map_err(|error| told(redis, error))?),
+        codec: Arc::new(tools::AnalysisCodec),
     })
 }
 

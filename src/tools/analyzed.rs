@@ -15,6 +15,8 @@ use crate::analysis::{ENGINE_VERSION, FileAnalysis};
 use crate::answer::{CacheUse, Coverage, Failure};
 use crate::workspace::{self, ContentHash, File, Limits, Scan, Selection, Workspace};
 
+mod codec;
+pub(crate) use codec::{AnalysisCodec, namespace};
 mod compute;
 pub(super) use compute::FAILED;
 mod throttle;

@@ -102,7 +102,7 @@ fn data_schema() -> Value {
         "nodes": list(store::node_schema()),
         "cache": strict(json!({
             "available": {"type": "boolean"}, "entries": count(), "bytes": count(), "limit_bytes": count(),
-            "hits": count(), "misses": count(), "evictions": count(),
+            "hits": count(), "misses": count(), "evictions": count(), "shared": store::shared_cache_schema(),
         })),
         "pool": strict(json!({
             "workers": count(), "running": count(), "queued": count(), "queue_limit": count(), "panics": count(),
@@ -164,6 +164,7 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
                 "hits": status.cache.hits,
                 "misses": status.cache.misses,
                 "evictions": status.cache.evictions,
+                "shared": store::shared_cache(status.cache.shared.as_ref()),
             }),
         ),
         (
@@ -249,6 +250,7 @@ fn own_features(status: &Status) -> Vec<Feature> {
     let mut features = vec![analysis];
     features.extend(store::features(&status.store));
     features.push(cache);
+    features.push(store::shared_cache_feature(status.cache.shared.as_ref()));
     features
 }
 

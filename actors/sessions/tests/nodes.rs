@@ -26,6 +26,7 @@ async fn nodes(count: usize, lease: Duration, mood: fn(Op) -> How) -> Nodes {
         let backing = Backing {
             store: Arc::clone(&between) as _,
             relay: Some(Arc::clone(&relay) as _),
+            shared_cache: None,
         };
         let change = |options: &mut Options| options.lease = lease;
         worlds.push(node(change, Arc::clone(&store), backing, clock).await);

@@ -56,7 +56,8 @@ pub(super) fn connection_config() -> AsyncConnectionConfig {
 
 pub(super) struct Lane {
     client: Client,
-    level: Level,
+    /// What the server must be set up for, and with our scripts. `None`: for values alone, any will do.
+    level: Option<Level>,
     shared: Arc<Shared>,
     open: Mutex<Open>,
 }
@@ -80,7 +81,17 @@ impl Lane {
     pub(super) fn new(client: Client, level: Level, shared: Arc<Shared>) -> Self {
         Self {
             client,
-            level,
+            level: Some(level),
+            shared,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Runs no scripts, and takes a server that forgets.
+    pub(super) fn for_values(client: Client, shared: Arc<Shared>) -> Self {
+        Self {
+            client,
+            level: None,
             shared,
             open: Mutex::default(),
         }
@@ -185,11 +196,14 @@ impl Lane {
             .map_err(|error| unavailable(&error))?;
         let took = asked.elapsed();
         let fits = server.serves();
-        let misfit = server.misfit(self.level);
+        let misfit = self.level.and_then(|level| server.misfit(level));
         self.shared.saw(server, took);
         fits.map_err(StoreError::Unavailable)?;
         if let Some(misfit) = misfit {
             return Err(StoreError::Unavailable(misfit));
+        }
+        if self.level.is_none() {
+            return Ok(connection);
         }
         let mut load = pipe();
         for operation in ALL {

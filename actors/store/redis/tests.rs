@@ -9,6 +9,7 @@ use crate::store::{
     Change, Commit, Committed, Created, Fence, NewSession, Part, ResultBlob, Store, StoreError,
 };
 
+mod cached;
 mod damage;
 mod fates;
 mod levels;

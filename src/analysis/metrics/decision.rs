@@ -1,5 +1,7 @@
 //! What can decide, and how often each stands in a stretch of code.
 
+use serde::{Deserialize, Serialize};
+
 /// Something by which control flow may part. Which of them count is up to a [`Profile`](crate::analysis::Profile).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -80,7 +82,7 @@ impl DecisionKind {
 }
 
 /// How often each kind of decision stands in a stretch of code. A profile is a set of weights over these.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionCounts {
     body: [u32; DecisionKind::ALL.len()],
     aside: [u32; DecisionKind::ALL.len()],

@@ -1,5 +1,6 @@
 //! Halstead's counts while a file is read, and what follows from them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -7,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 ///
 /// Operands are identifiers and literals; operators are all other tokens, paired brackets once, comments left out
 /// (Halstead 1977).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halstead {
     /// Distinct operators.
     pub n1: u32,

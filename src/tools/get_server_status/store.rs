@@ -1,7 +1,7 @@
 //! The store in the status: what it promises and keeps, how its server is, and which nodes share it.
 
 use actors::sessions::DurabilityLevel;
-use actors::status::{Status, StoreStatus};
+use actors::status::{SharedCacheStatus, Status, StoreStatus};
 use actors::store::{Link, NodeRecord};
 use serde_json::{Value, json};
 
@@ -176,4 +176,46 @@ pub(super) fn text(status: &Status) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Of what nodes share beside sessions; null where this node shares nothing.
+pub(super) fn shared_cache_schema() -> Value {
+    let shared = strict(json!({
+        "available": {"type": "boolean"}, "hits": count(), "misses": count(), "skipped": count(), "errors": count(),
+        "dropped": count(),
+    }));
+    json!({"anyOf": [{"type": "null"}, shared]})
+}
+
+pub(super) fn shared_cache(shared: Option<&SharedCacheStatus>) -> Value {
+    let Some(shared) = shared else {
+        return Value::Null;
+    };
+    json!({
+        "available": shared.available,
+        "hits": shared.hits,
+        "misses": shared.misses,
+        "skipped": shared.skipped,
+        "errors": shared.errors,
+        "dropped": shared.dropped,
+    })
+}
+
+pub(super) fn shared_cache_feature(shared: Option<&SharedCacheStatus>) -> Feature {
+    let (state, why) = match shared {
+        None => (
+            FeatureState::Off,
+            "sessions are kept in memory: there is nobody to share with",
+        ),
+        Some(shared) if shared.available => (FeatureState::Available, ""),
+        Some(_) => (
+            FeatureState::Degraded,
+            "it failed not long ago and is left alone for some seconds: files are analysed here instead",
+        ),
+    };
+    Feature {
+        name: "shared_cache",
+        state,
+        why: why.to_owned(),
+    }
 }

@@ -29,7 +29,7 @@ const COMMANDS: [&[&str]; 31] = [
     &["ZREMRANGEBYSCORE", "%:z", "1", "1"],
     &["SET", "%:s", "a", "PX", "60000"],
     &["GET", "%:s"],
-    &["MGET", "%:s"],
+    &["INCR", "%:n"],
     &["TYPE", "%:s"],
     &["PEXPIRE", "%:h", "60000"],
     &["PEXPIREAT", "%:z", "1"],
@@ -44,7 +44,7 @@ const COMMANDS: [&[&str]; 31] = [
     &["INFO", "server"],
     &["WAIT", "0", "1"],
     &["CONFIG|GET", "appendfsync"],
-    &["DEL", "%:h", "%:l", "%:z", "%:s"],
+    &["DEL", "%:h", "%:l", "%:z", "%:s", "%:n"],
 ];
 
 /// Without it the configuration is taken on trust, which is said elsewhere.

@@ -49,9 +49,12 @@ async fn damaged_sessions_are_taken_out_and_others_are_well() {
             run(&mut meddler, &words).unwrap();
         }
         let refused = store.acquire(id, NODE).await.unwrap_err();
-        let told = match &refused {
-            StoreError::Quarantined { reason, .. } | StoreError::Corrupt(reason) => reason,
-            other => panic!("{name}: {other}"),
+        let told = if let StoreError::Quarantined { reason, .. } | StoreError::Corrupt(reason) =
+            &refused
+        {
+            reason
+        } else {
+            panic!("{name}: {refused}")
         };
         assert!(!told.is_empty(), "{name}");
         let again = store.acquire(id, NODE).await.unwrap_err();

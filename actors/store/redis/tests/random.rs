@@ -241,53 +241,53 @@ async fn compare(redis: &RedisStore, steps: &[Step]) -> Result<(), TestCaseError
         ..Shared::default()
     };
     for (at, step) in steps.iter().enumerate() {
-        let made = match step {
-            Step::Commit {
-                session,
-                version,
-                form,
-                put,
-                drop,
-                ..
-            } => {
-                let expected = shared.versions[*session].saturating_add_signed(*version);
-                let bytes: Arc<[u8]> = format!("change {at}").into_bytes().into();
-                let change = match form {
-                    0 => Change::Delta(bytes),
-                    1 => Change::Snapshot(bytes),
-                    _ => Change::Branch {
-                        snapshot: None,
-                        deltas: vec![Arc::clone(&bytes), bytes],
-                        versions: 3,
+        let made = if let Step::Commit {
+            session,
+            version,
+            form,
+            put,
+            drop,
+            ..
+        } = step
+        {
+            let expected = shared.versions[*session].saturating_add_signed(*version);
+            let bytes: Arc<[u8]> = format!("change {at}").into_bytes().into();
+            let change = match form {
+                0 => Change::Delta(bytes),
+                1 => Change::Snapshot(bytes),
+                _ => Change::Branch {
+                    snapshot: None,
+                    deltas: vec![Arc::clone(&bytes), bytes],
+                    versions: 3,
+                },
+            };
+            let result = ResultId::random();
+            let blob = ResultBlob {
+                id: result,
+                part: Part::Answer,
+                bytes: b"r".as_slice().into(),
+            };
+            let dropped = shared
+                .results
+                .last()
+                .filter(|_| *drop)
+                .map(|id| (*id, Part::Answer));
+            shared.results.extend(put.then_some(result));
+            Some(Commit {
+                change,
+                put: put.then_some(blob).into_iter().collect(),
+                drop: dropped.into_iter().collect(),
+                ..commit(
+                    ids[*session],
+                    Fence {
+                        epoch: 0,
+                        node: NODE,
                     },
-                };
-                let result = ResultId::random();
-                let blob = ResultBlob {
-                    id: result,
-                    part: Part::Answer,
-                    bytes: b"r".as_slice().into(),
-                };
-                let dropped = shared
-                    .results
-                    .last()
-                    .filter(|_| *drop)
-                    .map(|id| (*id, Part::Answer));
-                shared.results.extend(put.then_some(result));
-                Some(Commit {
-                    change,
-                    put: put.then_some(blob).into_iter().collect(),
-                    drop: dropped.into_iter().collect(),
-                    ..commit(
-                        ids[*session],
-                        Fence {
-                            epoch: 0,
-                            node: NODE,
-                        },
-                        expected,
-                    )
-                })
-            }
-            _ => None,
+                    expected,
+                )
+            })
+        } else {
+            None
         };
         let answer = ours.take(step, made.as_ref(), &shared).await;
         let wanted = reference.take(step, made.as_ref(), &shared).await;

@@ -1,0 +1,227 @@
+//! The second level: values that nodes share, as bytes, behind the first one in memory.
+//!
+//! It is never relied upon: what it does not give in time is computed, a failure leaves it alone for a while, and what
+//! cannot be written at once is not written. Its state is owned above the tree.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::{CacheKey, CacheValue, Weighed};
+use crate::status::SharedCacheStatus;
+
+pub type SharedFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedError>> + Send + 'a>>;
+
+/// Why the second level did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the shared cache is unavailable: {0}")]
+pub struct SharedError(pub String);
+
+/// Where nodes leave values for one another, under one version of whatever made them.
+pub trait SharedCache: Send + Sync + 'static {
+    /// One answer each, in order; what is damaged is not there.
+    fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>>;
+
+    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()>;
+
+    /// Nothing that was put before is found again, by any node.
+    fn invalidate(&self) -> SharedFuture<'_, ()>;
+
+    /// Another node has invalidated: what is remembered about that is out of date.
+    fn invalidated(&self);
+}
+
+/// How values become bytes. Only who makes the values knows.
+pub trait Codec: Send + Sync + 'static {
+    /// `None`: not worth sharing.
+    fn encode(&self, value: &CacheValue) -> Option<Vec<u8>>;
+
+    /// `None`: these are no bytes of ours.
+    fn decode(&self, bytes: &[u8]) -> Option<Weighed>;
+}
+
+/// A second level, and how its values are written.
+#[derive(Clone)]
+pub struct Shared {
+    pub cache: Arc<dyn SharedCache>,
+    pub codec: Arc<dyn Codec>,
+}
+
+/// Longest wait for a batch, and what each of its keys adds: reading a value back takes some microseconds, computing
+/// it takes hundreds.
+const BATCH_WITHIN: Duration = Duration::from_millis(50);
+const KEY_WITHIN: Duration = Duration::from_micros(200);
+/// Keys that are asked for at once: answers of a few megabytes.
+const BATCH: usize = 512;
+/// A second level that failed is left alone for so long.
+const LEFT_ALONE: Duration = Duration::from_secs(5);
+/// Values that wait to be written. More are dropped: somebody else will compute them, too.
+const WRITES_MAX: usize = 4096;
+/// Values that are written at once.
+const WRITTEN_AT_ONCE: usize = 128;
+/// Larger values are not shared, bytes as encoded: one file of that kind is rare, and reading it holds others up.
+const VALUE_BYTES: usize = 1 << 20;
+
+/// One node's way to the second level.
+pub(crate) struct SecondLevel {
+    shared: Shared,
+    runtime: Handle,
+    writes: mpsc::Sender<(CacheKey, Vec<u8>)>,
+    left_alone_until: Mutex<Option<Instant>>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    skipped: AtomicU64,
+    errors: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl SecondLevel {
+    /// Must run inside a tokio runtime; the task that writes ends with what is returned.
+    pub(crate) fn new(shared: Shared) -> Arc<Self> {
+        let (writes, waiting) = mpsc::channel(WRITES_MAX);
+        let level = Arc::new(Self {
+            shared,
+            runtime: Handle::current(),
+            writes,
+            left_alone_until: Mutex::default(),
+            counts: Counts::default(),
+        });
+        tokio::spawn(write(Arc::downgrade(&level), waiting));
+        level
+    }
+
+    /// Blocking: for tools on the pool. Hands every value in that is there, with the index of its key.
+    pub(crate) fn fetch(
+        self: &Arc<Self>,
+        keys: &[CacheKey],
+        deadline: Instant,
+        mut hand_in: impl FnMut(usize, Weighed),
+    ) {
+        let many = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        let until = deadline.min(Instant::now() + BATCH_WITHIN + KEY_WITHIN * many);
+        for (nth, batch) in keys.chunks(BATCH).enumerate() {
+            if self.is_left_alone() {
+                self.counts
+                    .skipped
+                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                continue;
+            }
+            let (reply, answer) = sync_channel(1);
+            let (level, asked) = (Arc::clone(self), batch.to_vec());
+            self.runtime.spawn(async move {
+                // Whoever asked may have stopped waiting.
+                let _ = reply.try_send(level.shared.cache.get(&asked).await);
+            });
+            let left = until.saturating_duration_since(Instant::now());
+            match answer.recv_timeout(left) {
+                Ok(Ok(found)) => {
+                    for (index, bytes) in found.into_iter().enumerate() {
+                        let value = bytes.and_then(|bytes| self.shared.codec.decode(&bytes));
+                        let count = if value.is_some() {
+                            &self.counts.hits
+                        } else {
+                            &self.counts.misses
+                        };
+                        count.fetch_add(1, Ordering::Relaxed);
+                        if let Some(value) = value {
+                            hand_in(nth * BATCH + index, value);
+                        }
+                    }
+                }
+                Ok(Err(error)) => self.failed(&error.to_string()),
+                Err(_) => self.failed("it did not answer in time"),
+            }
+        }
+    }
+
+    /// For others, some time soon.
+    pub(crate) fn offer(&self, key: CacheKey, value: &CacheValue) {
+        if self.is_left_alone() {
+            self.counts.skipped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        // Before the work of encoding it.
+        let Ok(place) = self.writes.try_reserve() else {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        match self.shared.codec.encode(value) {
+            Some(bytes) if bytes.len() <= VALUE_BYTES => place.send((key, bytes)),
+            Some(_) | None => {}
+        }
+    }
+
+    pub(crate) async fn invalidate(&self) -> Result<(), SharedError> {
+        self.shared.cache.invalidate().await
+    }
+
+    pub(crate) fn invalidated(&self) {
+        self.shared.cache.invalidated();
+    }
+
+    pub(crate) fn status(&self) -> SharedCacheStatus {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        SharedCacheStatus {
+            available: !self.is_left_alone(),
+            hits: count(&self.counts.hits),
+            misses: count(&self.counts.misses),
+            skipped: count(&self.counts.skipped),
+            errors: count(&self.counts.errors),
+            dropped: count(&self.counts.dropped),
+        }
+    }
+
+    fn failed(&self, why: &str) {
+        self.counts.errors.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(why, "the shared cache is left alone for a while");
+        *self.left_alone() = Some(Instant::now() + LEFT_ALONE);
+    }
+
+    fn is_left_alone(&self) -> bool {
+        self.left_alone()
+            .is_some_and(|until| Instant::now() < until)
+    }
+
+    fn left_alone(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.left_alone_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends when the second level is dropped.
+async fn write(
+    level: std::sync::Weak<SecondLevel>,
+    mut waiting: mpsc::Receiver<(CacheKey, Vec<u8>)>,
+) {
+    /// Longest wait for one write.
+    const WITHIN: Duration = Duration::from_secs(2);
+    loop {
+        let mut entries = Vec::with_capacity(WRITTEN_AT_ONCE);
+        if waiting.recv_many(&mut entries, WRITTEN_AT_ONCE).await == 0 {
+            return;
+        }
+        let Some(level) = level.upgrade() else { return };
+        let written = tokio::time::timeout(WITHIN, level.shared.cache.put(entries)).await;
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => level.failed(&error.to_string()),
+            Err(_) => level.failed("it did not take values in time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU8;
+
+use super::*;
+use crate::cache::CacheHandle;
+
+const FAILS: u8 = 1;
+const HANGS: u8 = 2;
+const LIES: u8 = 3;
+
+/// A second level in memory, with a mood.
+#[derive(Default)]
+struct Fake {
+    values: Mutex<HashMap<CacheKey, Vec<u8>>>,
+    mood: AtomicU8,
+    asked: AtomicU64,
+}
+
+impl SharedCache for Fake {
+    fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            match self.mood.load(Ordering::SeqCst) {
+                FAILS => return Err(SharedError("gone".to_owned())),
+                HANGS => std::future::pending::<()>().await,
+                LIES => return Ok(vec![Some(b"no number".to_vec()); keys.len()]),
+                _ => {}
+            }
+            let values = self.values.lock().unwrap();
+            Ok(keys.iter().map(|key| values.get(key).cloned()).collect())
+        })
+    }
+    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()> {
+        Box::pin(async move {
+            self.values.lock().unwrap().extend(entries);
+            Ok(())
+        })
+    }
+    fn invalidate(&self) -> SharedFuture<'_, ()> {
+        Box::pin(async move {
+            self.values.lock().unwrap().clear();
+            Ok(())
+        })
+    }
+    fn invalidated(&self) {}
+}
+
+/// Values are numbers; odd ones are not worth sharing.
+struct Numbers;
+
+impl Codec for Numbers {
+    fn encode(&self, value: &CacheValue) -> Option<Vec<u8>> {
+        let number = value.downcast_ref::<u64>()?;
+        (number % 2 == 0).then(|| number.to_string().into_bytes())
+    }
+    fn decode(&self, bytes: &[u8]) -> Option<Weighed> {
+        let number: u64 = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+        Some(weighed(number))
+    }
+}
+
+fn weighed(number: u64) -> Weighed {
+    Weighed {
+        value: Arc::new(number),
+        weight: 8,
+    }
+}
+
+fn key(n: u8) -> CacheKey {
+    CacheKey([n; 32])
+}
+
+/// A node that has computed nothing yet: a first level of its own, if any, and how often it computes.
+async fn ask(fake: &Arc<Fake>, keys: Vec<CacheKey>) -> (Vec<u64>, u64) {
+    let shared = Shared {
+        cache: Arc::clone(fake) as _,
+        codec: Arc::new(Numbers),
+    };
+    let level = SecondLevel::new(shared);
+    let handle = CacheHandle::none().with_second_level(Some(Arc::clone(&level)));
+    let asked = tokio::task::spawn_blocking(move || {
+        let computed = AtomicU64::new(0);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let fetched = handle
+            .get_or_compute(&keys, deadline, |missing, put| {
+                for &index in missing {
+                    computed.fetch_add(1, Ordering::SeqCst);
+                    put(index, weighed(u64::from(keys[index].0[0])));
+                }
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+        let values = fetched
+            .values
+            .into_iter()
+            .map(|value| *value.unwrap().downcast::<u64>().unwrap());
+        (values.collect(), computed.load(Ordering::SeqCst))
+    });
+    let answer = asked.await.unwrap();
+    // What it offers is written in the background.
+    let offered = async {
+        while level.writes.capacity() < WRITES_MAX {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), offered)
+        .await
+        .unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_computed_another_finds() {
+    let fake = Arc::<Fake>::default();
+    let keys = vec![key(2), key(3), key(4), key(2)];
+    assert_eq!(ask(&fake, keys.clone()).await, (vec![2, 3, 4, 2], 3));
+    let written = async {
+        while fake.values.lock().unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), written)
+        .await
+        .unwrap();
+    assert_eq!(
+        ask(&fake, keys.clone()).await,
+        (vec![2, 3, 4, 2], 1),
+        "odd ones are not shared"
+    );
+    fake.invalidate().await.unwrap();
+    assert_eq!(ask(&fake, keys).await, (vec![2, 3, 4, 2], 3));
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 3, "once for all keys");
+}
+
+/// It fails, hangs or lies: the answer is right, and it is soon left alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_it_costs_speed_alone() {
+    for mood in [FAILS, HANGS, LIES] {
+        let fake = Arc::<Fake>::default();
+        fake.mood.store(mood, Ordering::SeqCst);
+        let keys: Vec<_> = (0..200).map(key).collect();
+        let started = Instant::now();
+        let (values, computed) = ask(&fake, keys).await;
+        assert_eq!(values, (0..200).collect::<Vec<u64>>());
+        assert_eq!(computed, 200);
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            started.elapsed()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_failed_is_left_alone_for_a_while() {
+    let fake = Arc::<Fake>::default();
+    fake.mood.store(FAILS, Ordering::SeqCst);
+    let shared = Shared {
+        cache: Arc::clone(&fake) as _,
+        codec: Arc::new(Numbers),
+    };
+    let level = SecondLevel::new(shared);
+    let asking = Arc::clone(&level);
+    tokio::task::spawn_blocking(move || {
+        let soon = Instant::now() + Duration::from_secs(5);
+        for _ in 0..3 {
+            asking.fetch(&[key(1)], soon, |_, _| panic!("it has nothing"));
+        }
+        asking.offer(key(2), &(Arc::new(2_u64) as CacheValue));
+    })
+    .await
+    .unwrap();
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 1);
+    let status = level.status();
+    assert_eq!(
+        (status.errors, status.skipped, status.available),
+        (1, 3, false)
+    );
+}
