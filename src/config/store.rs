@@ -252,7 +252,7 @@ fn has_host(host: &str) -> bool {
 impl FromStr for Url {
     type Err = std::convert::Infallible;
 
-    /// Checked later, by [`Store::of`]: a complaint of the command line would show the password.
+    /// Checked later, by `Store::of`: a complaint of the command line would show the password.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self(text.to_owned()))
     }
