@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::redis::Server;
 use crate::stats::{in_turns, report, report_pair, timed};
 
 const ROUNDS: usize = 10;
@@ -54,12 +55,50 @@ pub(crate) fn run(corpus: &Path) {
     end(&runtime, service);
 }
 
+/// The first answer of a node whose neighbour has analysed the same tree, beside one that is alone.
+pub(crate) fn run_shared(corpus: &Path) {
+    let Some(server) = Server::start() else {
+        println!("no redis-server is installed");
+        return;
+    };
+    let corpus = std::fs::canonicalize(corpus).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let environment = [
+        ("MCA_STORE", "redis".to_owned()),
+        ("MCA_REDIS_URL", server.url()),
+    ];
+    let neighbour = start_with(&runtime, &corpus, &environment);
+    answer(&runtime, &neighbour);
+    // What it found is written in the background.
+    std::thread::sleep(Duration::from_secs(3));
+    let pair = in_turns(
+        ROUNDS,
+        || {
+            let service = start_with(&runtime, &corpus, &environment);
+            let took = timed(|| answer(&runtime, &service));
+            end(&runtime, service);
+            took
+        },
+        || first_answer(&runtime, &corpus),
+    );
+    println!("{}", corpus.display());
+    report_pair("first answer, shared cache", &pair, "alone", 1.0);
+    end(&runtime, neighbour);
+}
+
 fn start(runtime: &Runtime, corpus: &Path) -> Service {
+    start_with(runtime, corpus, &[])
+}
+
+fn start_with(runtime: &Runtime, corpus: &Path, environment: &[(&str, String)]) -> Service {
     let flags = Layer {
         root: Some(vec![corpus.to_owned()]),
         ..Layer::default()
     };
-    let config = Config::resolve(flags, std::iter::empty()).unwrap();
+    let variables = environment
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()));
+    let config = Config::resolve(flags, variables).unwrap();
     runtime.block_on(startup::start(&config)).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio actors memory redis analysis` for
+//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio actors memory redis shared-cache analysis` for
 //! some of them. A word with a `/` is a folder that is analysed: `cargo bench -- analysis target/corpora/go` (default:
 //! `src/` of this repository, which is small; docs/benchmarks.md says where larger ones come from).
 //!
@@ -34,11 +34,16 @@ fn main() {
     if corpora.is_empty() {
         corpora.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     }
-    let benches: [(&str, &dyn Fn()); 5] = [
+    let benches: [(&str, &dyn Fn()); 6] = [
         ("stdio", &stdio::run),
         ("actors", &actor::run),
         ("memory", &memory::run),
         ("redis", &redis::run),
+        ("shared-cache", &|| {
+            corpora
+                .iter()
+                .for_each(|corpus| analysis::run_shared(corpus))
+        }),
         ("analysis", &|| {
             corpora.iter().for_each(|corpus| analysis::run(corpus))
         }),
