@@ -72,6 +72,8 @@ const VALUE_BYTES: usize = 1 << 20;
 /// One node's way to the second level.
 pub(crate) struct SecondLevel {
     shared: Shared,
+    /// For one batch, beside [`KEY_WITHIN`].
+    batch_within: Duration,
     runtime: Handle,
     writes: mpsc::Sender<(CacheKey, Vec<u8>)>,
     left_alone_until: Mutex<Option<Instant>>,
@@ -90,9 +92,14 @@ struct Counts {
 impl SecondLevel {
     /// Must run inside a tokio runtime; the task that writes ends with what is returned.
     pub(crate) fn new(shared: Shared) -> Arc<Self> {
+        Self::with_patience(shared, BATCH_WITHIN)
+    }
+
+    fn with_patience(shared: Shared, batch_within: Duration) -> Arc<Self> {
         let (writes, waiting) = mpsc::channel(WRITES_MAX);
         let level = Arc::new(Self {
             shared,
+            batch_within,
             runtime: Handle::current(),
             writes,
             left_alone_until: Mutex::default(),
@@ -110,7 +117,7 @@ impl SecondLevel {
         mut hand_in: impl FnMut(usize, Weighed),
     ) {
         let many = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-        let until = deadline.min(Instant::now() + BATCH_WITHIN + KEY_WITHIN * many);
+        let until = deadline.min(Instant::now() + self.batch_within + KEY_WITHIN * many);
         for (nth, batch) in keys.chunks(BATCH).enumerate() {
             if self.is_left_alone() {
                 self.counts
