@@ -1,0 +1,147 @@
+//! Where the process stands between its start and its end. `serve` moves it on; the transports and the admin port
+//! read it and wait for it. It lives above every actor and is gone with the process only.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// In the order in which a process goes through them; none comes twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Not everything that was asked for listens yet.
+    Starting,
+    Ready,
+    /// What runs may end; nothing new is to come.
+    Draining,
+    /// Whatever still runs is cut off.
+    Stopped,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Cheap to clone: all clones are of one process.
+#[derive(Debug, Clone)]
+pub struct Lifecycle(Arc<watch::Sender<State>>);
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lifecycle {
+    pub fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(State::Starting)))
+    }
+
+    pub fn state(&self) -> State {
+        *self.0.borrow()
+    }
+
+    /// Traffic may come. A process that is to stop stays so.
+    pub fn ready(&self) {
+        self.advance(State::Ready);
+    }
+
+    /// Nothing new is to come. Asked for twice, it is the same as once.
+    pub fn drain(&self) {
+        self.advance(State::Draining);
+    }
+
+    /// The drain is over, or its time is.
+    pub fn stop(&self) {
+        self.advance(State::Stopped);
+    }
+
+    /// Also once it has stopped.
+    pub fn is_draining(&self) -> bool {
+        self.state() >= State::Draining
+    }
+
+    /// Returns as soon as nothing new is to come; at once where that is so already.
+    pub async fn draining(&self) {
+        self.reached(State::Draining).await;
+    }
+
+    /// Returns as soon as whatever still runs is to be cut off.
+    pub async fn stopped(&self) {
+        self.reached(State::Stopped).await;
+    }
+
+    /// Never back: two who move it on at the same time end where the later state is.
+    fn advance(&self, to: State) {
+        self.0.send_if_modified(|state| {
+            let forward = *state < to;
+            if forward {
+                *state = to;
+            }
+            forward
+        });
+    }
+
+    async fn reached(&self, wanted: State) {
+        let mut states = self.0.subscribe();
+        // An error would mean that the sender is gone; it is held by `self`.
+        let _ = states.wait_for(|state| *state >= wanted).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn who_waits_for_a_drain_hears_of_it_whenever_it_comes() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.ready();
+        assert!(!lifecycle.is_draining());
+        let waiting = tokio::spawn({
+            let lifecycle = lifecycle.clone();
+            async move { lifecycle.draining().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        lifecycle.drain();
+        let heard = tokio::time::timeout(PATIENCE, waiting).await;
+        heard.expect("in time").expect("no panic");
+        assert!(lifecycle.is_draining());
+        lifecycle.stop();
+        let heard = tokio::time::timeout(PATIENCE, async {
+            lifecycle.draining().await;
+            lifecycle.stopped().await;
+        });
+        heard.await.expect("at once");
+        assert!(lifecycle.is_draining());
+    }
+
+    proptest! {
+        #[test]
+        fn it_goes_to_the_latest_state_asked_for_in_any_order(
+            moves in prop::collection::vec(0_usize..3, 0..8)
+        ) {
+            let lifecycle = Lifecycle::new();
+            let states = [State::Ready, State::Draining, State::Stopped];
+            let mut latest = State::Starting;
+            for at in moves {
+                [Lifecycle::ready, Lifecycle::drain, Lifecycle::stop][at](&lifecycle);
+                latest = latest.max(states[at]);
+                prop_assert_eq!(lifecycle.state(), latest);
+            }
+        }
+    }
+}
