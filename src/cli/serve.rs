@@ -15,9 +15,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Speak over stdin and stdout (the default)
-    #[arg(long)]
-    pub stdio: bool,
     #[command(flatten)]
     pub settings: Layer,
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{ENV_PREFIX, Error, Layer, MAX_CONFIG_BYTES, units};
 
-/// A page of certificates; anything larger was meant for somebody else.
-const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
+/// A page of certificates, or a key; anything larger was meant for somebody else.
+const MAX_PEM_BYTES: u64 = 1 << 20;
 
 impl Layer {
     /// Each variable by itself, so that an error can name it.
@@ -90,16 +90,28 @@ impl Layer {
         }
         // A file means what lies beside it, wherever the program was started.
         if let Some(folder) = path.parent() {
-            let paths = layer.root.iter_mut().flatten().chain(&mut layer.redis_ca);
-            for path in paths {
+            for path in layer.paths() {
                 *path = folder.join(&*path);
             }
         }
         Ok(layer)
     }
 
-    /// Every setting, as it is called in a file.
-    fn keys() -> Vec<String> {
+    /// Every path that a file may set.
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let overrides = self.principals.iter_mut().flat_map(BTreeMap::values_mut);
+        let narrowed = overrides.filter_map(|own| own.roots.as_mut());
+        let roots = self.root.iter_mut().chain(narrowed).flatten();
+        roots
+            .chain(&mut self.redis_ca)
+            .chain(&mut self.auth_tokens)
+            .chain(&mut self.admin_token_file)
+            .chain(&mut self.tls_cert)
+            .chain(&mut self.tls_key)
+    }
+
+    /// Every setting that a flag or a variable may hold, as it is called in a file.
+    pub(super) fn keys() -> Vec<String> {
         Self::augment_args(clap::Command::new("keys"))
             .get_arguments()
             .map(|argument| argument.get_id().to_string())
@@ -135,12 +147,28 @@ fn where_and_why(text: &str, error: &toml::de::Error) -> String {
 /// # Errors
 /// A file that cannot be read, or is no page of text.
 pub fn certificates(path: &Path) -> io::Result<Vec<u8>> {
-    let size = fs::metadata(path)?.len();
-    if size > MAX_CERTIFICATE_BYTES {
+    page(path, "certificates")
+}
+
+/// Reads a private key that a setting names.
+///
+/// # Errors
+/// A file that cannot be read, or is no page of text.
+pub fn private_key(path: &Path) -> io::Result<Vec<u8>> {
+    page(path, "private key")
+}
+
+fn page(path: &Path, what: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One more than may be there: a pipe has no size to ask for.
+    fs::File::open(path)?
+        .take(MAX_PEM_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_PEM_BYTES {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("{size} bytes are no certificates"),
+            format!("more than {MAX_PEM_BYTES} bytes are no {what}"),
         ));
     }
-    fs::read(path)
+    Ok(bytes)
 }

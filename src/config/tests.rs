@@ -2,6 +2,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::store::{Durability, WhenAway};
+use super::units::{Bytes, Period};
 use super::*;
 
 fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (OsString, OsString)> + use<> {
@@ -176,4 +178,29 @@ fn every_setting_of_redis_may_come_from_the_environment_or_a_file() {
     };
     let ca = expected(Config::resolve(flags, environment(&[])).expect("all known"));
     assert_eq!(ca, file.path().parent().expect("a folder").join("ca.pem"));
+}
+
+#[test]
+fn the_readme_names_every_setting_and_no_other() {
+    let readme = include_str!("../../README.md");
+    let (_, table) = readme.split_once("## Settings").expect("a table");
+    let (table, _) = table.split_once("\n## ").expect("an end");
+    let told = |what: &str| table.contains(&format!("`{what}`"));
+    let keys = Layer::keys();
+    for key in &keys {
+        let flag = format!("--{}", key.replace('_', "-"));
+        let variable = format!("{ENV_PREFIX}{}", key.to_uppercase());
+        assert!(told(&flag) && told(&variable), "{key}");
+        assert!(told(key) || key == "config", "{key}");
+    }
+    for flag in table.split("`--").skip(1) {
+        let name: String = flag
+            .chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+            .collect();
+        assert!(
+            keys.contains(&name.replace('-', "_")),
+            "--{name} is no setting"
+        );
+    }
 }

@@ -21,6 +21,10 @@ pub struct Bytes(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count(pub usize);
 
+/// How many of what there may be many of; never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount(pub u32);
+
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switch(pub bool);
@@ -33,12 +37,16 @@ pub enum Invalid {
     Bytes(String),
     #[error("{0:?} is no count: write a whole number from 1 to {MAX_COUNT}")]
     Count(String),
+    #[error("{0:?} is no number: write a whole number from 1 to {MAX_AMOUNT}")]
+    Amount(String),
     #[error("{0:?} is neither true nor false")]
     Switch(String),
 }
 
 /// More workers than this have nothing to run on.
 const MAX_COUNT: usize = 1024;
+/// No machine serves more; it was mistyped.
+const MAX_AMOUNT: u32 = 10_000_000;
 /// A century: what is longer was mistyped, and would overflow the clock.
 const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -96,6 +104,18 @@ impl FromStr for Count {
             .filter(|count| (1..=MAX_COUNT).contains(count))
             .map(Self)
             .ok_or_else(|| Invalid::Count(text.to_owned()))
+    }
+}
+
+impl FromStr for Amount {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse()
+            .ok()
+            .filter(|amount| (1..=MAX_AMOUNT).contains(amount))
+            .map(Self)
+            .ok_or_else(|| Invalid::Amount(text.to_owned()))
     }
 }
 
@@ -170,6 +190,12 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(deserializer)?.parse()
+    }
+}
+
 impl<'de> Deserialize<'de> for Switch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Scalar::deserialize(deserializer)?.parse()
@@ -196,4 +222,27 @@ pub(super) fn roots<'de, D: Deserializer<'de>>(
         ));
     }
     Ok(Some(roots))
+}
+
+/// A list, or one text with commas, as a variable has it.
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a text or a list of texts")]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    let texts = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => text.split(',').map(str::to_owned).collect(),
+        OneOrMany::Many(texts) => texts,
+    };
+    let items = texts.iter().map(|text| text.trim().parse::<T>());
+    items
+        .collect::<Result<Vec<T>, _>>()
+        .map(Some)
+        .map_err(D::Error::custom)
 }

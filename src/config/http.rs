@@ -1,0 +1,289 @@
+//! Where the service is reached over the network, and who may reach it. What would let in who should not is refused
+//! here, with what to do instead.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::Layer;
+use super::authority::{Host, Origin};
+
+/// Longer than nearly every call takes, and shorter than supervisors wait (30 s) before they kill.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// MCP over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    pub address: SocketAddr,
+    /// `None`: plain HTTP.
+    pub tls: Option<Tls>,
+    /// Who may call; `None`: anybody who reaches the address, as the principal `local`.
+    pub tokens: Option<PathBuf>,
+    /// The operator's word: the address may be open to others, and anybody may call.
+    pub no_auth: bool,
+    pub names: Names,
+    /// How long running calls may take to finish once the server is told to stop.
+    pub drain_timeout: Duration,
+}
+
+/// What the server is called by, and whose web pages may call it. The same for both ports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Beside those that the address implies.
+    pub hosts: Vec<Host>,
+    pub origins: Vec<Origin>,
+}
+
+/// Two files (PEM).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    pub certificates: PathBuf,
+    pub key: PathBuf,
+}
+
+/// The port for whoever operates the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    pub address: SocketAddr,
+    /// Who may use it; `None`: anybody on this machine.
+    pub tokens: Option<PathBuf>,
+    pub names: Names,
+    /// Actors may be killed and stalled through it.
+    pub chaos: bool,
+}
+
+/// Where to listen: an IP address and a port, or `localhost` and a port. Port 0: any that is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address(pub SocketAddr);
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no address to listen at: write IP:PORT, as in 127.0.0.1:8642 or [::1]:8642")]
+pub struct NoAddress(String);
+
+/// Settings that make no sense, alone or together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Misfit {
+    #[error(
+        "{setting} is set, and nothing is served over HTTP: add --http 127.0.0.1:8642, or take it away"
+    )]
+    WithoutHttp { setting: &'static str },
+    #[error(
+        "{setting} is set, and there is no admin port: add --admin 127.0.0.1:8643, or take it away"
+    )]
+    WithoutAdmin { setting: &'static str },
+    #[error(
+        "{setting} is set, and nothing listens to requests: add --http 127.0.0.1:8642, or take it away"
+    )]
+    WithoutAny { setting: &'static str },
+    #[error("nothing would be served: add --http 127.0.0.1:8642, or take --stdio=false away")]
+    Nothing,
+    #[error(
+        "--http {0} can be reached by others, and nobody would be asked who they are: name who may call with \
+         --auth-tokens FILE, listen at 127.0.0.1, or say --insecure-no-auth to let anybody read what lies below the \
+         roots"
+    )]
+    Open(SocketAddr),
+    #[error(
+        "--insecure-no-auth lets anybody call, and --auth-tokens does not: take one of them away"
+    )]
+    Contradiction,
+    #[error(
+        "--admin {0} can be reached by others: name who may use it with --admin-token-file FILE, or listen at 127.0.0.1"
+    )]
+    AdminOpen(SocketAddr),
+    #[error(
+        "--chaos lets the admin port kill and stall what runs here, and --admin {0} can be reached by others: listen at \
+         127.0.0.1, or take it away"
+    )]
+    ChaosInPublic(SocketAddr),
+    #[error("--http and --admin are both {0}: give each a port of its own")]
+    SamePort(SocketAddr),
+    #[error(
+        "{setting} listens at every address of this machine, and requests are answered by name alone: say what clients \
+         call it with --allowed-host NAME, or listen at one address"
+    )]
+    Nameless { setting: &'static str },
+    #[error("--tls-cert and --tls-key belong together: give both, or neither")]
+    HalfTls,
+}
+
+impl Http {
+    /// # Errors
+    /// What does not fit together.
+    pub(super) fn of(layer: &Layer) -> Result<Option<Self>, Misfit> {
+        let names = Names::of(layer)?;
+        let Some(Address(address)) = layer.http else {
+            return match layer.only_for_http() {
+                Some(setting) => Err(Misfit::WithoutHttp { setting }),
+                None => Ok(None),
+            };
+        };
+        let http = Self {
+            address,
+            tls: Tls::of(layer)?,
+            tokens: layer.auth_tokens.clone(),
+            no_auth: layer.insecure_no_auth.is_some_and(|on| on.0),
+            names,
+            drain_timeout: layer
+                .drain_timeout
+                .map_or(DRAIN_TIMEOUT, |timeout| timeout.0),
+        };
+        if http.no_auth && http.tokens.is_some() {
+            return Err(Misfit::Contradiction);
+        }
+        if http.is_public() && http.tokens.is_none() && !http.no_auth {
+            return Err(Misfit::Open(address));
+        }
+        http.names.check("--http", address)?;
+        Ok(Some(http))
+    }
+
+    /// Whether others than this machine may reach it.
+    pub fn is_public(&self) -> bool {
+        !is_loopback(self.address)
+    }
+}
+
+impl Admin {
+    /// # Errors
+    /// What does not fit together.
+    pub(super) fn of(layer: &Layer) -> Result<Option<Self>, Misfit> {
+        let Some(Address(address)) = layer.admin else {
+            return match layer.only_for_admin() {
+                Some(setting) => Err(Misfit::WithoutAdmin { setting }),
+                None => Ok(None),
+            };
+        };
+        let admin = Self {
+            address,
+            tokens: layer.admin_token_file.clone(),
+            names: Names::of(layer)?,
+            chaos: layer.chaos.is_some_and(|on| on.0),
+        };
+        if admin.chaos && !is_loopback(address) {
+            return Err(Misfit::ChaosInPublic(address));
+        }
+        if admin.tokens.is_none() && !is_loopback(address) {
+            return Err(Misfit::AdminOpen(address));
+        }
+        if address.port() != 0 && layer.http == Some(Address(address)) {
+            return Err(Misfit::SamePort(address));
+        }
+        admin.names.check("--admin", address)?;
+        Ok(Some(admin))
+    }
+}
+
+impl Names {
+    fn of(layer: &Layer) -> Result<Self, Misfit> {
+        let names = Self {
+            hosts: layer.allowed_host.clone().unwrap_or_default(),
+            origins: layer.allowed_origin.clone().unwrap_or_default(),
+        };
+        let setting = match (names.hosts.is_empty(), names.origins.is_empty()) {
+            (false, _) => "--allowed-host",
+            (true, false) => "--allowed-origin",
+            (true, true) => return Ok(names),
+        };
+        if layer.http.is_none() && layer.admin.is_none() {
+            return Err(Misfit::WithoutAny { setting });
+        }
+        Ok(names)
+    }
+
+    fn check(&self, setting: &'static str, address: SocketAddr) -> Result<(), Misfit> {
+        if address.ip().is_unspecified() && self.hosts.is_empty() {
+            return Err(Misfit::Nameless { setting });
+        }
+        Ok(())
+    }
+}
+
+impl Tls {
+    fn of(layer: &Layer) -> Result<Option<Self>, Misfit> {
+        match (&layer.tls_cert, &layer.tls_key) {
+            (Some(certificates), Some(key)) => Ok(Some(Self {
+                certificates: certificates.clone(),
+                key: key.clone(),
+            })),
+            (None, None) => Ok(None),
+            (Some(_), None) | (None, Some(_)) => Err(Misfit::HalfTls),
+        }
+    }
+}
+
+impl Layer {
+    /// Stdin and stdout are for whoever started the program without saying where to listen.
+    pub(super) fn speaks_stdio(&self) -> Result<bool, Misfit> {
+        match self.stdio {
+            Some(said) if !said.0 && self.http.is_none() => Err(Misfit::Nothing),
+            Some(said) => Ok(said.0),
+            None => Ok(self.http.is_none()),
+        }
+    }
+
+    /// The first setting that means something for HTTP alone.
+    fn only_for_http(&self) -> Option<&'static str> {
+        let no_auth = self.insecure_no_auth.is_some_and(|on| on.0);
+        [
+            ("--auth-tokens", self.auth_tokens.is_some()),
+            ("--insecure-no-auth", no_auth),
+            ("--tls-cert", self.tls_cert.is_some()),
+            ("--tls-key", self.tls_key.is_some()),
+            ("--drain-timeout", self.drain_timeout.is_some()),
+            ("--principal-sessions", self.principal_sessions.is_some()),
+            ("--principal-calls", self.principal_calls.is_some()),
+            ("--principal-rate", self.principal_rate.is_some()),
+            ("--principal-bytes", self.principal_bytes.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(setting, is_set)| is_set.then_some(setting))
+    }
+
+    fn only_for_admin(&self) -> Option<&'static str> {
+        let chaos = self.chaos.is_some_and(|on| on.0);
+        [
+            ("--admin-token-file", self.admin_token_file.is_some()),
+            ("--chaos", chaos),
+        ]
+        .into_iter()
+        .find_map(|(setting, is_set)| is_set.then_some(setting))
+    }
+}
+
+/// An IPv4 address may come in the clothes of an IPv6 one.
+pub fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+impl FromStr for Address {
+    type Err = NoAddress;
+
+    fn from_str(text: &str) -> Result<Self, NoAddress> {
+        // No name is looked up: what it means here may not be what it means to the operator.
+        if let Some(port) = text.strip_prefix("localhost:").map(str::parse) {
+            let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            return port
+                .map(|port| Self(SocketAddr::new(localhost, port)))
+                .map_err(|_| NoAddress(text.to_owned()));
+        }
+        text.parse()
+            .map(Self)
+            .map_err(|_| NoAddress(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;
