@@ -50,12 +50,18 @@ struct Rule {
     why: &'static str,
 }
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule {
         within: "",
         except: &["src/server.rs", "src/server/"],
         names: &["rmcp"],
         why: "only src/server speaks the protocol",
+    },
+    Rule {
+        within: "",
+        except: &["src/server.rs", "src/server/"],
+        names: &["axum*", "hyper*", "tower*", "http_body*", "tokio_rustls"],
+        why: "only src/server speaks HTTP",
     },
     Rule {
         within: "",
