@@ -219,7 +219,10 @@ fn a_wrong_command_line_is_told_so() {
             "sort_by",
         ),
         (&["analyze", "structure", ".", "--level", "files"], "level"),
-        (&["serve", "--http", "127.0.0.1:1"], "--http"),
+        (&["serve", "--http", "example.com:80"], "127.0.0.1:8642"),
+        (&["serve", "--http"], "--http"),
+        (&["analyze", ".", "--http", "127.0.0.1:1"], "--http"),
+        (&["sessions", "list", "--chaos"], "--chaos"),
         (&["tools", "analyse"], "analyze_complexity"),
         (&["no-such-command"], "no-such-command"),
     ] {
