@@ -13,6 +13,7 @@ pub mod authority;
 pub mod http;
 pub mod principals;
 pub mod store;
+pub mod tokens;
 pub mod units;
 
 mod layer;

@@ -20,6 +20,7 @@ use tracing::Instrument;
 
 use crate::service::{Caller, DefaultSession, Service, UnknownTool};
 
+pub mod access;
 pub mod lifecycle;
 pub mod stdio;
 

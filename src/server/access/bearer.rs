@@ -1,0 +1,99 @@
+//! Principals by their tokens: a token comes in the header `Authorization` and nowhere else, is hashed, and compared
+//! with every digest of the operator's file in the same time, whichever it is and whether it is any.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use actors::ids::Principal;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+
+use super::{Authenticator, Refused};
+use crate::config::tokens::{self, Token};
+
+/// A token of 256 bits has 64 digits; whoever sends more wants something to be hashed.
+const MAX_TOKEN_BYTES: usize = 1024;
+
+/// The tokens of one file, as they were when it was last readable.
+pub struct Bearer {
+    file: PathBuf,
+    /// Read at each request, written on SIGHUP; held for neither longer than it takes to copy the reference.
+    known: RwLock<Arc<[Token]>>,
+}
+
+impl Bearer {
+    /// # Errors
+    /// A file that cannot be read, or is wrong.
+    pub fn open(file: &Path) -> Result<Self, tokens::Error> {
+        Ok(Self {
+            file: file.to_owned(),
+            known: RwLock::new(tokens::read(file)?.into()),
+        })
+    }
+
+    fn known(&self) -> Arc<[Token]> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known)
+    }
+}
+
+impl Authenticator for Bearer {
+    fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refused> {
+        let token = token_of(headers)?;
+        let known = self.known();
+        let token = find(&known, token).ok_or(Refused::Unknown)?;
+        Ok(Principal::named(token.name.as_str()))
+    }
+
+    fn reload(&self) {
+        match tokens::read(&self.file) {
+            Ok(new) => {
+                tracing::info!(file = %self.file.display(), tokens = new.len(), "tokens read again");
+                let new = new.into();
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = new;
+            }
+            Err(error) => {
+                tracing::error!("{error}; those that were known before stay as they are");
+            }
+        }
+    }
+}
+
+/// RFC 6750, section 2.1.
+fn token_of(headers: &HeaderMap) -> Result<&[u8], Refused> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let first = values.next().map(HeaderValue::as_bytes);
+    if values.next().is_some() {
+        return Err(Refused::Unreadable);
+    }
+    let Some((scheme, rest)) = first.and_then(|value| value.split_at_checked("Bearer".len()))
+    else {
+        return Err(Refused::Missing);
+    };
+    // Another scheme is no token of ours, right or wrong.
+    if !scheme.eq_ignore_ascii_case(b"Bearer") || rest.first().is_some_and(|byte| *byte != b' ') {
+        return Err(Refused::Missing);
+    }
+    let token = rest.trim_ascii();
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !token.iter().all(allowed) {
+        return Err(Refused::Unreadable);
+    }
+    Ok(token)
+}
+
+/// Looks at all of them, in the same time wherever one fits.
+fn find<'a>(known: &'a [Token], token: &[u8]) -> Option<&'a Token> {
+    let digest = Sha256::digest(token);
+    let mut place = u32::MAX;
+    for (at, token) in (0..).zip(known) {
+        let fits = token.digest.ct_eq(&digest[..]);
+        place.conditional_assign(&at, fits);
+    }
+    known.get(usize::try_from(place).ok()?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn line(name: &str, token: &str) -> String {
+    let digits: String = Sha256::digest(token)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{name}: {digits}\n")
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), text).expect("written");
+    file
+}
+
+fn asks(bearer: &Bearer, values: &[&str]) -> Result<Principal, Refused> {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header");
+        headers.append(AUTHORIZATION, value);
+    }
+    bearer.principal(&headers)
+}
+
+fn named(name: &str) -> Result<Principal, Refused> {
+    Ok(Principal::named(name))
+}
+
+#[test]
+fn a_token_is_its_principals() {
+    let file = file(&(line("alice", "a-1") + &line("alice", "a-2") + &line("bob", "b+/=")));
+    let bearer = Bearer::open(file.path()).expect("tokens");
+    for (value, name) in [
+        ("Bearer a-1", "alice"),
+        ("bearer a-2", "alice"),
+        ("BEARER   b+/=", "bob"),
+    ] {
+        assert_eq!(asks(&bearer, &[value]), named(name), "{value}");
+    }
+    for unknown in [
+        "Bearer a-3",
+        "Bearer a-",
+        "Bearer A-1",
+        "Bearer alice",
+        "Bearer a-1=",
+    ] {
+        assert_eq!(
+            asks(&bearer, &[unknown]),
+            Err(Refused::Unknown),
+            "{unknown}"
+        );
+    }
+    // The digest is no token: whoever reads the file cannot come in with it.
+    let digest = line("", "a-1").trim_start_matches(": ").trim().to_owned();
+    assert_eq!(
+        asks(&bearer, &[&format!("Bearer {digest}")]),
+        Err(Refused::Unknown)
+    );
+}
+
+#[test]
+fn nothing_and_another_scheme_is_no_token_and_two_are_none_either() {
+    let file = file(&line("alice", "a-1"));
+    let bearer = Bearer::open(file.path()).expect("tokens");
+    assert_eq!(asks(&bearer, &[]), Err(Refused::Missing));
+    for other in [
+        "",
+        "Basic YTpi",
+        "a-1",
+        "Bearera-1",
+        "Token a-1",
+        "Bear\u{e9}r a-1",
+    ] {
+        assert_eq!(asks(&bearer, &[other]), Err(Refused::Missing), "{other}");
+    }
+    let long = format!("Bearer {}", "a".repeat(2000));
+    for unreadable in [
+        "Bearer",
+        "Bearer ",
+        "Bearer a-1 a-1",
+        "Bearer a-1,",
+        "Bearer \u{e9}",
+        &long,
+    ] {
+        assert_eq!(
+            asks(&bearer, &[unreadable]),
+            Err(Refused::Unreadable),
+            "{unreadable}"
+        );
+    }
+    let twice = asks(&bearer, &["Bearer a-1", "Bearer a-1"]);
+    assert_eq!(twice, Err(Refused::Unreadable));
+}
+
+#[test]
+fn tokens_are_brought_in_and_taken_away_by_reading_again() {
+    let file = file(&line("alice", "a-1"));
+    let bearer = Bearer::open(file.path()).expect("tokens");
+    fs::write(file.path(), line("bob", "b-1")).expect("written");
+    assert_eq!(asks(&bearer, &["Bearer a-1"]), named("alice"));
+    bearer.reload();
+    assert_eq!(asks(&bearer, &["Bearer a-1"]), Err(Refused::Unknown));
+    assert_eq!(asks(&bearer, &["Bearer b-1"]), named("bob"));
+}
+
+#[test]
+fn what_cannot_be_read_again_leaves_everything_as_it_was() {
+    let file = file(&line("alice", "a-1"));
+    let bearer = Bearer::open(file.path()).expect("tokens");
+    for broken in ["", "alice", &(line("bob", "b-1") + "eve: x\n")] {
+        fs::write(file.path(), broken).expect("written");
+        bearer.reload();
+        assert_eq!(asks(&bearer, &["Bearer a-1"]), named("alice"));
+        assert_eq!(asks(&bearer, &["Bearer b-1"]), Err(Refused::Unknown));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn wherever_a_digest_stands_it_is_found_and_no_other(
+        tokens in proptest::collection::btree_set("[a-zA-Z0-9._~-]{1,20}", 1..20),
+        asked in "[a-zA-Z0-9._~-]{1,20}",
+    ) {
+        let known: Vec<Token> = tokens.iter().enumerate().map(|(n, token)| Token {
+            name: format!("p{n}").parse().expect("a name"),
+            digest: Sha256::digest(token).into(),
+        }).collect();
+        for (n, token) in tokens.iter().enumerate() {
+            let found = find(&known, token.as_bytes()).map(|token| token.name.to_string());
+            prop_assert_eq!(found, Some(format!("p{n}")));
+        }
+        let found = find(&known, asked.as_bytes());
+        prop_assert_eq!(found.is_some(), tokens.contains(&asked));
+    }
+}
