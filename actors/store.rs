@@ -25,7 +25,7 @@ pub mod memory;
 pub mod redis;
 pub mod shelter;
 
-pub use health::{Health, Link, NodeRecord, Sheltered};
+pub use health::{Health, Link, LinkPool, NodeRecord, Sheltered};
 
 /// One answer for each commit of a group.
 pub type CommitsFuture<'a> =

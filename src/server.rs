@@ -21,6 +21,7 @@ use tracing::Instrument;
 use crate::service::{Caller, DefaultSession, Service, UnknownTool};
 
 pub mod access;
+pub mod admin;
 pub mod lifecycle;
 pub mod stdio;
 

@@ -11,6 +11,8 @@ pub struct Health {
     pub away: Option<String>,
     /// What works, and less well than the operator may think.
     pub warnings: Vec<String>,
+    /// Of the circuit breaker before a store that may go away: `closed`, `open`, `returning`.
+    pub breaker: Option<&'static str>,
     /// Of a store over a network.
     pub link: Option<Link>,
     pub sheltered: Sheltered,
@@ -33,6 +35,17 @@ pub struct Link {
     /// Connections that are open now.
     pub connections: u64,
     pub reconnects: u64,
+    pub pool: LinkPool,
+}
+
+/// Connections for what is long or rare; those for commits are beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkPool {
+    pub limit: u64,
+    pub open: u64,
+    pub idle: u64,
+    /// Callers that wait for one.
+    pub waiting: u64,
 }
 
 /// What is kept for a store that is away.

@@ -29,7 +29,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::relay::Relay;
 use crate::sessions::DurabilityLevel;
 use crate::store::memory::LEASE;
-use crate::store::{Health, Reached, StoreError};
+use crate::store::{Health, LinkPool, Reached, StoreError};
 
 mod archive;
 mod cache;
@@ -245,7 +245,14 @@ impl RedisStore {
             .map(|server| server.link.clone())
             .unwrap_or_default();
         link.address.clone_from(&self.0.shared.address);
-        link.connections = counts.open.load(Ordering::Relaxed) + self.0.pool.status().size as u64;
+        let pool = self.0.pool.status();
+        link.connections = counts.open.load(Ordering::Relaxed) + pool.size as u64;
+        link.pool = LinkPool {
+            limit: pool.max_size as u64,
+            open: pool.size as u64,
+            idle: pool.available as u64,
+            waiting: pool.waiting as u64,
+        };
         link.reconnects = counts.made_anew.load(Ordering::Relaxed);
         Health {
             warnings: server.map(|server| server.warnings()).unwrap_or_default(),

@@ -321,6 +321,7 @@ impl Store for Shelter {
             }
             Health {
                 away: state.breaker.is_open().then(|| state.why.clone()),
+                breaker: Some(state.breaker.name()),
                 sheltered,
                 ..health
             }

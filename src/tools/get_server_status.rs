@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use actors::status::{ActorStatus, Status};
+use actors::status::{ActorStatus, Status, StoreStatus};
 use actors::tool::Root;
 use serde_json::{Value, json};
 
@@ -200,6 +200,16 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
     ]);
     let text = text(status, readable, &features);
     Finding::plain(data, text)
+}
+
+/// What the status says of the store, for the operator's pages too.
+pub(crate) fn store_data(status: &StoreStatus) -> Value {
+    store::data(status)
+}
+
+/// The nodes that share the store.
+pub(crate) fn nodes_data(status: &Status) -> Value {
+    store::nodes(status)
 }
 
 /// Every bound that a caller can meet, by name.

@@ -50,6 +50,14 @@ impl Breaker {
         }
     }
 
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "closed",
+            Self::Open => "open",
+            Self::Returning => "returning",
+        }
+    }
+
     pub(super) fn is_open(self) -> bool {
         self == Self::Open
     }

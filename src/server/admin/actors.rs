@@ -1,0 +1,33 @@
+//! The supervision tree as JSON. Each supervisor of sessions shows its newest ones: `/admin/sessions` counts them all.
+
+use actors::status::ActorStatus;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::{State, answer};
+use crate::answer::rfc3339;
+
+pub(super) async fn tree(Shared(state): Shared<State>) -> Response {
+    let status = state.0.looks.recent(&state.0.service).await;
+    answer::json(StatusCode::OK, actor(&status.tree))
+}
+
+fn actor(status: &ActorStatus) -> Value {
+    json!({
+        "name": status.name,
+        "kind": status.kind,
+        "status": status.status,
+        "restarts": status.restarts,
+        "last_failure": status.last_failure,
+        "mailbox": status.mailbox,
+        "since": rfc3339(status.since_ms),
+        "children": status.children.iter().map(actor).collect::<Vec<_>>(),
+    })
+}
+
+/// Whether the tree shows an actor of that name.
+pub(super) fn names(tree: &ActorStatus, name: &str) -> bool {
+    tree.name == name || tree.children.iter().any(|child| names(child, name))
+}

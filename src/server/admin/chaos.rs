@@ -1,0 +1,137 @@
+//! Hurts actors from outside, by name, so that a suite of tests may prove what their deaths cost. Only there with
+//! `--chaos`; each strike is logged.
+
+use std::time::Duration;
+
+use actors::{Fault, Strike};
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{State, actors as tree, answer};
+
+/// Longest stall: whatever waits for an actor has given up long before.
+const MAX_STALL_MS: u64 = 60_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// As `/admin/actors` names it.
+    actor: String,
+    mode: Mode,
+    for_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    Panic,
+    Kill,
+    Stall,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Kill => "kill",
+            Self::Stall => "stall",
+        }
+    }
+}
+
+/// 200 once the actor has been killed, or the fault is in its mailbox.
+pub(super) async fn strike(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    if !is_json(&headers) {
+        return answer::refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "send the body as `Content-Type: application/json`",
+        );
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            return answer::refused(error.status(), "unreadable_body", &error.body_text());
+        }
+    };
+    let (wanted, strike) = match read(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => return answer::refused(StatusCode::BAD_REQUEST, "invalid_strike", &error),
+    };
+    let struck = state.0.service.sessions.strike(&wanted.actor, strike).await;
+    state.0.looks.forget().await;
+    if !struck {
+        return nobody(&state, &wanted.actor).await;
+    }
+    let (actor, mode) = (&wanted.actor, wanted.mode.name());
+    tracing::warn!(
+        actor,
+        mode,
+        for_ms = wanted.for_ms,
+        "CHAOS: an actor was struck"
+    );
+    let done = json!({"struck": true, "actor": actor, "mode": mode, "for_ms": wanted.for_ms});
+    answer::json(StatusCode::OK, done)
+}
+
+/// A page in a browser cannot send this type to another site without asking first, and is not answered then.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn read(body: &[u8]) -> Result<(Wanted, Strike), String> {
+    let wanted: Wanted = serde_json::from_slice(body).map_err(|error| {
+        format!(
+            "expected {{\"actor\": \"<name>\", \"mode\": \"panic\" | \"kill\" | \"stall\", \"for_ms\"}}: {error}"
+        )
+    })?;
+    let strike = match (wanted.mode, wanted.for_ms) {
+        (Mode::Panic, None) => Strike::Fault(Fault::Panic),
+        (Mode::Kill, None) => Strike::Kill,
+        (Mode::Stall, Some(ms @ 1..=MAX_STALL_MS)) => {
+            Strike::Fault(Fault::Stall(Duration::from_millis(ms)))
+        }
+        (Mode::Stall, _) => {
+            return Err(format!(
+                "a stall needs for_ms, a whole number from 1 to {MAX_STALL_MS}"
+            ));
+        }
+        (Mode::Panic | Mode::Kill, Some(_)) => {
+            return Err(format!(
+                "for_ms is for stalls: a {} is at once",
+                wanted.mode.name()
+            ));
+        }
+    };
+    Ok((wanted, strike))
+}
+
+/// Either the name is wrong, or whoever bears it has just died and is not back yet.
+async fn nobody(state: &State, actor: &str) -> Response {
+    let status = state.0.looks.recent(&state.0.service).await;
+    if tree::names(&status.tree, actor) {
+        return answer::refused(
+            StatusCode::CONFLICT,
+            "not_running",
+            "the actor is not running just now: it is being restarted; strike it again",
+        );
+    }
+    answer::refused(
+        StatusCode::NOT_FOUND,
+        "unknown_actor",
+        "no actor has this name: /admin/actors names those that run; a session has none while it sleeps",
+    )
+}

@@ -1,0 +1,168 @@
+//! Alive, and ready for traffic. Open to all, so they name no address and no id: `/admin/store` tells the rest.
+
+use actors::status::Status;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::{State, answer};
+use crate::server::lifecycle;
+
+/// 200 for as long as a restart of the process would not help.
+pub(super) async fn alive(Shared(state): Shared<State>) -> Response {
+    match state.failed().await {
+        None => answer::json(StatusCode::OK, json!({"alive": true})),
+        Some(_) => answer::json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            json!({"alive": false, "reasons": [FAILED.value()]}),
+        ),
+    }
+}
+
+/// 200 where calls are answered, also where less is promised than usual (`degraded`); 503 with reasons where they are
+/// not.
+pub(super) async fn readiness(Shared(state): Shared<State>) -> Response {
+    let failed = state.failed().await.is_some();
+    let status = state.0.looks.recent(&state.0.service).await;
+    let stage = state.0.lifecycle.state();
+    let reasons = reasons(stage, failed, &status, state.0.options.needs_store);
+    let degraded = degraded(&status, state.0.options.needs_store);
+    let is_ready = reasons.is_empty();
+    let code = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let values = |causes: Vec<Cause>| causes.iter().map(Cause::value).collect::<Vec<_>>();
+    let body = json!({
+        "ready": is_ready,
+        "state": stage.name(),
+        "reasons": values(reasons),
+        "degraded": values(degraded),
+    });
+    answer::json(code, body)
+}
+
+struct Cause {
+    reason: &'static str,
+    message: &'static str,
+}
+
+const STARTING: Cause = Cause {
+    reason: "starting",
+    message: "not everything listens yet",
+};
+const DRAINING: Cause = Cause {
+    reason: "draining",
+    message: "about to stop: what runs may end, nothing new is taken",
+};
+const FAILED: Cause = Cause {
+    reason: "failed",
+    message: "the supervision tree gave up: the process ends and is to be started again",
+};
+const STORE_AWAY: Cause = Cause {
+    reason: "store_away",
+    message: "the store is away, and calls are refused without it",
+};
+const NOT_DURABLE: Cause = Cause {
+    reason: "store_away",
+    message: "the store is away: calls are answered, and nothing is durable until it is back",
+};
+const STORE_RESTARTS: Cause = Cause {
+    reason: "store_restarting",
+    message: "what talks to the store is being restarted: calls take longer",
+};
+
+impl Cause {
+    fn value(&self) -> Value {
+        json!({"reason": self.reason, "message": self.message})
+    }
+}
+
+/// Why no traffic should come.
+fn reasons(
+    stage: lifecycle::State,
+    failed: bool,
+    status: &Status,
+    needs_store: bool,
+) -> Vec<Cause> {
+    use lifecycle::State::{Draining, Ready, Starting, Stopped};
+    let mut reasons = Vec::new();
+    match stage {
+        Starting => reasons.push(STARTING),
+        Ready if status.draining => reasons.push(DRAINING),
+        Ready => {}
+        Draining | Stopped => reasons.push(DRAINING),
+    }
+    if failed {
+        reasons.push(FAILED);
+    }
+    if needs_store && status.store.health.away.is_some() {
+        reasons.push(STORE_AWAY);
+    }
+    reasons
+}
+
+/// What works, and less well than usual. That the actors of the store do not answer just now is no reason to turn
+/// traffic away: they are restarted within milliseconds, and calls wait for them.
+fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
+    let mut degraded = Vec::new();
+    if !needs_store && status.store.health.away.is_some() {
+        degraded.push(NOT_DURABLE);
+    }
+    if !status.store.available {
+        degraded.push(STORE_RESTARTS);
+    }
+    degraded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actors::sessions::Sessions;
+    use actors::store::memory::{Limits, MemoryStore};
+    use actors::tool::Catalogue;
+    use actors::{Clock, Options};
+    use lifecycle::State::Ready;
+
+    use super::*;
+
+    async fn well() -> Status {
+        let store = Arc::new(MemoryStore::new(Clock::system(), Limits::default()));
+        let started = Sessions::start(Options::default(), store, Catalogue::default()).await;
+        started.expect("starts").status().await
+    }
+
+    fn names(causes: &[Cause]) -> Vec<&str> {
+        causes.iter().map(|cause| cause.reason).collect()
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_turns_traffic_away_only_where_calls_need_it() {
+        let mut status = well().await;
+        for needs_store in [false, true] {
+            assert!(reasons(Ready, false, &status, needs_store).is_empty());
+            assert!(degraded(&status, needs_store).is_empty());
+        }
+        status.store.health.away = Some("connection refused at 10.0.0.7".to_owned());
+        assert!(reasons(Ready, false, &status, false).is_empty());
+        assert_eq!(names(&degraded(&status, false)), ["store_away"]);
+        assert_eq!(names(&reasons(Ready, false, &status, true)), ["store_away"]);
+        assert!(degraded(&status, true).is_empty());
+        for cause in degraded(&status, false) {
+            assert!(!cause.value().to_string().contains("10.0.0.7"));
+        }
+    }
+
+    #[tokio::test]
+    async fn actors_of_the_store_that_are_restarted_turn_no_traffic_away() {
+        let mut status = well().await;
+        status.store.available = false;
+        for needs_store in [false, true] {
+            assert!(reasons(Ready, false, &status, needs_store).is_empty());
+            assert_eq!(names(&degraded(&status, needs_store)), ["store_restarting"]);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The store as this node knows it: what it promises, how its server is, what waits for it, who shares it.
+
+use actors::status::{Status, StoreStatus};
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::{State, answer};
+use crate::tools::get_server_status;
+
+pub(super) async fn status(Shared(state): Shared<State>) -> Response {
+    let status = state.0.looks.recent(&state.0.service).await;
+    answer::json(StatusCode::OK, body(&status))
+}
+
+pub(super) fn body(status: &Status) -> Value {
+    let mut body = get_server_status::store_data(&status.store);
+    body["breaker"] = json!(status.store.health.breaker);
+    body["pool"] = pool(&status.store);
+    body["nodes"] = get_server_status::nodes_data(status);
+    body
+}
+
+/// Null where there is no network between.
+fn pool(store: &StoreStatus) -> Value {
+    let Some(link) = &store.health.link else {
+        return Value::Null;
+    };
+    json!({
+        "limit": link.pool.limit,
+        "open": link.pool.open,
+        "idle": link.pool.idle,
+        "waiting": link.pool.waiting,
+    })
+}

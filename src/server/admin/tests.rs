@@ -1,0 +1,243 @@
+//! Every route in this process, over a real tree.
+
+use std::time::{Duration, Instant};
+
+use ::actors::Strike;
+use ::actors::ids::{Principal, SessionId};
+use ::actors::sessions::CreateRequest;
+use ::actors::tool::ProgressSink;
+use axum::body::{Body, to_bytes};
+use axum::http::Response as HttpResponse;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::*;
+use crate::config::{Config, Layer};
+use crate::service::Caller;
+use crate::startup;
+
+/// More than a slow machine takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_BYTES: usize = 4 << 20;
+
+mod chaos;
+mod shapes;
+
+struct World {
+    service: Service,
+    lifecycle: Lifecycle,
+    router: Router,
+}
+
+impl World {
+    async fn start(options: Options) -> Self {
+        Self::guarded(options, |routes| routes).await
+    }
+
+    async fn guarded(options: Options, guard: impl FnOnce(Router) -> Router) -> Self {
+        let config = Config::resolve(Layer::default(), std::iter::empty()).expect("defaults");
+        let service = startup::start(&config).await.expect("starts");
+        let lifecycle = Lifecycle::new();
+        let state = State::new(service.clone(), lifecycle.clone(), options);
+        Self {
+            service,
+            lifecycle,
+            router: router(state, guard),
+        }
+    }
+
+    async fn send(&self, request: axum::http::request::Builder, body: &str) -> HttpResponse<Body> {
+        let request = request
+            .body(Body::from(body.to_owned()))
+            .expect("a request");
+        let response = self.router.clone().oneshot(request).await;
+        response.expect("a router cannot fail")
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        read(self.send(Request::get(path), "").await).await
+    }
+
+    /// Until `path` answers as wanted: what actors do takes its time.
+    async fn eventually(&self, path: &str, wanted: impl Fn(StatusCode, &Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, body) = self.get(path).await;
+            if wanted(status, &body) {
+                return body;
+            }
+            assert!(Instant::now() < until, "{path}: {status} {body}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn session(&self) -> SessionId {
+        let request = CreateRequest {
+            principal: Principal::local(),
+            label: None,
+            roots: Vec::new(),
+            ttl: None,
+            idempotency_key: None,
+        };
+        self.service
+            .sessions
+            .create(request)
+            .await
+            .expect("made")
+            .id
+    }
+
+    /// A call over everything that may be struck: registry, session, pool, cache, persistence.
+    async fn call(&self, session: SessionId) -> Value {
+        let caller = Caller {
+            principal: Principal::local(),
+            default_session: None,
+        };
+        let arguments =
+            json!({"session_id": session, "path": ".", "limit": 1, "include": ["src/main.rs"]});
+        let cancel = CancellationToken::new();
+        let sink = ProgressSink::default();
+        let answer = self
+            .service
+            .call(&caller, "analyze_complexity", arguments, cancel, sink)
+            .await;
+        answer.expect("a tool").structured
+    }
+
+    async fn stop(self) {
+        self.service.sessions.shutdown(Duration::ZERO).await;
+    }
+}
+
+async fn read(response: HttpResponse<Body>) -> (StatusCode, Value) {
+    let (parts, body) = response.into_parts();
+    assert_eq!(parts.headers["content-type"], "application/json");
+    assert_eq!(parts.headers["cache-control"], "no-store");
+    assert_eq!(parts.headers["x-content-type-options"], "nosniff");
+    let body = to_bytes(body, ANSWER_BYTES).await.expect("a body");
+    let body = serde_json::from_slice(&body).expect("JSON");
+    (parts.status, body)
+}
+
+fn reasons(body: &Value, of: &str) -> Vec<String> {
+    let causes = body[of].as_array().expect("a list");
+    let reason = |cause: &Value| cause["reason"].as_str().expect("a text").to_owned();
+    causes.iter().map(reason).collect()
+}
+
+#[tokio::test]
+async fn ready_from_the_moment_it_is_said_to_the_moment_of_the_drain() {
+    let world = World::start(Options::default()).await;
+    let (status, body) = world.get("/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        (&body["ready"], &body["state"]),
+        (&json!(false), &json!("starting"))
+    );
+    assert_eq!(reasons(&body, "reasons"), ["starting"]);
+
+    world.lifecycle.ready();
+    let (status, body) = world.get("/readyz").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(
+        body,
+        json!({"ready": true, "state": "ready", "reasons": [], "degraded": []})
+    );
+
+    world.lifecycle.drain();
+    let (status, body) = world.get("/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reasons(&body, "reasons"), ["draining"]);
+    let (status, body) = world.get("/healthz").await;
+    assert_eq!((status, body), (StatusCode::OK, json!({"alive": true})));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn sessions_that_stop_before_anybody_said_so_are_not_ready() {
+    let world = World::start(Options::default()).await;
+    world.lifecycle.ready();
+    world.service.sessions.shutdown(Duration::ZERO).await;
+    let (status, body) = world.get("/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        reasons(&body, "reasons").contains(&"draining".to_owned()),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
+    let world = World::start(Options::default()).await;
+    world.lifecycle.ready();
+    assert!(world.service.sessions.strike("root", Strike::Kill).await);
+    let gone = |status, _: &Value| status == StatusCode::SERVICE_UNAVAILABLE;
+    let body = world.eventually("/healthz", gone).await;
+    assert_eq!(body["alive"], false);
+    assert_eq!(reasons(&body, "reasons"), ["failed"]);
+    let body = world.eventually("/readyz", gone).await;
+    assert_eq!(reasons(&body, "reasons"), ["failed"]);
+}
+
+#[tokio::test]
+async fn the_guard_stands_before_all_but_the_two_probes() {
+    let options = Options {
+        chaos: true,
+        ..Options::default()
+    };
+    async fn nobody() -> Response {
+        refused(StatusCode::UNAUTHORIZED, "unauthorized", "nobody comes in")
+    }
+    let closed = |routes: Router| routes.layer(middleware::from_fn(|_: Request, _: Next| nobody()));
+    let world = World::guarded(options, closed).await;
+    world.lifecycle.ready();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(world.get(path).await.0, StatusCode::OK, "{path}");
+    }
+    for path in [
+        "/",
+        "/admin/actors",
+        "/admin/sessions",
+        "/admin/store",
+        "/admin/chaos/actors",
+        "/nothing/here",
+    ] {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+            let request = Request::builder().method(method.clone()).uri(path);
+            let (status, _) = read(world.send(request, "").await).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_is_not_taken_are_said() {
+    let world = World::start(Options::default()).await;
+    for path in [
+        "/",
+        "/admin",
+        "/admin/actors/x",
+        "/admin/chaos/actors",
+        "/mcp",
+    ] {
+        let (status, body) = world.get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(body["error"]["reason"], "unknown_route");
+    }
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/admin/actors",
+        "/admin/sessions",
+        "/admin/store",
+    ] {
+        let response = world.send(Request::post(path), "{}").await;
+        assert_eq!(response.headers()["allow"], "GET,HEAD", "{path}");
+        let (status, body) = read(response).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(body["error"]["reason"], "wrong_method");
+    }
+    world.stop().await;
+}
