@@ -96,6 +96,14 @@ hex_id!(
     /// One start of one node.
     NodeId, "node id", "node_"
 );
+hex_id!(
+    /// A transport session of an old revision of the protocol: minted by the server, sent along by its client.
+    ConnectionId, "connection id", "con_"
+);
+hex_id!(
+    /// One stream of events within a connection. Its text is the digits alone: it travels in the ids of events.
+    StreamId, "stream id", ""
+);
 
 /// Who calls. Sessions, results and lists belong to one principal each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -30,6 +30,7 @@
 pub mod cache;
 mod clock;
 mod concurrent;
+pub mod connections;
 mod faults;
 mod handle;
 mod heartbeat;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::connections::ConnectionOptions;
 use crate::faults::Faults;
 use crate::heartbeat::Announcement;
 use crate::ids::NodeId;
@@ -42,6 +43,8 @@ pub struct Options {
     pub session_supervisors: usize,
     /// How other nodes of the store hear of this one; `None`: they do not.
     pub announcement: Option<Announcement>,
+    /// Transport sessions, where there are any.
+    pub connections: ConnectionOptions,
     pub limits: Limits,
     pub faults: Faults,
 }
@@ -67,6 +70,7 @@ impl Default for Options {
             persistence_shards: 4,
             session_supervisors: 16,
             announcement: None,
+            connections: ConnectionOptions::default(),
             limits: Limits::default(),
             faults: Faults::default(),
         }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::CacheMsg;
 use crate::clock::{Clock, millis};
+use crate::connections::Connections;
 use crate::handle::Strike;
 use crate::ids::{Principal, RequestId, ResultId, SessionId};
 use crate::leases::KeeperThread;
@@ -81,6 +82,7 @@ impl WeakSessions {
 
 struct Inner {
     around: Arc<Surroundings>,
+    connections: Connections,
     places: Places,
     started: Instant,
     /// Milliseconds since 1970.

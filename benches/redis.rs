@@ -114,6 +114,7 @@ fn start(runtime: &Runtime, server: &Server) -> Sessions {
             store: Shelter::over(Arc::new(store), shelter, clock),
             relay: Some(relay),
             shared_cache: None,
+            connections: None,
         };
         let catalogue = Catalogue::new([echo]);
         Sessions::start_at(options, backing, catalogue, clock)

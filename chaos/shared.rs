@@ -63,6 +63,7 @@ impl Node {
                 store: Shelter::over(Arc::new(store), shelter, clock),
                 relay: Some(relay),
                 shared_cache: None,
+                connections: None,
             };
             let echo: [Arc<dyn Tool>; 1] = [Arc::new(tools::Echo)];
             Sessions::start_at(options, backing, Catalogue::new(echo), clock).await

@@ -240,6 +240,13 @@ async fn answer(
             sessions.forget_cache_here();
             Answer::Done(Ok(()))
         }
+        Question::Post {
+            connection,
+            message,
+        } => {
+            let connections = sessions.connections();
+            Answer::Posted(connections.deliver(connection, message.into()).await)
+        }
         // Taken up where it came in.
         Question::Cancel { .. } => Answer::Done(Ok(())),
     }

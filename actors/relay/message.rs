@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{NodeId, Principal, RequestId, SessionId};
+use crate::ids::{ConnectionId, NodeId, Principal, RequestId, SessionId};
 use crate::sessions::{CallAnswer, CallError, SessionView};
 use crate::tool::Progress;
 
@@ -50,6 +50,34 @@ pub(crate) enum Question {
     },
     /// Cached values are out of date.
     ForgetCache,
+    /// For whoever holds the stream of that connection, or can use what is said.
+    Post {
+        connection: ConnectionId,
+        message: Posted,
+    },
+}
+
+/// What is posted is opaque. Most of it is text, which JSON carries without making it longer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Posted {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Posted {
+    fn from(message: Vec<u8>) -> Self {
+        String::from_utf8(message).map_or_else(|bytes| Self::Bytes(bytes.into_bytes()), Self::Text)
+    }
+}
+
+impl From<Posted> for Vec<u8> {
+    fn from(message: Posted) -> Self {
+        match message {
+            Posted::Text(text) => text.into_bytes(),
+            Posted::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// A call, as its caller's node got it. Asked again, it is the same call: its request id says so.
@@ -72,6 +100,8 @@ pub(crate) enum Answer {
     Call(Result<CallAnswer, CallError>),
     View(Box<Result<SessionView, CallError>>),
     Done(Result<(), CallError>),
+    /// Whether somebody there took it.
+    Posted(bool),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -42,6 +42,10 @@ impl Neighbours {
         }
     }
 
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
     pub(crate) fn relay(&self) -> Option<&Arc<dyn Relay>> {
         self.relay.as_ref()
     }

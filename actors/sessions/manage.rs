@@ -98,7 +98,7 @@ impl Sessions {
             },
             |answer| match answer {
                 Answer::View(view) => Some(*view),
-                Answer::HandOver(_) | Answer::Call(_) | Answer::Done(_) => None,
+                Answer::HandOver(_) | Answer::Call(_) | Answer::Done(_) | Answer::Posted(_) => None,
             },
         )
         .await
@@ -274,6 +274,6 @@ impl Sessions {
 fn done(answer: Answer) -> Option<Result<(), CallError>> {
     match answer {
         Answer::Done(done) => Some(done),
-        Answer::HandOver(_) | Answer::Call(_) | Answer::View(_) => None,
+        Answer::HandOver(_) | Answer::Call(_) | Answer::View(_) | Answer::Posted(_) => None,
     }
 }

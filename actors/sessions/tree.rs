@@ -4,6 +4,7 @@ use ractor::Actor;
 
 use super::*;
 use crate::cache::{CacheHandle, SecondLevel, Shared};
+use crate::connections::{ConnectionStore, Connections};
 use crate::heartbeat::{self, Announcement};
 use crate::ids::NodeId;
 use crate::leases::KeeperThread;
@@ -31,6 +32,8 @@ pub struct Backing {
     pub relay: Option<Arc<dyn Relay>>,
     /// What they share beside sessions.
     pub shared_cache: Option<Shared>,
+    /// Where they keep transport sessions, so that each finds those of the others.
+    pub connections: Option<Arc<dyn ConnectionStore>>,
 }
 
 impl Backing {
@@ -40,6 +43,7 @@ impl Backing {
             store,
             relay: None,
             shared_cache: None,
+            connections: None,
         }
     }
 }
@@ -107,7 +111,15 @@ impl Sessions {
                 first
             });
         });
+        let connections = Connections::new(
+            around.options.connections,
+            backing.connections,
+            Arc::clone(&around.persistence.store),
+            Arc::clone(&around.desk.neighbours),
+            clock,
+        );
         let inner = Arc::new(Inner {
+            connections,
             started_ms: around.clock.now_ms(),
             around,
             places,
@@ -159,6 +171,7 @@ impl Sessions {
                 .await;
         }
         self.0.stopped.cancel();
+        self.0.connections.stop();
     }
 
     /// A planned hand-over of everything.
@@ -188,6 +201,11 @@ impl Sessions {
                 }
             }
         }
+    }
+
+    /// Transport sessions of the old revisions, and what is posted between the nodes that serve them.
+    pub fn connections(&self) -> Connections {
+        self.0.connections.clone()
     }
 
     pub(crate) fn places(&self) -> &Places {

@@ -44,6 +44,7 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
         relay: Some(relay),
         store: shelter,
         shared_cache: Some(shared_cache(redis, node)?),
+        connections: None,
     })
 }
 

@@ -27,6 +27,7 @@ async fn nodes(count: usize, lease: Duration, mood: fn(Op) -> How) -> Nodes {
             store: Arc::clone(&between) as _,
             relay: Some(Arc::clone(&relay) as _),
             shared_cache: None,
+            connections: None,
         };
         let change = |options: &mut Options| options.lease = lease;
         worlds.push(node(change, Arc::clone(&store), backing, clock).await);

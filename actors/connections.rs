@@ -1,0 +1,336 @@
+//! Transport sessions of the protocol's old revisions, here called connections: found again from any node, with their
+//! streams' events, so that a client which lost its stream hears what it missed. What is stored is opaque.
+//!
+//! It is no actor, so it cannot crash, and it stands beside the tree: a dead actor costs no connection. Where the node
+//! is alone, connections live in its memory and end with the process. Where nodes share a store, that has the truth;
+//! what this node opened, found or writes is kept here besides, so that a store which is away stops no connection:
+//! they go on here, events are said not to be kept, and all is brought to the store when it is back. Connections and
+//! events survive the node then, except what was said not to be kept.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::ids::{ConnectionId, StreamId};
+use crate::relay::neighbours::Neighbours;
+use crate::store::{Store, StoreError, StoreFuture};
+
+mod away;
+#[cfg(test)]
+mod contract;
+mod memory;
+mod post;
+mod store;
+mod stream;
+mod table;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use away::Away;
+pub use memory::MemoryConnections;
+pub use store::{Appended, Batch, ConnectionStore, Page};
+use table::Table;
+pub use types::{
+    BYTES_PER_CONNECTION, BYTES_PER_STREAM, Connection, ConnectionError, ConnectionOptions,
+    EVENTS_FOR, EVENTS_PER_STREAM, OPENING_BYTES, POSTED_BYTES, PostError, Recipient, Recorded,
+    STREAMS_PER_CONNECTION,
+};
+
+/// Longest wait for the store, over both tries: a request waits for it, and there is a table to fall back to.
+const STORE_WITHIN: Duration = Duration::from_millis(1500);
+/// Longest wait for a store that is away, by whoever asks for what this node does not know.
+const RETURN_WITHIN: Duration = Duration::from_secs(1);
+/// How often a stream is sent again from where the store says that it ends: more means that somebody else writes it.
+const CATCH_UP_TIMES: usize = 4;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Connections(Arc<Inner>);
+
+struct Inner {
+    options: ConnectionOptions,
+    clock: Clock,
+    table: Mutex<Table>,
+    /// Of all nodes; `None`: there is this one alone.
+    shared: Option<Arc<dyn ConnectionStore>>,
+    away: Away,
+    post: post::Post,
+    stopped: CancellationToken,
+}
+
+impl Connections {
+    pub(crate) fn new(
+        options: ConnectionOptions,
+        shared: Option<Arc<dyn ConnectionStore>>,
+        store: Arc<dyn Store>,
+        neighbours: Arc<Neighbours>,
+        clock: Clock,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            table: Mutex::new(Table::new(options, shared.is_some())),
+            options,
+            clock,
+            shared,
+            away: Away::default(),
+            post: post::Post::new(store, neighbours),
+            stopped: CancellationToken::new(),
+        }))
+    }
+
+    /// Lays a connection down, before its client hears of it. While the store is away it is laid down here, and brought
+    /// there later.
+    ///
+    /// # Errors
+    /// `Limit`: of its principal, of this node, or of what it was opened with.
+    pub async fn open(&self, connection: Connection) -> Result<(), ConnectionError> {
+        if connection.opening.len() > OPENING_BYTES {
+            return Err(ConnectionError::Limit(
+                "bytes of what a connection is opened with",
+            ));
+        }
+        self.here(|table, now| table.open(&connection, false, now))
+            .map_err(told)?;
+        match self.lay_down(&connection).await {
+            Err(StoreError::Limit(what)) => {
+                self.here(|table, _| table.close(connection.id));
+                Err(ConnectionError::Limit(what))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Puts its end off. `None`: it is unknown, was closed or has expired.
+    ///
+    /// # Errors
+    /// `Unavailable`: the store is away, and this node does not know the connection. Another may, and later this one.
+    pub async fn find(&self, id: ConnectionId) -> Result<Option<Connection>, ConnectionError> {
+        let known = self.here(|table, _| table.is_laid_down(id));
+        if self.0.shared.is_none() || known == Some(false) {
+            let found = self.here(|table, now| table.find(id, now));
+            if let Some(found) = &found
+                && self.0.shared.is_some()
+            {
+                // It was opened while the store was away: another node may be asked for it next.
+                let _ = self.lay_down(found).await;
+            }
+            return Ok(found);
+        }
+        if self.0.away.is_closing(id) {
+            return Ok(None);
+        }
+        if known.is_none() {
+            self.0.away.until_back(RETURN_WITHIN).await;
+        }
+        match self.ask(|store| store.find(id)).await {
+            Ok(found) => {
+                // Without room it is found there again the next time.
+                let _ = self.here(|table, now| table.open(&found, true, now));
+                Ok(Some(found))
+            }
+            Err(StoreError::Missing) => {
+                self.here(|table, _| table.close(id));
+                Ok(None)
+            }
+            Err(error) => match self.here(|table, now| table.find(id, now)) {
+                Some(found) => Ok(Some(found)),
+                None => Err(told(error)),
+            },
+        }
+    }
+
+    /// Ends a connection, with all its events.
+    pub async fn close(&self, id: ConnectionId) {
+        self.here(|table, _| table.close(id));
+        if self.0.shared.is_some() && self.ask(|store| store.close(id)).await.is_err() {
+            self.0.away.close_later(id);
+            self.bring_back();
+        }
+    }
+
+    /// Says that a stream exists, before its first event, so that a resume can wait for it. Returns whether it can.
+    pub async fn begin(&self, id: ConnectionId, stream: StreamId) -> bool {
+        self.write(id, stream, Batch::beginning()).await
+    }
+
+    /// The next event of a stream, whose only writer the caller is; numbers start at 1, and nothing follows the `last`.
+    /// Returns whether it is kept: if not, it cannot be replayed now, and perhaps never.
+    pub async fn record(
+        &self,
+        id: ConnectionId,
+        stream: StreamId,
+        number: u64,
+        event: Arc<[u8]>,
+        last: bool,
+    ) -> bool {
+        let batch = Batch {
+            first: number.max(1),
+            events: vec![event],
+            last,
+            over_hole: false,
+        };
+        self.write(id, stream, batch).await
+    }
+
+    /// What a stream holds after `after`. `None`: there is no such stream in this connection, or none that can be read
+    /// now.
+    pub async fn read(&self, id: ConnectionId, stream: StreamId, after: u64) -> Option<Recorded> {
+        let here = self.here(|table, now| table.read(id, stream, after, now));
+        let next = |here: &Recorded| here.events.first().is_none_or(|(n, _)| *n == after + 1);
+        // Where it is written here, nobody knows more; where its beginning is not kept here, the store may have it.
+        if self.0.shared.is_none() || here.as_ref().is_some_and(next) {
+            return here;
+        }
+        match self.read_there(id, stream, after).await {
+            Ok(recorded) => Some(recorded),
+            Err(_) => here,
+        }
+    }
+
+    async fn read_there(
+        &self,
+        id: ConnectionId,
+        stream: StreamId,
+        after: u64,
+    ) -> Result<Recorded, StoreError> {
+        let mut recorded = Recorded::default();
+        // What is written while this reads is read the next time.
+        while recorded.events.len() < EVENTS_PER_STREAM {
+            let reached = recorded.events.last().map_or(after, |(number, _)| *number);
+            let page = self.ask(|store| store.read(id, stream, reached)).await?;
+            recorded.ended = page.recorded.ended && !page.more;
+            let empty = page.recorded.events.is_empty();
+            recorded.events.extend(page.recorded.events);
+            if !page.more || empty {
+                break;
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// Nobody is posted to any more, and nothing is brought to the store.
+    pub(crate) fn stop(&self) {
+        self.0.stopped.cancel();
+        self.0.post.forget_recipient();
+    }
+}
+
+// === writing ===
+
+impl Connections {
+    async fn write(&self, id: ConnectionId, stream: StreamId, batch: Batch) -> bool {
+        if !batch.fits() {
+            // What follows it goes on over the hole that it leaves.
+            return false;
+        }
+        let here = self.here(|table, now| {
+            let appended = table.append(id, stream, &batch, now);
+            let Some(Appended::Behind(_)) = appended else {
+                return appended;
+            };
+            let over_hole = Batch {
+                over_hole: true,
+                ..batch.clone()
+            };
+            table.append(id, stream, &over_hole, now)
+        });
+        if self.0.shared.is_none() {
+            return here == Some(Appended::Kept);
+        }
+        if self.here(|table, _| table.is_laid_down(id)) == Some(false) {
+            self.bring_back();
+            return false;
+        }
+        self.catch_up(id, stream, batch).await
+    }
+
+    /// Brings a stream to the store: what is new, and what that lacks besides. True where all of it is there.
+    async fn catch_up(&self, id: ConnectionId, stream: StreamId, new: Batch) -> bool {
+        let lacking = |number| self.here(|table, _| table.since(id, stream, number));
+        let mut batch = lacking(None).filter(|lacking| lacking.first <= new.first);
+        for _ in 0..CATCH_UP_TIMES {
+            let sent = batch.unwrap_or_else(|| new.clone());
+            match self.ask(|store| store.append(id, stream, &sent)).await {
+                Ok(Appended::Kept) => {
+                    let (number, ended) = (sent.reaches(), sent.last);
+                    self.here(|table, _| table.took(id, stream, number, ended));
+                    return number >= new.reaches();
+                }
+                Ok(Appended::Behind(number)) => {
+                    let over_hole = Batch {
+                        over_hole: true,
+                        ..new.clone()
+                    };
+                    batch = Some(lacking(Some(number)).unwrap_or(over_hole));
+                }
+                Ok(Appended::Refused) => return false,
+                Err(StoreError::Missing) => {
+                    // Closed through another node, or expired.
+                    self.here(|table, _| table.close(id));
+                    return false;
+                }
+                Err(_) => {
+                    self.bring_back();
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    async fn lay_down(&self, connection: &Connection) -> Result<(), StoreError> {
+        let options = self.0.options;
+        let laid = match self.0.shared {
+            Some(_) => self.ask(|store| store.open(connection, options)).await,
+            None => Ok(()),
+        };
+        match &laid {
+            Ok(()) => self.here(|table, _| table.laid_down(connection.id)),
+            Err(StoreError::Limit(_)) => {}
+            Err(_) => self.bring_back(),
+        }
+        laid
+    }
+
+    /// Asks the store of all nodes, twice where its connection broke; while it is away, not at all.
+    async fn ask<'a, T>(
+        &'a self,
+        question: impl Fn(&'a dyn ConnectionStore) -> StoreFuture<'a, T>,
+    ) -> Result<T, StoreError> {
+        let Some(store) = &self.0.shared else {
+            return Err(StoreError::Unavailable("there is none".to_owned()));
+        };
+        self.0.away.is_there()?;
+        let asking = async {
+            match question(store.as_ref()).await {
+                Err(StoreError::Unavailable(_)) => question(store.as_ref()).await,
+                answer => answer,
+            }
+        };
+        let answer = tokio::time::timeout(STORE_WITHIN, asking).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(
+                "it did not answer in time".to_owned(),
+            ))
+        });
+        if let Err(error @ StoreError::Unavailable(_)) = &answer {
+            self.0.away.failed(error);
+            self.bring_back();
+        }
+        answer
+    }
+
+    fn here<R>(&self, act: impl FnOnce(&mut Table, u64) -> R) -> R {
+        let mut table = self.0.table.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut table, self.0.clock.now_ms())
+    }
+}
+
+fn told(error: StoreError) -> ConnectionError {
+    if let StoreError::Limit(what) = error {
+        return ConnectionError::Limit(what);
+    }
+    ConnectionError::Unavailable(error.to_string())
+}

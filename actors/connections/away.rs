@@ -1,0 +1,180 @@
+//! The store of all nodes while it is away: noticed, waited for, and brought what it lacks when it is back. One task
+//! does that, while there is something to do; if it dies, the next failure starts another.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{Connections, Inner};
+use crate::clock::jitter;
+use crate::ids::ConnectionId;
+use crate::store::StoreError;
+
+/// Between looks for a store that is away: soon at first, for one that only broke its connections.
+const LOOK_AGAIN_FIRST: Duration = Duration::from_millis(100);
+const LOOK_AGAIN_LAST: Duration = Duration::from_secs(5);
+/// Connections that were closed meanwhile and are still to be closed there; what is beyond expires.
+const CLOSING_MAX: usize = 4096;
+
+pub(super) struct Away {
+    /// Why it is away.
+    why: watch::Sender<Option<StoreError>>,
+    closing: Mutex<HashSet<ConnectionId>>,
+    /// A task is at it.
+    busy: Mutex<bool>,
+}
+
+impl Default for Away {
+    fn default() -> Self {
+        Self {
+            why: watch::Sender::new(None),
+            closing: Mutex::default(),
+            busy: Mutex::default(),
+        }
+    }
+}
+
+impl Away {
+    pub(super) fn is_there(&self) -> Result<(), StoreError> {
+        self.why.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn failed(&self, error: &StoreError) {
+        let first = self.why.send_replace(Some(error.clone())).is_none();
+        if first {
+            tracing::warn!(%error, "connections go on without their store");
+        }
+    }
+
+    pub(super) async fn until_back(&self, within: Duration) {
+        let mut why = self.why.subscribe();
+        let _ = tokio::time::timeout(within, why.wait_for(Option::is_none)).await;
+    }
+
+    pub(super) fn is_closing(&self, id: ConnectionId) -> bool {
+        self.closing().contains(&id)
+    }
+
+    pub(super) fn close_later(&self, id: ConnectionId) {
+        let mut closing = self.closing();
+        if closing.len() < CLOSING_MAX {
+            closing.insert(id);
+        }
+    }
+
+    fn closing(&self) -> std::sync::MutexGuard<'_, HashSet<ConnectionId>> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True where nobody else is at it.
+    fn takes_it_up(&self) -> bool {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut busy, true)
+    }
+}
+
+/// Whatever becomes of the task, another may follow it.
+struct AtIt(Weak<Inner>);
+
+impl Drop for AtIt {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            *inner
+                .away
+                .busy
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = false;
+        }
+    }
+}
+
+impl Connections {
+    /// Starts to bring the store what it lacks, as soon as it answers.
+    pub(super) fn bring_back(&self) {
+        if self.0.stopped.is_cancelled() || !self.0.away.takes_it_up() {
+            return;
+        }
+        let (inner, stopped) = (Arc::downgrade(&self.0), self.0.stopped.clone());
+        let at_it = AtIt(Weak::clone(&inner));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = bring_back(&inner) => {}
+            }
+            drop(at_it);
+            // What came in at the very end, and found somebody at it.
+            if let Some(connections) = inner.upgrade().map(Connections)
+                && !connections.0.away.closing().is_empty()
+            {
+                connections.bring_back();
+            }
+        });
+    }
+
+    /// True where the store has everything.
+    async fn brought_back(&self) -> bool {
+        let closing: Vec<_> = self.0.away.closing().iter().copied().collect();
+        for id in closing {
+            if self.ask(|store| store.close(id)).await.is_err() {
+                return false;
+            }
+            self.0.away.closing().remove(&id);
+        }
+        for (connection, laid_down, streams) in self.here(|table, _| table.behind()) {
+            if !laid_down {
+                match self.lay_down(&connection).await {
+                    Ok(()) => {}
+                    // Somebody opened too many elsewhere meanwhile.
+                    Err(StoreError::Limit(_)) => {
+                        self.here(|table, _| table.close(connection.id));
+                        continue;
+                    }
+                    Err(_) => return false,
+                }
+            }
+            for stream in streams {
+                let lacking = self.here(|table, _| table.since(connection.id, stream, None));
+                if let Some(lacking) = lacking {
+                    self.catch_up(connection.id, stream, lacking).await;
+                }
+                if self.0.away.is_there().is_err() {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+async fn bring_back(inner: &Weak<Inner>) {
+    let mut pause = LOOK_AGAIN_FIRST;
+    loop {
+        sleep(pause.mul_f64(0.5 + jitter() / 2.0)).await;
+        let Some(connections) = inner.upgrade().map(Connections) else {
+            return;
+        };
+        if connections.looks().await && connections.brought_back().await {
+            return;
+        }
+        pause = (pause * 2).min(LOOK_AGAIN_LAST);
+    }
+}
+
+impl Connections {
+    /// Whether the store answers anything at all.
+    async fn looks(&self) -> bool {
+        let Some(store) = &self.0.shared else {
+            return false;
+        };
+        let looking = store.find(ConnectionId::from_u128(0));
+        let answer = tokio::time::timeout(super::STORE_WITHIN, looking).await;
+        let answers = !matches!(answer, Err(_) | Ok(Err(StoreError::Unavailable(_))));
+        if answers && self.0.away.why.send_replace(None).is_some() {
+            tracing::info!("the store of connections is back");
+        }
+        answers
+    }
+}

@@ -1,0 +1,114 @@
+//! What nodes post to one another for connections: opaque, within a bound, and answered by whether it was taken.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Connections;
+use super::types::{POSTED_BYTES, PostError, Recipient};
+use crate::concurrent;
+use crate::ids::{ConnectionId, NodeId};
+use crate::relay::message::{Answer, Question};
+use crate::relay::neighbours::Neighbours;
+use crate::store::Store;
+use crate::tool::ProgressSink;
+
+/// A node that says nothing for so long is as good as gone.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Longest wait for a node that is still at it.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// Longest wait for a recipient here: somebody on another node waits for it.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(8);
+/// Longest wait for the list of nodes.
+const NODES_WITHIN: Duration = Duration::from_secs(1);
+
+pub(super) struct Post {
+    store: Arc<dyn Store>,
+    neighbours: Arc<Neighbours>,
+    recipient: Mutex<Option<Arc<dyn Recipient>>>,
+}
+
+impl Post {
+    pub(super) fn new(store: Arc<dyn Store>, neighbours: Arc<Neighbours>) -> Self {
+        Self {
+            store,
+            neighbours,
+            recipient: Mutex::default(),
+        }
+    }
+
+    pub(super) fn forget_recipient(&self) {
+        self.with(|recipient| *recipient = None);
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Option<Arc<dyn Recipient>>) -> R) -> R {
+        act(&mut self
+            .recipient
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Connections {
+    /// Carries a message to the node that holds a connection's stream. `Ok(false)`: it has no use for it.
+    ///
+    /// # Errors
+    /// The message is too large, or the node did not answer; then it may have been taken all the same.
+    pub async fn post(
+        &self,
+        node: NodeId,
+        id: ConnectionId,
+        message: Vec<u8>,
+    ) -> Result<bool, PostError> {
+        if message.len() > POSTED_BYTES {
+            return Err(PostError::TooLarge(message.len()));
+        }
+        let neighbours = &self.0.post.neighbours;
+        if node == neighbours.node() {
+            return Ok(self.deliver(id, message).await);
+        }
+        let question = Question::Post {
+            connection: id,
+            message: message.into(),
+        };
+        let nowhere = ProgressSink::default();
+        let asking = neighbours.ask(node, question, SILENCE, &nowhere);
+        match tokio::time::timeout(TAKEN_WITHIN, asking).await {
+            Ok(Ok(Answer::Posted(taken))) => Ok(taken),
+            Ok(
+                Ok(Answer::HandOver(_) | Answer::Call(_) | Answer::View(_) | Answer::Done(_))
+                | Err(_),
+            )
+            | Err(_) => Err(PostError::Silent(node)),
+        }
+    }
+
+    /// To every node that is heard of but this one: for what only one of them can use. Counts those that took it.
+    pub async fn post_to_all(&self, id: ConnectionId, message: Vec<u8>) -> usize {
+        let post = &self.0.post;
+        let nodes = tokio::time::timeout(NODES_WITHIN, post.store.nodes()).await;
+        let Ok(Ok(nodes)) = nodes else {
+            return 0;
+        };
+        let others = nodes.into_iter().map(|record| record.node);
+        let others = others.filter(|node| *node != post.neighbours.node());
+        let posting = others.map(|node| self.post(node, id, message.clone()));
+        let answers = concurrent::all(posting).await;
+        answers.iter().filter(|taken| **taken == Ok(true)).count()
+    }
+
+    /// Who takes what other nodes post here, from now on.
+    pub fn receive_with(&self, recipient: Arc<dyn Recipient>) {
+        self.0.post.with(|now| *now = Some(recipient));
+    }
+
+    /// False where nobody takes it.
+    pub(crate) async fn deliver(&self, id: ConnectionId, message: Vec<u8>) -> bool {
+        let Some(recipient) = self.0.post.with(|recipient| recipient.clone()) else {
+            return false;
+        };
+        let delivering = recipient.deliver(id, message);
+        tokio::time::timeout(DELIVERED_WITHIN, delivering)
+            .await
+            .unwrap_or(false)
+    }
+}
