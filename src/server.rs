@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use actors::ids::Principal;
+use axum::http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
@@ -22,9 +23,12 @@ use crate::service::{Caller, DefaultSession, Service, UnknownTool};
 
 pub mod access;
 pub mod admin;
+pub mod http;
 pub mod lifecycle;
+pub mod ports;
 pub mod stdio;
 
+mod connections;
 mod convert;
 mod lines;
 mod progress;
@@ -64,6 +68,19 @@ impl Handler {
     /// A request that brings its own protocol version is stateless, as is every request on a connection that was
     /// never initialised (2026-07-28): each runs in a throwaway session.
     fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+        if let Some(caller) = context.extensions.get::<Caller>() {
+            let mut caller = caller.clone();
+            caller.default_session.take_if(|_| is_stateless(context));
+            return caller;
+        }
+        if let Some(parts) = context.extensions.get::<Parts>() {
+            // Whoever let the request in has said whose it is.
+            let principal = parts.extensions.get::<Principal>().cloned();
+            return Caller {
+                principal: principal.unwrap_or_else(Principal::local),
+                default_session: None,
+            };
+        }
         Caller {
             principal: Principal::local(),
             default_session: (!is_stateless(context)).then(|| self.default_session.clone()),

@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod compose;
 mod disk;
+mod http;
 mod readme;
 mod redis;
 mod reference;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use crate::server::ports;
 use crate::startup;
 
 /// The end of a run.
@@ -46,6 +47,13 @@ impl Exit {
             startup::Error::Sessions(_) => Self::Internal,
             startup::Error::Certificates { .. } | startup::Error::Misfit { .. } => Self::Config,
             startup::Error::Away { .. } => Self::Unavailable,
+        }
+    }
+
+    pub(super) fn of_ports(error: &ports::Error) -> Self {
+        match error {
+            ports::Error::Bind { .. } => Self::Unavailable,
+            ports::Error::Tls { .. } | ports::Error::Tokens(_) => Self::Config,
         }
     }
 

@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, complain};
 use crate::config::{Config, Layer};
+use crate::server::lifecycle::Lifecycle;
+use crate::server::ports::Ports;
 use crate::service::Service;
 use crate::{server, startup};
 
@@ -21,6 +23,13 @@ pub struct Serve {
 
 /// Serves to the end. What went wrong is said on stderr.
 pub async fn run(config: Config) -> Exit {
+    let ports = match Ports::open(&config).await {
+        Ok(ports) => ports,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::of_ports(&error);
+        }
+    };
     let service = match startup::start(&config).await {
         Ok(service) => service,
         Err(error) => {
@@ -28,12 +37,40 @@ pub async fn run(config: Config) -> Exit {
             return Exit::of_startup(&error);
         }
     };
-    let stop = CancellationToken::new();
-    let signals = tokio::spawn(cancel_on_signal(stop.clone()));
-    let exit = until_over(&service, server::stdio::serve(service.clone(), stop)).await;
+    let lifecycle = Lifecycle::new();
+    let signals = tokio::spawn(drain_on_signal(lifecycle.clone()));
+    let serving = serve(&config, &service, ports, lifecycle.clone());
+    let exit = until_over(&service, serving).await;
     signals.abort();
+    lifecycle.stop();
     service.sessions.shutdown(SHUTDOWN_GRACE).await;
     exit
+}
+
+/// Until everything that was asked for is over: the end of stdin is the end of the ports, too.
+async fn serve(
+    config: &Config,
+    service: &Service,
+    ports: Ports,
+    lifecycle: Lifecycle,
+) -> Result<(), server::stdio::Error> {
+    let ports = ports.serve(service.clone(), lifecycle.clone());
+    if !config.stdio {
+        ports.await;
+        return Ok(());
+    }
+    let stop = CancellationToken::new();
+    let stopping = async {
+        lifecycle.draining().await;
+        stop.cancel();
+    };
+    let stdio = async {
+        let served = server::stdio::serve(service.clone(), stop.clone()).await;
+        lifecycle.drain();
+        served
+    };
+    let (served, (), ()) = tokio::join!(stdio, stopping, ports);
+    served
 }
 
 /// Until the transport is at its end, or the sessions have given up: restarting from within has failed then, and
@@ -54,7 +91,7 @@ async fn until_over<E: std::error::Error>(
 }
 
 /// SIGTERM and Ctrl-C both mean: finish what runs, then go.
-async fn cancel_on_signal(stop: CancellationToken) {
+async fn drain_on_signal(lifecycle: Lifecycle) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -63,12 +100,12 @@ async fn cancel_on_signal(stop: CancellationToken) {
                 _ = terminate.recv() => {}
                 _ = tokio::signal::ctrl_c() => {}
             }
-            stop.cancel();
+            lifecycle.drain();
             return;
         }
     }
     if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
+        lifecycle.drain();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Our catalogue and answers in the protocol's words.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde_json::Value;
@@ -10,7 +10,10 @@ use crate::tools::{self, Entry};
 
 /// In the order of the catalogue: the same for every caller.
 pub(super) fn tools() -> Arc<[Tool]> {
-    tools::catalogue().iter().map(tool).collect()
+    /// Over HTTP every request has a handler of its own, and the list never changes.
+    static TOOLS: LazyLock<Arc<[Tool]>> =
+        LazyLock::new(|| tools::catalogue().iter().map(tool).collect());
+    Arc::clone(&TOOLS)
 }
 
 fn tool(entry: &Entry) -> Tool {

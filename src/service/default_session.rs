@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actors::ids::{Principal, SessionId};
+use actors::ids::{ConnectionId, Principal, SessionId};
 use actors::sessions::CreateRequest;
 use tokio::sync::Mutex;
 
@@ -16,9 +16,19 @@ const LABEL: &str = "default session of a connection";
 #[derive(Clone, Default)]
 pub struct DefaultSession {
     id: Arc<Mutex<Option<SessionId>>>,
+    /// By which every node finds the same one; `None`: the connection is this process's alone.
+    key: Option<Arc<str>>,
 }
 
 impl DefaultSession {
+    /// Of a connection that other nodes may serve, too.
+    pub fn of_connection(id: ConnectionId) -> Self {
+        Self {
+            id: Arc::default(),
+            key: Some(format!("connection:{id}").into()),
+        }
+    }
+
     /// `None` before the first use.
     pub async fn current(&self) -> Option<SessionId> {
         *self.id.lock().await
@@ -41,7 +51,7 @@ impl DefaultSession {
                 label: Some(LABEL.to_owned()),
                 roots: service.roots(),
                 ttl: None,
-                idempotency_key: None,
+                idempotency_key: self.key.as_deref().map(str::to_owned),
             })
             .await?;
         *id = Some(view.id);

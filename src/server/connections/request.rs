@@ -1,0 +1,221 @@
+//! One request of a connection, served by itself: its messages become events of its own stream, kept in the store
+//! before the client gets them. A client that leaves changes nothing: the request runs on, and its stream can be taken
+//! up again from any node. The death of this node ends it; the session that it worked in goes on elsewhere.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::connections::Connections;
+use rmcp::model::{
+    ClientJsonRpcMessage, ErrorData, JsonRpcMessage, ProtocolVersion, RequestId,
+    ServerJsonRpcMessage,
+};
+use rmcp::service::serve_directly_with_ct;
+use rmcp::transport::Transport;
+use rmcp::transport::streamable_http_server::session::ServerSseMessage;
+use rmcp::{RoleServer, ServerHandler};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::asked::Asked;
+use super::replay::EventId;
+use super::{Known, Running, Table};
+
+/// Messages on their way from a handler to its stream: progress waits here while the store is slow.
+const MESSAGES_MAX: usize = 16;
+/// Events on their way to the client. One that does not take them in time is let go, and may come back.
+pub(crate) const EVENTS_MAX: usize = 16;
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// When a client that was cut off should come back.
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
+
+/// Runs `message`, a request, and gives the events that its client is to get.
+pub(crate) fn serve<H: ServerHandler>(
+    table: &Table,
+    known: &Arc<Known>,
+    handler: H,
+    message: ClientJsonRpcMessage,
+) -> mpsc::Receiver<ServerSseMessage> {
+    let (client, events) = mpsc::channel(EVENTS_MAX);
+    let JsonRpcMessage::Request(request) = &message else {
+        return events;
+    };
+    let id = request.id.clone();
+    let Some(running) = known.start(&id) else {
+        // The channel is empty, so there is room.
+        let _ = client.try_send(ServerSseMessage::from_message(in_use(id)));
+        return events;
+    };
+    let (outbound, messages) = mpsc::channel(MESSAGES_MAX);
+    let (answers, inbound) = mpsc::channel(MESSAGES_MAX);
+    let transport = OneRequest {
+        first: Some(message),
+        inbound,
+        outbound,
+        answered: CancellationToken::new(),
+        running: running.clone(),
+        asked: Arc::clone(table.asked()),
+        answers,
+    };
+    let log = Log {
+        connections: table.connections().clone(),
+        known: Arc::clone(known),
+        running: running.clone(),
+        number: 0,
+        client: Some(client),
+    };
+    let serving = serve_directly_with_ct(
+        handler,
+        transport,
+        known.peer.clone(),
+        running.cancel.clone(),
+    );
+    let (table, known) = (table.clone(), Arc::clone(known));
+    tokio::spawn(async move {
+        log.write(messages).await;
+        // Says how it ended, and nobody asks.
+        let _ = serving.waiting().await;
+        table.asked().forget(running.stream);
+        known.finish(&id);
+    });
+    events
+}
+
+fn in_use(id: RequestId) -> ServerJsonRpcMessage {
+    let message = "a request of this id is still running: give every request its own";
+    JsonRpcMessage::error(ErrorData::invalid_request(message, None), Some(id))
+}
+
+/// What the protocol's loop reads from and writes to.
+struct OneRequest {
+    first: Option<ClientJsonRpcMessage>,
+    inbound: mpsc::Receiver<ClientJsonRpcMessage>,
+    outbound: mpsc::Sender<ServerJsonRpcMessage>,
+    answered: CancellationToken,
+    running: Running,
+    asked: Arc<Asked>,
+    answers: mpsc::Sender<ClientJsonRpcMessage>,
+}
+
+impl Transport<RoleServer> for OneRequest {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        mut item: ServerJsonRpcMessage,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        self.asked
+            .ask(self.running.stream, &self.answers, &mut item);
+        let last = is_last(&item);
+        let (outbound, answered) = (self.outbound.clone(), self.answered.clone());
+        // Whoever cancels a request wants no answer to it.
+        let unwanted = self.running.cancel.is_cancelled();
+        async move {
+            let sent = if unwanted {
+                Ok(())
+            } else {
+                outbound.send(item).await
+            };
+            if last {
+                answered.cancel();
+            }
+            sent.map_err(|_| io::ErrorKind::NotConnected.into())
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        tokio::select! {
+            biased;
+            () = self.answered.cancelled() => None,
+            answer = self.inbound.recv() => answer,
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is_last(message: &ServerJsonRpcMessage) -> bool {
+    matches!(
+        message,
+        JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)
+    )
+}
+
+/// The stream of one request: its only writer.
+struct Log {
+    connections: Connections,
+    known: Arc<Known>,
+    running: Running,
+    number: u64,
+    /// Until it leaves, takes too long, or takes the stream up elsewhere.
+    client: Option<mpsc::Sender<ServerSseMessage>>,
+}
+
+impl Log {
+    /// Until the answer, or until there will be none.
+    async fn write(mut self, mut messages: mpsc::Receiver<ServerJsonRpcMessage>) {
+        let (id, stream) = (self.known.id, self.running.stream);
+        let begun = self.connections.begin(id, stream).await;
+        if begun && self.is_primed() {
+            let start = EventId { stream, number: 0 };
+            self.give(ServerSseMessage::priming(start.to_string(), RETRY))
+                .await;
+        }
+        while let Some(message) = messages.recv().await {
+            let last = is_last(&message);
+            let event_id = self.keep(&message, last).await;
+            let mut event = ServerSseMessage::from_message(message);
+            event.event_id = event_id;
+            self.give(event).await;
+            if last {
+                return;
+            }
+        }
+        // Cancelled: whoever follows the stream need not wait.
+        self.record(Vec::new(), true).await;
+    }
+
+    /// Clients of older revisions take an event without data for a broken one.
+    fn is_primed(&self) -> bool {
+        let version = self.known.peer.as_ref().map(|peer| &peer.protocol_version);
+        version.is_some_and(|version| version.as_str() >= ProtocolVersion::V_2025_11_25.as_str())
+    }
+
+    /// An event that was not kept has no id: nothing could be taken up from there.
+    async fn keep(&mut self, message: &ServerJsonRpcMessage, last: bool) -> Option<String> {
+        let bytes = serde_json::to_vec(message).ok()?;
+        let kept = self.record(bytes, last).await;
+        let (stream, number) = (self.running.stream, self.number);
+        kept.then(|| EventId { stream, number }.to_string())
+    }
+
+    async fn record(&mut self, event: Vec<u8>, last: bool) -> bool {
+        self.number += 1;
+        let (id, stream) = (self.known.id, self.running.stream);
+        let kept = self
+            .connections
+            .record(id, stream, self.number, event.into(), last)
+            .await;
+        self.running.written.notify_waiters();
+        kept
+    }
+
+    async fn give(&mut self, event: ServerSseMessage) {
+        let Some(client) = &self.client else {
+            return;
+        };
+        let taken = tokio::select! {
+            taken = tokio::time::timeout(TAKEN_WITHIN, client.send(event)) => matches!(taken, Ok(Ok(()))),
+            () = self.running.taken_over.cancelled() => false,
+        };
+        if !taken {
+            self.client = None;
+        }
+    }
+}

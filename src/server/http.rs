@@ -1,0 +1,99 @@
+//! MCP over HTTP: Streamable HTTP at `/mcp` for every revision, and HTTP+SSE at `/sse` and `/messages` for clients that
+//! still speak it. What is kept of a client between requests is in the store, so a crash here costs requests that run,
+//! and another node answers the next one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{any, get, post};
+use rmcp::ServerHandler;
+use rmcp::transport::StreamableHttpServerConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::connections::Table;
+use super::lifecycle::Lifecycle;
+use crate::service::Service;
+
+mod batch;
+mod body;
+pub(crate) mod listener;
+pub(crate) mod refusal;
+mod sse;
+mod streamable;
+
+/// How often a silent stream says that it is there: proxies close what is silent for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What every route works with. Cheap to clone.
+pub struct Edge<H>(Arc<Inner<H>>);
+
+struct Inner<H> {
+    service: Service,
+    handler: Arc<dyn Fn() -> H + Send + Sync>,
+    table: Table,
+    lifecycle: Lifecycle,
+    /// Streams that nothing runs on end.
+    closing: CancellationToken,
+    config: StreamableHttpServerConfig,
+}
+
+impl<H> Clone for Edge<H> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<H: ServerHandler> Edge<H> {
+    /// `handler` makes what answers one request, or one stream of HTTP+SSE.
+    pub fn new(
+        service: Service,
+        lifecycle: Lifecycle,
+        handler: impl Fn() -> H + Send + Sync + 'static,
+    ) -> Self {
+        let stopped = CancellationToken::new();
+        let closing = CancellationToken::new();
+        let config = StreamableHttpServerConfig::default()
+            // Checked for every route, before any of them.
+            .disable_allowed_hosts()
+            .with_sse_keep_alive(Some(KEEP_ALIVE))
+            // Each stream says so itself, where its revision knows of it.
+            .with_sse_retry(None)
+            // An answer that nothing comes before.
+            .with_json_response(true)
+            .with_cancellation_token(stopped.clone());
+        let table = Table::new(service.sessions.connections().clone());
+        tokio::spawn(end_streams(lifecycle.clone(), closing.clone(), stopped));
+        Self(Arc::new(Inner {
+            service,
+            handler: Arc::new(handler),
+            table,
+            lifecycle,
+            closing,
+            config,
+        }))
+    }
+
+    /// The routes, without any check of who asks.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/mcp", any(streamable::answer::<H>))
+            .route("/sse", get(sse::open::<H>))
+            .route("/messages", post(sse::take::<H>))
+            .fallback(nothing_here)
+            .with_state(self)
+    }
+}
+
+async fn end_streams(lifecycle: Lifecycle, closing: CancellationToken, stopped: CancellationToken) {
+    lifecycle.draining().await;
+    closing.cancel();
+    lifecycle.stopped().await;
+    stopped.cancel();
+}
+
+async fn nothing_here() -> axum::response::Response {
+    let message = "there is nothing here: MCP is at /mcp (Streamable HTTP) and /sse (HTTP+SSE)";
+    refusal::refuse(StatusCode::NOT_FOUND, message.to_owned())
+}

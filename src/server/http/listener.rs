@@ -1,0 +1,112 @@
+//! Accepts connections and has a router answer them: no delay on small packets, TLS where it is configured, a bound on
+//! how many there are, and time-outs for whoever is slow. Belongs to nobody: it ends with the drain.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+
+/// Connections at once. Each may hold a stream open: far more than a team's agents have, far fewer than would exhaust
+/// file handles.
+const CONNECTIONS_MAX: usize = 4096;
+/// Longest wait for the head of a request, an idle connection's next one included: proxies keep theirs for a minute.
+const HEAD_WITHIN: Duration = Duration::from_secs(60);
+/// Longest wait for a handshake.
+const TLS_WITHIN: Duration = Duration::from_secs(10);
+/// A peer that takes nothing for so long is gone, or means harm.
+const WRITE_WITHIN: Duration = Duration::from_secs(60);
+/// Bytes of one request's head: tokens and cookies of proxies fit many times.
+const HEAD_BYTES: usize = 32 << 10;
+/// Header lines of one request.
+const HEADERS_MAX: usize = 64;
+/// Pause after the system would give no connection: out of file handles, mostly.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Answers until `closing`. Then nothing new is accepted, what runs may end, and after `drain_within` the rest is cut
+/// off.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    closing: impl Future<Output = ()>,
+    drain_within: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut closing = std::pin::pin!(closing);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut closing => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "no connection was accepted");
+                tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            tracing::warn!(CONNECTIONS_MAX, "too many connections: one was turned away");
+            continue;
+        };
+        let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            if let Err(error) = connected(stream, tls, router, watcher, permit).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain_within, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::info!("connections that were still open are cut off");
+    }
+}
+
+async fn connected(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    watcher: Watcher,
+    _permit: OwnedSemaphorePermit,
+) -> io::Result<()> {
+    // Otherwise an event waits some 40 ms for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    let Some(tls) = tls else {
+        return answer(stream, router, watcher).await;
+    };
+    let secured = tokio::time::timeout(TLS_WITHIN, tls.accept(stream)).await;
+    answer(secured.map_err(io::Error::from)??, router, watcher).await
+}
+
+async fn answer<S>(stream: S, router: Router, watcher: Watcher) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_WITHIN));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(router),
+        );
+    watcher.watch(connection).await.map_err(io::Error::other)
+}

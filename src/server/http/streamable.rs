@@ -1,0 +1,76 @@
+//! `/mcp`: hands each message to the library's service, bound to whoever sent it.
+
+use std::sync::Arc;
+
+use actors::ids::Principal;
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{Method, Request};
+use axum::response::Response;
+use rmcp::ServerHandler;
+use rmcp::transport::StreamableHttpService;
+
+use super::refusal::not_connected;
+use super::{Edge, batch, body};
+use crate::server::connections::manager::Bound;
+
+/// One HTTP request; a batch is answered message by message.
+pub(super) async fn answer<H: ServerHandler>(
+    State(edge): State<Edge<H>>,
+    Extension(principal): Extension<Principal>,
+    request: Request<Body>,
+) -> Response {
+    if request.method() != Method::POST {
+        return one(&edge, &principal, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = match body::read(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    if batch::is_batch(&body) {
+        return batch::answer(&edge, &principal, parts, &body).await;
+    }
+    one(
+        &edge,
+        &principal,
+        Request::from_parts(parts, Body::from(body)),
+    )
+    .await
+}
+
+pub(super) async fn one<H: ServerHandler>(
+    edge: &Edge<H>,
+    principal: &Principal,
+    request: Request<Body>,
+) -> Response {
+    let inner = &edge.0;
+    let handler = Arc::clone(&inner.handler);
+    let bound = Arc::new(Bound::new(
+        inner.table.clone(),
+        principal.clone(),
+        inner.closing.clone(),
+        Arc::clone(&handler),
+    ));
+    let service = StreamableHttpService::new(
+        move || Ok(handler()),
+        Arc::clone(&bound),
+        inner.config.clone(),
+    );
+    let response = service.handle(request).await;
+    if let Some(error) = bound.not_now() {
+        return not_connected(error);
+    }
+    response.map(Body::new)
+}
+
+/// For a message that has its body at hand.
+pub(super) fn with_body(parts: &axum::http::request::Parts, body: Bytes) -> Request<Body> {
+    let mut request = Request::from_parts(parts.clone(), Body::from(body));
+    // It is of the whole.
+    request
+        .headers_mut()
+        .remove(axum::http::header::CONTENT_LENGTH);
+    request
+}

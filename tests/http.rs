@@ -1,0 +1,5 @@
+//! MCP over HTTP: every revision, by clients that say each message themselves.
+
+mod connections;
+mod sse;
+mod streamable;
