@@ -1,4 +1,4 @@
-//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio actors memory redis shared-cache analysis` for
+//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio http actors memory redis shared-cache analysis` for
 //! some of them. A word with a `/` is a folder that is analysed: `cargo bench -- analysis target/corpora/go` (default:
 //! `src/` of this repository, which is small; docs/benchmarks.md says where larger ones come from).
 //!
@@ -14,6 +14,7 @@
 mod actor;
 mod analysis;
 mod bare;
+mod http;
 mod memory;
 mod redis;
 mod stats;
@@ -26,6 +27,9 @@ fn main() {
     if arguments.iter().any(|argument| argument == bare::MODE) {
         return bare::serve();
     }
+    if arguments.iter().any(|argument| argument == bare::HTTP_MODE) {
+        return bare::serve_http();
+    }
     let (folders, chosen): (Vec<String>, Vec<String>) = arguments
         .into_iter()
         .filter(|argument| !argument.starts_with('-'))
@@ -34,8 +38,9 @@ fn main() {
     if corpora.is_empty() {
         corpora.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     }
-    let benches: [(&str, &dyn Fn()); 6] = [
+    let benches: [(&str, &dyn Fn()); 7] = [
         ("stdio", &stdio::run),
+        ("http", &http::run),
         ("actors", &actor::run),
         ("memory", &memory::run),
         ("redis", &redis::run),
