@@ -80,6 +80,11 @@ impl Connections {
         }))
     }
 
+    /// Whether other nodes may find what is laid down here.
+    pub fn are_shared(&self) -> bool {
+        self.0.shared.is_some()
+    }
+
     /// Lays a connection down, before its client hears of it. While the store is away it is laid down here, and brought
     /// there later.
     ///

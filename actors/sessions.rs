@@ -103,6 +103,16 @@ impl Sessions {
         self.call_as(request, RequestId::random(), false).await
     }
 
+    /// As [`Sessions::call`], under an id of the caller's. Whoever asks again under it, on whichever node, is attached
+    /// to the call that runs, or answered as it was.
+    pub async fn call_under(
+        &self,
+        id: RequestId,
+        request: CallRequest,
+    ) -> Result<CallAnswer, CallError> {
+        self.call_as(request, id, false).await
+    }
+
     async fn call_as(
         &self,
         request: CallRequest,

@@ -114,6 +114,7 @@ fn answer(runtime: &Runtime, service: &Service) {
     let caller = Caller {
         principal: Principal::local(),
         default_session: None,
+        request: None,
     };
     let call = service.call(
         &caller,

@@ -79,11 +79,13 @@ impl Handler {
             return Caller {
                 principal: principal.unwrap_or_else(Principal::local),
                 default_session: None,
+                request: None,
             };
         }
         Caller {
             principal: Principal::local(),
             default_session: (!is_stateless(context)).then(|| self.default_session.clone()),
+            request: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actors::ids::{Principal, ResultId, SessionId};
+use actors::ids::{Principal, RequestId, ResultId, SessionId};
 use actors::sessions::Sessions;
 use actors::tool::{ProgressSink, Root};
 use serde_json::{Value, json};
@@ -49,6 +49,8 @@ pub struct Caller {
     pub principal: Principal,
     /// `None`: a throwaway session for each call (2026-07-28 requests, the command line).
     pub default_session: Option<DefaultSession>,
+    /// Under which id the call runs, where another node may have to ask for it again; `None`: any.
+    pub request: Option<RequestId>,
 }
 
 /// No tool has this name; `nearest` is one that has nearly.
@@ -60,6 +62,7 @@ pub struct UnknownTool {
 }
 
 /// One call on its way.
+#[derive(Clone)]
 struct Call {
     caller: Caller,
     entry: &'static Entry,
@@ -226,6 +229,17 @@ impl Call {
         self.arguments["idempotency_key"]
             .as_str()
             .map(str::to_owned)
+    }
+}
+
+impl Caller {
+    /// As whoever asks for one of several calls: each has an id of its own, and the same one when it is asked again.
+    fn part(&self, nth: u128) -> Self {
+        let part = |id: RequestId| RequestId::from_u128(id.as_u128().wrapping_add(nth));
+        Self {
+            request: self.request.map(part),
+            ..self.clone()
+        }
     }
 }
 

@@ -66,6 +66,7 @@ impl Run {
         let caller = Caller {
             principal: Principal::local(),
             default_session: None,
+            request: None,
         };
         let line = Line::new();
         let call = self.service.call(

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actors::connections::{Connection, ConnectionError, Connections, Recipient};
-use actors::ids::{ConnectionId, Principal, StreamId};
+use actors::ids::{ConnectionId, NodeId, Principal, RequestId as CallId, StreamId};
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, InitializeRequestParams, JsonRpcMessage, RequestId,
 };
@@ -20,10 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::service::{Caller, DefaultSession};
 use asked::Asked;
+use posted::Posted;
 
 pub(crate) mod asked;
 pub(crate) mod manager;
 pub(crate) mod opening;
+pub(crate) mod posted;
 pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod stream;
@@ -36,6 +38,7 @@ const AT_HAND_MAX: usize = 10_000;
 pub(crate) struct Table(Arc<Inner>);
 
 struct Inner {
+    node: NodeId,
     connections: Connections,
     /// By the time of their last use, oldest first, where they are more than may be.
     known: Mutex<HashMap<ConnectionId, Arc<Known>>>,
@@ -71,8 +74,9 @@ pub(crate) struct Running {
 
 impl Table {
     /// Takes what other nodes send here.
-    pub(crate) fn new(connections: Connections) -> Self {
+    pub(crate) fn new(node: NodeId, connections: Connections) -> Self {
         let table = Self(Arc::new(Inner {
+            node,
             connections: connections.clone(),
             known: Mutex::default(),
             asked: Arc::default(),
@@ -83,6 +87,10 @@ impl Table {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.0.connections
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.0.node
     }
 
     pub(crate) fn asked(&self) -> &Arc<Asked> {
@@ -140,7 +148,7 @@ impl Table {
         if !concerns_a_request(&message) || self.hear_here(known, &message) {
             return;
         }
-        if let Ok(message) = serde_json::to_vec(&message) {
+        if let Some(message) = posted::message(&message) {
             self.connections().post_to_all(known.id, message).await;
         }
     }
@@ -190,13 +198,14 @@ impl Recipient for Table {
             let Some(known) = self.at_hand(id) else {
                 return false;
             };
-            let Ok(message) = serde_json::from_slice(&message) else {
+            match posted::read(&message) {
+                Some(Posted::Runs(stream)) => known.running_on(stream).is_some(),
+                Some(Posted::Message(message)) => match &known.inbox {
+                    Some(inbox) => inbox.try_send(*message).is_ok(),
+                    None => self.hear_here(&known, &message),
+                },
                 // A node of another version.
-                return false;
-            };
-            match &known.inbox {
-                Some(inbox) => inbox.try_send(message).is_ok(),
-                None => self.hear_here(&known, &message),
+                None => false,
             }
         })
     }
@@ -221,10 +230,12 @@ impl Known {
         }
     }
 
-    pub(crate) fn caller(&self) -> Caller {
+    /// Whoever asks on that stream; `None`: on one that cannot be taken up again.
+    pub(crate) fn caller(&self, stream: Option<StreamId>) -> Caller {
         Caller {
             principal: self.principal.clone(),
             default_session: Some(self.default_session.clone()),
+            request: stream.map(|stream| CallId::from_u128(stream.as_u128())),
         }
     }
 
@@ -233,10 +244,10 @@ impl Known {
     }
 
     /// `None`: a request of that id runs here already.
-    pub(crate) fn start(&self, id: &RequestId) -> Option<Running> {
+    pub(crate) fn start(&self, id: &RequestId, stream: StreamId) -> Option<Running> {
         let running = Running {
             cancel: self.closed.child_token(),
-            stream: StreamId::random(),
+            stream,
             written: Arc::default(),
             taken_over: CancellationToken::new(),
         };

@@ -63,7 +63,7 @@ impl<H: ServerHandler> Edge<H> {
             // An answer that nothing comes before.
             .with_json_response(true)
             .with_cancellation_token(stopped.clone());
-        let table = Table::new(service.sessions.connections().clone());
+        let table = Table::new(service.sessions.node(), service.sessions.connections());
         tokio::spawn(end_streams(lifecycle.clone(), closing.clone(), stopped));
         Self(Arc::new(Inner {
             service,

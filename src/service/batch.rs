@@ -14,6 +14,9 @@ use crate::answer::{Answer, Called, Context, Failure};
 use crate::tools::run_batch::{MAX_CONCURRENT, NAME, finding, share};
 use crate::tools::{self, shared};
 
+/// Ids that are set aside for each call of a batch: a comparison with now is two.
+const CALLS_OF_ONE: u128 = 16;
+
 impl Service {
     pub(super) async fn batch(&self, call: &Call) -> Result<Answer, Failure> {
         let session_id = call.session_id()?;
@@ -112,7 +115,7 @@ fn inner_call(batch: &Call, inner: &Value, at: usize, max_bytes: usize) -> Resul
         }
     }
     Ok(Call {
-        caller: batch.caller.clone(),
+        caller: batch.caller.part(CALLS_OF_ONE * (at as u128 + 1)),
         entry,
         arguments,
         cancel: batch.cancel.child_token(),
@@ -159,6 +162,7 @@ mod tests {
             caller: Caller {
                 principal: Principal::local(),
                 default_session: None,
+                request: None,
             },
             entry: tools::entry(NAME).unwrap(),
             arguments,

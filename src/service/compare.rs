@@ -36,12 +36,15 @@ impl Service {
         match place(call)? {
             Place::Given(id) => Ok(id),
             Place::Throwaway => Err(session_required()),
-            Place::Default(default) => default.current().await.ok_or_else(|| {
-                Failure::new(
-                    "unknown_result",
-                    "this connection's session has no results yet",
-                )
-            }),
+            Place::Default(default) => default
+                .find(self, &call.caller.principal)
+                .await?
+                .ok_or_else(|| {
+                    Failure::new(
+                        "unknown_result",
+                        "this connection's session has no results yet",
+                    )
+                }),
         }
     }
 
@@ -66,7 +69,11 @@ impl Service {
             tool: stored.tool,
             key: call.key().map(|key| format!("{key}/now")),
         };
-        let (answer, _) = self.run(call, &Place::Given(session), &job).await?;
+        let again = Call {
+            caller: call.caller.part(1),
+            ..call.clone()
+        };
+        let (answer, _) = self.run(&again, &Place::Given(session), &job).await?;
         answer.outcome?;
         answer.result_id.filter(|_| answer.stored).ok_or_else(|| {
             Failure::new(

@@ -34,6 +34,18 @@ impl DefaultSession {
         *self.id.lock().await
     }
 
+    /// `None` where nobody has used it, on any node. Where other nodes may have, looking is the same as using.
+    pub(super) async fn find(
+        &self,
+        service: &Service,
+        principal: &Principal,
+    ) -> Result<Option<SessionId>, Failure> {
+        match self.key {
+            Some(_) => self.get_or_create(service, principal).await.map(Some),
+            None => Ok(self.current().await),
+        }
+    }
+
     /// Calls that come together make one session: the lock is held while it is made.
     pub(super) async fn get_or_create(
         &self,

@@ -4,7 +4,7 @@ use actors::ids::SessionId;
 use actors::sessions::{CallAnswer, CallError, CallRequest, Target};
 use serde_json::Value;
 
-use super::{Call, DefaultSession, Service};
+use super::{Call, Caller, DefaultSession, Service};
 use crate::answer::{Answer, Failure};
 use crate::tools::shared::ROUTING;
 
@@ -53,8 +53,7 @@ impl Service {
         let principal = &call.caller.principal;
         let id = default.get_or_create(self, principal).await?;
         let first = self
-            .sessions
-            .call(request(call, Target::Session(id), job))
+            .ask(&call.caller, request(call, Target::Session(id), job))
             .await;
         let gone = match first {
             Err(CallError::UnknownSession(_)) => "was closed",
@@ -76,8 +75,15 @@ impl Service {
         target: Target,
         job: &Job,
     ) -> Result<(CallAnswer, Vec<String>), Failure> {
-        let answer = self.sessions.call(request(call, target, job)).await?;
+        let answer = self.ask(&call.caller, request(call, target, job)).await?;
         Ok((answer, Vec::new()))
+    }
+
+    async fn ask(&self, caller: &Caller, request: CallRequest) -> Result<CallAnswer, CallError> {
+        match caller.request {
+            Some(id) => self.sessions.call_under(id, request).await,
+            None => self.sessions.call(request).await,
+        }
     }
 }
 

@@ -39,6 +39,7 @@ impl Here {
             caller: Caller {
                 principal: Principal::local(),
                 default_session: default_session.then(DefaultSession::default),
+                request: None,
             },
             folder,
         }

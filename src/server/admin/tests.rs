@@ -93,6 +93,7 @@ impl World {
         let caller = Caller {
             principal: Principal::local(),
             default_session: None,
+            request: None,
         };
         let arguments =
             json!({"session_id": session, "path": ".", "limit": 1, "include": ["src/main.rs"]});

@@ -2,6 +2,7 @@
 //! connections are in the [`Table`], and behind it in the store.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use actors::connections::{Connection, ConnectionError};
 use actors::ids::{ConnectionId, Principal};
@@ -22,6 +23,9 @@ use super::opening::{Handshake, Opening};
 use super::replay::{self, EventId};
 use super::request;
 use super::{Known, Table};
+
+/// Longest wait with the head of a response: proxies give up after half a minute at the earliest.
+const FIRST_EVENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a connection could not be had. The library turns all of them into one status; [`Bound::refusal`] says more.
 #[derive(Debug, Clone, Error)]
@@ -170,17 +174,15 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
     async fn create_stream(
         &self,
         id: &SessionId,
-        mut message: ClientJsonRpcMessage,
+        message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Refused> {
         let known = self.known(id).await?;
-        message.insert_extension(known.caller());
         let handler = (self.handler)();
-        Ok(received(request::serve(
-            &self.table,
-            &known,
-            handler,
-            message,
-        )))
+        let mut events = request::serve(&self.table, &known, handler, message);
+        // The head of the response goes out with the first event: until then, whoever stands between may still send
+        // the request to another node.
+        let first = tokio::time::timeout(FIRST_EVENT_WITHIN, events.recv()).await;
+        Ok(stream::iter(first.ok().flatten()).chain(received(events)))
     }
 
     async fn accept_message(
@@ -216,7 +218,8 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Refused> {
         let known = self.known(id).await?;
         let from: EventId = last_event_id.parse().map_err(|()| Refused::Unknown)?;
-        Ok(received(replay::follow(&self.table, &known, from)))
+        let handler = Arc::clone(&self.handler);
+        Ok(received(replay::follow(&self.table, &known, handler, from)))
     }
 }
 

@@ -1,5 +1,5 @@
 //! A stream that is taken up again, on whichever node: what was recorded after the last event that the client got, and
-//! then what follows, until the answer.
+//! then what follows, until the answer. Where the node that ran the request has gone, it is run here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,19 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ids::StreamId;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::request::EVENTS_MAX;
-use super::{Known, Table};
+use super::request::{self, Begun, EVENTS_MAX};
+use super::{Known, Running, Table, posted};
 
 /// How often a stream that another node writes is looked at.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Longest time that a stream is followed: beyond the deadline of any call. A node that died leaves it without an end.
 const FOLLOWED_FOR: Duration = Duration::from_secs(3600);
-/// A stream to which nothing was added for so long is taken for left by its node.
-const SILENT_FOR: Duration = Duration::from_secs(360);
+/// A stream to which nothing was added for so long may have lost its node: that is asked.
+const ASK_AFTER: Duration = Duration::from_secs(1);
+/// A node that was asked so often, and did not answer, is taken for gone. If it is not, two run the request: what they
+/// ask of sessions is the same call, and the first event of a number stands.
+const SILENT_TIMES: u32 = 2;
 
 /// Where in which stream: `<stream>.<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,60 +51,120 @@ impl FromStr for EventId {
 }
 
 /// Ends at once where there is no such stream: the client then asks anew.
-pub(crate) fn follow(
+pub(crate) fn follow<H: ServerHandler>(
     table: &Table,
     known: &Arc<Known>,
+    handler: Arc<dyn Fn() -> H + Send + Sync>,
     from: EventId,
 ) -> mpsc::Receiver<ServerSseMessage> {
     let (client, events) = mpsc::channel(EVENTS_MAX);
-    let (table, known) = (table.clone(), Arc::clone(known));
+    let follower = Follower {
+        table: table.clone(),
+        known: Arc::clone(known),
+        handler,
+        at: from,
+        silent: 0,
+    };
+    let closed = known.closed.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = copy(&table, &known, from, &client) => {}
+            () = follower.run(&client) => {}
             () = client.closed() => {}
-            () = known.closed.cancelled() => {}
+            () = closed.cancelled() => {}
         }
     });
     events
 }
 
-async fn copy(
-    table: &Table,
-    known: &Known,
-    from: EventId,
-    client: &mpsc::Sender<ServerSseMessage>,
-) {
-    let EventId { stream, mut number } = from;
-    let until = Instant::now() + FOLLOWED_FOR;
-    let mut heard = Instant::now();
-    let running = known.running_on(stream);
-    if let Some(running) = &running {
-        running.taken_over.cancel();
-    }
-    while Instant::now() < until && heard.elapsed() < SILENT_FOR {
-        let more = running.as_ref().map(|running| running.written.notified());
-        let Some(recorded) = table.connections().read(known.id, stream, number).await else {
-            return;
-        };
-        for (at, bytes) in recorded.events {
-            (number, heard) = (at, Instant::now());
-            // Nothing but an end, or of another version: there is nothing to give.
-            let Ok(message) = serde_json::from_slice(&bytes) else {
-                continue;
+struct Follower<H> {
+    table: Table,
+    known: Arc<Known>,
+    handler: Arc<dyn Fn() -> H + Send + Sync>,
+    /// What the client has.
+    at: EventId,
+    /// How often whoever runs the request was asked, and did not answer.
+    silent: u32,
+}
+
+impl<H: ServerHandler> Follower<H> {
+    async fn run(mut self, client: &mpsc::Sender<ServerSseMessage>) {
+        let until = Instant::now() + FOLLOWED_FOR;
+        let mut heard = Instant::now();
+        if let Some(running) = self.running() {
+            running.taken_over.cancel();
+        }
+        while Instant::now() < until {
+            let running = self.running();
+            let more = running.as_ref().map(|running| running.written.notified());
+            let (id, EventId { stream, number }) = (self.known.id, self.at);
+            let Some(recorded) = self.table.connections().read(id, stream, number).await else {
+                return;
             };
-            let mut event = ServerSseMessage::from_message(message);
-            event.event_id = Some(EventId { stream, number }.to_string());
-            if client.send(event).await.is_err() {
+            for (number, bytes) in recorded.events {
+                (self.at.number, heard, self.silent) = (number, Instant::now(), 0);
+                if !self.give(&bytes, client).await {
+                    return;
+                }
+            }
+            if recorded.ended {
                 return;
             }
+            if running.is_none() && heard.elapsed() > ASK_AFTER {
+                heard = Instant::now();
+                if !self.see_that_it_runs().await {
+                    return;
+                }
+            }
+            // What is written between the look and the wait is found by the next look.
+            match more {
+                Some(more) => drop(tokio::time::timeout(LOOK_AGAIN_AFTER, more).await),
+                None => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
+            }
         }
-        if recorded.ended {
-            return;
+    }
+
+    fn running(&self) -> Option<Running> {
+        self.known.running_on(self.at.stream)
+    }
+
+    /// False: the client has left.
+    async fn give(&self, bytes: &[u8], client: &mpsc::Sender<ServerSseMessage>) -> bool {
+        // How it began, that it is over, or what another version wrote: there is nothing to give.
+        let Ok(message) = serde_json::from_slice(bytes) else {
+            return true;
+        };
+        let mut event = ServerSseMessage::from_message(message);
+        event.event_id = Some(self.at.to_string());
+        client.send(event).await.is_ok()
+    }
+
+    /// Asks the node that runs the request, and runs it here where that has gone. False: nobody can.
+    async fn see_that_it_runs(&mut self) -> bool {
+        let (id, stream) = (self.known.id, self.at.stream);
+        let begun = self.table.connections().read(id, stream, 0).await;
+        let first = begun.and_then(|begun| begun.events.into_iter().next());
+        let begun = first.and_then(|(_, bytes)| serde_json::from_slice::<Begun>(&bytes).ok());
+        let Some(Begun { by, request }) = begun else {
+            return false;
+        };
+        match self
+            .table
+            .connections()
+            .post(by, id, posted::runs(stream))
+            .await
+        {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(_) => {
+                self.silent += 1;
+                if self.silent < SILENT_TIMES {
+                    return true;
+                }
+            }
         }
-        // What is written between the look and the wait is found by the next look.
-        match more {
-            Some(more) => drop(tokio::time::timeout(LOOK_AGAIN_AFTER, more).await),
-            None => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
-        }
+        // Where it runs here by now, somebody else who follows it was first.
+        let handler = (self.handler)();
+        request::take_over(&self.table, &self.known, handler, request, self.at);
+        true
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::connections::Connections;
+use actors::ids::{NodeId, StreamId};
 use rmcp::model::{
     ClientJsonRpcMessage, ErrorData, JsonRpcMessage, ProtocolVersion, RequestId,
     ServerJsonRpcMessage,
@@ -15,6 +16,7 @@ use rmcp::service::serve_directly_with_ct;
 use rmcp::transport::Transport;
 use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use rmcp::{RoleServer, ServerHandler};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +32,13 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// When a client that was cut off should come back.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
+/// The first event of a stream that other nodes may take up: who runs what on it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) by: NodeId,
+    pub(crate) request: ClientJsonRpcMessage,
+}
+
 /// Runs `message`, a request, and gives the events that its client is to get.
 pub(crate) fn serve<H: ServerHandler>(
     table: &Table,
@@ -42,11 +51,73 @@ pub(crate) fn serve<H: ServerHandler>(
         return events;
     };
     let id = request.id.clone();
-    let Some(running) = known.start(&id) else {
+    let Some(running) = known.start(&id, StreamId::random()) else {
         // The channel is empty, so there is room.
         let _ = client.try_send(ServerSseMessage::from_message(in_use(id)));
         return events;
     };
+    run(
+        table,
+        known,
+        handler,
+        message,
+        Log {
+            connections: table.connections().clone(),
+            node: table.node(),
+            known: Arc::clone(known),
+            running,
+            number: 0,
+            client: Some(client),
+        },
+    );
+    events
+}
+
+/// Runs a request again whose node has gone, on the stream that it had: what it asked of sessions goes on from where
+/// it was, since it is asked under the same id. `reached` is what the stream holds. False: it runs here already.
+pub(crate) fn take_over<H: ServerHandler>(
+    table: &Table,
+    known: &Arc<Known>,
+    handler: H,
+    message: ClientJsonRpcMessage,
+    at: EventId,
+) -> bool {
+    let JsonRpcMessage::Request(request) = &message else {
+        return false;
+    };
+    let Some(running) = known.start(&request.id, at.stream) else {
+        return false;
+    };
+    run(
+        table,
+        known,
+        handler,
+        message,
+        Log {
+            connections: table.connections().clone(),
+            node: table.node(),
+            known: Arc::clone(known),
+            running,
+            number: at.number,
+            client: None,
+        },
+    );
+    true
+}
+
+fn run<H: ServerHandler>(
+    table: &Table,
+    known: &Arc<Known>,
+    handler: H,
+    mut message: ClientJsonRpcMessage,
+    log: Log,
+) {
+    let JsonRpcMessage::Request(request) = &message else {
+        return;
+    };
+    let (id, running) = (request.id.clone(), log.running.clone());
+    let begun = table.connections().are_shared().then(|| message.clone());
+    message.insert_extension(known.caller(Some(running.stream)));
     let (outbound, messages) = mpsc::channel(MESSAGES_MAX);
     let (answers, inbound) = mpsc::channel(MESSAGES_MAX);
     let transport = OneRequest {
@@ -58,28 +129,16 @@ pub(crate) fn serve<H: ServerHandler>(
         asked: Arc::clone(table.asked()),
         answers,
     };
-    let log = Log {
-        connections: table.connections().clone(),
-        known: Arc::clone(known),
-        running: running.clone(),
-        number: 0,
-        client: Some(client),
-    };
-    let serving = serve_directly_with_ct(
-        handler,
-        transport,
-        known.peer.clone(),
-        running.cancel.clone(),
-    );
+    let cancel = running.cancel.clone();
+    let serving = serve_directly_with_ct(handler, transport, known.peer.clone(), cancel);
     let (table, known) = (table.clone(), Arc::clone(known));
     tokio::spawn(async move {
-        log.write(messages).await;
+        log.write(begun, messages).await;
         // Says how it ended, and nobody asks.
         let _ = serving.waiting().await;
         table.asked().forget(running.stream);
         known.finish(&id);
     });
-    events
 }
 
 fn in_use(id: RequestId) -> ServerJsonRpcMessage {
@@ -150,6 +209,7 @@ fn is_last(message: &ServerJsonRpcMessage) -> bool {
 /// The stream of one request: its only writer.
 struct Log {
     connections: Connections,
+    node: NodeId,
     known: Arc<Known>,
     running: Running,
     number: u64,
@@ -159,11 +219,17 @@ struct Log {
 
 impl Log {
     /// Until the answer, or until there will be none.
-    async fn write(mut self, mut messages: mpsc::Receiver<ServerJsonRpcMessage>) {
-        let (id, stream) = (self.known.id, self.running.stream);
-        let begun = self.connections.begin(id, stream).await;
+    async fn write(
+        mut self,
+        request: Option<ClientJsonRpcMessage>,
+        mut messages: mpsc::Receiver<ServerJsonRpcMessage>,
+    ) {
+        let begun = self.begin(request).await;
         if begun && self.is_primed() {
-            let start = EventId { stream, number: 0 };
+            let start = EventId {
+                stream: self.running.stream,
+                number: self.number,
+            };
             self.give(ServerSseMessage::priming(start.to_string(), RETRY))
                 .await;
         }
@@ -179,6 +245,19 @@ impl Log {
         }
         // Cancelled: whoever follows the stream need not wait.
         self.record(Vec::new(), true).await;
+    }
+
+    /// Whether the stream can be taken up from its beginning.
+    async fn begin(&mut self, request: Option<ClientJsonRpcMessage>) -> bool {
+        let by = self.node;
+        match request.map(|request| serde_json::to_vec(&Begun { by, request })) {
+            Some(Ok(begun)) => self.record(begun, false).await,
+            Some(Err(_)) | None => {
+                self.connections
+                    .begin(self.known.id, self.running.stream)
+                    .await
+            }
+        }
     }
 
     /// Clients of older revisions take an event without data for a broken one.

@@ -23,8 +23,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::refusal::{not_connected, not_now, refuse};
 use super::{Edge, KEEP_ALIVE, batch, body};
-use crate::server::connections::Known;
 use crate::server::connections::stream::{MESSAGES_MAX, Pipe};
+use crate::server::connections::{Known, posted};
 
 /// How soon a client whose messages are not taken, or who has too many streams, may try again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ pub(super) async fn open<H: ServerHandler>(
         inner.table.forget(id);
         return not_connected(&error);
     }
-    let (pipe, events) = Pipe::new(known.caller(), messages);
+    let (pipe, events) = Pipe::new(known.caller(None), messages);
     let left = CancellationToken::new();
     let guard = left.clone().drop_guard();
     tokio::spawn(serve(edge.clone(), known, pipe, left));
@@ -239,7 +239,7 @@ async fn hand_on<H: ServerHandler>(
         }
         Place::There(connection) => connection,
     };
-    let (Some(node), Ok(message)) = (connection.node, serde_json::to_vec(&message)) else {
+    let (Some(node), Some(message)) = (connection.node, posted::message(&message)) else {
         let message = "this is no stream of HTTP+SSE: its messages go to /mcp";
         return Err(refuse(StatusCode::NOT_FOUND, message.to_owned()));
     };
