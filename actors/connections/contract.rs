@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::ids::{NodeId, Principal};
+use crate::store::redis::tests::server;
+use crate::store::redis::{RedisOptions, RedisStore};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -32,6 +34,12 @@ fn options() -> ConnectionOptions {
     }
 }
 
+pub(super) fn redis(server: &server::Server) -> Arc<dyn ConnectionStore> {
+    let options = RedisOptions::new(server.url(), NodeId::random());
+    let store = RedisStore::open(options, Clock::system()).unwrap();
+    store.connections()
+}
+
 /// Each test twice.
 macro_rules! both {
     ($($test:ident),* $(,)?) => {
@@ -41,6 +49,16 @@ macro_rules! both {
                 async fn $test() {
                     let store = super::MemoryConnections::new(super::options(), super::Clock::system());
                     super::$test(&store).await;
+                }
+            )*
+        }
+        mod over_redis {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let Some(server) = super::server::good() else { return };
+                    let store = super::redis(&server);
+                    super::$test(store.as_ref()).await;
                 }
             )*
         }

@@ -10,6 +10,7 @@ use crate::sessions::{Backing, Sessions};
 use crate::store::memory::{Limits, MemoryStore};
 use crate::tool::Catalogue;
 
+mod away;
 mod posts;
 
 const TTL: Duration = Duration::from_secs(3600);

@@ -6,6 +6,9 @@
 //! mca:{ses_…}:d   HASH   results, by id and part
 //! mca:{ix:NN}:l   ZSET   the index of sessions: principal, time of creation and id, in order;  :x the same by end
 //! mca:{ck:…}      HASH   the session that was created under an idempotency key
+//! mca:{con_…}:c   HASH   a transport session: principal, what it was opened with, node, ends
+//! mca:{con_…}:s   HASH   its streams: numbers, bytes and whether they have ended;  :e HASH their events
+//! mca:{cp:…}      ZSET   a principal's transport sessions by end, to be counted
 //! mca:nodes       ZSET   nodes by when they were last heard of;  mca:node:… how each is
 //! mca:inbox:…     LIST   messages to a node
 //! ```
@@ -14,8 +17,8 @@
 //! index lies in other slots, so it is written around the scripts: what it lists is looked at before it is shown.
 //!
 //! Commits and everything else that is small go over four long-held connections, a session always over the same one;
-//! leases are kept over one of their own, from the keeper's thread; what blocks or is large is given a connection of
-//! the pool.
+//! leases are kept over one of their own, from the keeper's thread, and transport sessions have two; what blocks or is
+//! large is given a connection of the pool.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +28,7 @@ use redis::{Client, RedisResult, TlsCertificates};
 use thiserror::Error;
 
 use crate::clock::Clock;
+use crate::connections::ConnectionStore;
 use crate::ids::{NodeId, SessionId};
 use crate::relay::Relay;
 use crate::sessions::DurabilityLevel;
@@ -34,6 +38,7 @@ use crate::store::{Health, LinkPool, Reached, StoreError};
 mod archive;
 mod cache;
 mod commits;
+mod connections;
 pub mod doctor;
 mod frame;
 mod index;
@@ -53,6 +58,8 @@ use server::{OnDisk, Server};
 
 /// Connections that sessions share: more than one, so that a large value on its way holds up a quarter of them only.
 const LANES: usize = 4;
+/// Connections for transport sessions, whose events may be large.
+const CONNECTION_LANES: usize = 2;
 /// Connections for what blocks or is large.
 const POOL_MAX: usize = 8;
 /// Longest wait for one of them.
@@ -133,6 +140,7 @@ struct Inner {
     /// Used by the lease keeper alone: its connection lives on the keeper's thread.
     keeper: Lane,
     inbox: Lane,
+    connections: Vec<Lane>,
     pool: Pool,
     shared: Arc<Shared>,
 }
@@ -189,6 +197,7 @@ impl RedisStore {
             lanes: (0..LANES).map(|_| lane()).collect(),
             keeper: lane(),
             inbox: lane(),
+            connections: (0..CONNECTION_LANES).map(|_| lane()).collect(),
             options,
             clock,
             pool,
@@ -219,6 +228,11 @@ impl RedisStore {
     /// Messages to the other nodes that share this server.
     pub fn relay(&self) -> Arc<dyn Relay> {
         Arc::new(relay::RedisRelay(self.clone()))
+    }
+
+    /// Transport sessions that the nodes which share this server find again.
+    pub fn connections(&self) -> Arc<dyn ConnectionStore> {
+        Arc::new(connections::RedisConnections(self.clone()))
     }
 
     async fn ask_server(&self) -> Result<(), StoreError> {

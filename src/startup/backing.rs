@@ -27,7 +27,7 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
         }
         Err(error) => return Err(error),
     };
-    let relay = store.relay();
+    let (relay, connections) = (store.relay(), store.connections());
     let options = ShelterOptions {
         when_away: match redis.when_away {
             WhenAway::Degrade => shelter::WhenAway::Degrade,
@@ -44,7 +44,7 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
         relay: Some(relay),
         store: shelter,
         shared_cache: Some(shared_cache(redis, node)?),
-        connections: None,
+        connections: Some(connections),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Every key: which there are, and that those of one script lie in one slot.
 
-use crate::ids::{NodeId, Principal, SessionId};
+use crate::ids::{ConnectionId, NodeId, Principal, SessionId};
 use crate::store::Part;
 
 /// The index of sessions is cut into so many parts, by principal: none grows without bound, and all can be visited.
@@ -37,6 +37,19 @@ impl IndexKeys {
     }
 }
 
+/// Of one connection.
+pub(super) struct ConnectionKeys {
+    pub(super) connection: String,
+    pub(super) streams: String,
+    pub(super) events: String,
+}
+
+impl ConnectionKeys {
+    pub(super) fn all(&self) -> [&str; 3] {
+        [&self.connection, &self.streams, &self.events]
+    }
+}
+
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         Self {
@@ -68,6 +81,21 @@ impl Keys {
         hasher.update(principal.as_str().as_bytes());
         hasher.update(key.as_bytes());
         format!("{}:{{ck:{}}}", self.prefix, hasher.finalize().to_hex())
+    }
+
+    pub(super) fn connection(&self, id: ConnectionId) -> ConnectionKeys {
+        let prefix = &self.prefix;
+        ConnectionKeys {
+            connection: format!("{prefix}:{{{id}}}:c"),
+            streams: format!("{prefix}:{{{id}}}:s"),
+            events: format!("{prefix}:{{{id}}}:e"),
+        }
+    }
+
+    /// Connections of a principal, to be counted.
+    pub(super) fn connections_of(&self, principal: &Principal) -> String {
+        let digest = blake3::hash(principal.as_str().as_bytes()).to_hex();
+        format!("{}:{{cp:{}}}", self.prefix, &digest[..32])
     }
 
     pub(super) fn nodes(&self) -> String {

@@ -22,6 +22,18 @@ macro_rules! session_script {
     };
 }
 
+macro_rules! connection_script {
+    ($name:ident, $file:literal) => {
+        pub(super) static $name: Operation = Operation {
+            code: concat!(
+                include_str!("lua/connection.lua"),
+                include_str!(concat!("lua/", $file, ".lua"))
+            ),
+            script: LazyLock::new(|| Script::new($name.code)),
+        };
+    };
+}
+
 macro_rules! script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
@@ -48,9 +60,15 @@ script!(CLAIM, "claim");
 script!(LIST_PUT, "list_put");
 script!(LIST_DROP, "list_drop");
 script!(RELAY_SEND, "relay_send");
+connection_script!(CONNECTION_OPEN, "connection_open");
+connection_script!(CONNECTION_FIND, "connection_find");
+connection_script!(CONNECTION_CLOSE, "connection_close");
+connection_script!(CONNECTION_APPEND, "connection_append");
+connection_script!(CONNECTION_READ, "connection_read");
+script!(CONNECTION_ENLIST, "connection_enlist");
 
 /// Loaded when a connection opens.
-pub(super) static ALL: [&Operation; 17] = [
+pub(super) static ALL: [&Operation; 23] = [
     &CREATE,
     &ACQUIRE,
     &COMMIT,
@@ -68,6 +86,12 @@ pub(super) static ALL: [&Operation; 17] = [
     &LIST_PUT,
     &LIST_DROP,
     &RELAY_SEND,
+    &CONNECTION_OPEN,
+    &CONNECTION_FIND,
+    &CONNECTION_CLOSE,
+    &CONNECTION_APPEND,
+    &CONNECTION_READ,
+    &CONNECTION_ENLIST,
 ];
 
 /// One call of an operation: its keys are given first, then its arguments.

@@ -1,6 +1,7 @@
 //! A Cluster could hold it: every script's keys lie in one slot, and no script touches a key that it was not given.
 
 use super::*;
+use crate::ids::ConnectionId;
 
 #[tokio::test]
 async fn the_keys_of_a_script_lie_in_one_slot() {
@@ -34,6 +35,9 @@ async fn the_keys_of_a_script_lie_in_one_slot() {
     for _ in 0..50 {
         let session = keys.session(SessionId::random());
         let slots: Vec<_> = session.all().map(&mut slot).to_vec();
+        assert!(slots.iter().all(|other| *other == slots[0]));
+        let connection = keys.connection(ConnectionId::random());
+        let slots: Vec<_> = connection.all().map(&mut slot).to_vec();
         assert!(slots.iter().all(|other| *other == slots[0]));
     }
     for partition in 0..keys::PARTITIONS {
