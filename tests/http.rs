@@ -1,5 +1,7 @@
 //! MCP over HTTP: every revision, by clients that say each message themselves.
 
 mod connections;
+mod fleet;
+mod nodes;
 mod sse;
 mod streamable;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 pub(crate) mod node;
 pub(crate) mod project;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
 

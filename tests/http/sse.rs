@@ -51,14 +51,25 @@ impl Stream {
     }
 
     fn request(&mut self, method: &str, params: Value) -> Value {
+        self.try_request(method, params).expect("an answer")
+    }
+
+    /// `None`: the stream has ended, or its node has.
+    pub(super) fn try_request(&mut self, method: &str, params: Value) -> Option<Value> {
         let message = self.client.message(method, params);
-        self.send(&message);
+        let sent = self
+            .client
+            .post_to(&self.path, message.to_string().as_bytes());
+        if sent.status != 202 {
+            assert!([404, 503].contains(&sent.status), "{}", sent.status);
+            return None;
+        }
         loop {
-            let event = self.events.next().expect("an answer");
+            let event = self.events.next()?;
             assert_eq!(event.name.as_deref(), Some("message"), "{event:?}");
             let said = event.json();
             if said["id"] == message["id"] {
-                return said;
+                return Some(said);
             }
         }
     }

@@ -1,0 +1,162 @@
+//! Nodes that share a Redis serve each other's connections.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::connections::{ends_with_answer, long_call, resume, start_and_leave};
+use super::sse::Stream;
+use super::streamable::WITH_CONNECTIONS;
+use crate::support::node::{Client, Node};
+use crate::support::redis::Redis;
+use crate::support::{PATIENCE, Project};
+
+struct Pair {
+    _redis: Redis,
+    _project: Project,
+    nodes: [Node; 2],
+}
+
+fn pair() -> Option<Pair> {
+    let redis = Redis::good()?;
+    let project = Project::large(10);
+    let start = || {
+        let url = redis.url();
+        Node::start(project.path(), &["--store", "redis", "--redis-url", &url])
+    };
+    let nodes = [start(), start()];
+    Some(Pair {
+        _redis: redis,
+        _project: project,
+        nodes,
+    })
+}
+
+/// The same client, at another node.
+fn at(client: &Client, node: &Node) -> Client {
+    let mut there = client.clone();
+    there.base = node.client().base;
+    there
+}
+
+#[test]
+fn a_connection_is_served_by_whichever_node_is_asked() {
+    let Some(Pair {
+        nodes: [one, two], ..
+    }) = &pair()
+    else {
+        return;
+    };
+    for revision in WITH_CONNECTIONS {
+        let mut here = one.client().connected(revision);
+        let mut sessions = Vec::new();
+        for n in 0..6 {
+            let node = [one, two][n % 2];
+            let mut client = at(&here, node);
+            let answer = client.good("find_tools", json!({"query": "complexity"}));
+            assert_eq!(answer["status"]["success"], true);
+            let answer = client.good(
+                "analyze_complexity",
+                json!({"path": "pkg/m0.py", "limit": 1}),
+            );
+            assert_eq!(answer["context"]["durability"]["durable"], true, "{answer}");
+            sessions.push(answer["context"]["session_id"].clone());
+        }
+        sessions.dedup();
+        assert_eq!(
+            sessions.len(),
+            1,
+            "one default session, wherever: {sessions:?}"
+        );
+        assert_eq!(at(&here, two).delete("/mcp"), 202);
+        let message = here.message("ping", json!({}));
+        assert_eq!(here.post(&message).status, 404, "closed there, closed here");
+    }
+}
+
+#[test]
+fn a_stream_is_taken_up_on_another_node() {
+    let Some(Pair {
+        nodes: [one, two], ..
+    }) = &pair()
+    else {
+        return;
+    };
+    let mut client = one.client().connected("2025-11-25");
+    let message = long_call(&mut client);
+    let from = start_and_leave(&client, &message).id.expect("an id");
+    let events = resume(&at(&client, two), &from);
+    ends_with_answer(&events, &message);
+}
+
+#[test]
+fn a_cancellation_finds_its_request_on_another_node() {
+    let Some(Pair {
+        nodes: [one, two], ..
+    }) = &pair()
+    else {
+        return;
+    };
+    let mut client = one.client().connected("2025-06-18");
+    let message = long_call(&mut client);
+    let running = client.post(&message);
+    let cancel = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": message["id"]},
+    });
+    let started = Instant::now();
+    assert_eq!(at(&client, two).post(&cancel).status, 202);
+    let messages = running.messages();
+    assert!(
+        messages.iter().all(|said| said["id"] != message["id"]),
+        "{messages:?}"
+    );
+    assert!(started.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_node_that_is_killed_takes_no_connection_with_it() {
+    let Some(mut pair) = pair() else { return };
+    let mut client = pair.nodes[0].client().connected("2025-11-25");
+    let before = client.good(
+        "analyze_complexity",
+        json!({"path": "pkg/m1.py", "limit": 1}),
+    );
+    pair.nodes[0].kill();
+    let mut there = at(&client, &pair.nodes[1]);
+    // Its session is waited for until the dead node's lease has ended.
+    let after = there.good(
+        "analyze_complexity",
+        json!({"path": "pkg/m1.py", "limit": 1}),
+    );
+    assert_eq!(
+        after["context"]["session_id"],
+        before["context"]["session_id"]
+    );
+    assert_eq!(
+        after["context"]["related_results"][0],
+        before["context"]["result_id"]
+    );
+}
+
+#[test]
+fn messages_that_land_on_another_node_are_carried_to_the_stream() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let url = redis.url();
+    let start = || Node::start(project.path(), &["--store", "redis", "--redis-url", &url]);
+    let [one, two] = [start(), start()];
+    let mut stream = Stream::initialized(one.client());
+    let here = stream.client.base.clone();
+    let mut sessions = Vec::new();
+    for n in 0..6 {
+        stream.client.base = if n % 2 == 0 {
+            two.client().base
+        } else {
+            here.clone()
+        };
+        let answer = stream.good("analyze_complexity", json!({"limit": 1}));
+        sessions.push(answer["context"]["session_id"].clone());
+    }
+    sessions.dedup();
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+}
