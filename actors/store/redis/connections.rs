@@ -117,7 +117,9 @@ impl ConnectionStore for RedisConnections {
 }
 
 /// Numbers and events, in turn.
-fn numbered(flat: Vec<Vec<u8>>) -> Result<Vec<(u64, Arc<[u8]>)>, StoreError> {
+type Numbered = Vec<(u64, Arc<[u8]>)>;
+
+fn numbered(flat: Vec<Vec<u8>>) -> Result<Numbered, StoreError> {
     let strange = || StoreError::Corrupt("the number of an event cannot be read".to_owned());
     let mut flat = flat.into_iter();
     let mut events = Vec::with_capacity(flat.len() / 2);
