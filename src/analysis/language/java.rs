@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::rules::{
     Callee, FunctionRule, Hooks, Named, Parameters, Role, Rules, Scope, Site, by_name_field, field,
-    function, member, never_dead, never_declarative, parts,
+    function, member, never_dead, never_declarative, parts, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
@@ -180,10 +180,15 @@ fn scope<'t>(node: Node<'t>, _: Option<Node<'t>>, text: &'t str) -> Option<Scope
     }
 }
 
-fn case(node: Node<'_>, _: &str) -> DecisionKind {
-    match node.child(0) {
-        Some(first) if first.kind() == "default" => DecisionKind::DefaultCase,
-        Some(_) | None => DecisionKind::Case,
+/// `case null, default` is what remains, too; the grammar takes its `default` for a name.
+fn case(node: Node<'_>, text: &str) -> DecisionKind {
+    let mut cursor = node.walk();
+    let remains = node
+        .children(&mut cursor)
+        .any(|part| source(part, text) == "default");
+    match remains {
+        true => DecisionKind::DefaultCase,
+        false => DecisionKind::Case,
     }
 }
 

@@ -165,15 +165,24 @@ fn parameters(site: &Site<'_, '_>) -> Parameters {
         .count();
     let receiver = site.in_type
         && site.kind == FunctionKind::Function
-        && list
-            .first()
-            .is_some_and(|first| first.kind() == "identifier")
+        && list.first().is_some_and(|first| takes_an_argument(*first))
         && !decorators(site).contains(&"staticmethod");
     Parameters {
         count: u32::try_from(count)
             .unwrap_or(u32::MAX)
             .saturating_sub(u32::from(receiver)),
         receiver,
+    }
+}
+
+/// One argument, whether its type is written or not; `*args` would take the receiver among others.
+fn takes_an_argument(parameter: Node<'_>) -> bool {
+    match parameter.kind() {
+        "identifier" => true,
+        "typed_parameter" => parameter
+            .named_child(0)
+            .is_some_and(|name| name.kind() == "identifier"),
+        _ => false,
     }
 }
 

@@ -98,11 +98,19 @@ fn parameters(site: &Site<'_, '_>) -> Parameters {
     {
         match part.kind() {
             "self_parameter" => found.receiver = true,
+            "parameter" if is_self(part) => found.receiver = true,
             "attribute_item" => {}
             _ => found.count += 1,
         }
     }
     found
+}
+
+/// `self: Box<Self>`.
+fn is_self(parameter: Node<'_>) -> bool {
+    parameter
+        .child_by_field_name("pattern")
+        .is_some_and(|pattern| pattern.kind() == "self")
 }
 
 fn scope<'t>(node: Node<'t>, _: Option<Node<'t>>, text: &'t str) -> Option<Scope<'t>> {
