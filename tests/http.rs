@@ -1,5 +1,6 @@
 //! MCP over HTTP: every revision, by clients that say each message themselves.
 
+mod chaos;
 mod connections;
 mod fleet;
 mod nodes;

@@ -48,8 +48,8 @@ impl Node {
             http: SocketAddr::from(([0, 0, 0, 0], 0)),
             admin: None,
         };
-        node.http = node.address("MCP over HTTP");
-        node.admin = wants_admin.then(|| node.address("the admin port"));
+        node.http = node.address("MCP over HTTP is served");
+        node.admin = wants_admin.then(|| node.address("the admin port is served"));
         node
     }
 
@@ -87,6 +87,15 @@ impl Node {
         let body = answer.body_mut().read_to_string().expect("text");
         let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
         (answer.status().as_u16(), body)
+    }
+
+    /// The status of a `POST` to it.
+    pub(crate) fn post_admin(&self, path: &str, body: &Value) -> u16 {
+        let address = self.admin.expect("it was asked for");
+        let request = agent().post(format!("http://{address}{path}"));
+        let request = request.header("content-type", "application/json");
+        let answer = request.send(body.to_string()).expect("it answers");
+        answer.status().as_u16()
     }
 
     pub(crate) fn signal(&self, signal: &str) {
