@@ -52,7 +52,7 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
     let backing = match &config.store {
         StoreConfig::Memory => Backing::alone(in_memory(clock)),
         StoreConfig::Redis(redis) => {
-            options.announcement = Some(announcement());
+            options.announcement = Some(announcement(config));
             backing::in_redis(redis, options.node, clock).await?
         }
     };
@@ -81,10 +81,14 @@ fn in_memory(clock: Clock) -> Arc<dyn Store> {
 }
 
 /// What other nodes hear of this one.
-fn announcement() -> Announcement {
+fn announcement(config: &Config) -> Announcement {
+    let address = match &config.http {
+        Some(http) => http.address.to_string(),
+        None => "stdio".to_owned(),
+    };
     Announcement {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        address: "stdio".to_owned(),
+        address,
         features: vec![format!("engine-{ENGINE_VERSION}")],
     }
 }

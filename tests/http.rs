@@ -6,3 +6,4 @@ mod fleet;
 mod nodes;
 mod sse;
 mod streamable;
+mod tls;

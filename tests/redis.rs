@@ -7,7 +7,6 @@ use crate::support::server::NEWEST_WITH_INITIALIZE;
 use crate::support::{Ended, Project, Server, program};
 
 mod away;
-mod certificates;
 mod doctor;
 mod equal;
 mod serving;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+pub(crate) mod certificates;
 pub(crate) mod node;
 pub(crate) mod project;
 pub(crate) mod proxy;

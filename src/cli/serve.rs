@@ -10,6 +10,7 @@ use crate::config::{Config, Layer};
 use crate::server::lifecycle::Lifecycle;
 use crate::server::ports::Ports;
 use crate::service::Service;
+use crate::tools::get_server_status::{Feature, FeatureState};
 use crate::{server, startup};
 
 /// After the last connection ended, nothing is worth waiting for.
@@ -31,7 +32,7 @@ pub async fn run(config: Config) -> Exit {
         }
     };
     let service = match startup::start(&config).await {
-        Ok(service) => service,
+        Ok(service) => service.with_features(transports(&config)),
         Err(error) => {
             complain(&error.to_string());
             return Exit::of_startup(&error);
@@ -45,6 +46,36 @@ pub async fn run(config: Config) -> Exit {
     lifecycle.stop();
     service.sessions.shutdown(SHUTDOWN_GRACE).await;
     exit
+}
+
+/// Ways in, as `get_server_status` tells them.
+fn transports(config: &Config) -> Vec<Feature> {
+    let feature = |name, on, why: &str| Feature {
+        name,
+        state: if on {
+            FeatureState::Available
+        } else {
+            FeatureState::Off
+        },
+        why: if on { String::new() } else { why.to_owned() },
+    };
+    vec![
+        feature(
+            "stdio",
+            config.stdio,
+            "served where no address is given, or with --stdio",
+        ),
+        feature(
+            "http",
+            config.http.is_some(),
+            "start the server with --http 127.0.0.1:8642",
+        ),
+        feature(
+            "admin_port",
+            config.admin.is_some(),
+            "start the server with --admin 127.0.0.1:8643",
+        ),
+    ]
 }
 
 /// Until everything that was asked for is over: the end of stdin is the end of the ports, too.

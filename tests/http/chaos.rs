@@ -35,7 +35,7 @@ fn strike(nth: usize, sessions: &[String]) -> Value {
         "persistence:2",
         "persistence:3",
     ];
-    let actor = if nth % 2 == 0 {
+    let actor = if nth.is_multiple_of(2) {
         format!("session:{}", sessions[nth / 2 % sessions.len()])
     } else {
         actors[nth / 2 % actors.len()].to_owned()

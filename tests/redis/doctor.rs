@@ -188,7 +188,7 @@ fn a_replica_names_its_primary() {
 #[test]
 fn tls_is_explained() {
     let folder = tempfile::tempdir().expect("a folder");
-    if !super::certificates::make(folder.path()) {
+    if !crate::support::certificates::make(folder.path()) {
         return;
     }
     let Some(redis) = super::shapes::with_tls(folder.path()) else {

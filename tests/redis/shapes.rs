@@ -133,7 +133,7 @@ fn a_unix_socket() {
 #[test]
 fn tls_with_a_certificate_of_ones_own() {
     let folder = tempfile::tempdir().expect("a folder");
-    if !super::certificates::make(folder.path()) {
+    if !crate::support::certificates::make(folder.path()) {
         return;
     }
     let Some(redis) = with_tls(folder.path()) else {

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::redis::installed;
+use super::redis::installed;
 
 /// `ca.pem`, and `server.pem` with `server.key` for 127.0.0.1, in `folder`. False: there is no openssl.
-pub(super) fn make(folder: &Path) -> bool {
+pub(crate) fn make(folder: &Path) -> bool {
     if !installed("openssl") {
         return false;
     }
