@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cache::CacheHandle;
 use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::Place;
-use crate::ids::{RequestId, SessionId};
+use crate::ids::{Principal, RequestId, SessionId};
 use crate::results::{self, ResultReader};
 use crate::tool::{ProgressSink, Root, Tool, ToolContext, ToolError, ToolOutput};
 
@@ -35,6 +35,7 @@ pub(crate) struct JobKey {
 pub(crate) struct Job {
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) arguments: Arc<Value>,
+    pub(crate) principal: Principal,
     pub(crate) roots: Arc<[Root]>,
     pub(crate) deadline: std::time::Instant,
     pub(crate) cancel: CancellationToken,
@@ -150,6 +151,7 @@ fn run(job: Job, progress: ProgressSink) -> Outcome {
     let Job {
         tool,
         arguments,
+        principal,
         roots,
         deadline,
         cancel,
@@ -160,6 +162,7 @@ fn run(job: Job, progress: ProgressSink) -> Outcome {
         progress: _,
     } = job;
     let context = ToolContext {
+        principal,
         roots,
         cancel,
         deadline,

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::CacheHandle;
-use crate::ids::ResultId;
+use crate::ids::{Principal, ResultId};
 use crate::results::ResultReader;
 
 /// One analysis tool: synchronous, CPU-bound, called on the pool. Implementations keep no state of their own; a crash
@@ -32,6 +32,8 @@ pub trait Tool: Send + Sync + 'static {
 /// What a tool is given beside its arguments.
 #[derive(Clone)]
 pub struct ToolContext {
+    /// Whose session it is.
+    pub principal: Principal,
     /// The directories that this call may read: the session's, which narrow the server's.
     pub roots: Arc<[Root]>,
     pub cancel: CancellationToken,

@@ -63,11 +63,8 @@ async fn a_storm_costs_real_tools_no_answer() {
     };
     let config = Config::resolve(flags, std::iter::empty()).expect("defaults");
     let service = startup::start(&config).await.expect("starts");
-    let roots = service.workspace.roots.iter().map(|root| Root {
-        name: root.name.clone(),
-        path: root.path.clone(),
-    });
-    let (sessions, roots): (_, Vec<_>) = (service.sessions.clone(), roots.collect());
+    let roots = service.roots_of(&Principal::local()).to_vec();
+    let sessions = service.sessions.clone();
     let calm = create(&sessions, &roots).await;
     let mut questions = Vec::new();
     for (tool, arguments) in [

@@ -4,10 +4,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actors::ids::{Principal, RequestId, ResultId, SessionId};
-use actors::sessions::Sessions;
+use actors::sessions::{SessionView, Sessions};
 use actors::tool::{ProgressSink, Root};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -15,27 +15,31 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::page::json_len;
 use crate::answer::{Answer, Called, Context, Failure, rfc3339};
 use crate::tools::get_server_status::{self, Feature};
-use crate::tools::{self, Entry, Kind, shared};
-use crate::workspace::Workspace;
+use crate::tools::{self, Entry, Kind, Reach, shared};
 
 mod batch;
 mod compare;
 mod control;
 mod default_session;
 mod glance;
+pub mod quotas;
 mod run;
 
 pub use default_session::DefaultSession;
+pub use quotas::Quotas;
 
 /// Bytes of the arguments of one call as JSON: they are stored with the call. Paths and globs need far less.
 pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
+/// Sessions end when nobody calls for long, or are closed.
+const SESSIONS_RETRY: Duration = Duration::from_secs(60);
 /// Of a batch, which is not stored as a whole.
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone)]
 pub struct Service {
     pub sessions: Sessions,
-    pub workspace: Arc<Workspace>,
+    reach: Reach,
+    pub quotas: Quotas,
     /// `limit: 0` means all rows: for the command line, whose output no context window bounds.
     pub allow_unlimited: bool,
     /// What the program offers beside sessions and analysis (transports, telemetry), for get_server_status.
@@ -73,10 +77,11 @@ struct Call {
 }
 
 impl Service {
-    pub fn new(sessions: Sessions, workspace: Arc<Workspace>) -> Self {
+    pub fn new(sessions: Sessions, reach: Reach) -> Self {
         Self {
             sessions,
-            workspace,
+            reach,
+            quotas: Quotas::default(),
             allow_unlimited: false,
             features: Arc::default(),
             glance: Arc::default(),
@@ -89,6 +94,11 @@ impl Service {
             allow_unlimited: true,
             ..self
         }
+    }
+
+    /// What each principal may have; without it nobody is held to anything but the limits of the whole.
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     pub fn with_features(self, features: Vec<Feature>) -> Self {
@@ -118,6 +128,11 @@ impl Service {
             cancel,
             progress,
             started: Instant::now(),
+        };
+        let calls = call.arguments["calls"].as_array().map_or(1, Vec::len);
+        let _slot = match self.quotas.call(&caller.principal, calls) {
+            Ok(slot) => slot,
+            Err(refused) => return Ok(call.failed(&refused)),
         };
         if tool == get_server_status::NAME {
             return Ok(self.clone().answer(call).await);
@@ -194,9 +209,28 @@ impl Service {
         answered.unwrap_or_else(|failure| call.failed(&failure))
     }
 
-    /// The roots as sessions know them.
-    fn roots(&self) -> Vec<Root> {
-        to_actors(&self.workspace.roots)
+    /// A session that was just made, unless its principal has more than it may.
+    async fn within_limits(
+        &self,
+        principal: &Principal,
+        view: SessionView,
+    ) -> Result<SessionView, Failure> {
+        let limit = self.quotas.limits(principal).sessions;
+        let Some(limit) = limit.filter(|_| !view.replayed) else {
+            return Ok(view);
+        };
+        let (_, total) = self.sessions.list(principal, None, 1).await?;
+        if total <= u64::from(limit) {
+            return Ok(view);
+        }
+        self.sessions.close(principal, view.id).await?;
+        let message = format!("{limit} sessions of yours are kept, and no more may be");
+        Err(Failure::new("limit_reached", message).after(SESSIONS_RETRY))
+    }
+
+    /// What the principal may read, as sessions know it.
+    pub fn roots_of(&self, principal: &Principal) -> Arc<[Root]> {
+        self.reach.roots(principal)
     }
 }
 
@@ -241,14 +275,6 @@ impl Caller {
             ..self.clone()
         }
     }
-}
-
-fn to_actors(roots: &[crate::workspace::Root]) -> Vec<Root> {
-    let roots = roots.iter().map(|root| Root {
-        name: root.name.clone(),
-        path: root.path.clone(),
-    });
-    roots.collect()
 }
 
 fn no_null(arguments: Value) -> Value {

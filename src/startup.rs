@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use actors::ids::Principal;
 use actors::operator::Operator;
 use actors::sessions::{Backing, Sessions};
 use actors::store::Store;
@@ -11,10 +12,12 @@ use actors::{Announcement, Clock, Options};
 use thiserror::Error;
 
 use crate::analysis::ENGINE_VERSION;
+use crate::config::principals::Principals;
 use crate::config::store::Store as StoreConfig;
 use crate::config::{Config, Limits};
-use crate::service::Service;
+use crate::service::{Quotas, Service};
 use crate::tools;
+use crate::tools::reach::Reach;
 use crate::workspace::{self, Workspace};
 
 mod backing;
@@ -56,11 +59,24 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
             backing::in_redis(redis, options.node, clock).await?
         }
     };
-    let tools = tools::analysis_tools(workspace.limits);
+    let reach = reach(&workspace, &config.principals)?;
+    let tools = tools::analysis_tools(&reach);
     let sessions = Sessions::start_at(options, backing, tools, clock)
         .await
         .map_err(Error::Sessions)?;
-    Ok(Service::new(sessions, Arc::new(workspace)))
+    Ok(Service::new(sessions, reach).with_quotas(Quotas::new(config.principals.clone())))
+}
+
+/// What each principal may read.
+fn reach(workspace: &Workspace, principals: &Principals) -> Result<Reach, workspace::Error> {
+    let mut narrowed = Vec::new();
+    for (name, own) in &principals.named {
+        if let Some(roots) = &own.roots {
+            let principal = Principal::named(name.as_str());
+            narrowed.push((principal, workspace.narrow_to(roots)?));
+        }
+    }
+    Ok(Reach::of(workspace).narrowed(narrowed))
 }
 
 /// Goes straight to the store that nodes share.

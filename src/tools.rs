@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::analysis::Language;
 use crate::answer::{Failure, envelope, nearest, validation};
-use crate::workspace::Limits;
 
 mod analyze_complexity;
 mod analyze_dependencies;
@@ -26,6 +25,7 @@ pub(crate) mod get_session;
 pub(crate) mod list_sessions;
 mod names;
 mod output;
+pub mod reach;
 pub(crate) mod run_batch;
 pub(crate) mod session_data;
 pub(crate) mod shared;
@@ -34,6 +34,7 @@ mod text;
 pub use argument::Argument;
 pub(crate) use compare_results::NAME as COMPARE_RESULTS;
 pub use output::WHOLE_CAP;
+pub use reach::Reach;
 pub use run_batch::{MAX_CALLS, MAX_CONCURRENT};
 
 /// One tool, as everything else sees it.
@@ -225,11 +226,11 @@ pub fn output_errors(tool: &str, structured: &Value) -> Vec<String> {
 }
 
 /// The analysis tools among them, for `actors::Sessions::start`.
-pub fn analysis_tools(limits: Limits) -> Catalogue {
+pub fn analysis_tools(reach: &Reach) -> Catalogue {
     let tools: [Arc<dyn Tool>; 4] = [
-        Arc::new(analyze_complexity::AnalyzeComplexity(limits)),
-        Arc::new(analyze_dependencies::AnalyzeDependencies(limits)),
-        Arc::new(analyze_structure::AnalyzeStructure(limits)),
+        Arc::new(analyze_complexity::AnalyzeComplexity(reach.clone())),
+        Arc::new(analyze_dependencies::AnalyzeDependencies(reach.clone())),
+        Arc::new(analyze_structure::AnalyzeStructure(reach.clone())),
         Arc::new(compare_results::CompareResults),
     ];
     Catalogue::new(tools)

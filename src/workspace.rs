@@ -136,7 +136,7 @@ impl Workspace {
             return Err(Error::NoRoots);
         }
         let directories: Result<Vec<_>, _> = paths.iter().map(|path| open_root(path)).collect();
-        Ok(Self::from_roots(resolve::roots_of(directories?)))
+        Ok(Self::from_roots(resolve::roots_of(directories?, &[])))
     }
 
     /// From roots that were canonicalised before (a session's, which narrow the server's), with the stat cache of the
@@ -182,7 +182,27 @@ impl Workspace {
                 Start::One(place) => directories.push(self.directory(path, &place)?),
             }
         }
-        Ok(resolve::roots_of(directories))
+        Ok(resolve::roots_of(directories, &self.roots))
+    }
+
+    /// Directories as an operator names them, each inside a root of this workspace: the roots of a narrower one.
+    ///
+    /// # Errors
+    /// One that is missing, unreadable or no directory, or lies outside.
+    pub fn narrow_to(&self, paths: &[PathBuf]) -> Result<Vec<Root>, Error> {
+        let mut directories = Vec::new();
+        for path in paths {
+            let directory = open_root(path)?;
+            if !self
+                .roots
+                .iter()
+                .any(|root| directory.starts_with(&root.path))
+            {
+                return Err(Error::RootOutsideRoots { path: path.clone() });
+            }
+            directories.push(directory);
+        }
+        Ok(resolve::roots_of(directories, &self.roots))
     }
 
     fn directory(&self, path: &str, place: &Place) -> Result<PathBuf, Error> {

@@ -12,6 +12,7 @@ impl State {
         let Some((tool, arguments)) = journal.executing(request) else {
             return;
         };
+        let principal = journal.committed().principal.clone();
         let roots = Arc::clone(&journal.committed().roots);
         let keep = journal.fence().is_some();
         let Some(tool) = self.around.catalogue.get(&tool).cloned() else {
@@ -39,6 +40,7 @@ impl State {
         let job = Job {
             tool,
             arguments,
+            principal,
             roots,
             deadline: deadline.into_std(),
             cancel: extras

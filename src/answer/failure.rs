@@ -37,7 +37,7 @@ impl Failure {
         reason::reason(&self.reason)
     }
 
-    fn after(mut self, retry_after: Duration) -> Self {
+    pub fn after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
         self
     }

@@ -217,6 +217,13 @@ pub static REASONS: &[Reason] = &[
         "Give a path inside the roots (get_server_status lists them), or have the server started with another --root.",
     ),
     row(
+        "rate_limited",
+        Code::ResourceExhausted,
+        true,
+        "more requests in this time than the caller may make",
+        "Wait for `retry_after_ms`, then call again; run_batch counts each of its calls.",
+    ),
+    row(
         "rejected",
         Code::FailedPrecondition,
         false,
@@ -306,6 +313,13 @@ pub static REASONS: &[Reason] = &[
         true,
         "the store that keeps sessions does not answer",
         "Wait for `retry_after_ms`, then call again; get_server_status says more. Without `session_id` and key a call may need no store.",
+    ),
+    row(
+        "too_many_calls",
+        Code::ResourceExhausted,
+        true,
+        "as many calls of this caller are under way as may be",
+        "Wait for `retry_after_ms`, then call again; or let a running call finish first.",
     ),
     row(
         "too_many_files",

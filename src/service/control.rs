@@ -6,8 +6,9 @@ use actors::ids::SessionId;
 use actors::sessions::{CreateRequest, SessionView};
 
 use super::run::{Place, place, session_required};
-use super::{Call, Service, to_actors};
+use super::{Call, Service};
 use crate::answer::{Answer, Context, Failure};
+use crate::tools::reach::to_actors;
 use crate::tools::shared::{Paging, strings};
 use crate::tools::{
     close_session, create_session, find_tools, get_server_status, get_session, list_sessions,
@@ -31,8 +32,8 @@ impl Service {
 
     async fn create_session(&self, call: &Call) -> Result<Answer, Failure> {
         let roots = match call.arguments.get("roots") {
-            None => self.roots(),
-            Some(paths) => self.narrowed(strings(paths)).await?,
+            None => self.roots_of(&call.caller.principal).to_vec(),
+            Some(paths) => self.narrowed(call, strings(paths)).await?,
         };
         let request = CreateRequest {
             principal: call.caller.principal.clone(),
@@ -44,16 +45,21 @@ impl Service {
             idempotency_key: call.key(),
         };
         let view = self.sessions.create(request).await?;
+        let view = self.within_limits(&call.caller.principal, view).await?;
         let finding = create_session::finding(&view);
         Ok(call.called().found(finding, "", context_of(&view)))
     }
 
     /// Looks at the disk, so not on the runtime's own threads.
-    async fn narrowed(&self, paths: Vec<String>) -> Result<Vec<actors::tool::Root>, Failure> {
-        let workspace = self.workspace.clone();
+    async fn narrowed(
+        &self,
+        call: &Call,
+        paths: Vec<String>,
+    ) -> Result<Vec<actors::tool::Root>, Failure> {
+        let workspace = self.reach.workspace(&call.caller.principal);
         let narrowed = tokio::task::spawn_blocking(move || workspace.narrow(&paths)).await;
         let roots = narrowed.map_err(|error| Failure::new("internal", error.to_string()))??;
-        Ok(to_actors(&roots))
+        Ok(to_actors(&roots).to_vec())
     }
 
     async fn get_session(&self, call: &Call) -> Result<Answer, Failure> {
@@ -94,8 +100,9 @@ impl Service {
     }
 
     async fn server_status(&self, call: &Call) -> Answer {
-        let tell = |status: &_| get_server_status::finding(status, &self.roots(), &self.features);
-        let finding = self.glance.finding(&self.sessions, tell).await;
+        let roots = self.roots_of(&call.caller.principal);
+        let tell = |status: &_| get_server_status::finding(status, &roots, &self.features);
+        let finding = self.glance.finding(&self.sessions, &roots, tell).await;
         call.called().found(finding, "", Context::default())
     }
 }

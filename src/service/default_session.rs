@@ -61,11 +61,12 @@ impl DefaultSession {
             .create(CreateRequest {
                 principal: principal.clone(),
                 label: Some(LABEL.to_owned()),
-                roots: service.roots(),
+                roots: service.roots_of(principal).to_vec(),
                 ttl: None,
                 idempotency_key: self.key.as_deref().map(str::to_owned),
             })
             .await?;
+        let view = service.within_limits(principal, view).await?;
         *id = Some(view.id);
         Ok(view.id)
     }

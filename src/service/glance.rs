@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use actors::sessions::Sessions;
 use actors::status::Status;
+use actors::tool::Root;
 
 use crate::answer::Finding;
 
@@ -25,6 +26,8 @@ pub(super) struct Glance {
 struct Look {
     taken: Instant,
     turn: u64,
+    /// Of whoever asked: others may not know of them.
+    roots: Arc<[Root]>,
     finding: Arc<Finding>,
 }
 
@@ -37,10 +40,11 @@ impl Glance {
     pub(super) async fn finding(
         &self,
         sessions: &Sessions,
+        roots: &Arc<[Root]>,
         tell: impl FnOnce(&Status) -> Finding,
     ) -> Finding {
         let turn = self.turns.load(Ordering::Acquire);
-        if let Some(finding) = self.recent(turn) {
+        if let Some(finding) = self.recent(turn, roots) {
             return Arc::unwrap_or_clone(finding);
         }
         let taken = Instant::now();
@@ -48,16 +52,17 @@ impl Glance {
         let look = Look {
             taken,
             turn,
+            roots: Arc::clone(roots),
             finding: Arc::clone(&finding),
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
         Arc::unwrap_or_clone(finding)
     }
 
-    fn recent(&self, turn: u64) -> Option<Arc<Finding>> {
+    fn recent(&self, turn: u64, roots: &[Root]) -> Option<Arc<Finding>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let look = last.as_ref()?;
-        let fresh = look.turn == turn && look.taken.elapsed() < FRESH_FOR;
+        let fresh = look.turn == turn && *look.roots == *roots && look.taken.elapsed() < FRESH_FOR;
         fresh.then(|| Arc::clone(&look.finding))
     }
 }

@@ -45,7 +45,7 @@ impl Service {
             Place::Given(id) => return self.run_at(call, Target::Session(*id), job).await,
             Place::Throwaway if job.key.is_some() => return Err(session_required()),
             Place::Throwaway => {
-                let target = Target::Throwaway(self.roots().into());
+                let target = Target::Throwaway(self.roots_of(&call.caller.principal));
                 return self.run_at(call, target, job).await;
             }
             Place::Default(default) => default,

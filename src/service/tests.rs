@@ -9,6 +9,7 @@ use actors::{Clock, Options};
 use tempfile::TempDir;
 
 use super::*;
+use crate::workspace::Workspace;
 
 /// A service over a copy of the sample tree.
 struct Here {
@@ -26,16 +27,13 @@ impl Here {
         let folder = TempDir::new().unwrap();
         copy(&sample(), folder.path());
         let store = Arc::new(MemoryStore::new(Clock::system(), memory::Limits::default()));
-        let sessions = Sessions::start(
-            Options::default(),
-            store,
-            tools::analysis_tools(crate::workspace::Limits::default()),
-        )
-        .await
-        .unwrap();
         let workspace = Workspace::open(&[folder.path().to_owned()]).unwrap();
+        let reach = Reach::of(&workspace);
+        let sessions = Sessions::start(Options::default(), store, tools::analysis_tools(&reach))
+            .await
+            .unwrap();
         Self {
-            service: Service::new(sessions, Arc::new(workspace)),
+            service: Service::new(sessions, reach),
             caller: Caller {
                 principal: Principal::local(),
                 default_session: default_session.then(DefaultSession::default),

@@ -8,11 +8,11 @@ use self::sort::SortBy;
 use super::analyzed::Analyzed;
 use super::argument::{Argument, integer, one_of};
 use super::output::{Outcome, Whole, output, page_of};
+use super::reach::Reach;
 use super::shared::{Shared, with_shared};
 use super::text::counted;
 use super::{Example, Kind, Spec};
 use crate::answer::page::{Fitted, Frame, Row, fit};
-use crate::workspace::Limits;
 
 mod rows;
 mod schema;
@@ -119,8 +119,8 @@ pub(super) fn spec() -> Spec {
     }
 }
 
-/// Reads what the operator's limits allow.
-pub(super) struct AnalyzeComplexity(pub(super) Limits);
+/// Reads what the operator allows.
+pub(super) struct AnalyzeComplexity(pub(super) Reach);
 
 impl Tool for AnalyzeComplexity {
     fn name(&self) -> &'static str {
@@ -133,7 +133,7 @@ impl Tool for AnalyzeComplexity {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let shared = Shared::read(NAME, arguments)?;
-        let analyzed = Analyzed::of(ctx, self.0, &shared.selection)?;
+        let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
         let scores = scores::of(&analyzed, shared.profile);
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);

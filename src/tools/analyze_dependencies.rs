@@ -8,12 +8,12 @@ use self::view::View;
 use super::analyzed::Analyzed;
 use super::argument::{Argument, integer, one_of, text};
 use super::output::{Outcome, Whole, output, page_of};
+use super::reach::Reach;
 use super::shared::{Shared, with_shared};
 use super::{Example, Kind, Spec};
 use crate::analysis::graph::{self, Direction, Granularity, Graph, Node, SourceFile};
 use crate::answer::page::{Frame, fit};
 use crate::answer::{Failure, nearest};
-use crate::workspace::Limits;
 
 mod diagram;
 mod schema;
@@ -141,8 +141,8 @@ fn depth() -> Value {
     schema
 }
 
-/// Reads what the operator's limits allow.
-pub(super) struct AnalyzeDependencies(pub(super) Limits);
+/// Reads what the operator allows.
+pub(super) struct AnalyzeDependencies(pub(super) Reach);
 
 impl Tool for AnalyzeDependencies {
     fn name(&self) -> &'static str {
@@ -155,7 +155,7 @@ impl Tool for AnalyzeDependencies {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let shared = Shared::read(NAME, arguments)?;
-        let analyzed = Analyzed::of(ctx, self.0, &shared.selection)?;
+        let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
         let graph = asked_for(build(ctx, &analyzed)?, arguments)?;
         let view = View::new(&graph);
         if let Some(stop) = ctx.stop_reason() {

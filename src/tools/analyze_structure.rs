@@ -8,11 +8,11 @@ use super::analyzed::Analyzed;
 use super::argument::{Argument, integer, text};
 use super::names::{self, SYMBOL_KINDS};
 use super::output::{Outcome, Whole, output, page_of};
+use super::reach::Reach;
 use super::shared::{Shared, strings, with_shared};
 use super::text::counted;
 use super::{Example, Kind, Spec};
 use crate::answer::page::{Frame, fit};
-use crate::workspace::Limits;
 
 mod items;
 mod rows;
@@ -81,8 +81,8 @@ pub(super) fn spec() -> Spec {
     }
 }
 
-/// Reads what the operator's limits allow.
-pub(super) struct AnalyzeStructure(pub(super) Limits);
+/// Reads what the operator allows.
+pub(super) struct AnalyzeStructure(pub(super) Reach);
 
 impl Tool for AnalyzeStructure {
     fn name(&self) -> &'static str {
@@ -95,7 +95,7 @@ impl Tool for AnalyzeStructure {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let shared = Shared::read(NAME, arguments)?;
-        let analyzed = Analyzed::of(ctx, self.0, &shared.selection)?;
+        let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
         let outline = Outline::of(&analyzed, &Filter::read(arguments));
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use actors::cache::{CacheKey, CacheValue};
-use actors::tool::{Root, ToolContext, ToolError};
+use actors::tool::{ToolContext, ToolError};
 
 use self::compute::Computed;
 use self::throttle::Throttle;
+use super::reach::Reach;
 use super::text::counted;
 use crate::analysis::graph::Manifest;
 use crate::analysis::{ENGINE_VERSION, FileAnalysis};
 use crate::answer::{CacheUse, Coverage, Failure};
-use crate::workspace::{self, ContentHash, File, Limits, Scan, Selection, Workspace};
+use crate::workspace::{self, ContentHash, File, Scan, Selection};
 
 mod codec;
 pub(crate) use codec::{AnalysisCodec, namespace};
@@ -21,14 +22,6 @@ mod compute;
 pub(super) use compute::FAILED;
 mod throttle;
 mod weight;
-
-fn open(roots: &[Root], limits: Limits) -> Workspace {
-    let roots = roots.iter().map(|root| workspace::Root {
-        name: root.name.clone(),
-        path: root.path.clone(),
-    });
-    Workspace::from_roots(roots.collect()).with_limits(limits)
-}
 
 /// One file, analysed. Equal files share an analysis.
 pub(crate) struct AnalyzedFile {
@@ -52,10 +45,10 @@ pub(crate) struct Analyzed {
 impl Analyzed {
     pub(crate) fn of(
         ctx: &ToolContext,
-        limits: Limits,
+        reach: &Reach,
         selection: &Selection,
     ) -> Result<Self, ToolError> {
-        let workspace = open(&ctx.roots, limits);
+        let workspace = reach.open(ctx)?;
         let throttle = Throttle::new(&ctx.progress);
         let stop = || ctx.stop_reason().is_some();
         let seen = |seen| throttle.report(seen, None, || format!("{seen} files seen"));

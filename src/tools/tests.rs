@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::answer::reason::REASONS;
+use crate::workspace::Workspace;
 
 /// Names, titles, descriptions and input schemas are paid for by every agent on every turn.
 const TOKENS: usize = 2000;
@@ -88,7 +89,7 @@ fn schemas_are_schemas_and_inputs_are_strict() {
 
 #[test]
 fn every_analysis_tool_is_registered() {
-    let registered = analysis_tools(Limits::default());
+    let registered = analysis_tools(&Reach::of(&Workspace::open(&[".".into()]).unwrap()));
     for entry in catalogue() {
         let known = registered.get(entry.name).is_some();
         assert_eq!(known, entry.kind == Kind::Analysis, "{}", entry.name);
@@ -168,7 +169,15 @@ fn tools_name_only_reasons_of_the_table() {
 fn every_reason_that_code_gives_is_in_the_table() {
     let known = known_reasons();
     let mut found = 0;
+    // What a request hears that never became a call has words of its own.
+    let refusals = ["src/server/access", "src/server/admin"];
     for path in sources() {
+        if refusals
+            .iter()
+            .any(|part| path.to_string_lossy().contains(part))
+        {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         for reason in reasons_in(&text) {
             found += 1;

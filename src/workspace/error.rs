@@ -15,6 +15,8 @@ pub enum Error {
     RootNotADirectory { path: PathBuf },
     #[error("the root `{}` cannot be listed: {source}; give this process the right to read it, or leave the root out", path.display())]
     RootNotReadable { path: PathBuf, source: io::Error },
+    #[error("the root `{}` lies outside the directories that the server may read; name one inside them", path.display())]
+    RootOutsideRoots { path: PathBuf },
     /// The same words whether or not anything exists there.
     #[error(
         "`{path}` lies outside the directories that may be read ({roots}); give a path inside them"
@@ -44,7 +46,7 @@ impl Error {
             Self::RootNotFound { .. } => "root_not_found",
             Self::RootNotADirectory { .. } => "root_not_a_directory",
             Self::RootNotReadable { .. } => "root_not_readable",
-            Self::PathOutsideRoots { .. } => "path_outside_roots",
+            Self::RootOutsideRoots { .. } | Self::PathOutsideRoots { .. } => "path_outside_roots",
             Self::PathNotFound { .. } => "path_not_found",
             Self::InvalidPath { .. } => "invalid_path",
             Self::InvalidGlob { .. } => "invalid_glob",

@@ -330,8 +330,9 @@ pub(super) fn locate(roots: &[Root], path: &str) -> Option<PathBuf> {
     is_plain.then(|| root.path.join(inside))
 }
 
-/// Canonical directories to roots with unique names: a directory inside another adds nothing and is dropped.
-pub(super) fn roots_of(mut directories: Vec<PathBuf>) -> Vec<Root> {
+/// Canonical directories to roots with unique names: a directory inside another adds nothing and is dropped. What is one
+/// of `known` keeps its name.
+pub(super) fn roots_of(mut directories: Vec<PathBuf>, known: &[Root]) -> Vec<Root> {
     let all = directories.clone();
     let mut seen: Vec<PathBuf> = Vec::new();
     directories.retain(|directory| {
@@ -342,20 +343,28 @@ pub(super) fn roots_of(mut directories: Vec<PathBuf>) -> Vec<Root> {
         seen.push(directory.clone());
         is_first && !is_inside
     });
+    let name_of = |path: &PathBuf| known.iter().find(|root| root.path == *path);
+    let mut taken: Vec<String> = (directories.iter().filter_map(name_of))
+        .map(|root| root.name.clone())
+        .collect();
     let mut roots: Vec<Root> = Vec::new();
     for path in directories {
-        let name = unique_name(&roots, &path);
+        let name = match name_of(&path) {
+            Some(root) => root.name.clone(),
+            None => unique_name(&taken, &path),
+        };
+        taken.push(name.clone());
         roots.push(Root { name, path });
     }
     roots
 }
 
-fn unique_name(taken: &[Root], path: &Path) -> String {
+fn unique_name(taken: &[String], path: &Path) -> String {
     let folder = path.file_name().map_or_else(
         || "root".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     );
-    let is_free = |name: &str| taken.iter().all(|root| root.name != name);
+    let is_free = |name: &str| taken.iter().all(|other| other != name);
     if is_free(&folder) {
         return folder;
     }

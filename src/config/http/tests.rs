@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::config::principals::{self, BURST_SECONDS};
-use crate::config::units::{Amount, Bytes, Switch};
+use crate::config::units::{Amount, Switch};
 use crate::config::{Config, Error};
 
 const ON: Option<Switch> = Some(Switch(true));
@@ -142,7 +142,7 @@ fn the_admin_port_needs_a_token_where_others_reach_it_and_chaos_is_never_there()
 #[test]
 fn what_means_something_for_http_alone_is_refused_without_it() {
     type Change = fn(&mut Layer);
-    let cases: [(&str, Change); 12] = [
+    let cases: [(&str, Change); 11] = [
         ("--auth-tokens", |l| l.auth_tokens = Some("t".into())),
         ("--insecure-no-auth", |l| l.insecure_no_auth = ON),
         ("--tls-cert", |l| l.tls_cert = Some("c".into())),
@@ -153,7 +153,6 @@ fn what_means_something_for_http_alone_is_refused_without_it() {
         }),
         ("--principal-calls", |l| l.principal_calls = Some(Amount(1))),
         ("--principal-rate", |l| l.principal_rate = Some(Amount(1))),
-        ("--principal-bytes", |l| l.principal_bytes = Some(Bytes(1))),
         ("--allowed-host", |l| {
             l.allowed_host = Some(vec!["a".parse().expect("a name")])
         }),
@@ -214,7 +213,6 @@ fn every_setting_may_come_from_the_environment() {
         ("MCA_PRINCIPAL_SESSIONS", "1"),
         ("MCA_PRINCIPAL_CALLS", "2"),
         ("MCA_PRINCIPAL_RATE", "3"),
-        ("MCA_PRINCIPAL_BYTES", "4KiB"),
     ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     let config = Config::resolve(Layer::default(), variables.into_iter()).expect("all known");
@@ -239,7 +237,6 @@ fn every_setting_may_come_from_the_environment() {
         sessions: Some(1),
         calls: Some(2),
         rate: Some(3),
-        bytes: Some(4096),
     };
     assert_eq!(config.principals.limits("anybody"), limits);
     assert_eq!(
@@ -252,7 +249,7 @@ fn every_setting_may_come_from_the_environment() {
 fn a_file_says_what_holds_for_one_principal_and_its_paths_lie_beside_it() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let text = "http = '10.0.0.1:1'\nauth_tokens = 'tokens'\ntls_cert = 'c'\ntls_key = '/k'\nprincipal_calls = 7\n\
-                [principals.alice]\nroots = ['a', '/b']\nrate = 9\n[principals.'ci@example.com']\nbytes = '1MiB'\n";
+                [principals.alice]\nroots = ['a', '/b']\nrate = 9\n[principals.'ci@example.com']\nsessions = 3\n";
     fs::write(file.path(), text).expect("written");
     let folder = file.path().parent().expect("a folder").to_owned();
     let config = resolve(|layer| layer.config = Some(file.path().to_owned())).expect("known");
@@ -265,7 +262,7 @@ fn a_file_says_what_holds_for_one_principal_and_its_paths_lie_beside_it() {
         config.principals.limits("ci@example.com"),
     );
     assert_eq!((alice.rate, alice.calls), (Some(9), Some(7)));
-    assert_eq!((ci.rate, ci.bytes), (Some(principals::RATE), Some(1 << 20)));
+    assert_eq!((ci.rate, ci.sessions), (Some(principals::RATE), Some(3)));
     let named = config.principals.named;
     let roots: Vec<_> = named.values().map(|own| own.roots.clone()).collect();
     assert_eq!(roots, [Some(vec![folder.join("a"), "/b".into()]), None]);

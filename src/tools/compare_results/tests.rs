@@ -26,6 +26,7 @@ fn stored(tool: &str, data: Value, digest: &str) -> StoredResult {
 
 fn context() -> ToolContext {
     ToolContext {
+        principal: actors::ids::Principal::local(),
         roots: Arc::default(),
         cancel: tokio_util::sync::CancellationToken::new(),
         deadline: std::time::Instant::now() + std::time::Duration::from_secs(60),

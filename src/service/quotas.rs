@@ -1,0 +1,145 @@
+//! What one principal may have at once, so that nobody takes what is there for all. Asked before anything is done for a
+//! request. Kept in memory alone: after a restart everybody starts with all of it, and each node counts for itself.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actors::ids::Principal;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::answer::Failure;
+use crate::config::principals::{BURST_SECONDS, Limits, Principals};
+
+/// As many principals as a file of tokens may name. Those that nobody is using any more make room.
+const REMEMBERED: usize = 4096;
+/// Calls end all the time: most take less.
+const CALLS_RETRY: Duration = Duration::from_millis(500);
+
+/// Cheap to clone; all clones count together.
+#[derive(Clone, Default)]
+pub struct Quotas(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    principals: Principals,
+    shares: Mutex<HashMap<Principal, Arc<Share>>>,
+}
+
+/// What one principal has left.
+struct Share {
+    calls: Option<Arc<Semaphore>>,
+    rate: Option<DefaultDirectRateLimiter>,
+}
+
+/// One call under way; until it is dropped.
+#[must_use]
+pub struct Slot(#[expect(dead_code, reason = "held, not looked at")] Option<OwnedSemaphorePermit>);
+
+impl Quotas {
+    pub fn new(principals: Principals) -> Self {
+        Self(Arc::new(Inner {
+            principals,
+            shares: Mutex::default(),
+        }))
+    }
+
+    pub fn limits(&self, principal: &Principal) -> Limits {
+        self.0.principals.limits(principal.as_str())
+    }
+
+    /// One request of any kind.
+    ///
+    /// # Errors
+    /// Too many in this time.
+    pub fn request(&self, principal: &Principal) -> Result<(), Failure> {
+        self.requests(principal, 1)
+    }
+
+    /// A call, and as many more as it holds.
+    ///
+    /// # Errors
+    /// Too many in this time, or too many under way.
+    pub fn call(&self, principal: &Principal, count: usize) -> Result<Slot, Failure> {
+        self.requests(principal, count)?;
+        let Some(calls) = &self.share(principal).calls else {
+            return Ok(Slot(None));
+        };
+        let permit = Arc::clone(calls).try_acquire_owned();
+        permit.map(|permit| Slot(Some(permit))).map_err(|_| {
+            let limit = self.limits(principal).calls.unwrap_or_default();
+            Failure::new(
+                "too_many_calls",
+                format!("{limit} calls of yours are under way, and no more may be"),
+            )
+            .after(CALLS_RETRY)
+        })
+    }
+
+    fn requests(&self, principal: &Principal, count: usize) -> Result<(), Failure> {
+        let share = self.share(principal);
+        let Some(rate) = &share.rate else {
+            return Ok(());
+        };
+        let per_second = self.limits(principal).rate.unwrap_or(1);
+        // More than may ever come at once counts as much as may.
+        let most = per_second.saturating_mul(BURST_SECONDS);
+        let count = u32::try_from(count).unwrap_or(most).clamp(1, most);
+        let Some(count) = NonZeroU32::new(count) else {
+            return Ok(());
+        };
+        match rate.check_n(count) {
+            Ok(Ok(())) | Err(_) => Ok(()),
+            Ok(Err(early)) => {
+                let wait = early.wait_time_from(DefaultClock::default().now());
+                Err(Failure::new(
+                    "rate_limited",
+                    format!("more than the {per_second} requests that you may make each second"),
+                )
+                .after(wait.max(Duration::from_millis(1))))
+            }
+        }
+    }
+
+    /// Made at first use. Who is busy keeps theirs; who is not loses no more than what they had left.
+    fn share(&self, principal: &Principal) -> Arc<Share> {
+        let mut shares = self.0.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(principal) {
+            return Arc::clone(share);
+        }
+        if shares.len() >= REMEMBERED {
+            shares.retain(|_, share| share.is_in_use());
+        }
+        let share = Arc::new(Share::new(self.limits(principal)));
+        shares.insert(principal.clone(), Arc::clone(&share));
+        share
+    }
+}
+
+impl Share {
+    fn new(limits: Limits) -> Self {
+        let per_second = limits.rate.and_then(NonZeroU32::new);
+        let rate = per_second.map(|rate| {
+            let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1));
+            RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))
+        });
+        let permits = |calls| usize::try_from(calls).unwrap_or(usize::MAX);
+        let calls = limits
+            .calls
+            .map(permits)
+            .map(|calls| calls.min(Semaphore::MAX_PERMITS));
+        Self {
+            calls: calls.map(|calls| Arc::new(Semaphore::new(calls))),
+            rate,
+        }
+    }
+
+    /// A call holds on to the semaphore.
+    fn is_in_use(&self) -> bool {
+        let calls = self.calls.as_ref();
+        calls.is_some_and(|calls| Arc::strong_count(calls) > 1)
+    }
+}

@@ -1,0 +1,91 @@
+//! What may be read, and by whom. The same for the service, which gives sessions their roots, and for the tools, which
+//! look again: a session may have been made under other settings, and outlives them in its store. Fixed at the start,
+//! so a crash costs it nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actors::ids::Principal;
+use actors::tool::{Root, ToolContext, ToolError};
+
+use crate::workspace::{self, Limits, Workspace};
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Reach {
+    pub limits: Limits,
+    /// The server's own.
+    everybody: Arc<[Root]>,
+    /// Of principals from whom some of it was taken away.
+    narrowed: Arc<HashMap<Principal, Arc<[Root]>>>,
+}
+
+impl Reach {
+    pub fn of(workspace: &Workspace) -> Self {
+        Self {
+            limits: workspace.limits,
+            everybody: to_actors(&workspace.roots),
+            narrowed: Arc::default(),
+        }
+    }
+
+    /// Each principal's roots must lie inside of everybody's.
+    pub fn narrowed(
+        self,
+        principals: impl IntoIterator<Item = (Principal, Vec<workspace::Root>)>,
+    ) -> Self {
+        let narrowed = principals
+            .into_iter()
+            .map(|(principal, roots)| (principal, to_actors(&roots)));
+        Self {
+            narrowed: Arc::new(narrowed.collect()),
+            ..self
+        }
+    }
+
+    /// All that the principal may read.
+    pub fn roots(&self, principal: &Principal) -> Arc<[Root]> {
+        Arc::clone(self.narrowed.get(principal).unwrap_or(&self.everybody))
+    }
+
+    /// The same, as paths are looked up in.
+    pub fn workspace(&self, principal: &Principal) -> Workspace {
+        open(&self.roots(principal), self.limits)
+    }
+
+    /// What a call may read: its session's roots, of which none may have been taken away since it was made.
+    pub(super) fn open(&self, ctx: &ToolContext) -> Result<Workspace, ToolError> {
+        let allowed = self.roots(&ctx.principal);
+        let is_allowed = |root: &Root| {
+            let mut all = allowed.iter();
+            all.any(|all| root.path.starts_with(&all.path))
+        };
+        match ctx.roots.iter().find(|root| !is_allowed(root)) {
+            None => Ok(open(&ctx.roots, self.limits)),
+            Some(root) => Err(ToolError::new(
+                "path_outside_roots",
+                format!(
+                    "the session was made to read the root `{}`, which may not be read any more; call create_session",
+                    root.name
+                ),
+            )),
+        }
+    }
+}
+
+fn open(roots: &[Root], limits: Limits) -> Workspace {
+    let roots = roots.iter().map(|root| workspace::Root {
+        name: root.name.clone(),
+        path: root.path.clone(),
+    });
+    Workspace::from_roots(roots.collect()).with_limits(limits)
+}
+
+/// The roots of a workspace, as sessions know them.
+pub fn to_actors(roots: &[workspace::Root]) -> Arc<[Root]> {
+    let roots = roots.iter().map(|root| Root {
+        name: root.name.clone(),
+        path: root.path.clone(),
+    });
+    roots.collect()
+}

@@ -1,0 +1,242 @@
+//! Principals: nobody gets in without a token, nobody sees what is another's, and nobody takes what is there for all.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::support::Project;
+use crate::support::node::{Client, Node};
+
+/// `ann` and `ben`, each with a token of its name, and what a file says beside.
+fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut tokens = String::new();
+    for (name, digest) in [
+        // What `printf %s NAME-token | sha256sum` prints.
+        ("ann", sha256("ann-token")),
+        ("ben", sha256("ben-token")),
+    ] {
+        writeln!(tokens, "{name}: {digest}").expect("written");
+    }
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("tokens"), tokens).expect("written");
+    std::fs::write(
+        file("config.toml"),
+        format!("auth_tokens = 'tokens'\n{config}"),
+    )
+    .expect("written");
+    let path = file("config.toml");
+    let node = Node::start(project.path(), &["--config", &path.to_string_lossy()]);
+    (node, folder)
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("written");
+        hex
+    })
+}
+
+fn bearing(node: &Node, name: &str) -> Client {
+    node.client()
+        .with("authorization", &format!("Bearer {name}-token"))
+}
+
+/// The envelope of a call, whatever became of it.
+fn call(client: &mut Client, tool: &str, arguments: Value) -> Value {
+    let answer = client.request("tools/call", json!({"name": tool, "arguments": arguments}));
+    answer["result"]["structuredContent"].clone()
+}
+
+#[test]
+fn a_stranger_gets_nothing_on_any_route() {
+    let project = Project::small();
+    let (node, _folder) = serve(&project, "");
+    let message = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    for client in [
+        node.client(),
+        bearing(&node, "eve"),
+        node.client()
+            .with("authorization", "Basic YW5uOmFubi10b2tlbg=="),
+    ] {
+        for path in [
+            "/mcp",
+            "/messages",
+            "/messages?sessionId=x",
+            "/nothing",
+            "/mcp?token=ann-token",
+        ] {
+            let answer = client.post_to(path, message).of_status(401);
+            let challenge = answer.header("www-authenticate").expect("a challenge");
+            assert!(challenge.starts_with("Bearer"), "{challenge}");
+        }
+        for path in ["/mcp", "/sse", "/"] {
+            assert_eq!(client.get(path).status, 401, "{path}");
+        }
+        assert_eq!(client.delete("/mcp"), 401);
+    }
+    assert!(!node.log().contains("-token"), "{}", node.log());
+}
+
+#[test]
+fn what_is_anothers_is_as_unknown_as_what_never_was() {
+    let project = Project::small();
+    let (node, _folder) = serve(&project, "");
+    let mut ann = bearing(&node, "ann").connected("2025-11-25");
+    let mut ben = bearing(&node, "ben").connected("2025-11-25");
+    let made = ann.good("create_session", json!({"label": "ann's"}));
+    let hers = made["data"]["session_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let found = ann.good("analyze_complexity", json!({"session_id": hers}));
+    let result = found["context"]["result_id"].clone();
+    let nobodys = "ses_00000000000000000000000000000000";
+    let asked = |id: &str| {
+        vec![
+            ("get_session", json!({"session_id": id})),
+            ("close_session", json!({"session_id": id})),
+            ("analyze_complexity", json!({"session_id": id})),
+            ("analyze_dependencies", json!({"session_id": id})),
+            ("analyze_structure", json!({"session_id": id})),
+            (
+                "compare_results",
+                json!({"session_id": id, "baseline": result}),
+            ),
+            (
+                "run_batch",
+                json!({"session_id": id, "calls": [{"tool": "analyze_structure"}]}),
+            ),
+        ]
+    };
+    for ((tool, hers_asked), (_, nobodys_asked)) in asked(&hers).into_iter().zip(asked(nobodys)) {
+        let told = |answer: &Value| {
+            let mut answer = answer.clone();
+            for part in ["/metadata", "/data/answers/0/metadata"] {
+                // When, and how long it took.
+                answer.pointer_mut(part).map(Value::take);
+            }
+            answer
+                .to_string()
+                .replace(&hers, "ID")
+                .replace(nobodys, "ID")
+        };
+        let hers_told = call(&mut ben, tool, hers_asked);
+        let nobodys_told = call(&mut ben, tool, nobodys_asked);
+        assert_eq!(told(&hers_told), told(&nobodys_told), "{tool}");
+        if tool != "run_batch" {
+            assert_eq!(
+                hers_told["status"]["reason"], "unknown_session",
+                "{tool}: {hers_told}"
+            );
+        }
+    }
+    let bens = ben.good("list_sessions", json!({}));
+    assert!(!bens.to_string().contains(&hers), "{bens}");
+    // Her connection, with his token.
+    let (_, connection) = ann
+        .headers
+        .iter()
+        .find(|(name, _)| name == "mcp-session-id")
+        .expect("hers");
+    let thief = bearing(&node, "ben")
+        .with("mcp-session-id", connection)
+        .with("mcp-protocol-version", "2025-11-25");
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    assert_eq!(thief.post(&ping).status, 404);
+    assert_eq!(thief.get("/mcp").status, 404);
+    let unknown = thief
+        .clone()
+        .with("mcp-session-id", "con_00000000000000000000000000000000");
+    assert_eq!(thief.post(&ping).text(), unknown.post(&ping).text());
+    thief.delete("/mcp");
+    assert_eq!(
+        ann.request("ping", json!({}))["result"],
+        json!({}),
+        "it is still hers"
+    );
+}
+
+#[test]
+fn a_principal_reads_its_own_roots_alone() {
+    let project = Project::small();
+    let app = project.path().join("app");
+    let config = format!("[principals.ben]\nroots = ['{}']\n", app.display());
+    let (node, _folder) = serve(&project, &config);
+    let mut ann = bearing(&node, "ann").connected("2025-06-18");
+    let mut ben = bearing(&node, "ben").connected("2025-06-18");
+    let all = ann.good("analyze_structure", json!({"path": "web"}));
+    assert_eq!(all["coverage"]["files_analyzed"], 2);
+    let web = project.path().join("web").to_string_lossy().into_owned();
+    for path in ["../web", "web", &web] {
+        for tool in [
+            "analyze_complexity",
+            "analyze_structure",
+            "analyze_dependencies",
+        ] {
+            let answer = call(&mut ben, tool, json!({"path": path}));
+            let reason = answer["status"]["reason"]
+                .as_str()
+                .expect("refused")
+                .to_owned();
+            assert!(
+                ["path_outside_roots", "path_not_found"].contains(&reason.as_str()),
+                "{tool} {path}: {answer}"
+            );
+        }
+    }
+    let answer = call(&mut ben, "create_session", json!({"roots": [web]}));
+    assert_eq!(answer["status"]["success"], false, "{answer}");
+    let mine = ben.good("analyze_complexity", json!({}));
+    assert_eq!(
+        mine["coverage"]["languages"],
+        json!({"python": 3}),
+        "{mine}"
+    );
+    let status = ben.good("get_server_status", json!({}));
+    assert!(!status.to_string().contains("rs/src"), "{status}");
+}
+
+#[test]
+fn limits_are_for_each_principal_and_say_when_to_come_back() {
+    let project = Project::small();
+    let (node, _folder) = serve(
+        &project,
+        "principal_sessions = 3\n[principals.ben]\nrate = 5\nsessions = 100\n",
+    );
+    let refused = |answer: &Value, reason: &str| {
+        let status = &answer["status"];
+        assert_eq!(status["code"], "RESOURCE_EXHAUSTED", "{answer}");
+        assert_eq!(status["reason"], reason);
+        assert!(
+            status["retry_after_ms"]
+                .as_u64()
+                .is_some_and(|after| after > 0),
+            "{answer}"
+        );
+    };
+    let mut ann = bearing(&node, "ann").connected("2025-06-18");
+    for _ in 0..3 {
+        ann.good("create_session", json!({}));
+    }
+    refused(
+        &call(&mut ann, "create_session", json!({})),
+        "limit_reached",
+    );
+    let listed = ann.good("list_sessions", json!({}));
+    assert_eq!(listed["page"]["total"], 3, "{listed}");
+    // Twice as many as each second, at once.
+    let mut ben = bearing(&node, "ben").connected("2025-06-18");
+    let answers: Vec<_> = (0..40)
+        .map(|_| call(&mut ben, "find_tools", json!({})))
+        .collect();
+    let limited: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer["status"]["success"] == false)
+        .collect();
+    refused(limited.first().expect("40 are too many"), "rate_limited");
+    // Another does not feel it.
+    ann.good("find_tools", json!({}));
+}
