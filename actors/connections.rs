@@ -135,10 +135,11 @@ impl Connections {
                 let _ = self.here(|table, now| table.open(&found, true, now));
                 Ok(Some(found))
             }
-            Err(StoreError::Missing) => {
+            Err(StoreError::Deleted) => {
                 self.here(|table, _| table.close(id));
                 Ok(None)
             }
+            Err(StoreError::Missing) => Ok(self.again(id).await),
             Err(error) => match self.here(|table, now| table.find(id, now)) {
                 Some(found) => Ok(Some(found)),
                 None => Err(told(error)),
@@ -271,11 +272,13 @@ impl Connections {
                     batch = Some(lacking(Some(number)).unwrap_or(over_hole));
                 }
                 Ok(Appended::Refused) => return false,
-                Err(StoreError::Missing) => {
-                    // Closed through another node, or expired.
+                Err(StoreError::Deleted) => {
                     self.here(|table, _| table.close(id));
                     return false;
                 }
+                // The store lost it.
+                Err(StoreError::Missing) if self.again(id).await.is_some() => batch = Some(sent),
+                Err(StoreError::Missing) => return false,
                 Err(_) => {
                     self.bring_back();
                     return false;
@@ -283,6 +286,23 @@ impl Connections {
             }
         }
         false
+    }
+
+    /// What the store does not have and nobody closed, it lost: it went back, or had no memory. Whoever knows the
+    /// connection lays it down again.
+    async fn again(&self, id: ConnectionId) -> Option<Connection> {
+        let known = self.here(|table, now| {
+            table.is_lost(id);
+            table.find(id, now)
+        })?;
+        match self.lay_down(&known).await {
+            Err(StoreError::Deleted) => None,
+            Ok(()) | Err(_) => {
+                // Its events, too.
+                self.bring_back();
+                Some(known)
+            }
+        }
     }
 
     async fn lay_down(&self, connection: &Connection) -> Result<(), StoreError> {
@@ -294,6 +314,7 @@ impl Connections {
         match &laid {
             Ok(()) => self.here(|table, _| table.laid_down(connection.id)),
             Err(StoreError::Limit(_)) => {}
+            Err(StoreError::Deleted) => self.here(|table, _| table.close(connection.id)),
             Err(_) => self.bring_back(),
         }
         laid

@@ -107,7 +107,7 @@ impl Connections {
             drop(at_it);
             // What came in at the very end, and found somebody at it.
             if let Some(connections) = inner.upgrade().map(Connections)
-                && !connections.0.away.closing().is_empty()
+                && connections.lacks()
             {
                 connections.bring_back();
             }
@@ -127,8 +127,8 @@ impl Connections {
             if !laid_down {
                 match self.lay_down(&connection).await {
                     Ok(()) => {}
-                    // Somebody opened too many elsewhere meanwhile.
-                    Err(StoreError::Limit(_)) => {
+                    // Too many were opened elsewhere meanwhile, or it was closed.
+                    Err(StoreError::Limit(_) | StoreError::Deleted) => {
                         self.here(|table, _| table.close(connection.id));
                         continue;
                     }
@@ -145,7 +145,12 @@ impl Connections {
                 }
             }
         }
-        true
+        !self.lacks()
+    }
+
+    /// Whether the store is still to be brought something.
+    fn lacks(&self) -> bool {
+        !self.0.away.closing().is_empty() || !self.here(|table, _| table.behind()).is_empty()
     }
 }
 

@@ -76,6 +76,66 @@ both!(
     what_is_not_there_is_missing,
 );
 
+/// Short enough to be waited for, long enough for a slow machine to act within it.
+const TTL: Duration = Duration::from_secs(2);
+
+fn short() -> ConnectionOptions {
+    ConnectionOptions {
+        ttl: TTL,
+        ..options()
+    }
+}
+
+#[tokio::test]
+async fn a_connection_ends_in_memory() {
+    let store = MemoryConnections::new(short(), Clock::system());
+    a_connection_ends(&store).await;
+}
+
+#[tokio::test]
+async fn a_connection_ends_in_redis() {
+    let Some(server) = server::good() else { return };
+    a_connection_ends(redis(&server).as_ref()).await;
+    let mut meddler = server.connection();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let left: Vec<String> = ::redis::cmd("KEYS").arg("*").query(&mut meddler).unwrap();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "still there: {left:?}");
+        tokio::time::sleep(TTL / 20).await;
+    }
+}
+
+/// One that is used does not, and its streams that go on stay; the other takes everything with it.
+async fn a_connection_ends(store: &dyn ConnectionStore) {
+    let (used, left, stream) = (connection(), connection(), StreamId::random());
+    let opened = Instant::now();
+    for connection in [&used, &left] {
+        store.open(connection, short()).await.unwrap();
+        let event = batch(1, &["a"], false);
+        store.append(connection.id, stream, &event).await.unwrap();
+    }
+    while store.read(left.id, stream, 0).await.is_ok() {
+        assert!(opened.elapsed() < PATIENCE, "it does not end");
+        assert!(
+            store.find(used.id).await.is_ok(),
+            "it ended while it was used"
+        );
+        tokio::time::sleep(TTL / 20).await;
+    }
+    assert!(opened.elapsed() >= TTL, "it ended early");
+    assert_eq!(store.find(left.id).await, Err(StoreError::Missing));
+    let kept = read(store, used.id, stream, 0).await;
+    assert_eq!(kept, Ok((vec![text(1, "a")], false)));
+    let until = Instant::now() + PATIENCE;
+    while store.read(used.id, stream, 0).await.is_ok() {
+        assert!(Instant::now() < until, "it does not end");
+        tokio::time::sleep(TTL / 20).await;
+    }
+}
+
 async fn opened(store: &dyn ConnectionStore) -> ConnectionId {
     let connection = connection();
     store.open(&connection, options()).await.unwrap();
@@ -130,11 +190,16 @@ async fn a_connection_that_is_closed_is_gone_with_its_events(store: &dyn Connect
     for _ in 0..2 {
         store.close(id).await.unwrap();
     }
-    assert_eq!(store.find(id).await, Err(StoreError::Missing));
-    assert_eq!(store.read(id, stream, 0).await, Err(StoreError::Missing));
+    assert_eq!(store.find(id).await, Err(StoreError::Deleted));
+    assert_eq!(store.read(id, stream, 0).await, Err(StoreError::Deleted));
     let late = store.append(id, stream, &batch(2, &["b"], true)).await;
-    assert_eq!(late, Err(StoreError::Missing));
-    assert_eq!(store.find(id).await, Err(StoreError::Missing));
+    assert_eq!(late, Err(StoreError::Deleted));
+    let again = Connection { id, ..connection() };
+    assert_eq!(
+        store.open(&again, options()).await,
+        Err(StoreError::Deleted)
+    );
+    assert_eq!(store.find(id).await, Err(StoreError::Deleted));
 }
 
 async fn events_are_read_after_any_number_in_order(store: &dyn ConnectionStore) {

@@ -1,52 +1,90 @@
 //! A store of connections within the process, for trees that share one: it ends with the process.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use super::store::{Appended, Batch, ConnectionStore, Page, gone};
+use super::store::{Appended, Batch, ConnectionStore, Page};
 use super::table::Table;
 use super::types::{Connection, ConnectionOptions};
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, StreamId};
 use crate::store::{StoreError, StoreFuture};
 
+/// Connections that were closed and are remembered as such.
+const CLOSED_REMEMBERED: usize = 4096;
+
 /// See the module.
 pub struct MemoryConnections {
     clock: Clock,
-    table: Mutex<Table>,
+    kept: Mutex<Kept>,
+}
+
+struct Kept {
+    table: Table,
+    closed: VecDeque<ConnectionId>,
 }
 
 impl MemoryConnections {
     pub fn new(options: ConnectionOptions, clock: Clock) -> Self {
+        let kept = Kept {
+            table: Table::new(options, false),
+            closed: VecDeque::new(),
+        };
         Self {
             clock,
-            table: Mutex::new(Table::new(options, false)),
+            kept: Mutex::new(kept),
         }
     }
 
-    fn at_once<'a, T: Send + 'a>(
+    fn with<R>(&self, act: impl FnOnce(&mut Kept, u64) -> R) -> R {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut kept, self.clock.now_ms())
+    }
+
+    /// Of one connection. What is not there was closed, or is missing.
+    fn of<'a, T: Send + 'a>(
         &'a self,
-        act: impl FnOnce(&mut Table, u64) -> Result<T, StoreError>,
+        id: ConnectionId,
+        act: impl FnOnce(&mut Table, u64) -> Option<T>,
     ) -> StoreFuture<'a, T> {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = act(&mut table, self.clock.now_ms());
+        let done = self.with(|kept, now| {
+            let done = act(&mut kept.table, now);
+            done.ok_or(match kept.closed.contains(&id) {
+                true => StoreError::Deleted,
+                false => StoreError::Missing,
+            })
+        });
         Box::pin(std::future::ready(done))
     }
 }
 
 impl ConnectionStore for MemoryConnections {
     fn open<'a>(&'a self, connection: &'a Connection, _: ConnectionOptions) -> StoreFuture<'a, ()> {
-        self.at_once(|table, now| table.open(connection, true, now))
+        let opened = self.with(|kept, now| {
+            if kept.closed.contains(&connection.id) {
+                return Err(StoreError::Deleted);
+            }
+            kept.table.open(connection, true, now)
+        });
+        Box::pin(std::future::ready(opened))
     }
 
     fn find(&self, id: ConnectionId) -> StoreFuture<'_, Connection> {
-        self.at_once(|table, now| table.find(id, now).map_or_else(gone, Ok))
+        self.of(id, |table, now| table.find(id, now))
     }
 
     fn close(&self, id: ConnectionId) -> StoreFuture<'_, ()> {
-        self.at_once(|table, _| {
-            table.close(id);
-            Ok(())
-        })
+        self.with(|kept, now| {
+            if kept.table.find(id, now).is_none() {
+                return;
+            }
+            kept.table.close(id);
+            kept.closed.push_back(id);
+            if kept.closed.len() > CLOSED_REMEMBERED {
+                kept.closed.pop_front();
+            }
+        });
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn append<'a>(
@@ -55,13 +93,13 @@ impl ConnectionStore for MemoryConnections {
         stream: StreamId,
         batch: &'a Batch,
     ) -> StoreFuture<'a, Appended> {
-        self.at_once(|table, now| table.append(id, stream, batch, now).map_or_else(gone, Ok))
+        self.of(id, |table, now| table.append(id, stream, batch, now))
     }
 
     fn read(&self, id: ConnectionId, stream: StreamId, after: u64) -> StoreFuture<'_, Page> {
-        self.at_once(|table, now| {
-            let recorded = table.read(id, stream, after, now).map_or_else(gone, Ok)?;
-            Ok(Page {
+        self.of(id, |table, now| {
+            let recorded = table.read(id, stream, after, now)?;
+            Some(Page {
                 recorded,
                 more: false,
             })

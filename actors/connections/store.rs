@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::types::{Connection, ConnectionOptions, Recorded};
 use crate::ids::{ConnectionId, StreamId};
-use crate::store::{StoreError, StoreFuture};
+use crate::store::StoreFuture;
 
 /// Implementations must be all-or-nothing in every method, safe to repeat, and within the bounds beside
-/// [`Connection`]. Everything that is not there is `Missing`.
+/// [`Connection`]. What is not there is `Missing`, and what was closed `Deleted`, for as long as a node may still know it.
 pub trait ConnectionStore: Send + Sync + 'static {
     /// Lays a connection down. `Limit`: its principal has too many.
     fn open<'a>(
@@ -87,8 +87,4 @@ pub struct Page {
     pub recorded: Recorded,
     /// Ask again, after the last of these.
     pub more: bool,
-}
-
-pub(crate) fn gone<T>() -> Result<T, StoreError> {
-    Err(StoreError::Missing)
 }

@@ -95,6 +95,13 @@ impl Streams {
         self.all.iter()
     }
 
+    /// Another store has nothing of them any more.
+    pub(super) fn are_lost(&mut self) {
+        self.all
+            .values_mut()
+            .for_each(|stream| stream.elsewhere = None);
+    }
+
     /// True where nothing follows in any of them.
     pub(super) fn ended(&self) -> bool {
         self.all.values().all(|stream| stream.ended)

@@ -193,6 +193,14 @@ impl Table {
         self.all.get(&id).map(|entry| entry.laid_down)
     }
 
+    /// The store has nothing of it any more.
+    pub(super) fn is_lost(&mut self, id: ConnectionId) {
+        if let Some(entry) = self.all.get_mut(&id) {
+            entry.laid_down = false;
+            entry.streams.are_lost();
+        }
+    }
+
     pub(super) fn laid_down(&mut self, id: ConnectionId) {
         if let Some(entry) = self.all.get_mut(&id) {
             entry.laid_down = true;

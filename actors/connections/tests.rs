@@ -12,6 +12,7 @@ use crate::tool::Catalogue;
 
 mod away;
 mod posts;
+mod random;
 
 const TTL: Duration = Duration::from_secs(3600);
 

@@ -297,3 +297,32 @@ async fn a_redis_without_memory_keeps_no_events_and_finds_connections() {
         Some((vec![(1, "a".to_owned()), (2, "b".to_owned())], true))
     );
 }
+
+#[tokio::test]
+async fn what_redis_lost_is_laid_down_again_and_what_was_closed_is_not() {
+    let Some(server) = server::good() else { return };
+    let clock = Clock::system();
+    let (a, b) = (node(redis(&server), clock), node(redis(&server), clock));
+    let (known, closed, stream) = (connection(), connection(), StreamId::random());
+    for connection in [&known, &closed] {
+        a.open(connection.clone()).await.unwrap();
+        assert!(a.record(connection.id, stream, 1, event("a"), false).await);
+        assert_eq!(b.find(connection.id).await, Ok(Some(connection.clone())));
+    }
+    b.close(closed.id).await;
+    let mut meddler = server.connection();
+    let lost = ["c", "s", "e"].map(|key| format!("mca:{{{}}}:{key}", known.id));
+    ::redis::cmd("DEL").arg(&lost).exec(&mut meddler).unwrap();
+    assert!(a.record(known.id, stream, 2, event("b"), false).await);
+    assert!(!a.record(closed.id, stream, 2, event("b"), false).await);
+    let both = vec![(1, "a".to_owned()), (2, "b".to_owned())];
+    assert_eq!(
+        texts(b.read(known.id, stream, 0).await),
+        Some((both, false))
+    );
+    assert_eq!(a.find(closed.id).await, Ok(None));
+    ::redis::cmd("DEL").arg(&lost).exec(&mut meddler).unwrap();
+    assert_eq!(b.find(known.id).await, Ok(Some(known.clone())));
+    let other = node(redis(&server), clock);
+    assert_eq!(other.find(known.id).await, Ok(Some(known)));
+}

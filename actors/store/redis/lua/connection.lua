@@ -16,7 +16,8 @@ local function connection()
   local kind = redis.call('TYPE', KEYS[1])['ok']
   if kind == 'none' then return nil, { 'missing' } end
   if kind ~= 'hash' then return nil, { 'corrupt', '', 'the connection is stored as a ' .. kind } end
-  local values = redis.call('HMGET', KEYS[1], 'ttl', 'ends')
+  local values = redis.call('HMGET', KEYS[1], 'ttl', 'ends', 'closed')
+  if values[3] then return nil, { 'deleted' } end
   local found = { now = clock(), ttl = tonumber(values[1]), ends = tonumber(values[2]) }
   if not found.ttl or not found.ends then return nil, { 'corrupt', '', 'fields are missing' } end
   if found.ends <= found.now then return nil, { 'missing' } end

@@ -1,7 +1,12 @@
--- KEYS: connection, streams, events. What is gone is gone, and what cannot be read goes.
-local principal = ''
-if redis.call('TYPE', KEYS[1])['ok'] == 'hash' then
-  principal = redis.call('HGET', KEYS[1], 'principal') or ''
+-- KEYS: connection, streams, events. That it was closed is remembered for as long as a node may know it, so that none
+-- takes it for lost. What is gone is gone, and what cannot be read goes.
+local found, refusal = connection()
+if not found then
+  if refusal[1] == 'corrupt' then redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) end
+  return { 'ok', '' }
 end
+local principal = redis.call('HGET', KEYS[1], 'principal') or ''
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+redis.call('HSET', KEYS[1], 'closed', '1')
+redis.call('PEXPIRE', KEYS[1], text(found.ttl))
 return { 'ok', principal }
