@@ -36,7 +36,7 @@ fn job() -> Job {
     Job {
         tool: Arc::new(Nothing),
         arguments: Arc::new(json!({})),
-        principal: Principal::local(),
+        principal: crate::ids::Principal::local(),
         roots: Arc::from([]),
         deadline: Instant::now() + Duration::from_secs(60),
         cancel: CancellationToken::new(),
