@@ -48,6 +48,9 @@ const SERVED: [&str; 5] = [
     "tools/list",
 ];
 
+/// Those of them that a request of a stateless revision finds unknown.
+const GIVEN_UP: [&str; 2] = ["initialize", "ping"];
+
 /// Serves one connection.
 pub struct Handler {
     service: Service,
@@ -134,11 +137,12 @@ impl Handler {
 }
 
 fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
-    let names_stateless_version = context
-        .meta
-        .protocol_version()
-        .is_some_and(|version| !version.has_initialize());
-    names_stateless_version || context.peer.peer_info().is_none()
+    names_stateless_version(context) || context.peer.peer_info().is_none()
+}
+
+fn names_stateless_version(context: &RequestContext<RoleServer>) -> bool {
+    let version = context.meta.protocol_version();
+    version.is_some_and(|version| !version.has_initialize())
 }
 
 fn unknown_tool(unknown: &UnknownTool) -> ErrorData {
@@ -219,7 +223,8 @@ impl ServerHandler for Handler {
             let params = request.params.as_ref().unwrap_or(&Value::Null);
             return self.call_unreadable(params, &context).await;
         }
-        if SERVED.contains(&method) {
+        let given_up = GIVEN_UP.contains(&method) && names_stateless_version(&context);
+        if SERVED.contains(&method) && !given_up {
             return Err(malformed(method));
         }
         Err(ErrorData::new(

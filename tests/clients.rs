@@ -54,7 +54,7 @@ fn the_newest_typescript_client_calls_every_tool() {
 }
 
 /// The one that `tests/run` fetched, or the one that is installed.
-fn node() -> Option<std::path::PathBuf> {
+pub(crate) fn node() -> Option<std::path::PathBuf> {
     let fetched = clients_folder().join("node_modules/.bin/node");
     if fetched.exists() {
         return Some(fetched);

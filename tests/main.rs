@@ -6,6 +6,7 @@
 mod cli;
 mod clients;
 mod compose;
+mod conformance;
 mod disk;
 mod http;
 mod readme;

@@ -18,7 +18,7 @@ use crate::service::Service;
 
 mod batch;
 mod body;
-pub(crate) mod listener;
+pub mod listener;
 pub(crate) mod refusal;
 mod sse;
 mod streamable;

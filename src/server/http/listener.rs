@@ -34,7 +34,7 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Answers until `closing`. Then nothing new is accepted, what runs may end, and after `drain_within` the rest is cut
 /// off.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
