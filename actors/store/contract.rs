@@ -8,8 +8,10 @@ use crate::store::memory::{Limits, MemoryStore};
 use crate::store::redis::tests::server::{self, Server};
 use crate::store::redis::{RedisOptions, RedisStore};
 
+mod creating;
 mod owning;
 
+use creating::*;
 use owning::*;
 
 /// Short enough to be waited for, long enough for a slow machine to act within it.
@@ -83,6 +85,8 @@ both!(
     a_released_session_is_free_at_once,
     kept_leases_do_not_end,
     a_key_of_creation_finds_the_first,
+    a_key_of_creation_lives_and_ends_with_its_session,
+    a_key_that_many_use_at_once_makes_one_session,
     a_list_is_the_principals_own_newest_first_and_pages,
     a_session_that_is_lost_is_laid_down_again,
     nobody_lays_down_what_others_went_on_with,
@@ -313,45 +317,6 @@ async fn what_is_deleted_is_remembered_as_such(store: &dyn Store) {
     assert_eq!(
         store.acquire(id, node(1)).await.unwrap_err(),
         StoreError::Deleted
-    );
-}
-
-async fn a_key_of_creation_finds_the_first(store: &dyn Store) {
-    let keyed = |principal: &Principal, digest| NewSession {
-        key: Some(CreateKey {
-            key: "k".to_owned(),
-            digest: [digest; 32],
-        }),
-        ..new(principal)
-    };
-    let local = Principal::local();
-    let first = keyed(&local, 1);
-    let id = first.id;
-    assert!(matches!(store.create(first).await, Ok(Created::New(_))));
-    assert_eq!(
-        store.create(keyed(&local, 1)).await,
-        Ok(Created::Before(id))
-    );
-    assert_eq!(
-        store.create(keyed(&local, 2)).await,
-        Err(StoreError::KeyReused)
-    );
-    let other = store.create(keyed(&Principal::named("other"), 2)).await;
-    assert!(
-        matches!(other, Ok(Created::New(_))),
-        "keys are a caller's own"
-    );
-    let fence = store.acquire(id, node(1)).await.unwrap().fence;
-    store.delete(id, fence).await.unwrap();
-    let again = keyed(&local, 1);
-    let id = again.id;
-    assert!(
-        matches!(store.create(again).await, Ok(Created::New(_))),
-        "it is gone"
-    );
-    assert_eq!(
-        store.create(keyed(&local, 1)).await,
-        Ok(Created::Before(id))
     );
 }
 

@@ -126,7 +126,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let (again, principal, created) = (reply.number()?, reply.principal()?, reply.number()?);
         if again == 1 {
-            self.prolong(id, principal, created, expires_ms);
+            self.prolong(id, principal, created, expires_ms, reply.text()?);
         }
         Ok(())
     }

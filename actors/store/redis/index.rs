@@ -41,13 +41,14 @@ impl RedisStore {
         }
     }
 
-    /// Its end is later than the index knows.
+    /// Its end is later than the index knows, and than its key of creation would last.
     pub(super) fn prolong(
         &self,
         id: SessionId,
         principal: Principal,
         created_ms: u64,
         expires_ms: u64,
+        creation: String,
     ) {
         let store = self.clone();
         tokio::spawn(async move {
@@ -55,6 +56,11 @@ impl RedisStore {
             let put = store.put(id, &principal, created_ms, expires_ms, ttl, 0);
             if let Err(error) = store.one(id, put).await {
                 tracing::debug!(session = %id, %error, "the index was not told of a later end");
+            }
+            if !creation.is_empty() {
+                let mut prolong = pipe();
+                prolong.cmd("PEXPIRE").arg(creation).arg(ttl);
+                let _ = store.lane(id).ask(&prolong).await;
             }
         });
     }
@@ -99,9 +105,8 @@ impl RedisStore {
                 tracing::debug!(session = %id, %error, "a session that is gone is still listed");
             }
             if !key.is_empty() {
-                let mut delete = pipe();
-                delete.cmd("DEL").arg(key);
-                let _ = store.lane(id).ask(&delete).await;
+                let unclaim = script::UNCLAIM.on(&[&key]).arg(id.to_string());
+                let _ = store.one(id, unclaim).await;
             }
         });
     }

@@ -31,7 +31,6 @@ impl Reply {
             "expired" => Err(StoreError::Expired(reply.principal()?)),
             "fenced" => Err(StoreError::Fenced),
             "lapsed" => Err(StoreError::Lapsed),
-            "reused" => Err(StoreError::KeyReused),
             "limit" => Err(StoreError::Limit("what one part of the store may hold")),
             "quarantined" => Err(StoreError::Quarantined {
                 principal: reply.principal()?,

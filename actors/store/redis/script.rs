@@ -57,6 +57,7 @@ session_script!(RESULT, "result");
 session_script!(READ, "read");
 session_script!(DISCARD, "discard");
 script!(CLAIM, "claim");
+script!(UNCLAIM, "unclaim");
 script!(LIST_PUT, "list_put");
 script!(LIST_DROP, "list_drop");
 script!(RELAY_SEND, "relay_send");
@@ -68,7 +69,7 @@ connection_script!(CONNECTION_READ, "connection_read");
 script!(CONNECTION_ENLIST, "connection_enlist");
 
 /// Loaded when a connection opens.
-pub(super) static ALL: [&Operation; 23] = [
+pub(super) static ALL: [&Operation; 24] = [
     &CREATE,
     &ACQUIRE,
     &COMMIT,
@@ -83,6 +84,7 @@ pub(super) static ALL: [&Operation; 23] = [
     &READ,
     &DISCARD,
     &CLAIM,
+    &UNCLAIM,
     &LIST_PUT,
     &LIST_DROP,
     &RELAY_SEND,

@@ -17,6 +17,9 @@ use crate::store::{
     NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
 };
 
+/// Longer than anybody takes from claiming a key to laying its session down, and far shorter than the end of a session
+/// is remembered.
+const LAID_DOWN_WITHIN_MS: u64 = 60_000;
 /// Of one part of a result, unpacked: whole results of a session are 16 MiB at most, together.
 pub(super) const RESULT_MAX: usize = 64 << 20;
 
@@ -162,6 +165,13 @@ impl Store for RedisStore {
     }
 }
 
+/// What a key of creation stands for.
+struct Claimed {
+    session: SessionId,
+    /// Otherwise it is to be laid down, under that id.
+    is_there: bool,
+}
+
 impl RedisStore {
     pub(super) async fn one(
         &self,
@@ -178,7 +188,7 @@ impl RedisStore {
 
     async fn create_session(&self, session: NewSession) -> Result<Created, StoreError> {
         let NewSession {
-            id,
+            mut id,
             principal,
             label,
             snapshot,
@@ -186,13 +196,15 @@ impl RedisStore {
             key,
         } = session;
         let snapshot = state(&snapshot, 1)?;
-        let mut creation = String::new();
+        let (mut creation, mut before) = (String::new(), false);
         if let Some(key) = &key {
             creation = self.0.keys.creation(&principal, &key.key);
-            let first = self.claim(&creation, id, key, ttl_ms).await?;
-            if first != id {
-                return Ok(Created::Before(first));
+            let claimed = self.claim(&creation, id, key, ttl_ms).await?;
+            if claimed.is_there {
+                return Ok(Created::Before(claimed.session));
             }
+            before = claimed.session != id;
+            id = claimed.session;
         }
         let created = self.0.clock.now_ms();
         // Before the session: what is listed and is not there is found out, what is there and is not listed is not.
@@ -212,6 +224,9 @@ impl RedisStore {
             // It was asked for before, and listed then.
             self.unlist(id, &principal, created, String::new());
         }
+        if before {
+            return Ok(Created::Before(id));
+        }
         Ok(Created::New(self.reached().await))
     }
 
@@ -222,7 +237,7 @@ impl RedisStore {
         id: SessionId,
         key: &CreateKey,
         ttl_ms: u64,
-    ) -> Result<SessionId, StoreError> {
+    ) -> Result<Claimed, StoreError> {
         let digest = blake3::Hash::from_bytes(key.digest).to_hex().to_string();
         let mut gone = String::new();
         loop {
@@ -232,19 +247,27 @@ impl RedisStore {
                 .arg(&digest)
                 .arg(ttl_ms)
                 .arg(&gone);
-            let first = self.one(id, claim).await?.text()?;
-            let first =
-                SessionId::parse(&first).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            if first == id || gone == first.to_string() {
-                return Ok(first);
+            let mut reply = self.one(id, claim).await?;
+            let (session, since_ms, same) = (reply.text()?, reply.number()?, reply.number()? == 1);
+            let session = SessionId::parse(&session)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let claimed = |is_there| match same {
+                true => Ok(Claimed { session, is_there }),
+                false => Err(StoreError::KeyReused),
+            };
+            if session == id || gone == session.to_string() {
+                return claimed(false);
             }
-            match self.look(first).await {
-                // Deleted and expired ones free their keys. One that is missing was claimed and is not laid down yet,
-                // or never was: whoever claimed it may be at it, and both lay down the same.
-                Err(StoreError::Deleted | StoreError::Expired(_) | StoreError::Missing) => {
-                    gone = first.to_string();
+            match self.look(session).await {
+                // Whoever claimed it a moment ago has not laid it down yet, or never will: both lay down the same.
+                Err(StoreError::Missing) if since_ms < LAID_DOWN_WITHIN_MS => {
+                    return claimed(false);
                 }
-                Ok(_) => return Ok(first),
+                // Those that have ended free their keys.
+                Err(StoreError::Deleted | StoreError::Expired(_) | StoreError::Missing) => {
+                    gone = session.to_string();
+                }
+                Ok(_) => return claimed(true),
                 Err(error) => return Err(error),
             }
         }

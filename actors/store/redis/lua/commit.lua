@@ -43,6 +43,4 @@ for _ = 1, puts do
   at = at + 2
 end
 expire(expires)
-return {
-  'ok', text(version), text(expires), listing(found, expires), found.principal, text(found.created),
-}
+return { 'ok', text(version), text(expires), told(found, expires) }

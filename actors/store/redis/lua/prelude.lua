@@ -83,3 +83,10 @@ local function listing(found, expires)
   redis.call('HSET', KEYS[1], 'listed', text(expires))
   return 1
 end
+
+-- What the index is told: whether its end is later, whose it is, since when it is there, and its key of creation.
+local function told(found, expires)
+  local later = listing(found, expires)
+  local key = later == 1 and redis.call('HGET', KEYS[1], 'key') or ''
+  return later, found.principal, text(found.created), key
+end

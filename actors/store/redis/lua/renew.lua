@@ -8,6 +8,4 @@ local expires = found.now + found.ttl
 redis.call('HSET', KEYS[1],
   'expires', text(expires), 'lease', text(found.now + tonumber(ARGV[2])))
 expire(expires)
-return {
-  'ok', text(found.version), text(expires), listing(found, expires), found.principal, text(found.created),
-}
+return { 'ok', text(found.version), text(expires), told(found, expires) }
