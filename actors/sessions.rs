@@ -34,6 +34,7 @@ use crate::tool::{Catalogue, ProgressSink, StoredResult};
 mod digest;
 mod elsewhere;
 mod manage;
+mod owners;
 mod status;
 mod tree;
 mod types;
@@ -149,7 +150,12 @@ impl Sessions {
         };
         tokio::select! {
             biased;
-            answer = self.run(&call) => answer,
+            answer = self.run(&call) => match (answer, &call.asked.start) {
+                (Err(error), Start::Stored) => {
+                    Err(self.unless_anothers(&call.asked.principal, session, error).await)
+                }
+                (answer, _) => answer,
+            },
             () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
             () = call.cancel.cancelled() => {
                 self.cancel(&call, permit).await;
@@ -264,7 +270,7 @@ impl Sessions {
 
     async fn resolve(&self, call: &Asked) -> Result<Resolved, CallError> {
         let resolved = match &call.start {
-            Start::Stored => return self.find(&call.principal, call.id, call.until).await,
+            Start::Stored => return self.find(call.id, call.until).await,
             throwaway @ Start::Throwaway { .. } => {
                 let ask = |reply| SupervisorMsg::Ensure {
                     id: call.id,
@@ -281,12 +287,7 @@ impl Sessions {
         )))
     }
 
-    async fn find(
-        &self,
-        principal: &Principal,
-        id: SessionId,
-        until: Instant,
-    ) -> Result<Resolved, CallError> {
+    async fn find(&self, id: SessionId, until: Instant) -> Result<Resolved, CallError> {
         let resolved = self
             .0
             .places
@@ -294,20 +295,11 @@ impl Sessions {
             .ask(left(until), |reply| RegistryMsg::Resolve { id, reply })
             .await;
         match resolved {
-            Ok(Err(CallError::Quarantined { .. })) if !self.is_owner(principal, id).await => {
-                Err(CallError::UnknownSession(id))
-            }
             Ok(found) => found,
             Err(_) => Err(CallError::StoreUnavailable(
                 "the session did not start in time".to_owned(),
             )),
         }
-    }
-
-    async fn is_owner(&self, principal: &Principal, id: SessionId) -> bool {
-        in_time(self.store().look(id))
-            .await
-            .is_ok_and(|row| row.principal == *principal)
     }
 
     /// The tool hears of it at once; the session as soon as it is there. Whoever called waits for that for a moment

@@ -210,7 +210,7 @@ impl Sessions {
             replayed,
             reply,
         };
-        self.ask(principal, id, make).await
+        self.ask(id, make).await
     }
 
     pub(crate) async fn touch_here(
@@ -222,7 +222,7 @@ impl Sessions {
             principal: principal.clone(),
             reply,
         };
-        self.ask(principal, id, make).await
+        self.ask(id, make).await
     }
 
     pub(crate) async fn close_here(
@@ -234,7 +234,7 @@ impl Sessions {
             principal: principal.clone(),
             reply,
         };
-        self.ask(principal, id, make).await
+        self.ask(id, make).await
     }
 }
 

@@ -75,12 +75,14 @@ impl Sessions {
         principal: &Principal,
         id: SessionId,
     ) -> Result<SessionView, CallError> {
-        match self.view(principal, id, false).await {
-            Err(CallError::Quarantined { reason, .. }) => {
-                self.view_quarantined(principal, id, reason).await
-            }
-            other => other,
+        let error = match self.view(principal, id, false).await {
+            Ok(view) => return Ok(view),
+            Err(error) => self.unless_anothers(principal, id, error).await,
+        };
+        if let CallError::Quarantined { reason, .. } = error {
+            return self.view_quarantined(principal, id, reason).await;
         }
+        Err(error)
     }
 
     async fn view(
@@ -174,10 +176,14 @@ impl Sessions {
                 done,
             )
             .await;
-        match closed {
-            Err(CallError::Quarantined { .. }) => self.delete_quarantined(principal, id).await,
-            other => other,
+        let Err(error) = closed else {
+            return Ok(());
+        };
+        let error = self.unless_anothers(principal, id, error).await;
+        if matches!(error, CallError::Quarantined { .. }) {
+            return self.delete_quarantined(principal, id).await;
         }
+        Err(error)
     }
 
     async fn delete_quarantined(
@@ -203,15 +209,19 @@ impl Sessions {
         session: SessionId,
         id: ResultId,
     ) -> Result<StoredResult, CallError> {
-        self.here_or_there(
-            || Box::pin(self.touch_here(principal, session)),
-            || Question::Touch {
-                session,
-                principal: principal.clone(),
-            },
-            done,
-        )
-        .await?;
+        let touched = self
+            .here_or_there(
+                || Box::pin(self.touch_here(principal, session)),
+                || Question::Touch {
+                    session,
+                    principal: principal.clone(),
+                },
+                done,
+            )
+            .await;
+        if let Err(error) = touched {
+            return Err(self.unless_anothers(principal, session, error).await);
+        }
         match results::read(self.store(), session, id).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(true)) => Err(CallError::ResultNotStored(id)),
@@ -223,26 +233,24 @@ impl Sessions {
     /// One question to one session, over its deaths.
     pub(super) async fn ask<R: Send + 'static>(
         &self,
-        principal: &Principal,
         id: SessionId,
         make: impl Fn(ractor::RpcReplyPort<Result<R, CallError>>) -> SessionMsg,
     ) -> Result<R, CallError> {
         tokio::select! {
             biased;
             () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
-            answer = self.ask_until_answered(principal, id, make) => answer,
+            answer = self.ask_until_answered(id, make) => answer,
         }
     }
 
     async fn ask_until_answered<R: Send + 'static>(
         &self,
-        principal: &Principal,
         id: SessionId,
         make: impl Fn(ractor::RpcReplyPort<Result<R, CallError>>) -> SessionMsg,
     ) -> Result<R, CallError> {
         let until = Instant::now() + ASK_WITHIN;
         while Instant::now() < until {
-            let session = self.find(principal, id, until).await?;
+            let session = self.find(id, until).await?;
             let Ok(_permit) = session.admission.clone().try_acquire_owned() else {
                 return Err(CallError::Busy {
                     what: "messages to this session".into(),
@@ -262,7 +270,12 @@ impl Sessions {
         ))
     }
 
-    fn heard(&self, principal: &Principal, id: SessionId, error: &StoreError) -> CallError {
+    pub(super) fn heard(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        error: &StoreError,
+    ) -> CallError {
         session::as_call_error(id, Some(principal), error)
     }
 

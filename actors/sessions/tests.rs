@@ -22,6 +22,7 @@ mod leaving;
 mod life;
 mod nodes;
 mod slow_store;
+mod strangers;
 mod supervision;
 
 /// Answers with its arguments; counts how often it ran.

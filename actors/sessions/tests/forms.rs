@@ -4,7 +4,7 @@ use super::*;
 use crate::session::snapshot;
 use crate::store::StoreError;
 
-async fn laid_down(world: &World, bytes: Vec<u8>) -> SessionId {
+pub(super) async fn laid_down(world: &World, bytes: Vec<u8>) -> SessionId {
     let new = NewSession {
         id: SessionId::random(),
         principal: Principal::local(),
@@ -18,7 +18,7 @@ async fn laid_down(world: &World, bytes: Vec<u8>) -> SessionId {
     id
 }
 
-fn stored() -> String {
+pub(super) fn stored() -> String {
     let machine = Machine::new(Principal::local(), None, roots().into(), 1, 1_000_000);
     String::from_utf8(snapshot::encode(&machine).to_vec()).unwrap()
 }

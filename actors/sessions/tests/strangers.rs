@@ -1,0 +1,138 @@
+//! What is somebody else's is not told apart from what is not there, whatever state it is in and whatever is asked.
+
+use super::forms::{laid_down, stored};
+use super::*;
+use crate::ids::NodeId;
+use crate::store::Row;
+
+const STATES: [&str; 9] = [
+    "new",
+    "used",
+    "asleep",
+    "closed",
+    "expired",
+    "quarantined",
+    "unreadable",
+    "newer",
+    "elsewhere",
+];
+
+/// Whoever holds a session keeps it: nobody gets one because a lease ended.
+async fn world() -> World {
+    let lease = Duration::from_secs(1_000_000);
+    let clock = Clock::starting_at(1_000_000);
+    let limits = memory::Limits {
+        lease,
+        ..memory::Limits::default()
+    };
+    let store = Arc::new(MemoryStore::new(clock, limits));
+    let backing = Backing::alone(Arc::clone(&store) as _);
+    node(|options| options.lease = lease, store, backing, clock).await
+}
+
+/// A session of `local` in the state, and how to wait until it is in it.
+async fn in_state(world: &World, state: &str) -> SessionId {
+    let ttl = Some(Duration::from_secs(100_000));
+    let made = world
+        .sessions
+        .create(CreateRequest { ttl, ..creation() })
+        .await;
+    let id = made.unwrap().id;
+    match state {
+        "used" => drop(world.call(id, "echo", json!({})).await.unwrap()),
+        "asleep" => {
+            world.call(id, "echo", json!({})).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1000)).await;
+        }
+        "closed" => world.sessions.close(&Principal::local(), id).await.unwrap(),
+        "expired" => tokio::time::sleep(Duration::from_secs(100_001)).await,
+        "quarantined" => {
+            let reason = Some("it crashed too often".to_owned());
+            world.store.quarantine(id, reason).await.unwrap();
+        }
+        "unreadable" => return laid_down(world, b"{".to_vec()).await,
+        "newer" => {
+            let newer = stored().replace("\"schema\":2", "\"schema\":3");
+            return laid_down(world, newer.into_bytes()).await;
+        }
+        "elsewhere" => drop(world.store.acquire(id, NodeId::random()).await.unwrap()),
+        _ => {}
+    }
+    id
+}
+
+/// Everything that can be asked of a session.
+async fn asked(world: &World, who: &Principal, id: SessionId) -> Vec<CallError> {
+    let call = CallRequest {
+        principal: who.clone(),
+        ..request(Target::Session(id), "echo", json!({}))
+    };
+    let keyed = CallRequest {
+        principal: who.clone(),
+        idempotency_key: Some("k".to_owned()),
+        ..request(Target::Session(id), "echo", json!({}))
+    };
+    vec![
+        world.sessions.get(who, id).await.map(drop).unwrap_err(),
+        world.sessions.call(call).await.map(drop).unwrap_err(),
+        world.sessions.call(keyed).await.map(drop).unwrap_err(),
+        (world.sessions.result(who, id, ResultId::random()).await)
+            .map(drop)
+            .unwrap_err(),
+        world.sessions.close(who, id).await.unwrap_err(),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_hears_of_no_session_in_any_state_and_changes_none() {
+    let stranger = Principal::named("stranger");
+    for state in STATES {
+        let world = world().await;
+        let id = in_state(&world, state).await;
+        let before = world.store.look(id).await;
+        let unknown = vec![CallError::UnknownSession(id); 5];
+        // Twice: the first may be what wakes it.
+        for _ in 0..2 {
+            assert_eq!(asked(&world, &stranger, id).await, unknown, "{state}");
+        }
+        let (rows, total) = world.sessions.list(&stranger, None, 10).await.unwrap();
+        assert_eq!((rows.len(), total), (0, 0), "{state}");
+        let after = world.store.look(id).await;
+        match (before, after) {
+            (Ok(before), Ok(after)) => {
+                let what = |row: &Row| (row.label.clone(), row.created_ms, row.closed);
+                assert_eq!(what(&before), what(&after), "{state}");
+            }
+            (before, after) => assert_eq!(before.err(), after.err(), "{state}"),
+        }
+        world.sessions.shutdown(Duration::from_secs(1)).await;
+    }
+}
+
+/// The other side: whoever it belongs to is told what is wrong with it.
+#[tokio::test(start_paused = true)]
+async fn an_owner_hears_what_a_session_is() {
+    for (state, heard) in [
+        ("expired", "has expired"),
+        ("quarantined", "is quarantined"),
+        ("unreadable", "is quarantined"),
+        ("newer", "newer version"),
+        ("elsewhere", "held by another node"),
+        ("closed", "no session"),
+    ] {
+        let world = world().await;
+        let id = in_state(&world, state).await;
+        let stranger = CallRequest {
+            principal: Principal::named("stranger"),
+            ..request(Target::Session(id), "echo", json!({}))
+        };
+        let _ = world.sessions.call(stranger).await;
+        let error = world
+            .call(id, "echo", json!({}))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(heard), "{state}: {error}");
+        world.sessions.shutdown(Duration::from_secs(1)).await;
+    }
+}
