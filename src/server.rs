@@ -8,11 +8,11 @@ use std::sync::Arc;
 use actors::ids::Principal;
 use axum::http::request::Parts;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
-    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
-    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    CustomRequest, CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams,
+    GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -28,10 +28,14 @@ pub mod lifecycle;
 pub mod ports;
 pub mod stdio;
 
+mod completion;
 mod connections;
 mod convert;
+mod hints;
 mod lines;
 mod progress;
+mod prompts;
+mod resources;
 
 /// What a model is told once per connection: as short as it can be, because every agent pays for it.
 const INSTRUCTIONS: &str = "Measures and maps source code on disk: complexity, dependencies, structure. \
@@ -40,9 +44,15 @@ Every answer is about the files as they are now. Start with a folder and a small
 
 /// Methods that are served here: a request for one of them that could not be read has bad parameters; any other
 /// method is unknown.
-const SERVED: [&str; 5] = [
+const SERVED: [&str; 11] = [
+    "completion/complete",
     "initialize",
     "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
     "server/discover",
     "tools/call",
     "tools/list",
@@ -90,6 +100,14 @@ impl Handler {
             default_session: (!is_stateless(context)).then(|| self.default_session.clone()),
             request: None,
         }
+    }
+
+    /// Whoever asks for something else than a call; those are counted where they are run.
+    fn admitted(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
+        let caller = self.caller(context);
+        let counted = self.service.quotas.request(&caller.principal);
+        counted.map_err(|failure| resources::refused(&failure))?;
+        Ok(caller)
     }
 
     async fn call(
@@ -156,10 +174,29 @@ fn unknown_tool(unknown: &UnknownTool) -> ErrorData {
     )
 }
 
+/// What is listed whole has no second page.
+fn one_page(request: Option<PaginatedRequestParams>, what: &str) -> Result<(), ErrorData> {
+    if request.is_some_and(|page| page.cursor.is_some()) {
+        return Err(ErrorData::invalid_params(
+            format!("all {what} are on the first page: no cursor was given out"),
+            None,
+        ));
+    }
+    Ok(())
+}
+
 fn malformed(method: &str) -> ErrorData {
     let expected = match method {
         "tools/call" => "expected {name: string, arguments?: object}",
-        "tools/list" => "expected no parameters but an optional cursor",
+        "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
+            "expected no parameters but an optional cursor"
+        }
+        "prompts/get" => "expected {name: string, arguments?: object of strings}",
+        "resources/read" => "expected {uri: string}",
+        "completion/complete" => {
+            "expected {ref: {type: \"ref/prompt\", name} | {type: \"ref/resource\", uri}, argument: {name, value}, \
+             context?: {arguments}}"
+        }
         "initialize" => {
             "expected {protocolVersion: string, capabilities: object, clientInfo: {name, version}}"
         }
@@ -175,7 +212,15 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
             .with_title("MCP Code Analysis");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        // No `listChanged` and no `subscribe`: nothing tells of changes. `subscriptions/listen` is then unknown, as the
+        // library answers by itself.
+        let capabilities = ServerCapabilities::builder()
+            .enable_completions()
+            .enable_prompts()
+            .enable_resources()
+            .enable_tools()
+            .build();
+        ServerConfig::new(capabilities)
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
     }
@@ -184,18 +229,25 @@ impl ServerHandler for Handler {
         Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS)
     }
 
+    async fn discover(
+        &self,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        let mut told = DiscoverResult::from_server_info(versions, self.get_info());
+        (told.ttl_ms, told.cache_scope) = hints::CATALOGUE;
+        Ok(told)
+    }
+
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if request.is_some_and(|page| page.cursor.is_some()) {
-            return Err(ErrorData::invalid_params(
-                "all tools are on the first page: no cursor was given out",
-                None,
-            ));
-        }
-        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
+        one_page(request, "tools")?;
+        let mut listed = ListToolsResult::with_all_items(self.tools.to_vec());
+        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
+        Ok(listed)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -234,39 +286,66 @@ impl ServerHandler for Handler {
         ))
     }
 
-    // === not advertised: an empty list would say that there is such a thing ===
-
-    async fn complete(
-        &self,
-        _request: CompleteRequestParams,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<CompleteResult, ErrorData> {
-        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
-    }
+    // === beside tools ===
 
     async fn list_prompts(
         &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+        one_page(request, "prompts")?;
+        let mut listed = prompts::list();
+        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
+        Ok(listed)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompts::get(&request.name, request.arguments)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let caller = self.admitted(&context)?;
+        completion::complete(&self.service, &caller, request).await
     }
 
     async fn list_resources(
         &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+        let caller = self.admitted(&context)?;
+        let mut listed = resources::list(&self.service, &caller, request).await?;
+        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::LIST, &context);
+        Ok(listed)
     }
 
     async fn list_resource_templates(
         &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<
-            ListResourceTemplatesRequestMethod,
-        >())
+        one_page(request, "templates")?;
+        let mut listed = resources::templates();
+        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
+        Ok(listed)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.admitted(&context)?;
+        let (mut read, hint) = resources::read(&self.service, &caller, &request.uri).await?;
+        (read.ttl_ms, read.cache_scope) = hints::for_peer(hint, &context);
+        Ok(read.into())
     }
 }

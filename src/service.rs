@@ -16,6 +16,7 @@ use crate::answer::page::json_len;
 use crate::answer::{Answer, Called, Context, Failure, rfc3339};
 use crate::tools::get_server_status::{self, Feature};
 use crate::tools::{self, Entry, Kind, Reach, shared};
+use crate::workspace::Workspace;
 
 mod batch;
 mod compare;
@@ -24,9 +25,11 @@ mod default_session;
 mod glance;
 pub mod quotas;
 mod run;
+mod stored;
 
 pub use default_session::DefaultSession;
 pub use quotas::Quotas;
+pub use stored::{Ids, Stored, StoredPage};
 
 /// Bytes of the arguments of one call as JSON: they are stored with the call. Paths and globs need far less.
 pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
@@ -231,6 +234,11 @@ impl Service {
     /// What the principal may read, as sessions know it.
     pub fn roots_of(&self, principal: &Principal) -> Arc<[Root]> {
         self.reach.roots(principal)
+    }
+
+    /// The same, as paths are looked up in.
+    pub fn workspace_of(&self, principal: &Principal) -> Workspace {
+        self.reach.workspace(principal)
     }
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::analysis::Language;
 use crate::analysis::graph::{self, Manifest};
 
+mod complete;
 mod error;
 mod globs;
 mod hash;
@@ -37,6 +38,7 @@ mod stat_cache;
 mod text;
 mod walk;
 
+pub use complete::Completions;
 pub use error::Error;
 pub use limits::Limits;
 pub use skip::{Note, SkipReason};

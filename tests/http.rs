@@ -4,6 +4,7 @@ mod chaos;
 mod connections;
 mod fleet;
 mod nodes;
+mod offers;
 mod principals;
 mod sse;
 mod streamable;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::server::{NEWEST_WITH_INITIALIZE, STATELESS};
 use crate::support::{PATIENCE, Project, Server};
 
+mod offers;
 mod running;
 mod tools;
 
@@ -25,7 +26,7 @@ fn every_revision_is_agreed_to_and_an_unknown_one_gets_the_newest() {
         assert_eq!(result["serverInfo"]["name"], "mcp-code-analysis");
         assert_eq!(
             result["capabilities"],
-            json!({"tools": {}}),
+            json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {}}),
             "only what is there is advertised"
         );
         assert!(result["instructions"].as_str().expect("said").len() < 1000);
@@ -40,15 +41,11 @@ fn what_is_not_advertised_is_not_found() {
     let project = Project::empty();
     let mut server = Server::initialized(project.path());
     for (method, params) in [
-        ("prompts/list", json!({})),
-        ("prompts/get", json!({"name": "x"})),
-        ("resources/list", json!({})),
-        ("resources/templates/list", json!({})),
-        ("resources/read", json!({"uri": "file:///etc/passwd"})),
         ("resources/subscribe", json!({"uri": "x:"})),
+        ("resources/unsubscribe", json!({"uri": "x:"})),
         (
-            "completion/complete",
-            json!({"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": ""}}),
+            "subscriptions/listen",
+            json!({"notifications": {"toolsListChanged": true}}),
         ),
         ("logging/setLevel", json!({"level": "info"})),
         ("tasks/get", json!({"taskId": "x"})),

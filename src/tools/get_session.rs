@@ -70,6 +70,13 @@ fn data_schema() -> Value {
     schema
 }
 
+/// The session with all of its history, for those who are not billed by the word.
+pub(crate) fn whole(view: &SessionView) -> Value {
+    let mut data = session(view);
+    data["history"] = view.history.iter().map(result).collect();
+    data
+}
+
 /// The cursor names the last result shown, so that results that came since do not shift the page.
 pub(crate) fn finding(view: &SessionView, arguments: &Value) -> Result<Finding, Failure> {
     let paging = Paging::read(NAME, arguments)?;

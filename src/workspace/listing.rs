@@ -55,7 +55,8 @@ pub(super) fn list(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec
     here.read(&mut entries);
 }
 
-fn is_source(directory: &impl AsFd) -> bool {
+/// Whether a directory that looks built is source all the same, by what is in it.
+pub(super) fn is_source(directory: &impl AsFd) -> bool {
     let has =
         |name: &str| CString::new(name).is_ok_and(|name| open::stat_at(directory, &name).is_ok());
     names::SOURCE_MARKS.iter().any(|mark| has(mark)) && !has(names::CACHE_TAG)
@@ -227,7 +228,7 @@ impl Here<'_, '_> {
         if task.globs.excludes(&format!("{}{inside}", self.prefix)) {
             return self.found.tally.skip(SkipReason::ExcludedDirectory);
         }
-        let looks_built = self.looks_built(entries, name);
+        let looks_built = looks_built(entries, name);
         let unwanted = self.unwanted(name, &inside);
         let is_named = task.globs.names_directory(name);
         let mut lifted = self.job.lifted.clone();
@@ -267,18 +268,19 @@ impl Here<'_, '_> {
         names::is_vendored_directory(name)
             .then_some((SkipReason::VendoredDirectory, SkipReason::Vendored))
     }
+}
 
-    fn looks_built(&self, entries: &Dir, name: &str) -> bool {
-        let Some(marks) = names::build_output_marks(name) else {
-            return false;
-        };
-        let Ok(directory) = entries.fd() else {
-            return false;
-        };
-        marks.iter().any(|mark| {
-            CString::new(*mark).is_ok_and(|mark| open::stat_at(directory, &mark).is_ok())
-        })
-    }
+/// Whether a build wrote the directory of that name, by its name and its neighbours.
+pub(super) fn looks_built(entries: &Dir, name: &str) -> bool {
+    let Some(marks) = names::build_output_marks(name) else {
+        return false;
+    };
+    let Ok(directory) = entries.fd() else {
+        return false;
+    };
+    marks
+        .iter()
+        .any(|mark| CString::new(*mark).is_ok_and(|mark| open::stat_at(directory, &mark).is_ok()))
 }
 
 /// A file whose name and path are wanted.

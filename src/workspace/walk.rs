@@ -118,10 +118,19 @@ pub(super) fn walk(task: &Task<'_>, starts: Vec<Place>) -> Result<Found, Error> 
     Ok(found)
 }
 
+fn first_job(task: &Task<'_>, place: Place, tally: &mut Tally) -> Job {
+    Job {
+        depth: 0,
+        rules: rules_above(&task.roots[place.root], &place, tally),
+        place,
+        lifted: None,
+        looks_built: false,
+    }
+}
+
 /// The rules above a directory that was asked for hold in it, unless they leave the directory itself out: it was asked
 /// for by name.
-fn first_job(task: &Task<'_>, place: Place, tally: &mut Tally) -> Job {
-    let root = &task.roots[place.root];
+pub(super) fn rules_above(root: &Root, place: &Place, tally: &mut Tally) -> Option<Arc<Rules>> {
     let mut rules: Option<Arc<Rules>> = None;
     let mut inside = String::new();
     for part in place.inside.split('/').filter(|part| !part.is_empty()) {
@@ -140,13 +149,7 @@ fn first_job(task: &Task<'_>, place: Place, tally: &mut Tally) -> Job {
             rules = None;
         }
     }
-    Job {
-        depth: 0,
-        rules,
-        place,
-        lifted: None,
-        looks_built: false,
-    }
+    rules
 }
 
 pub(super) struct Walk<'a> {

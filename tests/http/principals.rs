@@ -8,7 +8,7 @@ use crate::support::Project;
 use crate::support::node::{Client, Node};
 
 /// `ann` and `ben`, each with a token of its name, and what a file says beside.
-fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir) {
+pub(super) fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut tokens = String::new();
     for (name, digest) in [
@@ -39,7 +39,7 @@ fn sha256(text: &str) -> String {
     })
 }
 
-fn bearing(node: &Node, name: &str) -> Client {
+pub(super) fn bearing(node: &Node, name: &str) -> Client {
     node.client()
         .with("authorization", &format!("Bearer {name}-token"))
 }

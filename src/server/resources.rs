@@ -1,0 +1,213 @@
+//! Stored results and the histories of sessions, as resources. The service says what is whose; here it gets its
+//! addresses. No state of its own: a page goes on from its cursor on any node.
+//!
+//! Answers of tools carry no link to their result: both ids are in every answer, the template says what they are good
+//! for, and a link in each answer would cost a model some 60 tokens a call.
+
+use actors::ids::ResultId;
+use rmcp::ErrorData;
+use rmcp::model::{
+    CacheScope, ListResourceTemplatesResult, ListResourcesResult, MetaObject,
+    PaginatedRequestParams, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+};
+use serde_json::{Value, json};
+
+use super::hints;
+use crate::answer::cursor::{Cursor, Short, short};
+use crate::answer::{Failure, page};
+use crate::service::{Caller, Service, Stored};
+use crate::tools::WHOLE_CAP;
+
+/// Of a session; results lie below.
+pub(super) const SESSION: &str = "analysis://sessions/{session_id}";
+pub(super) const RESULT: &str = "analysis://sessions/{session_id}/results/{result_id}";
+
+const SESSIONS: &str = "analysis://sessions/";
+const RESULTS: &str = "/results/";
+const JSON: &str = "application/json";
+/// Resources of one page.
+const PAGE: usize = 50;
+/// Bytes of a description: a person reads it in a list.
+const DESCRIPTION_BYTES: usize = 200;
+
+pub(super) fn templates() -> ListResourceTemplatesResult {
+    let most = WHOLE_CAP / (1024 * 1024);
+    ListResourceTemplatesResult::with_all_items(vec![
+        ResourceTemplate::new(RESULT, "stored_result")
+            .with_title("Stored result")
+            .with_description(format!(
+                "What an analysis found, whole and as it was: the ids are in its answer. At most {most} MiB."
+            ))
+            .with_mime_type(JSON),
+        ResourceTemplate::new(SESSION, "session")
+            .with_title("Session with its history")
+            .with_description("State of a session, and every result that it remembers, newest first.")
+            .with_mime_type(JSON),
+    ])
+}
+
+/// The newest stored results, page by page.
+pub(super) async fn list(
+    service: &Service,
+    caller: &Caller,
+    request: Option<PaginatedRequestParams>,
+) -> Result<ListResourcesResult, ErrorData> {
+    let cursor = request.and_then(|request| request.cursor);
+    let after = cursor.as_deref().map(open_cursor).transpose()?;
+    let page = service.stored_results(caller, after, PAGE).await;
+    let page = page.map_err(|failure| refused(&failure))?;
+    let last = page.rows.last().filter(|_| page.has_more);
+    let next = last.map(|row| {
+        Cursor {
+            arguments: scope(),
+            inputs: row.result.at_ms.to_le_bytes(),
+            mark: row.result.result_id.as_u128(),
+        }
+        .seal()
+    });
+    let mut listed = ListResourcesResult::with_all_items(page.rows.iter().map(resource).collect());
+    listed.next_cursor = next;
+    if page.sessions_left_out > 0 {
+        let mut meta = MetaObject::default();
+        meta.insert("sessions_left_out".into(), json!(page.sessions_left_out));
+        listed.meta = Some(meta);
+    }
+    Ok(listed)
+}
+
+/// With how long it may be kept.
+pub(super) async fn read(
+    service: &Service,
+    caller: &Caller,
+    uri: &str,
+) -> Result<(ReadResourceResult, (u64, CacheScope)), ErrorData> {
+    let (read, hint) = match parse(uri) {
+        Some((session, Some(result))) => (
+            service.read_result(caller, session, result).await,
+            hints::RESULT,
+        ),
+        Some((session, None)) => (service.read_session(caller, session).await, hints::LIST),
+        None => return Err(not_found(uri, "unknown_resource", NO_SUCH_URI, "")),
+    };
+    let value = read.map_err(|failure| unreadable(uri, &failure))?;
+    let contents = ResourceContents::text(value.to_string(), uri).with_mime_type(JSON);
+    Ok((ReadResourceResult::new(vec![contents]), hint))
+}
+
+const NO_SUCH_URI: &str = "no resource has this uri: `resources/list` names the newest, `resources/templates/list` says \
+                           how they are formed";
+
+/// Strict: ids need no escapes, so a uri with any is none of ours.
+fn parse(uri: &str) -> Option<(&str, Option<&str>)> {
+    let rest = uri.strip_prefix(SESSIONS)?;
+    let (session, result) = match rest.split_once(RESULTS) {
+        Some((session, result)) => (session, Some(result)),
+        None => (rest, None),
+    };
+    let is_plain = |id: &str| !id.is_empty() && !id.contains('/');
+    (is_plain(session) && result.is_none_or(is_plain)).then_some((session, result))
+}
+
+fn resource(row: &Stored) -> Resource {
+    let result = &row.result;
+    let uri = format!("{SESSIONS}{}{RESULTS}{}", row.session, result.result_id);
+    let path = result.arguments["path"].as_str().unwrap_or(".");
+    let mut description = result.summary.replace('\n', " ");
+    page::clip(&mut description, DESCRIPTION_BYTES);
+    let mut title = format!("{} of {path}", result.tool);
+    page::clip(&mut title, DESCRIPTION_BYTES);
+    Resource::new(uri, result.result_id.to_string())
+        .with_title(title)
+        .with_description(description)
+        .with_mime_type(JSON)
+}
+
+fn scope() -> Short {
+    short("resources/list")
+}
+
+fn open_cursor(text: &str) -> Result<(u64, ResultId), ErrorData> {
+    let cursor = Cursor::open(text, scope()).map_err(|failure| {
+        ErrorData::invalid_params(
+            format!("{}: begin again without a cursor", failure.message),
+            Some(json!({"reason": failure.reason})),
+        )
+    })?;
+    Ok((
+        u64::from_le_bytes(cursor.inputs),
+        ResultId::from_u128(cursor.mark),
+    ))
+}
+
+// === errors ===
+
+/// What is not there, is not kept or is somebody else's, is not found; the rest is a fault that may pass.
+fn unreadable(uri: &str, failure: &Failure) -> ErrorData {
+    let is_absent = [
+        "unknown_session",
+        "session_expired",
+        "unknown_result",
+        "result_not_stored",
+        "invalid_session_id",
+        "invalid_result_id",
+    ]
+    .contains(&failure.reason.as_str());
+    if is_absent {
+        let recovery = failure.row().recovery;
+        return not_found(uri, &failure.reason, &failure.message, recovery);
+    }
+    refused(failure)
+}
+
+fn not_found(uri: &str, reason: &str, message: &str, recovery: &str) -> ErrorData {
+    let mut shown = uri.to_owned();
+    page::clip(&mut shown, DESCRIPTION_BYTES);
+    let advice = match recovery {
+        "" => message.to_owned(),
+        recovery => format!("{message}: {recovery}"),
+    };
+    ErrorData::resource_not_found(advice, Some(json!({"uri": shown, "reason": reason})))
+}
+
+/// A failure of the service in the words of JSON-RPC.
+pub(super) fn refused(failure: &Failure) -> ErrorData {
+    let row = failure.row();
+    let retry_after = failure.retry_after.map(|after| after.as_millis() as u64);
+    let data: Value = json!({
+        "code": row.code.name(),
+        "reason": failure.reason,
+        "retryable": row.retryable,
+        "retry_after_ms": retry_after,
+        "recovery": row.recovery,
+    });
+    ErrorData::internal_error(failure.message.clone(), Some(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_forms_are_addresses() {
+        let (session, result) = ("ses_1", "res_2");
+        let whole = RESULT
+            .replace("{session_id}", session)
+            .replace("{result_id}", result);
+        assert_eq!(parse(&whole), Some((session, Some(result))));
+        let alone = SESSION.replace("{session_id}", session);
+        assert_eq!(parse(&alone), Some((session, None)));
+        for bad in [
+            "",
+            "file:///etc/passwd",
+            "analysis://sessions/",
+            "analysis://sessions//results/x",
+            "analysis://sessions/a/results/",
+            "analysis://sessions/a/results/b/c",
+            "analysis://sessions/a/b",
+            "analysis://sessions/a/results",
+            "ANALYSIS://sessions/a",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a path may go on with: the entries of one directory that an analysis would look at. Only names and kinds are
+//! read. Whatever the beginning says, nothing outside the roots is looked at: it is resolved as any path is.
+
+use std::ffi::CStr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::fs::{Dir, FileType};
+
+use super::resolve::{self, Place, Start};
+use super::rules::Rules;
+use super::skip::Tally;
+use super::{Root, Workspace, listing, names, open, walk};
+use crate::analysis::Language;
+
+/// Entries of one directory that are looked at; larger ones are of machines, and nobody picks a name from a list there.
+const MAX_ENTRIES: usize = 10_000;
+/// Entries between two looks at the clock.
+const ENTRIES_PER_CHECK: usize = 64;
+
+/// Paths that begin as asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Completions {
+    /// Sorted, directories with a `/` at their end; at most as many as were asked for.
+    pub values: Vec<String>,
+    /// How many there are in all; `None` where not everything was looked at.
+    pub total: Option<usize>,
+}
+
+impl Completions {
+    fn of(mut all: Vec<String>, is_complete: bool, limit: usize) -> Self {
+        all.sort_unstable();
+        let total = is_complete.then_some(all.len());
+        all.truncate(limit);
+        Self { values: all, total }
+    }
+
+    pub fn has_more(&self) -> bool {
+        self.total.is_none_or(|total| total > self.values.len())
+    }
+}
+
+impl Workspace {
+    /// What `beginning` may go on with: folders, and files in a language that is analysed, as a walk from their folder
+    /// would find them. What leads nowhere, or out of the roots, has none.
+    pub fn complete(&self, beginning: &str, limit: usize, until: Instant) -> Completions {
+        let (folder, begun) = match beginning.rfind('/') {
+            Some(slash) => beginning.split_at(slash + 1),
+            None => ("", beginning),
+        };
+        let place = match resolve::resolve(&self.roots, folder) {
+            Ok(Start::One(place)) => place,
+            Ok(Start::All) => return self.complete_root(folder, begun, limit),
+            Err(_) => return Completions::of(Vec::new(), true, limit),
+        };
+        match list(&self.roots[place.root], &place, begun, until) {
+            Some((names, is_complete)) => {
+                let written = names.into_iter().map(|name| format!("{folder}{name}"));
+                Completions::of(written.collect(), is_complete, limit)
+            }
+            None => Completions::of(Vec::new(), true, limit),
+        }
+    }
+
+    fn complete_root(&self, folder: &str, begun: &str, limit: usize) -> Completions {
+        let names = self.roots.iter().map(|root| &root.name);
+        let names = names.filter(|name| name.starts_with(begun));
+        Completions::of(
+            names.map(|name| format!("{folder}{name}/")).collect(),
+            true,
+            limit,
+        )
+    }
+}
+
+/// Names in one directory, and whether all of it was looked at. `None`: it is no directory, or cannot be read.
+fn list(root: &Root, place: &Place, begun: &str, until: Instant) -> Option<(Vec<String>, bool)> {
+    let mut tally = Tally::default();
+    let absolute = walk::below(&root.path, &place.inside);
+    let opened = open::open_directory(&absolute).ok()?;
+    let above = walk::rules_above(root, place, &mut tally);
+    let rules = Rules::enter(above, &opened, &absolute, &place.inside, &mut tally);
+    let mut entries = Dir::new(opened).ok()?;
+    let here = Here {
+        inside: &place.inside,
+        absolute: &absolute,
+        rules,
+    };
+    let mut found = Vec::new();
+    let mut seen = 0;
+    while let Some(entry) = entries.read() {
+        seen += 1;
+        let is_late = seen % ENTRIES_PER_CHECK == 0 && Instant::now() >= until;
+        let Some(entry) = entry.ok().filter(|_| seen <= MAX_ENTRIES && !is_late) else {
+            return Some((found, false));
+        };
+        let name = entry.file_name().to_str().unwrap_or_default();
+        if name.starts_with(begun) && !name.is_empty() {
+            found.extend(here.wanted(&entries, entry.file_name(), name, entry.file_type()));
+        }
+    }
+    Some((found, true))
+}
+
+/// One directory while it is listed.
+struct Here<'a> {
+    inside: &'a str,
+    absolute: &'a Path,
+    rules: Option<Arc<Rules>>,
+}
+
+impl Here<'_> {
+    /// The name, where a walk would enter the directory or take the file.
+    fn wanted(&self, entries: &Dir, raw: &CStr, name: &str, listed: FileType) -> Option<String> {
+        let mut kind = listed;
+        if kind == FileType::Unknown {
+            kind = open::stat_at(entries.fd().ok()?, raw).ok()?.kind;
+        }
+        let is_directory = kind == FileType::Directory;
+        let is_file = kind == FileType::RegularFile;
+        if names::is_hidden(name) || !(is_directory || is_file) || self.ignores(name, is_directory)
+        {
+            return None;
+        }
+        if is_directory {
+            let is_left_out = names::is_vendored_directory(name) || self.is_built(entries, name);
+            return (!is_left_out).then(|| format!("{name}/"));
+        }
+        let is_source = Language::of_path(name).is_some()
+            && !names::is_minified(name)
+            && !names::is_generated(name);
+        is_source.then(|| name.to_owned())
+    }
+
+    fn ignores(&self, name: &str, is_directory: bool) -> bool {
+        let inside = match self.inside {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        };
+        let rules = self.rules.as_ref();
+        rules.is_some_and(|rules| rules.ignores(&inside, is_directory))
+    }
+
+    fn is_built(&self, entries: &Dir, name: &str) -> bool {
+        listing::looks_built(entries, name)
+            && open::open_directory(&self.absolute.join(name))
+                .is_ok_and(|directory| !listing::is_source(&directory))
+    }
+}
+
+#[cfg(test)]
+mod tests;
