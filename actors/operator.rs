@@ -265,21 +265,27 @@ impl Operator {
             },
             version,
             ancestors: Vec::new(),
+            out: None,
         };
         let fence = match in_time(self.store.repair(repair)).await {
             Ok(fence) => fence,
-            Err(StoreError::Fenced | StoreError::Regressed { .. }) => {
+            Err(
+                StoreError::Fenced | StoreError::Overtaken { .. } | StoreError::Regressed { .. },
+            ) => {
                 return Err(OperatorError::Exists(id));
             }
             Err(error) => return Err(heard(id, error)),
         };
         let written = self.write(id, fence, version, &state, parts, Vec::new());
-        if let Err(error) = written.await {
-            // All of it or nothing. What cannot be taken back is refused by its name next time.
-            let _ = in_time(self.store.delete(id, fence)).await;
-            return Err(heard(id, error));
-        }
-        self.finish(exported, fence).await?;
+        let version = match written.await {
+            Ok(version) => version,
+            Err(error) => {
+                // All of it or nothing. What cannot be taken back is refused by its name next time.
+                let _ = in_time(self.store.delete(id, fence)).await;
+                return Err(heard(id, error));
+            }
+        };
+        self.finish(exported, fence, version).await?;
         Ok(Imported::New)
     }
 
@@ -300,10 +306,11 @@ impl Operator {
             .collect();
         let parts = in_parts(blobs);
         let state = exported.state_bytes();
-        self.write(id, held.fence, held.version, &state, parts, gone)
+        let version = self
+            .write(id, held.fence, held.version, &state, parts, gone)
             .await
             .map_err(|error| heard(id, error))?;
-        self.finish(exported, held.fence).await?;
+        self.finish(exported, held.fence, version).await?;
         Ok(Imported::Replaced)
     }
 
@@ -316,7 +323,7 @@ impl Operator {
         state: &Arc<[u8]>,
         mut parts: Vec<Vec<ResultBlob>>,
         gone: Vec<(ResultId, Part)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let last = parts.pop().unwrap_or_default();
         for part in parts {
             let nothing = Change::Delta(snapshot::encode_deltas(&[]));
@@ -325,8 +332,7 @@ impl Operator {
                 .await?;
         }
         let whole = Change::Snapshot(Arc::clone(state));
-        self.commit(id, fence, version, whole, last, gone).await?;
-        Ok(())
+        self.commit(id, fence, version, whole, last, gone).await
     }
 
     async fn commit(
@@ -355,11 +361,16 @@ impl Operator {
     }
 
     /// Gives it up, quarantined where it was.
-    async fn finish(&self, exported: &ExportedSession, fence: Fence) -> Result<(), OperatorError> {
+    async fn finish(
+        &self,
+        exported: &ExportedSession,
+        fence: Fence,
+        version: u64,
+    ) -> Result<(), OperatorError> {
         let id = exported.id;
         let done = match &exported.quarantine {
             Some(reason) => self.store.quarantine(id, Some(reason.clone())),
-            None => self.store.release(id, fence),
+            None => self.store.release(id, fence, version),
         };
         in_time(done).await.map_err(|error| heard(id, error))
     }
@@ -416,6 +427,7 @@ fn heard(id: SessionId, error: StoreError) -> OperatorError {
         | StoreError::NewerSchema(_)
         | StoreError::Quarantined { .. }
         | StoreError::Fenced
+        | StoreError::Overtaken { .. }
         | StoreError::Lapsed
         | StoreError::Regressed { .. }
         | StoreError::KeyReused

@@ -19,6 +19,8 @@ use crate::sessions::DurabilityLevel;
 #[cfg(test)]
 mod contract;
 mod health;
+#[cfg(test)]
+mod model;
 
 pub mod archive;
 pub mod memory;
@@ -60,8 +62,14 @@ pub trait Store: Send + Sync + 'static {
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created>;
 
     /// Takes a session over and reads it, in one step. Fences off whoever held it before, which is this node, or one
-    /// whose lease has ended; otherwise it is `Held`.
-    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired>;
+    /// whose lease has ended; otherwise it is `Held`. `after` is the newest epoch that this node has had of it: a store
+    /// that went back would hand out a fence twice.
+    fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired>;
+
+    /// [`Store::acquire_after`], by a node that has not had it.
+    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+        self.acquire_after(id, node, 0)
+    }
 
     /// Applies commits of different sessions, each by itself: one answer each, in order.
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a>;
@@ -73,12 +81,13 @@ pub trait Store: Send + Sync + 'static {
     fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a>;
 
     /// Lays a session down again that the store has lost, or has in an older version than its owner was acknowledged.
-    /// Refused (`Fenced`) where another owner has it or has gone on with it, and `Regressed` where the store is not
-    /// behind.
+    /// Refused where another owner has had it since: `Fenced` when he found all that is to be repaired, `Overtaken`
+    /// when he did not, so that it is lost. `Regressed` where the store is not behind.
     fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence>;
 
-    /// Gives a session up, so that another may acquire it without waiting.
-    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
+    /// Gives a session up, so that another may acquire it without waiting. `version` is what its owner knows to be
+    /// stored: one that is `Regressed` is to be repaired first, for nobody else could.
+    fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()>;
 
     /// Deletes a session and all that it stored. Deleting what is not there succeeds.
     fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
@@ -193,7 +202,19 @@ pub struct Repair {
     /// Commits that led to it, oldest first, as far as its owner knows them. What the store has must be one of them:
     /// otherwise somebody else has gone on from where it went back to.
     pub ancestors: Vec<CommitId>,
+    /// The commit whose fate is not known. It may be what was stored last, and then nothing is lost.
+    pub out: Option<CommitId>,
 }
+
+/// What a store remembers of one who acquired a session from another: his first fence, and the version that he found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TakenOver {
+    pub(crate) fence: Fence,
+    pub(crate) found: u64,
+}
+
+/// So many of them are remembered. An owner who was away for longer than that hears no more than that he was.
+const TAKEN_OVER_MAX: usize = 8;
 
 /// One atomic change of one session.
 #[derive(Debug, Clone)]
@@ -294,6 +315,9 @@ pub enum StoreError {
     /// The store is away, and the operator wants no answer that is not durable.
     #[error("refused while the store is away: {0}")]
     Refused(String),
+    /// The store went back, and another went on from there: everything after that version is lost.
+    #[error("the store went back, and another went on from version {from}")]
+    Overtaken { from: u64 },
     #[error("the stored version is {stored}, not {expected}")]
     Regressed { stored: u64, expected: u64 },
     #[error("quarantined: {reason}")]

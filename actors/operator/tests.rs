@@ -347,7 +347,10 @@ async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
     );
     let shown = operator.show(line.id).await.expect("there");
     assert!(shown.left_ms > 0 && shown.row.node == Some(NodeId::from_u128(1)));
-    store.release(line.id, held.fence).await.expect("held");
+    store
+        .release(line.id, held.fence, held.version)
+        .await
+        .expect("held");
     let replaced = operator.import(&line, true, Duration::ZERO).await;
     assert_eq!(replaced, Ok(Imported::Replaced));
     operator

@@ -308,7 +308,7 @@ impl Sessions {
         let (store, node) = (self.store(), self.node());
         let given_up = async {
             let acquired = in_time(store.acquire(id, node)).await?;
-            in_time(store.release(id, acquired.fence)).await
+            in_time(store.release(id, acquired.fence, acquired.version)).await
         };
         match given_up.await {
             Ok(()) => HandOver::Released,

@@ -100,9 +100,13 @@ impl State {
     /// Nobody called for longer than the lease, so it ended. Most often nobody else wanted the session meanwhile.
     fn reacquire(&self, myself: &ActorRef<SessionMsg>, id: CommitId) {
         let (session, node) = (self.id, self.around.options.node);
+        let epoch = self
+            .journal()
+            .and_then(Journal::fence)
+            .map_or(0, |fence| fence.epoch);
         let (store, myself) = (Arc::clone(&self.around.persistence.store), myself.clone());
         tokio::spawn(async move {
-            let result = Box::new(in_time(store.acquire(session, node)).await);
+            let result = Box::new(in_time(store.acquire_after(session, node, epoch)).await);
             let _ = myself.send_message(SessionMsg::Reacquired { id, result });
         });
     }
@@ -118,7 +122,8 @@ impl State {
         };
         match result {
             Ok(acquired) if journal.reacquired(id, &acquired) => self.resend(myself, id),
-            Ok(_) | Err(StoreError::Held { .. }) => self.lost(myself, &StoreError::Fenced),
+            // Somebody has gone on with it: from what we knew, or from what the store went back to.
+            Ok(_) | Err(StoreError::Held { .. }) => self.repair(myself, &StoreError::Fenced),
             Err(StoreError::Unavailable(_)) => {
                 let after = journal.again_after();
                 myself.send_after(after, move || SessionMsg::Resend { id });
@@ -158,6 +163,7 @@ impl State {
         match error {
             StoreError::Fenced
             | StoreError::Lapsed
+            | StoreError::Overtaken { .. }
             | StoreError::Regressed { .. }
             | StoreError::Unavailable(_) => {
                 tracing::warn!(session = %self.id, %error, "the session is loaded again");

@@ -43,7 +43,10 @@ impl State {
         myself: &ActorRef<SessionMsg>,
         acquired: Result<Acquired, StoreError>,
     ) {
-        let fence = acquired.as_ref().ok().map(|acquired| acquired.fence);
+        let found = acquired
+            .as_ref()
+            .ok()
+            .map(|acquired| (acquired.fence, acquired.version));
         let lost = acquired.as_ref().map_or(0, |acquired| acquired.lost);
         let loaded = acquired.and_then(|acquired| Journal::load(self.id, &acquired));
         self.pass(CrashPoint::SessionLoaded);
@@ -52,14 +55,14 @@ impl State {
                 self.begin(myself, journal);
                 if lost > 0 {
                     let text = format!(
-                        "{lost} changes that were answered as not durable while the store was away are lost: somebody else went on with the session meanwhile"
+                        "{lost} changes that were answered are lost: the store was away or went back, and somebody else went on with the session meanwhile"
                     );
                     self.decide(myself, Event::Noticed { text: text.into() });
                 }
             }
             Err(error) => {
-                if let Some(fence) = fence {
-                    self.give_back(fence, &error);
+                if let Some((fence, version)) = found {
+                    self.give_back(fence, version, &error);
                 }
                 self.cannot_run(myself, &error);
             }
@@ -67,13 +70,13 @@ impl State {
     }
 
     /// What was acquired and cannot be read. A newer node can go on with a newer form; what is damaged nobody can.
-    fn give_back(&self, fence: Fence, error: &StoreError) {
+    fn give_back(&self, fence: Fence, version: u64, error: &StoreError) {
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
         let damage = matches!(error, StoreError::Corrupt(_)).then(|| error.to_string());
         tokio::spawn(async move {
             let done = match damage {
                 Some(reason) => in_time(store.quarantine(id, Some(reason))).await,
-                None => in_time(store.release(id, fence)).await,
+                None => in_time(store.release(id, fence, version)).await,
             };
             if let Err(error) = done {
                 tracing::warn!(session = %id, %error, "a session that cannot be read was not given back");

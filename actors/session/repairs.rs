@@ -8,19 +8,20 @@ use crate::store::{NewSession, Repair};
 const NOT_DURABLE: &str = "not durable: the store is away or did not reach the level asked for; this answer is kept in memory and may be lost";
 
 impl State {
-    /// Whether the store answers as if it had never had what it acknowledged to us.
+    /// Whether the store answers as if it had never had, or may not have, what it acknowledged to us.
     pub(super) fn has_gone_back(&self, error: &StoreError) -> bool {
         let Some(journal) = self.journal() else {
             return false;
         };
         match error {
-            StoreError::Regressed { stored, expected } => stored < expected,
+            // Another has it, most often because our lease had ended: the store knows whether he found what we knew.
+            StoreError::Fenced | StoreError::Regressed { .. } => true,
             // Its time had not come.
             StoreError::Missing => journal
                 .expires_ms()
                 .is_some_and(|expires| expires > self.now()),
             StoreError::Expired(_)
-            | StoreError::Fenced
+            | StoreError::Overtaken { .. }
             | StoreError::Held { .. }
             | StoreError::Lapsed
             | StoreError::Deleted
@@ -43,7 +44,7 @@ impl State {
         let Some((fence, ancestors)) = journal.lineage() else {
             return;
         };
-        tracing::error!(session = %self.id, %error, "the store has gone back: the session is laid down again");
+        tracing::warn!(session = %self.id, %error, "the session is laid down again, unless another has gone on with it");
         let machine = journal.committed();
         let repair = Repair {
             session: NewSession {
@@ -58,6 +59,7 @@ impl State {
             fence,
             version: journal.version(),
             ancestors,
+            out: journal.out(),
         };
         let (store, myself) = (Arc::clone(&self.around.persistence.store), myself.clone());
         tokio::spawn(async move {
@@ -76,6 +78,7 @@ impl State {
         };
         match result {
             Ok(fence) => {
+                tracing::error!(session = %self.id, "the store had gone back: the session was laid down again");
                 if let Some(id) = journal.repaired(fence) {
                     self.resend(myself, id);
                 }
@@ -88,10 +91,12 @@ impl State {
                     myself.send_after(after, move || SessionMsg::Resend { id });
                 }
             }
-            Err(error) => {
+            Err(error @ StoreError::Overtaken { .. }) => {
                 tracing::error!(session = %self.id, %error, "what was acknowledged is lost: somebody else went on");
                 self.lost(myself, &StoreError::Fenced);
             }
+            // Whoever has it now found all of it.
+            Err(error) => self.lost(myself, &error),
         }
     }
 

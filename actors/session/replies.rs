@@ -321,7 +321,7 @@ pub(crate) fn as_call_error(
         }
         StoreError::Expired(_) | StoreError::Quarantined { .. } => CallError::UnknownSession(id),
         StoreError::KeyReused => CallError::KeyReused,
-        StoreError::Fenced => CallError::Fenced(id),
+        StoreError::Fenced | StoreError::Overtaken { .. } => CallError::Fenced(id),
         StoreError::Held { node, left_ms } => CallError::Elsewhere {
             id,
             node: *node,

@@ -234,8 +234,9 @@ impl State {
         self.around.leases.leave(self.id);
         if let Some(fence) = journal.fence() {
             let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
+            let version = journal.version();
             // Somebody else may take it over without waiting. If this fails, they wait for the lease.
-            tokio::spawn(async move { store.release(id, fence).await.ok() });
+            tokio::spawn(async move { store.release(id, fence, version).await.ok() });
         }
         myself.stop(Some("idle".to_owned()));
     }
@@ -249,21 +250,26 @@ impl State {
         self.pass(CrashPoint::SessionHandOverAsked);
         let idle = |journal: &&Journal| !journal.is_busy() && journal.is_settled();
         let free = self.replies.is_empty() && self.closing.is_empty();
-        let fence = self
+        let held = self
             .journal()
             .filter(idle)
             .filter(|_| free)
-            .and_then(Journal::fence);
-        let Some(fence) = fence else {
+            .and_then(|journal| Some((journal.fence()?, journal.version())));
+        let Some((fence, version)) = held else {
             let _ = reply.send(Some(HandOver::Busy));
             return;
         };
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
         tokio::spawn(async move {
-            let answer = match in_time(store.release(id, fence)).await {
+            let answer = match in_time(store.release(id, fence, version)).await {
                 Ok(()) => HandOver::Released,
                 // Whoever asks will find out how it is.
-                Err(StoreError::Fenced | StoreError::Lapsed) => HandOver::Released,
+                Err(
+                    StoreError::Fenced
+                    | StoreError::Lapsed
+                    | StoreError::Regressed { .. }
+                    | StoreError::Overtaken { .. },
+                ) => HandOver::Released,
                 Err(_) => HandOver::Failed,
             };
             let _ = reply.send(Some(answer));

@@ -17,6 +17,7 @@ mod calls;
 mod crashes;
 mod flaky;
 mod forms;
+mod gone_back;
 mod keys;
 mod leaving;
 mod life;

@@ -90,6 +90,8 @@ both!(
     a_list_is_the_principals_own_newest_first_and_pages,
     a_session_that_is_lost_is_laid_down_again,
     nobody_lays_down_what_others_went_on_with,
+    an_owner_of_before_hears_what_a_later_one_did_not_find,
+    a_node_is_given_no_fence_twice,
     nodes_are_heard_of,
     what_is_not_there_is_missing,
 );
@@ -389,7 +391,7 @@ async fn what_is_not_there_is_missing(store: &dyn Store) {
     };
     assert_eq!(store.look(id).await, Err(StoreError::Missing));
     assert_eq!(store.renew(id, fence).await, Err(StoreError::Missing));
-    assert_eq!(store.release(id, fence).await, Err(StoreError::Missing));
+    assert_eq!(store.release(id, fence, 1).await, Err(StoreError::Missing));
     assert_eq!(store.delete(id, fence).await, Ok(()));
     assert_eq!(store.quarantine(id, None).await, Err(StoreError::Missing));
     let result = store.result(id, ResultId::random(), Part::Whole).await;

@@ -15,6 +15,7 @@ use crate::store::{
 };
 
 mod archive;
+mod owning;
 mod tables;
 
 use tables::Tables;
@@ -66,6 +67,21 @@ impl MemoryStore {
         self.with(|inner, _| inner.remove(id));
     }
 
+    /// How a session is stored just now, for [`MemoryStore::go_back`].
+    #[cfg(test)]
+    pub(crate) fn as_stored(&self, id: SessionId) -> tables::Record {
+        self.with(|inner, _| inner.sessions[&id].clone())
+    }
+
+    /// As a replica would that had no more than that when it was promoted, a while later.
+    #[cfg(test)]
+    pub(crate) fn go_back(&self, id: SessionId, to: tables::Record) {
+        self.with(|inner, _| {
+            inner.remove(id);
+            inner.put_back(id, to);
+        });
+    }
+
     fn with<R>(&self, act: impl FnOnce(&mut Tables, u64) -> R) -> R {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now_ms();
@@ -95,9 +111,9 @@ impl Store for MemoryStore {
         self.at_once(|inner, now| inner.create(session, now, &self.limits))
     }
 
-    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+    fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired> {
         let lease = millis(self.limits.lease);
-        self.at_once(|inner, now| inner.acquire(id, node, now, lease))
+        self.at_once(|inner, now| inner.acquire(id, node, after, now, lease))
     }
 
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
@@ -136,9 +152,11 @@ impl Store for MemoryStore {
         self.at_once(|inner, now| inner.repair(repair, now, lease))
     }
 
-    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
         self.at_once(|inner, _| {
-            inner.held(id, fence)?.fence = None;
+            let record = inner.held(id, fence)?;
+            record.is_at(version)?;
+            record.fence = None;
             Ok(())
         })
     }

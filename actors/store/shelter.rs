@@ -25,6 +25,7 @@ use crate::store::{
     NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
 };
 
+mod behind;
 mod breaker;
 mod held;
 mod local;
@@ -275,15 +276,17 @@ impl State {
         Some(done)
     }
 
-    /// A branch that nobody will see again.
+    /// Changes that nobody will see again.
     fn lose(&mut self, id: SessionId, changes: u64) {
         self.forget(id);
-        if changes == 0 {
+        // Until it is acquired again, all that is lost of it is lost of one branch, however often that is found out.
+        let known = self.untold.get(&id).copied().unwrap_or(0);
+        if changes <= known {
             return;
         }
-        self.lost += changes;
-        if self.untold.len() < UNTOLD_MAX {
-            *self.untold.entry(id).or_default() += changes;
+        self.lost += changes - known;
+        if known > 0 || self.untold.len() < UNTOLD_MAX {
+            self.untold.insert(id, changes);
         }
     }
 
@@ -336,8 +339,8 @@ impl Store for Shelter {
         Box::pin(self.0.create(session))
     }
 
-    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
-        Box::pin(self.0.acquire(id, node))
+    fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired> {
+        Box::pin(self.0.acquire(id, node, after))
     }
 
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
@@ -356,8 +359,8 @@ impl Store for Shelter {
         Box::pin(self.0.repair(repair))
     }
 
-    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
-        Box::pin(self.0.release(id, fence))
+    fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
+        Box::pin(self.0.release(id, fence, version))
     }
 
     fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cache::CacheHandle;
-use crate::ids::Principal;
 use crate::results::ResultReader;
 use crate::tool::{Tool, ToolContext, ToolError, ToolOutput};
 

@@ -4,13 +4,16 @@ use super::*;
 
 impl Journal {
     /// The lease had ended, and the session was acquired anew: whether it is as the commit that is out takes it to be,
-    /// or as that commit made it. If so, the commit goes on under the new fence.
+    /// or as that commit made it, or older, which that commit finds out. If so, it goes on under the new fence.
     pub(crate) fn reacquired(&mut self, id: CommitId, acquired: &Acquired) -> bool {
         let (Some(stored), Some(out)) = (&mut self.stored, &mut self.out) else {
             return false;
         };
-        let same = acquired.version == stored.version || acquired.last_commit == Some(id);
-        if out.commit.id != id || !same {
+        let last = acquired.last_commit;
+        let same = acquired.version == stored.version && last == stored.ancestors.back().copied();
+        let known = last.is_none_or(|last| stored.ancestors.contains(&last));
+        let behind = acquired.version < stored.version && known;
+        if out.commit.id != id || !(same || behind || last == Some(id)) {
             return false;
         }
         stored.fence = acquired.fence;

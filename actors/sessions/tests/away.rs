@@ -13,11 +13,11 @@ const AWAY: u8 = 1;
 /// It does as it is asked, and is not heard.
 const MUTE: u8 = 2;
 
-struct Away {
-    world: World,
-    shelter: Arc<Shelter>,
+pub(super) struct Away {
+    pub(super) world: World,
+    pub(super) shelter: Arc<Shelter>,
     how: Arc<AtomicU8>,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 async fn away_with(change: impl FnOnce(&mut ShelterOptions)) -> Away {
@@ -48,7 +48,7 @@ async fn away_with(change: impl FnOnce(&mut ShelterOptions)) -> Away {
     }
 }
 
-async fn away() -> Away {
+pub(super) async fn away() -> Away {
     away_with(|_| {}).await
 }
 
@@ -71,12 +71,12 @@ impl Away {
         assert!(back.is_ok(), "{:?}", self.shelter.health());
     }
 
-    async fn call(&self, id: SessionId, n: u32) -> CallAnswer {
+    pub(super) async fn call(&self, id: SessionId, n: u32) -> CallAnswer {
         self.world.call(id, "echo", json!({"n": n})).await.unwrap()
     }
 
     /// What a node that shares nothing but the store sees: first ours gives up what it holds.
-    async fn seen_by_another(&self, id: SessionId) -> SessionView {
+    pub(super) async fn seen_by_another(&self, id: SessionId) -> SessionView {
         let given_up = async {
             while self.world.sessions.hand_over(id).await
                 != crate::relay::message::HandOver::Released
@@ -92,7 +92,7 @@ impl Away {
     }
 }
 
-fn results(view: &SessionView) -> Vec<ResultId> {
+pub(super) fn results(view: &SessionView) -> Vec<ResultId> {
     view.history
         .iter()
         .rev()

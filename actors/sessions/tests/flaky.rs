@@ -122,9 +122,9 @@ impl Store for Flaky {
             }
         })
     }
-    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+    fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired> {
         self.ask(Op::Acquire, async move {
-            let acquired = self.inner.acquire(id, node).await?;
+            let acquired = self.inner.acquire_after(id, node, after).await?;
             Ok(Acquired {
                 reached: self.reached(),
                 ..acquired
@@ -146,11 +146,10 @@ impl Store for Flaky {
     fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
         self.ask(Op::Renew, async move { self.inner.renew(id, fence).await })
     }
-    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
-        self.ask(
-            Op::Other,
-            async move { self.inner.release(id, fence).await },
-        )
+    fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
+        self.ask(Op::Other, async move {
+            self.inner.release(id, fence, version).await
+        })
     }
     fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
         self.ask(

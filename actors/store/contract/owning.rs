@@ -49,8 +49,14 @@ pub(super) async fn a_lapsed_lease_changes_nothing(store: &dyn Store) {
 pub(super) async fn a_released_session_is_free_at_once(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
-    store.release(id, fence).await.unwrap();
-    assert_eq!(store.release(id, fence).await, Err(StoreError::Fenced));
+    let regressed = StoreError::Regressed {
+        stored: 1,
+        expected: 2,
+    };
+    assert_eq!(store.release(id, fence, 2).await, Err(regressed));
+    assert!(store.look(id).await.unwrap().node.is_some());
+    store.release(id, fence, 1).await.unwrap();
+    assert_eq!(store.release(id, fence, 1).await, Err(StoreError::Fenced));
     assert_eq!(store.look(id).await.unwrap().node, None);
     let taken = store.acquire(id, node(2)).await.unwrap();
     assert_eq!(taken.fence.epoch, 2);
@@ -82,6 +88,7 @@ fn repair_of(id: SessionId, fence: Fence, version: u64, ancestors: Vec<CommitId>
         fence,
         version,
         ancestors,
+        out: None,
     }
 }
 
@@ -142,7 +149,7 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
     let ours = store.acquire(id, node(1)).await.unwrap().fence;
     let first = commit(id, ours, 1);
     let known = vec![first.id];
-    one(store, first).await.unwrap();
+    one(store, first.clone()).await.unwrap();
     let not_behind = store.repair(repair_of(id, ours, 2, known.clone())).await;
     assert!(matches!(
         not_behind,
@@ -153,20 +160,62 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
         .await;
     assert_eq!(
         strange,
-        Err(StoreError::Fenced),
+        Err(StoreError::Overtaken { from: 2 }),
         "what is stored is no ancestor"
     );
-    store.release(id, ours).await.unwrap();
+    let out = Repair {
+        out: Some(first.id),
+        ..repair_of(id, ours, 1, vec![])
+    };
+    assert_eq!(
+        store.repair(out).await,
+        Err(StoreError::Fenced),
+        "it is our own, and nothing is lost"
+    );
+    store.release(id, ours, 2).await.unwrap();
     let theirs = store.acquire(id, node(2)).await.unwrap().fence;
-    let taken = store.repair(repair_of(id, ours, 9, known.clone())).await;
-    assert_eq!(taken, Err(StoreError::Fenced), "another holds it");
-    store.release(id, theirs).await.unwrap();
-    let older = store.repair(repair_of(id, ours, 9, known)).await;
-    assert_eq!(older, Err(StoreError::Fenced), "another has held it since");
+    // He found version 2, so somebody who was acknowledged 9 has lost the rest, and nobody who knew no more has.
+    let lost = Err(StoreError::Overtaken { from: 2 });
+    let repair = |version| store.repair(repair_of(id, ours, version, known.clone()));
+    assert_eq!(repair(9).await, lost, "another holds it");
+    assert_eq!(repair(2).await, Err(StoreError::Fenced));
+    one(store, commit(id, theirs, 2)).await.unwrap();
+    assert_eq!(repair(9).await, lost, "another has gone on with it");
+    assert_eq!(repair(2).await, Err(StoreError::Fenced));
+    store.release(id, theirs, 3).await.unwrap();
+    assert_eq!(repair(9).await, lost, "another has held it since");
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    assert_eq!(repair(9).await, lost, "and we again");
     store.delete(id, fence).await.unwrap();
     let deleted = store.repair(repair_of(id, fence, 9, vec![])).await;
     assert_eq!(deleted, Err(StoreError::Deleted), "it was closed");
+}
+
+pub(super) async fn an_owner_of_before_hears_what_a_later_one_did_not_find(store: &dyn Store) {
+    // As our fence of before the store went back: another has its epoch now.
+    let id = created(store).await;
+    let theirs = store.acquire(id, node(2)).await.unwrap().fence;
+    let ours = Fence {
+        epoch: theirs.epoch,
+        node: node(1),
+    };
+    let known = vec![CommitId::random()];
+    let lost = Err(StoreError::Overtaken { from: 1 });
+    let repair = || store.repair(repair_of(id, ours, 2, known.clone()));
+    assert_eq!(repair().await, lost);
+    // He has as many versions as we had, and they are others.
+    one(store, commit(id, theirs, 1)).await.unwrap();
+    assert_eq!(repair().await, lost);
+    one(store, commit(id, theirs, 2)).await.unwrap();
+    assert_eq!(repair().await, lost);
+}
+
+pub(super) async fn a_node_is_given_no_fence_twice(store: &dyn Store) {
+    let id = created(store).await;
+    let first = store.acquire_after(id, node(1), 7).await.unwrap().fence;
+    assert_eq!(first.epoch, 8);
+    let second = store.acquire_after(id, node(1), 7).await.unwrap().fence;
+    assert_eq!(second.epoch, 9);
 }
 
 pub(super) async fn a_quarantined_session_is_fenced_off_and_not_given_out(store: &dyn Store) {
@@ -202,7 +251,7 @@ pub(super) async fn an_old_fence_and_an_old_version_are_refused(store: &dyn Stor
         expected: 7,
     };
     assert_eq!(one(store, commit(id, fence, 7)).await, Err(regressed));
-    store.release(id, fence).await.unwrap();
+    store.release(id, fence, 1).await.unwrap();
     assert_eq!(
         one(store, commit(id, fence, 1)).await,
         Err(StoreError::Fenced)

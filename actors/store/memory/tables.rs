@@ -8,7 +8,7 @@ use crate::clock::millis;
 use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
 use crate::store::{
     Acquired, Change, Commit, Committed, CreateKey, Created, Fence, NewSession, NodeRecord, Part,
-    Reached, Repair, ResultBlob, Row, StoreError,
+    Reached, ResultBlob, Row, StoreError, TakenOver,
 };
 
 /// Deltas after which a reader would have too much to fold: the session is asked for a snapshot long before.
@@ -32,7 +32,8 @@ pub(super) struct Tables {
     pub(super) nodes: BTreeMap<NodeId, NodeRecord>,
 }
 
-pub(super) struct Record {
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Record {
     pub(super) principal: Principal,
     pub(super) label: Option<String>,
     pub(super) created_ms: u64,
@@ -42,6 +43,8 @@ pub(super) struct Record {
     /// When the lease of whoever has the fence ends.
     pub(super) lease_ms: u64,
     pub(super) epoch: u64,
+    /// The newest last.
+    pub(super) taken: VecDeque<TakenOver>,
     pub(super) version: u64,
     pub(super) last_commit: Option<(CommitId, Vec<ResultId>)>,
     pub(super) snapshot: Arc<[u8]>,
@@ -107,6 +110,7 @@ impl Tables {
                 fence: None,
                 lease_ms: 0,
                 epoch: 0,
+                taken: VecDeque::new(),
                 version: 1,
                 last_commit: None,
                 snapshot: new.snapshot,
@@ -123,6 +127,7 @@ impl Tables {
         &mut self,
         id: SessionId,
         node: NodeId,
+        after: u64,
         now: u64,
         lease: u64,
     ) -> Result<Acquired, StoreError> {
@@ -135,6 +140,7 @@ impl Tables {
                 left_ms,
             });
         }
+        record.epoch = record.epoch.max(after);
         let fence = record.give_to(node, now, lease);
         Ok(Acquired {
             fence,
@@ -146,66 +152,6 @@ impl Tables {
             reached: Reached::MEMORY,
             lost: 0,
         })
-    }
-
-    pub(super) fn repair(
-        &mut self,
-        repair: Repair,
-        now: u64,
-        lease: u64,
-    ) -> Result<Fence, StoreError> {
-        let Repair {
-            session,
-            created_ms,
-            fence,
-            version,
-            ancestors,
-        } = repair;
-        let id = session.id;
-        match self.record(id) {
-            Ok(record) => {
-                record.may_run()?;
-                let other = record.fence.is_some_and(|held| held != fence) && record.lease_ms > now;
-                let strange = record
-                    .last_commit
-                    .as_ref()
-                    .is_some_and(|(last, _)| !ancestors.contains(last));
-                if other || strange || record.epoch > fence.epoch {
-                    return Err(StoreError::Fenced);
-                }
-                if record.version >= version {
-                    let stored = record.version;
-                    return Err(StoreError::Regressed {
-                        stored,
-                        expected: version,
-                    });
-                }
-                record.snapshot = session.snapshot;
-                record.deltas = Vec::new();
-            }
-            Err(StoreError::Missing) => {
-                let limits = Limits {
-                    sessions: usize::MAX,
-                    sessions_per_principal: usize::MAX,
-                    ..Limits::default()
-                };
-                self.create(session, now, &limits)?;
-            }
-            Err(error) => return Err(error),
-        }
-        let record = self.record(id)?;
-        let old_key = (record.created_ms, id);
-        record.created_ms = created_ms;
-        record.version = version;
-        record.last_commit = ancestors.last().map(|id| (*id, Vec::new()));
-        record.epoch = record.epoch.max(fence.epoch);
-        let given = record.give_to(fence.node, now, lease);
-        let principal = record.principal.clone();
-        if let Some(own) = self.by_principal.get_mut(&principal) {
-            own.remove(&old_key);
-            own.insert((created_ms, id));
-        }
-        Ok(given)
     }
 
     pub(super) fn commit(
@@ -229,12 +175,7 @@ impl Tables {
         if record.lease_ms <= now {
             return Err(StoreError::Lapsed);
         }
-        if record.version != commit.expected {
-            return Err(StoreError::Regressed {
-                stored: record.version,
-                expected: commit.expected,
-            });
-        }
+        record.is_at(commit.expected)?;
         if !matches!(commit.change, Change::Snapshot(_)) && record.deltas.len() >= DELTAS_MAX {
             return Err(StoreError::Limit(
                 "deltas of one session without a snapshot",
@@ -383,6 +324,16 @@ impl Tables {
         Some(record.principal)
     }
 
+    #[cfg(test)]
+    pub(super) fn put_back(&mut self, id: SessionId, record: Record) {
+        self.by_expiry.insert((record.expires_ms, id));
+        self.by_principal
+            .entry(record.principal.clone())
+            .or_default()
+            .insert((record.created_ms, id));
+        self.sessions.insert(id, record);
+    }
+
     pub(super) fn list(
         &self,
         principal: &Principal,
@@ -414,22 +365,6 @@ impl Record {
             principal: self.principal.clone(),
             reason,
         })
-    }
-
-    /// Who holds it, under a lease that has not ended.
-    fn holder(&self, now: u64) -> Option<NodeId> {
-        self.fence
-            .filter(|_| self.lease_ms > now)
-            .map(|fence| fence.node)
-    }
-
-    fn give_to(&mut self, node: NodeId, now: u64, lease: u64) -> Fence {
-        self.epoch += 1;
-        let epoch = self.epoch;
-        let fence = Fence { epoch, node };
-        self.fence = Some(fence);
-        self.lease_ms = now.saturating_add(lease);
-        fence
     }
 
     pub(super) fn row(&self, id: SessionId, now: u64) -> Row {

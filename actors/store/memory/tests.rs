@@ -84,7 +84,7 @@ async fn an_old_fence_and_an_old_version_are_refused() {
             expected: 7
         })
     );
-    store.release(id, fence).await.unwrap();
+    store.release(id, fence, 1).await.unwrap();
     assert_eq!(
         one(&store, commit(id, fence, 1)).await,
         Err(StoreError::Fenced)

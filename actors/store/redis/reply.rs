@@ -30,6 +30,9 @@ impl Reply {
             "deleted" => Err(StoreError::Deleted),
             "expired" => Err(StoreError::Expired(reply.principal()?)),
             "fenced" => Err(StoreError::Fenced),
+            "overtaken" => Err(StoreError::Overtaken {
+                from: reply.number()?,
+            }),
             "lapsed" => Err(StoreError::Lapsed),
             "limit" => Err(StoreError::Limit("what one part of the store may hold")),
             "quarantined" => Err(StoreError::Quarantined {

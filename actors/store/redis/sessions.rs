@@ -48,9 +48,9 @@ impl Store for RedisStore {
         Box::pin(self.create_session(session))
     }
 
-    fn acquire(&self, id: SessionId, node: NodeId) -> StoreFuture<'_, Acquired> {
+    fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired> {
         Box::pin(async move {
-            match self.acquire_session(id, node).await {
+            match self.acquire_session(id, node, after).await {
                 Err(StoreError::Corrupt(reason)) => Err(self.take_out(id, reason).await),
                 other => other,
             }
@@ -98,10 +98,18 @@ impl Store for RedisStore {
         Box::pin(self.repair_session(repair))
     }
 
-    fn release(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
         let keys = self.0.keys.session(id);
-        let release = script::RELEASE.on(&[&keys.session]).arg(written(fence));
-        Box::pin(async move { self.one(id, release).await.map(|_| ()) })
+        let release = script::RELEASE
+            .on(&[&keys.session])
+            .arg(written(fence))
+            .arg(version);
+        Box::pin(async move {
+            let released = self.one(id, release).await;
+            released
+                .map(|_| ())
+                .map_err(|error| expecting(error, version))
+        })
     }
 
     fn delete(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
@@ -273,12 +281,18 @@ impl RedisStore {
         }
     }
 
-    async fn acquire_session(&self, id: SessionId, node: NodeId) -> Result<Acquired, StoreError> {
+    async fn acquire_session(
+        &self,
+        id: SessionId,
+        node: NodeId,
+        after: u64,
+    ) -> Result<Acquired, StoreError> {
         let keys = self.0.keys.session(id);
         let acquire = script::ACQUIRE
             .on(&[&keys.session, &keys.journal])
             .arg(node.to_string())
-            .arg(self.lease());
+            .arg(self.lease())
+            .arg(after);
         let mut reply = self.one(id, acquire).await?;
         let (epoch, version, expires_ms) = (reply.number()?, reply.number()?, reply.number()?);
         let (last_commit, _principal) = (reply.commit()?, reply.text()?);
@@ -349,6 +363,7 @@ impl RedisStore {
             fence,
             version,
             ancestors,
+            out,
         } = repair;
         let keys = self.0.keys.session(session.id);
         let ttl_ms = session.ttl_ms;
@@ -364,7 +379,8 @@ impl RedisStore {
             .arg(created_ms)
             .arg(ttl_ms)
             .arg(state(&session.snapshot, version)?)
-            .arg(self.lease());
+            .arg(self.lease())
+            .arg(out.map(|id| id.to_string()).unwrap_or_default());
         for ancestor in ancestors {
             invocation = invocation.arg(ancestor.to_string());
         }

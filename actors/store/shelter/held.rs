@@ -161,6 +161,20 @@ impl Held {
         }
     }
 
+    /// For whoever goes on with it here.
+    pub(super) fn as_acquired(&self) -> Acquired {
+        Acquired {
+            fence: self.fence,
+            version: self.version,
+            snapshot: Arc::clone(&self.now.snapshot),
+            deltas: self.now.deltas.clone(),
+            expires_ms: self.expires_ms,
+            last_commit: self.last_commit(),
+            reached: crate::store::Reached::MEMORY,
+            lost: 0,
+        }
+    }
+
     /// There is something to be brought back.
     pub(super) fn waits(&self) -> bool {
         !self.pending.is_empty() || self.born.is_some() || self.deleted
@@ -266,6 +280,7 @@ impl Held {
             fence: self.real,
             version: self.version,
             ancestors: ancestors.chain(pending).collect(),
+            out: None,
         })
     }
 

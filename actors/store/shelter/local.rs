@@ -39,14 +39,20 @@ impl Inner {
         &self,
         id: SessionId,
         node: NodeId,
+        after: u64,
     ) -> Result<Acquired, StoreError> {
         if !self.is_open() {
             if self.with(|state| state.waits(id)) {
                 return Err(coming_back());
             }
             let asked = Instant::now();
-            let acquired = self.noted(in_time(self.store.acquire(id, node)).await);
+            let known = self.with(|state| state.held.get(&id).map(|held| held.real.epoch));
+            let after = after.max(known.unwrap_or(0));
+            let acquired = self.noted(in_time(self.store.acquire_after(id, node, after)).await);
             match acquired {
+                Ok(acquired) if self.knows_more(id, &acquired) => {
+                    return self.acquired_behind(id, acquired, asked).await;
+                }
                 Ok(acquired) => return Ok(self.acquired(id, acquired, asked)),
                 Err(StoreError::Unavailable(_)) if self.is_open() => {}
                 Err(error) => return Err(error),
@@ -69,20 +75,16 @@ impl Inner {
                 node,
             };
             held.released = false;
-            Ok(Acquired {
-                fence: held.fence,
-                version: held.version,
-                snapshot: Arc::clone(&held.now.snapshot),
-                deltas: held.now.deltas.clone(),
-                expires_ms: held.expires_ms,
-                last_commit: held.last_commit(),
-                reached: Reached::MEMORY,
-                lost: 0,
-            })
+            Ok(held.as_acquired())
         })
     }
 
-    fn acquired(&self, id: SessionId, mut acquired: Acquired, asked: Instant) -> Acquired {
+    pub(super) fn acquired(
+        &self,
+        id: SessionId,
+        mut acquired: Acquired,
+        asked: Instant,
+    ) -> Acquired {
         let (lease_until, now_ms) = (self.lease_from(asked), self.clock.now_ms());
         self.with(|state| {
             acquired.lost = state.untold.remove(&id).unwrap_or(0);
@@ -148,9 +150,8 @@ impl Inner {
                             }
                         });
                     }
-                    Err(
-                        StoreError::Fenced | StoreError::Deleted | StoreError::Quarantined { .. },
-                    ) => {
+                    // One that is fenced is repaired next, or finds out that it is lost.
+                    Err(StoreError::Deleted | StoreError::Quarantined { .. }) => {
                         let stale = state
                             .held
                             .get(&commit.session)
@@ -246,36 +247,12 @@ impl Inner {
         });
     }
 
-    pub(super) async fn repair(&self, mut repair: Repair) -> Result<Fence, StoreError> {
-        if self.is_open() {
-            return Err(self.away());
-        }
-        let (id, asked) = (repair.session.id, Instant::now());
-        repair.fence = self.real(id, repair.fence);
-        let (version, ancestors) = (repair.version, repair.ancestors.clone());
-        let (snapshot, ttl_ms) = (Arc::clone(&repair.session.snapshot), repair.session.ttl_ms);
-        let given = self.noted(in_time(self.store.repair(repair)).await)?;
-        let now_ms = self.clock.now_ms();
-        let acquired = Acquired {
-            fence: given,
-            version,
-            snapshot,
-            deltas: Vec::new(),
-            expires_ms: now_ms.saturating_add(ttl_ms),
-            last_commit: None,
-            reached: Reached::MEMORY,
-            lost: 0,
-        };
-        let lease_until = self.lease_from(asked);
-        self.with(|state| {
-            let mut held = Held::acquired(&acquired, lease_until, now_ms);
-            held.ancestors = ancestors.into();
-            state.hold(id, held);
-        });
-        Ok(given)
-    }
-
-    pub(super) async fn release(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {
+    pub(super) async fn release(
+        &self,
+        id: SessionId,
+        fence: Fence,
+        version: u64,
+    ) -> Result<(), StoreError> {
         let waits = self.with(|state| {
             let waits = state.waits(id);
             if let Some(held) = state
@@ -294,11 +271,18 @@ impl Inner {
             return Err(self.away());
         }
         let real = self.real(id, fence);
-        let released = self.noted(in_time(self.store.release(id, real)).await);
-        if released.is_ok() {
-            self.with(|state| state.forget(id));
+        let released = self.noted(in_time(self.store.release(id, real, version)).await);
+        match released {
+            Ok(()) => {
+                self.with(|state| state.forget(id));
+                Ok(())
+            }
+            // Nobody could repair it once it is given up.
+            Err(error @ (StoreError::Fenced | StoreError::Regressed { .. })) => {
+                self.release_behind(id, version, error).await
+            }
+            Err(error) => Err(error),
         }
-        released
     }
 
     pub(super) async fn delete(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {

@@ -100,19 +100,24 @@ impl Inner {
             Ok(()) => Brought::Back,
             Err(error @ StoreError::Unavailable(_)) => Brought::Away(error),
             Err(error) => {
-                let changes = self.with(|state| {
-                    let changes = state
-                        .held
-                        .get(&id)
-                        .map_or(0, |held| held.pending.len() as u64);
-                    state.lose(id, changes);
-                    changes
-                });
-                if changes > 0 {
-                    tracing::error!(session = %id, %error, changes, "what was recorded while the store was away is lost");
-                }
+                self.lost(id, &error);
                 Brought::Back
             }
+        }
+    }
+
+    /// What is known here of a session is not in the store, and will not be.
+    pub(super) fn lost(&self, id: SessionId, error: &StoreError) {
+        let changes = self.with(|state| {
+            let known = state.held.get(&id);
+            let changes = known.map_or(0, |held| {
+                lost_by(error, held.version).max(held.pending.len() as u64)
+            });
+            state.lose(id, changes);
+            changes
+        });
+        if changes > 0 {
+            tracing::error!(session = %id, %error, changes, "changes that were answered are lost");
         }
     }
 
@@ -122,8 +127,12 @@ impl Inner {
             in_time(self.store.create(session)).await?;
         }
         let asked = Instant::now();
-        let acquired = match in_time(self.store.acquire(id, self.options.node)).await {
+        let known = self.with(|state| state.held.get(&id).map(|held| held.real.epoch));
+        let (node, after) = (self.options.node, known.unwrap_or(0));
+        let acquired = match in_time(self.store.acquire_after(id, node, after)).await {
             Ok(acquired) => acquired,
+            // Whether what we know is in what he has, the store can say.
+            Err(StoreError::Held { .. }) => return self.lay_down_again(id).await,
             Err(StoreError::Missing) => return self.lay_down_again(id).await,
             Err(StoreError::Expired(_) | StoreError::Deleted) if self.is_deleted(id) => {
                 self.with(|state| state.forget(id));
@@ -136,29 +145,31 @@ impl Inner {
             Nothing,
             Delete,
             Behind,
+            /// Somebody else has gone on with it.
+            Elsewhere,
             Settled,
             Commit(Commit),
         }
         let plan = self.with(|state| {
             let Some(held) = state.held.get(&id) else {
-                return Ok(Plan::Nothing);
+                return Plan::Nothing;
             };
             if held.deleted {
-                return Ok(Plan::Delete);
+                return Plan::Delete;
             }
             if version < held.stored_version {
-                return Ok(Plan::Behind);
+                return Plan::Behind;
             }
             match held.applied(version, last) {
-                None => Err(StoreError::Fenced),
-                Some(from) => Ok(held
+                None => Plan::Elsewhere,
+                Some(from) => held
                     .as_one(from, acquired.fence, version)
-                    .map_or(Plan::Settled, Plan::Commit)),
+                    .map_or(Plan::Settled, Plan::Commit),
             }
-        })?;
+        });
         match plan {
             Plan::Nothing => {
-                return in_time(self.store.release(id, acquired.fence)).await;
+                return in_time(self.store.release(id, acquired.fence, version)).await;
             }
             Plan::Delete => {
                 in_time(self.store.delete(id, acquired.fence)).await?;
@@ -174,6 +185,7 @@ impl Inner {
                 });
                 return self.lay_down_again(id).await;
             }
+            Plan::Elsewhere => return self.lay_down_again(id).await,
             Plan::Settled => {}
             Plan::Commit(commit) => {
                 let group = [commit];
@@ -190,7 +202,7 @@ impl Inner {
         self.with(|state| state.held.get(&id).is_some_and(|held| held.deleted))
     }
 
-    async fn lay_down_again(&self, id: SessionId) -> Result<(), StoreError> {
+    pub(super) async fn lay_down_again(&self, id: SessionId) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
         let repair = self.with(|state| {
             let held = state.held.get(&id).ok_or(StoreError::Missing)?;
@@ -223,9 +235,18 @@ impl Inner {
             })
         });
         if released == Some(true) {
-            in_time(self.store.release(id, real)).await?;
+            let version = self.with(|state| state.held.get(&id).map(|held| held.version));
+            in_time(self.store.release(id, real, version.unwrap_or(0))).await?;
             self.with(|state| state.forget(id));
         }
         Ok(())
     }
+}
+
+/// Changes of somebody who knew that version and was refused.
+pub(super) fn lost_by(error: &StoreError, version: u64) -> u64 {
+    if let StoreError::Overtaken { from } = error {
+        return version.saturating_sub(*from);
+    }
+    0
 }

@@ -1,4 +1,4 @@
--- KEYS: session, journal. ARGV: node, lease.
+-- KEYS: session, journal. ARGV: node, lease, the newest epoch that this node has had.
 local found, refusal = session()
 if not found then return refusal end
 refusal = stopped(found)
@@ -7,9 +7,10 @@ local node = holder(found)
 if node and node ~= ARGV[1] then return { 'held', node, text(found.lease - found.now) } end
 local wrong = wrong_kind(KEYS[2], 'list')
 if wrong then return { 'corrupt', found.principal, wrong } end
-local epoch = text(found.epoch + 1)
+local epoch = text(math.max(found.epoch, tonumber(ARGV[3])) + 1)
 redis.call('HSET', KEYS[1],
-  'fence', epoch .. ':' .. ARGV[1], 'epoch', epoch, 'lease', text(found.now + tonumber(ARGV[2])))
+  'fence', epoch .. ':' .. ARGV[1], 'epoch', epoch, 'lease', text(found.now + tonumber(ARGV[2])),
+  'taken', taken_by(found.taken, epoch, ARGV[1], text(found.version)))
 return {
   'ok', epoch, text(found.version), text(found.expires), found.commit or '', found.principal,
   redis.call('HGET', KEYS[1], 'snapshot') or '', redis.call('LRANGE', KEYS[2], 0, -1),

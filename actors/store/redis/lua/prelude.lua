@@ -2,6 +2,8 @@
 
 -- How long a session that has ended is remembered as such, so that its owner hears what became of it.
 local REMEMBERED_MS = 600000
+-- Acquisitions of one node from another that are remembered.
+local TAKEN_OVER_MAX = 8
 -- Deltas that a reader has to fold at most: the owner makes a snapshot long before.
 local DELTAS_MAX = 1024
 
@@ -21,7 +23,7 @@ end
 
 local FIELDS = {
   'version', 'fence', 'epoch', 'lease', 'commit', 'created', 'expires', 'ttl',
-  'principal', 'label', 'quarantine', 'tombstone', 'listed',
+  'principal', 'label', 'quarantine', 'tombstone', 'listed', 'taken',
 }
 local NUMBERS = { 'version', 'epoch', 'lease', 'created', 'expires', 'ttl', 'listed' }
 
@@ -65,6 +67,28 @@ local function holder(found)
   if found.fence ~= '' and found.lease > found.now then
     return string.match(found.fence, ':(.*)$')
   end
+end
+
+-- Who took it over from whom, oldest first: the first epoch of each, his node, and the version that he found.
+local function takings(taken)
+  local runs = {}
+  for epoch, node, version in string.gmatch(taken or '', '(%d+):(%S-)@(%d+)') do
+    table.insert(runs, { epoch = tonumber(epoch), node = node, found = tonumber(version) })
+  end
+  return runs
+end
+
+-- The same as it is stored, after that node has acquired it.
+local function taken_by(taken, epoch, node, version)
+  local runs = takings(taken)
+  if #runs > 0 and runs[#runs].node == node then return taken end
+  local kept = {}
+  for index = math.max(1, #runs + 2 - TAKEN_OVER_MAX), #runs do
+    local run = runs[index]
+    table.insert(kept, text(run.epoch) .. ':' .. run.node .. '@' .. text(run.found))
+  end
+  table.insert(kept, epoch .. ':' .. node .. '@' .. version)
+  return table.concat(kept, ' ')
 end
 
 local function wrong_kind(key, wanted)

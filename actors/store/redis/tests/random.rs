@@ -14,7 +14,7 @@ const CASES: u32 = 48;
 #[derive(Debug, Clone)]
 enum Step {
     Create(usize),
-    Acquire(usize, u128),
+    Acquire(usize, u128, u64),
     Commit {
         session: usize,
         fence: usize,
@@ -26,33 +26,34 @@ enum Step {
     Again(usize),
     Renew(usize, usize),
     Keep(usize, usize),
-    Release(usize, usize),
+    Release(usize, usize, bool),
     Delete(usize, usize),
     Quarantine(usize, bool),
     Look(usize),
     Read(usize, usize),
     List,
-    Repair(usize, usize, u64),
+    Repair(usize, usize, u64, usize, bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (session, nth) = (0..SESSIONS, 0..4_usize);
     let step = prop_oneof![
         2 => session.clone().prop_map(Step::Create),
-        4 => (session.clone(), 1..3_u128).prop_map(|(session, node)| Step::Acquire(session, node)),
+        4 => (session.clone(), 1..3_u128, 0..6_u64).prop_map(|(a, b, c)| Step::Acquire(a, b, c)),
         8 => (session.clone(), nth.clone(), -1..2_i64, 0..3_u8, any::<bool>(), any::<bool>()).prop_map(
             |(session, fence, version, form, put, drop)| Step::Commit { session, fence, version, form, put, drop }
         ),
         2 => nth.clone().prop_map(Step::Again),
         1 => (session.clone(), nth.clone()).prop_map(|(a, b)| Step::Renew(a, b)),
         1 => (session.clone(), nth.clone()).prop_map(|(a, b)| Step::Keep(a, b)),
-        2 => (session.clone(), nth.clone()).prop_map(|(a, b)| Step::Release(a, b)),
+        2 => (session.clone(), nth.clone(), any::<bool>()).prop_map(|(a, b, c)| Step::Release(a, b, c)),
         1 => (session.clone(), nth.clone()).prop_map(|(a, b)| Step::Delete(a, b)),
         1 => (session.clone(), any::<bool>()).prop_map(|(a, b)| Step::Quarantine(a, b)),
         1 => session.clone().prop_map(Step::Look),
         2 => (session.clone(), nth.clone()).prop_map(|(a, b)| Step::Read(a, b)),
         1 => Just(Step::List),
-        1 => (session, nth, 0..4_u64).prop_map(|(a, b, c)| Step::Repair(a, b, c)),
+        3 => (session, nth.clone(), 0..4_u64, nth, any::<bool>())
+            .prop_map(|(a, b, c, d, e)| Step::Repair(a, b, c, d, e)),
     ];
     proptest::collection::vec(step, 1..40)
 }
@@ -118,9 +119,9 @@ impl Side<'_> {
                         .map(|created| matches!(created, Created::New(_))),
                 )
             }
-            Step::Acquire(nth, node) => {
+            Step::Acquire(nth, node, after) => {
                 let acquired = store
-                    .acquire(self.ids[*nth], NodeId::from_u128(*node))
+                    .acquire_after(self.ids[*nth], NodeId::from_u128(*node), *after)
                     .await;
                 if let Ok(acquired) = &acquired {
                     self.fences.push(acquired.fence);
@@ -174,8 +175,13 @@ impl Side<'_> {
                     .await
                     .remove(0),
             ),
-            Step::Release(nth, fence) => {
-                told(store.release(self.ids[*nth], self.fence(*fence)).await)
+            Step::Release(nth, fence, other) => {
+                let version = shared.versions[*nth] + u64::from(*other);
+                told(
+                    store
+                        .release(self.ids[*nth], self.fence(*fence), version)
+                        .await,
+                )
             }
             Step::Delete(nth, fence) => {
                 told(store.delete(self.ids[*nth], self.fence(*fence)).await)
@@ -201,8 +207,16 @@ impl Side<'_> {
                 });
                 told(rows)
             }
-            Step::Repair(nth, fence, ahead) => {
+            Step::Repair(nth, fence, ahead, unknown, out) => {
                 let ours = |commit: &&Commit| commit.session == self.ids[*nth];
+                let mut ancestors: Vec<_> = shared
+                    .commits
+                    .iter()
+                    .filter(ours)
+                    .map(|commit| commit.id)
+                    .collect();
+                let newest = ancestors.last().copied().filter(|_| *out);
+                ancestors.truncate(ancestors.len().saturating_sub(*unknown));
                 let repair = Repair {
                     session: NewSession {
                         id: self.ids[*nth],
@@ -212,12 +226,8 @@ impl Side<'_> {
                     created_ms: 1_700_000_000_000,
                     fence: self.fence(*fence),
                     version: shared.versions[*nth] + ahead,
-                    ancestors: shared
-                        .commits
-                        .iter()
-                        .filter(ours)
-                        .map(|commit| commit.id)
-                        .collect(),
+                    ancestors,
+                    out: newest,
                 };
                 let given = store.repair(repair).await;
                 self.fences.extend(given.as_ref().ok());

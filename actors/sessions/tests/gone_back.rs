@@ -1,0 +1,131 @@
+//! A store that goes back to what a replica had: repaired by whoever has the session, or the loss is counted and told.
+
+use super::away::{Away, away, results};
+use super::*;
+
+impl Away {
+    /// Another node acquires the session from what is stored, works, and gives it up.
+    async fn another_goes_on(&self, id: SessionId) -> ResultId {
+        let backing = Backing::alone(Arc::clone(&self.world.store) as _);
+        let other = node(|_| {}, Arc::clone(&self.world.store), backing, self.clock).await;
+        let theirs = other.call(id, "echo", json!({"n": "theirs"})).await;
+        other.sessions.hand_over(id).await;
+        theirs.unwrap().result_id.unwrap()
+    }
+
+    /// Asks until the session has been loaded again and says what is lost.
+    async fn told(&self, id: SessionId) -> SessionView {
+        let told = async {
+            loop {
+                let view = self.world.sessions.get(&Principal::local(), id).await;
+                if let Ok(view) = view
+                    && !view.notices.is_empty()
+                {
+                    return view;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(60), told).await;
+        told.expect("the loss is told")
+    }
+}
+
+/// To before the owner had acquired it, or after, and its lease may have ended there.
+#[tokio::test(start_paused = true)]
+async fn the_owner_repairs_what_nobody_else_has_had() {
+    for (acquired_before, lapsed) in [(false, false), (true, false), (true, true)] {
+        let away = away().await;
+        let id = away.world.session().await;
+        let mut stored = away.world.store.as_stored(id);
+        let mut known = vec![away.call(id, 0).await.result_id.unwrap()];
+        if acquired_before {
+            stored = away.world.store.as_stored(id);
+        }
+        known.push(away.call(id, 1).await.result_id.unwrap());
+        if lapsed {
+            tokio::time::sleep(memory::LEASE).await;
+        }
+        away.world.store.go_back(id, stored);
+        let answer = away.call(id, 2).await;
+        assert!(answer.durability.durable);
+        known.push(answer.result_id.unwrap());
+        let view = away.seen_by_another(id).await;
+        assert_eq!(results(&view), known, "{acquired_before} {lapsed}");
+        assert_eq!(away.shelter.health().sheltered.lost, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_a_session_up_repairs_it_first() {
+    for before_the_owner in [false, true] {
+        let away = away().await;
+        let id = away.world.session().await;
+        let mut stored = away.world.store.as_stored(id);
+        let mut known = vec![away.call(id, 0).await.result_id.unwrap()];
+        if !before_the_owner {
+            stored = away.world.store.as_stored(id);
+        }
+        known.push(away.call(id, 1).await.result_id.unwrap());
+        away.world.store.go_back(id, stored);
+        assert_eq!(results(&away.seen_by_another(id).await), known);
+    }
+}
+
+/// The session's actor dies as the store goes back: the node still knows more than the store.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_died_meanwhile_is_repaired_from_what_its_node_knows() {
+    let away = away().await;
+    let id = away.world.session().await;
+    let first = away.call(id, 0).await.result_id.unwrap();
+    let stored = away.world.store.as_stored(id);
+    let second = away.call(id, 1).await.result_id.unwrap();
+    away.world.store.go_back(id, stored);
+    let node = away.world.store.look(id).await.unwrap().node.unwrap();
+    let acquired = away.shelter.acquire(id, node).await.unwrap();
+    let kept = away.world.store.keep(&[(id, acquired.fence)]).await;
+    assert_eq!(kept, [Ok(())], "it is ours as the store knows it");
+    let view = away.world.sessions.get(&Principal::local(), id).await;
+    assert_eq!(results(&view.unwrap()), [first, second]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_did_not_find_is_counted_and_told() {
+    for acquired_before in [false, true] {
+        let away = away().await;
+        let id = away.world.session().await;
+        let mut stored = away.world.store.as_stored(id);
+        let mut kept = Vec::new();
+        let first = away.call(id, 0).await.result_id.unwrap();
+        if acquired_before {
+            stored = away.world.store.as_stored(id);
+            kept.push(first);
+        }
+        away.call(id, 1).await;
+        tokio::time::sleep(memory::LEASE).await;
+        away.world.store.go_back(id, stored);
+        kept.push(away.another_goes_on(id).await);
+        let view = away.told(id).await;
+        let lost = away.shelter.health().sheltered.lost;
+        assert!(lost > 0);
+        let notice = &view.notices[0];
+        assert!(notice.contains(&format!("{lost} changes")), "{notice}");
+        assert_eq!(results(&view), kept, "{acquired_before}");
+    }
+}
+
+/// Being driven out is no loss, and nobody is told of one.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_where_another_found_everything() {
+    let away = away().await;
+    let id = away.world.session().await;
+    let first = away.call(id, 0).await.result_id.unwrap();
+    tokio::time::sleep(memory::LEASE).await;
+    let theirs = away.another_goes_on(id).await;
+    let ours = away.call(id, 1).await.result_id.unwrap();
+    let view = away.world.sessions.get(&Principal::local(), id).await;
+    let view = view.unwrap();
+    assert_eq!(results(&view), [first, theirs, ours]);
+    assert_eq!(view.notices, Vec::<String>::new());
+    assert_eq!(away.shelter.health().sheltered.lost, 0);
+}

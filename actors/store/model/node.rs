@@ -1,0 +1,79 @@
+//! A node of the model, with its session's actor.
+
+use super::record::{Fence, Log, Reply, Request};
+use super::{Rule, Rules};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Talk {
+    Silent,
+    Asked(Request),
+    /// The reply is on its way.
+    Answered(Request, Reply),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Node {
+    /// `None`: the session is not loaded here.
+    pub(super) fence: Option<Fence>,
+    pub(super) log: Log,
+    /// The newest epoch that it has had: outlives its session's actor.
+    pub(super) epoch: u8,
+    pub(super) out: Option<u8>,
+    pub(super) talk: Talk,
+}
+
+impl Node {
+    pub(super) fn forget(&mut self) {
+        (self.fence, self.log, self.out) = (None, Log::default(), None);
+    }
+
+    pub(super) fn has(&mut self, fence: Fence) {
+        self.fence = Some(fence);
+        self.epoch = fence.epoch;
+    }
+
+    pub(super) fn ask_for_it(&mut self, number: u8) {
+        self.talk = Talk::Asked(Request::Acquire {
+            node: number,
+            after: self.epoch,
+        });
+    }
+
+    pub(super) fn send_out(&mut self) {
+        if let (Some(fence), Some(id)) = (self.fence, self.out) {
+            self.talk = Talk::Asked(Request::Commit {
+                fence,
+                id,
+                onto: self.log,
+            });
+        }
+    }
+
+    pub(super) fn ask_for_repair(&mut self) {
+        if let Some(fence) = self.fence {
+            self.talk = Talk::Asked(Request::Repair {
+                fence,
+                log: self.log,
+                out: self.out,
+            });
+        }
+    }
+
+    /// For the first time, or because the lease had ended under a commit that is out.
+    pub(super) fn acquired(&mut self, fence: Fence, log: Log, rules: Rules) {
+        let Some(out) = self.out else {
+            self.has(fence);
+            self.log = log;
+            return;
+        };
+        let same = self.log.len() == log.len()
+            && (self.log.last() == log.last() || !rules.keep(Rule::LineageIsCompared));
+        let behind =
+            log.len() < self.log.len() && log.last().is_none_or(|last| self.log.contains(last));
+        if !(same || behind || log.last() == Some(out)) {
+            return self.ask_for_repair();
+        }
+        self.has(fence);
+        self.send_out();
+    }
+}

@@ -1,0 +1,384 @@
+//! Two nodes, the store, the messages between them, and everything that may happen to those.
+
+use stateright::{Model, Property};
+
+use super::Rules;
+use super::node::{Node, Talk};
+use super::record::{Log, Record, Reply, Request};
+
+const NODES: u8 = 2;
+
+/// How much happens at most: enough for every counterexample that is known, little enough to see all of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) commits: u8,
+    /// Acquisitions and repairs: each raises it.
+    pub(super) epochs: u8,
+    pub(super) failovers: u8,
+    pub(super) crashes: u8,
+    pub(super) late: usize,
+    /// A failover may find a clock that is behind: a lease that has ended has not ended there.
+    pub(super) skewed: bool,
+}
+
+/// What went wrong, at the moment it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+struct Wrongs {
+    applied_elsewhere: bool,
+    regressed_for_nothing: bool,
+    driven_out: bool,
+    repaired_over_others: bool,
+    not_repaired: bool,
+    lost_in_silence: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct World {
+    record: Record,
+    /// What a failover goes back to.
+    behind: Record,
+    nodes: [Node; NODES as usize],
+    /// Sent, given up by their senders, and not arrived yet.
+    late: Vec<Request>,
+    /// Clients have been told so.
+    acknowledged: Log,
+    /// Nodes a lease of which has ended in its time.
+    ended: [bool; NODES as usize],
+    commits: u8,
+    failovers: u8,
+    crashes: u8,
+    /// Since the store went back, somebody has acquired the session, or committed to it under a lease.
+    touched: bool,
+    skewed: bool,
+    wrongs: Wrongs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    Want(u8),
+    Commit(u8),
+    Release(u8),
+    Crash(u8),
+    Arrive(u8),
+    Hear(u8),
+    LoseReply(u8),
+    /// It is waited for no more and asked again; the first one may still arrive.
+    Linger(u8),
+    ArriveLate,
+    LeaseEnds,
+    Replicate,
+    FailOver {
+        skewed: bool,
+    },
+}
+
+pub(super) struct Protocol {
+    pub(super) rules: Rules,
+    pub(super) bounds: Bounds,
+}
+
+impl Model for Protocol {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        let node = Node {
+            fence: None,
+            log: Log::default(),
+            epoch: 0,
+            out: None,
+            talk: Talk::Silent,
+        };
+        vec![World {
+            record: Record::default(),
+            behind: Record::default(),
+            nodes: [node.clone(), node],
+            late: Vec::new(),
+            acknowledged: Log::default(),
+            ended: [false; NODES as usize],
+            commits: 0,
+            failovers: 0,
+            crashes: 0,
+            touched: false,
+            skewed: false,
+            wrongs: Wrongs::default(),
+        }]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        let bounds = &self.bounds;
+        for (number, node) in (0..NODES).zip(&world.nodes) {
+            match (node.talk, node.fence) {
+                // The first to want it is as good as the other.
+                (Talk::Silent, None) if world.record.epoch == 0 && number > 0 && world.is_new() => {
+                }
+                (Talk::Silent, None) if world.record.epoch < bounds.epochs => {
+                    actions.push(Action::Want(number))
+                }
+                (Talk::Silent, Some(_)) => {
+                    if world.commits < bounds.commits {
+                        actions.push(Action::Commit(number));
+                    }
+                    actions.push(Action::Release(number));
+                }
+                (Talk::Silent, None) => {}
+                (Talk::Asked(_), _) => {
+                    actions.push(Action::Arrive(number));
+                    if world.late.len() < bounds.late {
+                        actions.push(Action::Linger(number));
+                    }
+                }
+                (Talk::Answered(..), _) => {
+                    actions.push(Action::Hear(number));
+                    actions.push(Action::LoseReply(number));
+                }
+            }
+            if node.fence.is_some() && world.crashes < bounds.crashes {
+                actions.push(Action::Crash(number));
+            }
+        }
+        if !world.late.is_empty() {
+            actions.push(Action::ArriveLate);
+        }
+        if world.record.live {
+            actions.push(Action::LeaseEnds);
+        }
+        if world.failovers < bounds.failovers && world.behind != world.record {
+            actions.push(Action::Replicate);
+            actions.push(Action::FailOver { skewed: false });
+            if bounds.skewed && !world.behind.live && world.behind.fence.is_some() {
+                actions.push(Action::FailOver { skewed: true });
+            }
+        }
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut next = world.clone();
+        next.take(action, self.rules);
+        Some(next)
+    }
+
+    fn within_boundary(&self, world: &World) -> bool {
+        world.record.epoch <= self.bounds.epochs
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(super::ON_ITS_STATE, |_, world: &World| {
+                !world.wrongs.applied_elsewhere
+            }),
+            Property::always(super::ONCE, |_, world: &World| !world.record.log.repeats()),
+            Property::always(super::KEPT, |_, world: &World| {
+                world.failovers > 0
+                    || world
+                        .acknowledged
+                        .ids()
+                        .all(|id| world.record.log.contains(id))
+            }),
+            Property::always(super::OWNER_KNOWS, |_, world: &World| world.owner_knows()),
+            Property::always(super::NO_FALSE_ALARM, |_, world: &World| {
+                !world.wrongs.regressed_for_nothing
+            }),
+            Property::always(super::LEFT_ALONE, |_, world: &World| {
+                !world.wrongs.driven_out
+            }),
+            Property::always(super::REPAIR_IS_GENTLE, |_, world: &World| {
+                !world.wrongs.repaired_over_others
+            }),
+            Property::always(super::REPAIRED, |_, world: &World| {
+                !world.wrongs.not_repaired
+            }),
+            Property::always(super::SAID, |_, world: &World| {
+                !world.wrongs.lost_in_silence
+            }),
+        ]
+    }
+}
+
+impl World {
+    fn is_new(&self) -> bool {
+        let untouched = |node: &Node| node.talk == Talk::Silent && node.epoch == 0;
+        self.commits == 0 && self.failovers + self.crashes == 0 && self.nodes.iter().all(untouched)
+    }
+
+    fn take(&mut self, action: Action, rules: Rules) {
+        match action {
+            Action::Want(number) => self.node(number).ask_for_it(number),
+            Action::Commit(number) => {
+                self.commits += 1;
+                let id = self.commits;
+                let node = self.node(number);
+                node.out = Some(id);
+                node.send_out();
+            }
+            Action::Release(number) => self.release(number, rules),
+            Action::Crash(number) => {
+                self.crashes += 1;
+                let node = self.node(number);
+                let talk = node.talk;
+                node.forget();
+                node.talk = Talk::Silent;
+                // What it had sent may arrive after it.
+                if let (Talk::Asked(request), true) = (talk, self.late.is_empty()) {
+                    self.late.push(request);
+                }
+            }
+            Action::Arrive(number) => {
+                if let Talk::Asked(request) = self.node(number).talk {
+                    let before = self.record.log;
+                    let reply = self.apply(&request, rules);
+                    self.is_heard(&request, reply, before);
+                    self.node(number).talk = Talk::Answered(request, reply);
+                }
+            }
+            Action::Hear(number) => {
+                if let Talk::Answered(request, reply) = self.node(number).talk {
+                    self.hear(number, request, reply, rules);
+                }
+            }
+            Action::LoseReply(number) => {
+                if let Talk::Answered(request, _) = self.node(number).talk {
+                    self.node(number).talk = Talk::Asked(request);
+                }
+            }
+            Action::Linger(number) => {
+                if let Talk::Asked(request) = self.node(number).talk {
+                    self.late.push(request);
+                    self.late.sort_unstable();
+                }
+            }
+            Action::ArriveLate => {
+                let request = self.late.remove(0);
+                self.apply(&request, rules);
+            }
+            Action::LeaseEnds => {
+                self.record.live = false;
+                // Granted earlier, for as long.
+                self.behind.live = false;
+                if let Some(fence) = self.record.fence {
+                    self.ended[usize::from(fence.node)] = true;
+                }
+            }
+            Action::Replicate => self.behind = self.record.clone(),
+            Action::FailOver { skewed } => {
+                self.failovers += 1;
+                self.record = std::mem::take(&mut self.behind);
+                self.record.live |= skewed;
+                self.skewed |= skewed;
+                self.touched = false;
+                self.ended = [false; NODES as usize];
+                // It was on its way to a server that is no more.
+                self.late.clear();
+            }
+        }
+    }
+
+    fn node(&mut self, number: u8) -> &mut Node {
+        &mut self.nodes[usize::from(number)]
+    }
+
+    /// The store takes a request up, and what must not happen is looked for.
+    fn apply(&mut self, request: &Request, rules: Rules) -> Reply {
+        let before = self.record.clone();
+        let reply = self.record.step(request, rules);
+        let after = &self.record;
+        match (request, reply) {
+            (Request::Acquire { .. }, Reply::Acquired { .. }) => self.touched = true,
+            (Request::Commit { onto, .. }, Reply::Committed) if before.log != after.log => {
+                self.wrongs.applied_elsewhere |= *onto != before.log;
+                self.touched |= before.live;
+            }
+            (Request::Repair { log, .. }, Reply::Repaired { .. }) => {
+                let taken_away = |id: u8| before.log.contains(id) && !log.contains(id);
+                self.wrongs.repaired_over_others |= self.acknowledged.ids().any(taken_away);
+                self.touched = true;
+            }
+            _ => {}
+        }
+        reply
+    }
+
+    /// What an owner that gives up is told.
+    fn is_heard(&mut self, request: &Request, reply: Reply, stored: Log) {
+        if let Request::Repair { log, .. } = request
+            && !matches!(reply, Reply::Repaired { .. })
+        {
+            let lost = !log.begins(stored);
+            let said = matches!(reply, Reply::Overtaken { .. });
+            self.wrongs.not_repaired |= lost && !self.touched && !self.skewed;
+            self.wrongs.lost_in_silence |= lost && !said;
+            self.wrongs.regressed_for_nothing |= said && self.failovers == 0;
+        }
+    }
+
+    /// At once: a release of which nothing is heard is as good as a crash.
+    fn release(&mut self, number: u8, rules: Rules) {
+        let (stored, known) = (self.record.log, self.node(number).log);
+        let Some(fence) = self.node(number).fence else {
+            return;
+        };
+        if self.record.release(fence, known.len(), rules) != Reply::Released {
+            self.node(number).ask_for_repair();
+            return;
+        }
+        // Nobody is left who would notice.
+        self.wrongs.lost_in_silence |= !known.begins(stored);
+        let node = self.node(number);
+        node.forget();
+        node.epoch = 0;
+    }
+
+    fn hear(&mut self, number: u8, request: Request, reply: Reply, rules: Rules) {
+        let ended = self.ended[usize::from(number)];
+        let failed_over = self.failovers > 0;
+        let node = self.node(number);
+        node.talk = Talk::Silent;
+        match (request, reply) {
+            (Request::Commit { id, .. }, Reply::Committed) => {
+                node.log = node.log.with(id);
+                node.out = None;
+                self.acknowledged = self.acknowledged.with(id);
+            }
+            (Request::Commit { .. }, Reply::Lapsed) => {
+                node.ask_for_it(number);
+            }
+            (Request::Commit { .. }, Reply::Fenced) => {
+                node.ask_for_repair();
+                let by_another = self.record.fence.is_some_and(|held| held.node != number);
+                self.wrongs.driven_out |= !failed_over && by_another && !ended;
+            }
+            (Request::Commit { .. }, Reply::Regressed { .. }) => {
+                node.ask_for_repair();
+                self.wrongs.regressed_for_nothing |= !failed_over;
+            }
+            (Request::Acquire { .. }, Reply::Acquired { fence, log }) => {
+                node.acquired(fence, log, rules)
+            }
+            // Whoever has it now: what we knew is there, or is said to be lost.
+            (Request::Acquire { .. }, Reply::Held) if node.out.is_some() => node.ask_for_repair(),
+            (Request::Repair { .. }, Reply::Repaired { fence }) => {
+                node.has(fence);
+                node.send_out();
+            }
+            // It is loaded again for the next call; what was out was acknowledged to nobody.
+            _ => node.forget(),
+        }
+    }
+
+    /// Whoever holds the session by the store's own record knows what is in it, or is about to hear that the store went
+    /// back.
+    fn owner_knows(&self) -> bool {
+        self.nodes.iter().all(|node| {
+            // While it repairs, or acquires anew, it answers nobody.
+            let settles = match node.talk {
+                Talk::Silent => false,
+                Talk::Asked(request) | Talk::Answered(request, _) => {
+                    !matches!(request, Request::Commit { .. })
+                }
+            };
+            let owns = !settles && node.fence.is_some() && node.fence == self.record.fence;
+            let all = node.out.map_or(node.log, |out| node.log.with(out));
+            !owns || self.record.log.begins(all)
+        })
+    }
+}
