@@ -29,6 +29,12 @@ pub use backing::redis_options;
 pub enum Error {
     #[error("the roots cannot be used: {0}")]
     Roots(#[from] workspace::Error),
+    #[error("the roots of the principal {principal} cannot be used: {cause}")]
+    Narrowed {
+        principal: String,
+        #[source]
+        cause: workspace::Error,
+    },
     #[error("the sessions did not start: {0}")]
     Sessions(String),
     #[error("cannot read the certificates in {path}: {cause}", path = path.display())]
@@ -68,12 +74,18 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
 }
 
 /// What each principal may read.
-fn reach(workspace: &Workspace, principals: &Principals) -> Result<Reach, workspace::Error> {
+fn reach(workspace: &Workspace, principals: &Principals) -> Result<Reach, Error> {
     let mut narrowed = Vec::new();
     for (name, own) in &principals.named {
         if let Some(roots) = &own.roots {
             let principal = Principal::named(name.as_str());
-            narrowed.push((principal, workspace.narrow_to(roots)?));
+            let roots = workspace
+                .narrow_to(roots)
+                .map_err(|cause| Error::Narrowed {
+                    principal: name.to_string(),
+                    cause,
+                })?;
+            narrowed.push((principal, roots));
         }
     }
     Ok(Reach::of(workspace).narrowed(narrowed))

@@ -45,7 +45,9 @@ impl Exit {
         match error {
             startup::Error::Roots(_) => Self::NoInput,
             startup::Error::Sessions(_) => Self::Internal,
-            startup::Error::Certificates { .. } | startup::Error::Misfit { .. } => Self::Config,
+            startup::Error::Certificates { .. }
+            | startup::Error::Misfit { .. }
+            | startup::Error::Narrowed { .. } => Self::Config,
             startup::Error::Away { .. } => Self::Unavailable,
         }
     }

@@ -143,3 +143,79 @@ impl Share {
         calls.is_some_and(|calls| Arc::strong_count(calls) > 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Layer};
+
+    /// As a file says it.
+    fn quotas(text: &str) -> Quotas {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("http = '127.0.0.1:0'\n{text}")).unwrap();
+        let flags = Layer {
+            config: Some(file.path().to_owned()),
+            ..Layer::default()
+        };
+        let config = Config::resolve(flags, std::iter::empty()).unwrap();
+        Quotas::new(config.principals)
+    }
+
+    fn reason(failure: Option<Failure>) -> String {
+        let failure = failure.expect("refused");
+        assert!(
+            failure.retry_after.is_some_and(|after| !after.is_zero()),
+            "{failure}"
+        );
+        assert_eq!(failure.row().code.name(), "RESOURCE_EXHAUSTED");
+        failure.reason
+    }
+
+    #[test]
+    fn whoever_runs_it_for_themselves_is_not_held_to_anything() {
+        let quotas = quotas("principal_rate = 1\nprincipal_calls = 1\nprincipal_sessions = 1\n");
+        let local = Principal::local();
+        let slots: Vec<_> = (0..1000).map(|_| quotas.call(&local, 50)).collect();
+        assert!(slots.iter().all(Result::is_ok));
+        assert_eq!(quotas.limits(&local), Limits::default());
+    }
+
+    #[test]
+    fn a_call_that_ended_makes_room_and_others_have_their_own() {
+        let quotas = quotas("principal_calls = 2\n[principals.ben]\ncalls = 1\n");
+        let (ann, ben) = (Principal::named("ann"), Principal::named("ben"));
+        let first = quotas.call(&ann, 1).unwrap();
+        let _second = quotas.call(&ann, 1).unwrap();
+        assert_eq!(reason(quotas.call(&ann, 1).err()), "too_many_calls");
+        let _bens = quotas.call(&ben, 1).unwrap();
+        assert_eq!(reason(quotas.call(&ben, 1).err()), "too_many_calls");
+        drop(first);
+        assert!(quotas.call(&ann, 1).is_ok());
+        assert!(quotas.request(&ann).is_ok(), "a ping is no call");
+    }
+
+    #[test]
+    fn a_batch_is_as_many_requests_as_it_holds_and_never_more_than_may_come_at_once() {
+        // One each second: what is used up is not back before the test is over.
+        let quotas = quotas("principal_rate = 1\n[principals.ben]\nrate = 10\n");
+        let (ann, ben) = (Principal::named("ann"), Principal::named("ben"));
+        assert!(quotas.request(&ann).is_ok() && quotas.request(&ann).is_ok());
+        assert_eq!(reason(quotas.request(&ann).err()), "rate_limited");
+        assert_eq!(reason(quotas.call(&ann, 1).err()), "rate_limited");
+        assert!(quotas.call(&ben, 50).is_ok(), "else it could never be made");
+        assert_eq!(reason(quotas.call(&ben, 20).err()), "rate_limited");
+    }
+
+    #[test]
+    fn no_more_principals_are_remembered_than_there_may_be() {
+        let quotas = quotas("principal_calls = 1\n");
+        let busy = Principal::named("busy");
+        let _slot = quotas.call(&busy, 1).unwrap();
+        for n in 0..2 * REMEMBERED {
+            drop(quotas.call(&Principal::named(format!("p{n}")), 1).unwrap());
+        }
+        let remembered = quotas.0.shares.lock().unwrap().len();
+        assert!(remembered <= REMEMBERED, "{remembered}");
+        assert_eq!(reason(quotas.call(&busy, 1).err()), "too_many_calls");
+    }
+}

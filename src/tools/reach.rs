@@ -89,3 +89,65 @@ pub fn to_actors(roots: &[workspace::Root]) -> Arc<[Root]> {
     });
     roots.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn root(path: &str) -> workspace::Root {
+        workspace::Root {
+            name: path.trim_start_matches('/').to_owned(),
+            path: PathBuf::from(path),
+        }
+    }
+
+    fn reach() -> Reach {
+        let all = Workspace::from_roots(vec![root("/a"), root("/b")]);
+        Reach::of(&all).narrowed([(Principal::named("ben"), vec![root("/a/in")])])
+    }
+
+    fn opened(name: &str, roots: &[&str]) -> Result<Vec<String>, String> {
+        let roots: Vec<_> = roots.iter().map(|path| root(path)).collect();
+        let ctx = ToolContext {
+            principal: Principal::named(name),
+            roots: to_actors(&roots),
+            cancel: tokio_util::sync::CancellationToken::new(),
+            deadline: Instant::now() + Duration::from_secs(60),
+            progress: actors::tool::ProgressSink::default(),
+            cache: actors::cache::CacheHandle::none(),
+            results: actors::results::ResultReader::default(),
+            keep_whole: false,
+        };
+        let opened = reach().open(&ctx).map_err(|error| error.reason)?;
+        Ok(opened.roots.into_iter().map(|root| root.name).collect())
+    }
+
+    #[test]
+    fn a_session_that_was_made_to_read_more_than_may_be_read_now_reads_nothing() {
+        let outside = Err("path_outside_roots".to_owned());
+        assert_eq!(
+            opened("ann", &["/a", "/b/in"]),
+            Ok(vec!["a".into(), "b/in".into()])
+        );
+        assert_eq!(opened("ann", &["/a", "/c"]), outside);
+        assert_eq!(opened("ben", &["/a/in/deep"]), Ok(vec!["a/in/deep".into()]));
+        for roots in [&["/a"][..], &["/a/in", "/b"], &["/a/in-other"], &["/"]] {
+            assert_eq!(opened("ben", roots), outside, "{roots:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_named_reads_all_and_who_is_reads_what_is_said() {
+        let names = |name: &str| -> Vec<String> {
+            let roots = reach().roots(&Principal::named(name));
+            roots.iter().map(|root| root.name.clone()).collect()
+        };
+        assert_eq!(names("ann"), ["a", "b"]);
+        assert_eq!(names("ben"), ["a/in"]);
+        let paths: Vec<_> = reach().workspace(&Principal::named("ben")).roots;
+        assert_eq!(paths, [root("/a/in")]);
+    }
+}

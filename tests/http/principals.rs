@@ -80,6 +80,37 @@ fn a_stranger_gets_nothing_on_any_route() {
     assert!(!node.log().contains("-token"), "{}", node.log());
 }
 
+/// The server runs on, and what cannot be read takes nobody's token away.
+#[test]
+fn tokens_come_and_go_with_a_signal() {
+    let project = Project::small();
+    let (node, folder) = serve(&project, "");
+    let file = folder.path().join("tokens");
+    let list = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let refused = |name: &str| bearing(&node, name).post_to("/mcp", list).status == 401;
+    let until_logged = |what: &str| {
+        let started = std::time::Instant::now();
+        while !node.log().contains(what) {
+            assert!(
+                started.elapsed() < crate::support::PATIENCE,
+                "{}",
+                node.log()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    assert!(!refused("ann") && refused("eve"));
+    std::fs::write(&file, "eve: ann-token\n").expect("written");
+    node.signal("-HUP");
+    until_logged("line 1");
+    assert!(!refused("ann") && refused("eve"));
+    std::fs::write(&file, format!("eve: {}\n", sha256("eve-token"))).expect("written");
+    node.signal("-HUP");
+    until_logged("tokens read again");
+    assert!(refused("ann") && !refused("eve"));
+    assert!(!node.log().contains("-token"), "{}", node.log());
+}
+
 #[test]
 fn what_is_anothers_is_as_unknown_as_what_never_was() {
     let project = Project::small();

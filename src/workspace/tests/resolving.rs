@@ -182,6 +182,39 @@ fn a_root_inside_another_is_dropped() {
     assert_eq!(paths(&scan(&workspace, &at(""))), ["sub/a.rs"]);
 }
 
+/// For one principal, by its operator.
+#[test]
+fn a_root_that_is_left_keeps_its_name_and_what_lies_outside_is_refused() {
+    let tree = Tree::new(&[
+        ("x/repo/a.rs", ""),
+        ("y/repo/b.rs", ""),
+        ("z/in/repo/c.rs", ""),
+        ("repository/d.rs", ""),
+    ]);
+    tree.link("x/repo/leaves", "../../repository");
+    let at = |path: &str| tree.path().join(path);
+    let wide = Workspace::open(&[at("x/repo"), at("y/repo"), at("z")]).expect("roots");
+    let named = |paths: &[&str]| {
+        let paths: Vec<_> = paths.iter().map(|path| at(path)).collect();
+        let roots = wide.narrow_to(&paths).map_err(|error| error.reason())?;
+        Ok(roots.into_iter().map(|root| root.name).collect::<Vec<_>>())
+    };
+    assert_eq!(named(&["y/repo"]), Ok(vec!["repo-2".to_owned()]));
+    let several = named(&["z/in/repo", "x/repo"]);
+    assert_eq!(several, Ok(vec!["repo-2".to_owned(), "repo".to_owned()]));
+    for outside in [
+        "repository",
+        "x",
+        ".",
+        "x/repo/leaves",
+        "x/repo/../../repository",
+    ] {
+        assert_eq!(named(&[outside]), Err("path_outside_roots"), "{outside}");
+    }
+    assert_eq!(named(&["x/repo", "nowhere"]), Err("root_not_found"));
+    assert_eq!(named(&["x/repo/a.rs"]), Err("root_not_a_directory"));
+}
+
 #[test]
 fn narrowing_narrows_and_nothing_else() {
     let tree = Tree::new(&[
