@@ -90,6 +90,11 @@ impl Access {
         router.layer(middleware::from_fn_with_state(self.clone(), guard))
     }
 
+    /// The same names and pages, for whoever it is: for what tells nothing that matters.
+    pub fn for_anybody(&self) -> Self {
+        Self::new(self.0.allowed.clone(), Anonymous)
+    }
+
     /// After SIGHUP.
     pub fn reload(&self) {
         self.0.who.reload();

@@ -12,6 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
+use super::access::Access;
 use super::lifecycle::Lifecycle;
 use crate::service::Service;
 use answer::refused;
@@ -72,10 +73,9 @@ impl State {
     }
 }
 
-/// Every route. `guard` is put around all but the two that probes ask, as those cannot bear a token: they say a state
-/// and no more. Without a token not even the names of the other routes are told. Whose `Host` and `Origin` are let in
-/// is for whoever listens.
-pub fn router(state: State, guard: impl FnOnce(Router) -> Router) -> Router {
+/// Every route, behind `access`; but for the two that probes ask, which cannot bear a token: these say a state and no
+/// more, to whoever calls the server by its name. Without a token not even the names of the other routes are told.
+pub fn router(state: State, access: &Access) -> Router {
     let open = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::readiness))
@@ -95,8 +95,8 @@ pub fn router(state: State, guard: impl FnOnce(Router) -> Router) -> Router {
         // Before the guard, so that this too is told to bearers only.
         .method_not_allowed_fallback(wrong_method)
         .with_state(state.clone());
-    open.with_state(state)
-        .merge(guard(guarded))
+    let open = access.for_anybody().protect(open.with_state(state));
+    open.merge(access.protect(guarded))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(with_headers))
 }

@@ -96,7 +96,7 @@ impl Ports {
         let admin = async {
             if let Some((listener, access, options)) = self.admin {
                 let state = admin::State::new(service.clone(), lifecycle.clone(), options);
-                let router = admin::router(state, |guarded| access.protect(guarded));
+                let router = admin::router(state, &access);
                 say("the admin port", &listener);
                 listener::serve(listener, None, router, lifecycle.stopped(), ADMIN_DRAIN).await;
             }

@@ -111,10 +111,13 @@ fn parse(uri: &str) -> Option<(&str, Option<&str>)> {
 fn resource(row: &Stored) -> Resource {
     let result = &row.result;
     let uri = format!("{SESSIONS}{}{RESULTS}{}", row.session, result.result_id);
-    let path = result.arguments["path"].as_str().unwrap_or(".");
     let mut description = result.summary.replace('\n', " ");
     page::clip(&mut description, DESCRIPTION_BYTES);
-    let mut title = format!("{} of {path}", result.tool);
+    // Long arguments are not in the history.
+    let mut title = match result.arguments["path"].as_str() {
+        Some(path) => format!("{} of {path}", result.tool),
+        None => result.tool.clone(),
+    };
     page::clip(&mut title, DESCRIPTION_BYTES);
     Resource::new(uri, result.result_id.to_string())
         .with_title(title)

@@ -24,12 +24,16 @@ impl Here {
     }
 
     async fn with(default_session: bool) -> Self {
+        Self::tuned(default_session, Options::default()).await
+    }
+
+    async fn tuned(default_session: bool, options: Options) -> Self {
         let folder = TempDir::new().unwrap();
         copy(&sample(), folder.path());
         let store = Arc::new(MemoryStore::new(Clock::system(), memory::Limits::default()));
         let workspace = Workspace::open(&[folder.path().to_owned()]).unwrap();
         let reach = Reach::of(&workspace);
-        let sessions = Sessions::start(Options::default(), store, tools::analysis_tools(&reach))
+        let sessions = Sessions::start(options, store, tools::analysis_tools(&reach))
             .await
             .unwrap();
         Self {

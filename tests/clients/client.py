@@ -1,4 +1,4 @@
-"""The Python client `mcp`: lists every tool and calls each, with and without `initialize`.
+"""The Python client `mcp`: lists every tool and calls each, and what is offered beside, with and without `initialize`.
 
 usage: client.py PROGRAM ROOT
 """
@@ -10,8 +10,28 @@ import sys
 
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.types import PromptReference, ResourceTemplateReference
 
 PLAN = json.loads((pathlib.Path(__file__).parent / "plan.json").read_text())
+
+
+async def look_beside(client: Client, session: str, result: str) -> None:
+    """Resources, prompts and completions, while `session` is open."""
+    templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
+    uri = templates[0].replace("{session_id}", session).replace("{result_id}", result)
+    listed = [str(resource.uri) for resource in (await client.list_resources()).resources]
+    assert uri in listed, (uri, listed)
+    contents = (await client.read_resource(uri)).contents
+    assert json.loads(contents[0].text)["result_id"] == result, contents
+    prompts = {prompt.name for prompt in (await client.list_prompts()).prompts}
+    assert prompts == {"find_hotspots", "review_change", "untangle_cycles"}, prompts
+    prompt = await client.get_prompt("review_change", {"session_id": session, "baseline": result})
+    assert result in prompt.messages[0].content.text, prompt
+    ids = await client.complete(ResourceTemplateReference(uri=templates[0]),
+                                {"name": "result_id", "value": "res_"}, {"session_id": session})
+    assert ids.completion.values == [result], ids
+    paths = await client.complete(PromptReference(name="find_hotspots"), {"name": "path", "value": "app/m"})
+    assert paths.completion.values == ["app/main.py"], paths
 
 
 async def talk(program: str, root: str, mode: str) -> None:
@@ -33,6 +53,8 @@ async def talk(program: str, root: str, mode: str) -> None:
                 assert value, (step, path)
                 kept[name] = value
             called.add(step["tool"])
+            if step["tool"] == "analyze_complexity":
+                await look_beside(client, kept["$session"], kept["$result"])
         assert called == listed, called ^ listed
         print(f"{client.protocol_version}: called {len(called)} of {len(listed)} tools")
 

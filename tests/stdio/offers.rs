@@ -259,6 +259,25 @@ fn what_is_not_there_is_not_found_and_says_what_to_do() {
 }
 
 #[test]
+fn the_readme_names_what_is_offered() {
+    let project = Project::empty();
+    let mut client = Client::start(project.path(), STATELESS);
+    let readme = include_str!("../../README.md");
+    let prompts = client.good("prompts/list", json!({}))["prompts"].clone();
+    let templates = client.good("resources/templates/list", json!({}));
+    let templates = templates["resourceTemplates"].as_array().expect("a list");
+    let names = prompts
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|prompt| &prompt["name"]);
+    for name in names.chain(templates.iter().map(|template| &template["uriTemplate"])) {
+        let quoted = format!("`{}`", name.as_str().expect("a text"));
+        assert!(readme.contains(&quoted), "{quoted}");
+    }
+}
+
+#[test]
 fn prompts_are_listed_and_filled_in() {
     let project = Project::empty();
     for mut client in Client::of_each(project.path()) {

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
+use crate::config::http::Names;
 use crate::config::{Config, Layer};
+use crate::server::access::{Allowed, Anonymous, Authenticator, Refused};
 use crate::service::Caller;
 use crate::startup;
 
@@ -32,25 +34,29 @@ struct World {
 
 impl World {
     async fn start(options: Options) -> Self {
-        Self::guarded(options, |routes| routes).await
+        Self::guarded(options, Anonymous).await
     }
 
-    async fn guarded(options: Options, guard: impl FnOnce(Router) -> Router) -> Self {
+    async fn guarded(options: Options, who: impl Authenticator) -> Self {
         let config = Config::resolve(Layer::default(), std::iter::empty()).expect("defaults");
         let service = startup::start(&config).await.expect("starts");
         let lifecycle = Lifecycle::new();
+        let address = ([127, 0, 0, 1], 8643).into();
+        let access = Access::new(Allowed::new(address, &Names::default()), who);
         let state = State::new(service.clone(), lifecycle.clone(), options);
         Self {
             service,
             lifecycle,
-            router: router(state, guard),
+            router: router(state, &access),
         }
     }
 
     async fn send(&self, request: axum::http::request::Builder, body: &str) -> HttpResponse<Body> {
-        let request = request
+        let mut request = request
             .body(Body::from(body.to_owned()))
             .expect("a request");
+        let host = request.headers_mut().entry("host");
+        host.or_insert(header::HeaderValue::from_static("127.0.0.1:8643"));
         let response = self.router.clone().oneshot(request).await;
         response.expect("a router cannot fail")
     }
@@ -181,17 +187,51 @@ async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
     assert_eq!(reasons(&body, "reasons"), ["failed"]);
 }
 
+/// Knows nobody.
+struct Nobody;
+
+impl Authenticator for Nobody {
+    fn principal(&self, _headers: &axum::http::HeaderMap) -> Result<Principal, Refused> {
+        Err(Refused::Missing)
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_had_its_own_name_lead_here_gets_nothing_on_any_route() {
+    let options = Options {
+        chaos: true,
+        ..Options::default()
+    };
+    let world = World::start(options).await;
+    world.lifecycle.ready();
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/admin/actors",
+        "/admin/store",
+        "/admin/chaos/actors",
+        "/x",
+    ] {
+        let foreign = [
+            Request::get(path).header("host", "evil.example:8643"),
+            Request::get(path).header("origin", "http://evil.example"),
+            Request::get(path).header("origin", "null"),
+        ];
+        for request in foreign {
+            let (status, body) = read(world.send(request, "").await).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
+        }
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn the_guard_stands_before_all_but_the_two_probes() {
     let options = Options {
         chaos: true,
         ..Options::default()
     };
-    async fn nobody() -> Response {
-        refused(StatusCode::UNAUTHORIZED, "unauthorized", "nobody comes in")
-    }
-    let closed = |routes: Router| routes.layer(middleware::from_fn(|_: Request, _: Next| nobody()));
-    let world = World::guarded(options, closed).await;
+    let world = World::guarded(options, Nobody).await;
     world.lifecycle.ready();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(world.get(path).await.0, StatusCode::OK, "{path}");
