@@ -1,29 +1,55 @@
-//! Real clients, from their registries: each lists and calls every tool.
+//! Real clients, from their registries: each lists and calls every tool, over every transport that it has, hears of
+//! progress, and leaves.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::node::Node;
 use crate::support::{Project, clients_folder, skip};
 use crate::tidy::root;
 
+mod inspector;
+
 const SERVER: &str = env!("CARGO_BIN_EXE_mcp-code-analysis");
 
-fn talks(interpreter: &Path, script: &str) {
-    let project = Project::small();
+/// Everything that a script says when it has called all tools, in order: by transport, and by revision where the client
+/// tells.
+fn talks(interpreter: &Path, script: &str, spoken: &[&str]) {
+    let project = busy_project();
+    let mut node = Node::start(project.path(), &[]);
     let output = Command::new(interpreter)
         .arg(root().join("tests/clients").join(script))
         .args([SERVER.as_ref(), project.path()])
-        .env("NODE_PATH", clients_folder().join("node_modules"))
-        .env("CLIENT_PACKAGES", clients_folder().join("node_modules"))
+        .arg(format!("http://{}", node.http))
+        .env("CLIENT_PACKAGES", packages())
         .output()
         .expect("the client starts");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(said.contains("called 11 of 11 tools"), "{said}");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complaints}");
+    let wanted: Vec<_> = spoken
+        .iter()
+        .map(|how| format!("{how}: called 11 of 11 tools"))
+        .collect();
+    assert_eq!(said.lines().collect::<Vec<_>>(), wanted, "{complaints}");
+    // Nothing was left open that a client thinks is worth a word.
+    assert!(!complaints.contains("failed"), "{complaints}");
+    node.signal("-TERM");
+    assert!(node.over().success(), "{}", node.log());
+}
+
+/// Enough to do for progress to be worth telling: a client that gets it together with the answer drops it.
+fn busy_project() -> Project {
+    let function = "def f(a, b):\n    if a and b:\n        return a\n    return b\n\n\n";
+    let project = Project::small();
+    for file in 0..8 {
+        project.write(&format!("busy/m{file}.py"), function.repeat(300).as_bytes());
+    }
+    project
+}
+
+fn packages() -> PathBuf {
+    clients_folder().join("node_modules")
 }
 
 #[test]
@@ -32,30 +58,46 @@ fn the_python_client_calls_every_tool() {
     if !python.exists() {
         return skip("the Python client `mcp`");
     }
-    talks(&python, "client.py");
+    let spoken = [
+        "stdio 2025-11-25",
+        "http 2025-11-25",
+        "stdio 2026-07-28",
+        "http 2026-07-28",
+        "sse 2025-11-25",
+    ];
+    talks(&python, "client.py", &spoken);
 }
 
 #[test]
 fn the_typescript_client_calls_every_tool() {
-    let packages = clients_folder().join("node_modules/@modelcontextprotocol/sdk");
-    let Some(node) = node().filter(|_| packages.exists()) else {
+    let package = packages().join("@modelcontextprotocol/sdk");
+    let Some(node) = node().filter(|_| package.exists()) else {
         return skip("the TypeScript client `@modelcontextprotocol/sdk`");
     };
-    talks(&node, "client.mjs");
+    talks(&node, "client.mjs", &["stdio", "http", "sse"]);
 }
 
 #[test]
 fn the_newest_typescript_client_calls_every_tool() {
-    let packages = clients_folder().join("node_modules/@modelcontextprotocol/client");
-    let Some(node) = node().filter(|_| packages.exists()) else {
+    let package = packages().join("@modelcontextprotocol/client");
+    let Some(node) = node().filter(|_| package.exists()) else {
         return skip("the TypeScript client `@modelcontextprotocol/client`");
     };
-    talks(&node, "client-next.mjs");
+    let spoken = [
+        "stdio 2025-11-25",
+        "http 2025-11-25",
+        "stdio 2026-07-28",
+        "http 2026-07-28",
+        "stdio 2026-07-28",
+        "http 2026-07-28",
+        "sse 2025-11-25",
+    ];
+    talks(&node, "client-next.mjs", &spoken);
 }
 
 /// The one that `tests/run` fetched, or the one that is installed.
-pub(crate) fn node() -> Option<std::path::PathBuf> {
-    let fetched = clients_folder().join("node_modules/.bin/node");
+pub(crate) fn node() -> Option<PathBuf> {
+    let fetched = packages().join(".bin/node");
     if fetched.exists() {
         return Some(fetched);
     }

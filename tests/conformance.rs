@@ -225,14 +225,16 @@ fn program_passes(revision: &str, scenarios: &[(&str, &[&str])]) {
 
 #[test]
 fn the_program_itself_as_of_november_2025() {
-    // The others call tools, prompts and resources of a fixture's names, or want what this server has no use for:
-    // sampling, elicitation, logging, subscriptions.
+    // The others call tools, read resources, fill in prompts or complete arguments of a fixture's names, or want what
+    // this server has no use for: sampling, elicitation, logging, subscriptions to a resource.
     program_passes(
         "2025-11-25",
         &[
             ("server-initialize", &[]),
             ("ping", &[]),
             ("tools-list", &[]),
+            ("resources-list", &[]),
+            ("prompts-list", &[]),
             ("server-sse-multiple-streams", &[]),
             ("dns-rebinding-protection", &[]),
             ("server-session-lifecycle", &[]),
@@ -249,12 +251,6 @@ fn the_program_itself_as_of_july_2026() {
         "sep-2575-http-server-no-independent-requests-on-stream",
         "sep-2575-server-no-log-without-loglevel",
     ];
-    // Where there are no prompts and no resources, their methods are unknown.
-    let needs_prompts_and_resources = [
-        "sep-2549-prompts-list-caching-hints",
-        "sep-2549-resources-list-caching-hints",
-        "sep-2549-resources-templates-list-caching-hints",
-    ];
     program_passes(
         "2026-07-28",
         &[
@@ -262,7 +258,10 @@ fn the_program_itself_as_of_july_2026() {
             ("tools-list", &[]),
             ("server-sse-multiple-streams", &[]),
             ("dns-rebinding-protection", &[]),
-            ("caching", &needs_prompts_and_resources),
+            ("caching", &[]),
+            ("resources-list", &[]),
+            ("prompts-list", &[]),
+            ("sep-2164-resource-not-found", &[]),
             ("input-required-result-unsupported-methods", &[]),
             ("http-header-validation", &[]),
         ],

@@ -1,6 +1,7 @@
-"""The Python client `mcp`: lists every tool and calls each, and what is offered beside, with and without `initialize`.
+"""The Python client `mcp`: lists every tool and calls each, and what is offered beside, over every transport, with
+and without `initialize`.
 
-usage: client.py PROGRAM ROOT
+usage: client.py PROGRAM ROOT URL
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import pathlib
 import sys
 
 from mcp import Client
+from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import PromptReference, ResourceTemplateReference
 
@@ -34,8 +36,12 @@ async def look_beside(client: Client, session: str, result: str) -> None:
     assert paths.completion.values == ["app/main.py"], paths
 
 
-async def talk(program: str, root: str, mode: str) -> None:
-    server = StdioServerParameters(command=program, args=["serve", "--root", root])
+async def talk(transport: str, server, mode: str) -> None:
+    heard = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(progress)
+
     async with Client(server, mode=mode, read_timeout_seconds=60) as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
         kept: dict[str, object] = {}
@@ -43,7 +49,7 @@ async def talk(program: str, root: str, mode: str) -> None:
         for step in PLAN:
             arguments = {name: kept.get(value, value) if isinstance(value, str) else value
                          for name, value in step["arguments"].items()}
-            result = await client.call_tool(step["tool"], arguments)
+            result = await client.call_tool(step["tool"], arguments, progress_callback=hear)
             assert not result.is_error, (step, result.content)
             envelope = result.structured_content
             for name, path in step.get("keep", {}).items():
@@ -56,12 +62,16 @@ async def talk(program: str, root: str, mode: str) -> None:
             if step["tool"] == "analyze_complexity":
                 await look_beside(client, kept["$session"], kept["$result"])
         assert called == listed, called ^ listed
-        print(f"{client.protocol_version}: called {len(called)} of {len(listed)} tools")
+        assert heard, "no progress was heard"
+        print(f"{transport} {client.protocol_version}: called {len(called)} of {len(listed)} tools")
 
 
 async def main() -> None:
+    program, root, url = sys.argv[1:]
     for mode in ("legacy", "auto"):
-        await talk(sys.argv[1], sys.argv[2], mode)
+        await talk("stdio", StdioServerParameters(command=program, args=["serve", "--root", root]), mode)
+        await talk("http", f"{url}/mcp", mode)
+    await talk("sse", sse_client(f"{url}/sse"), "legacy")
 
 
 asyncio.run(main())

@@ -8,15 +8,17 @@ const plan = JSON.parse(readFileSync(new URL('plan.json', import.meta.url), 'utf
 
 export const load = createRequire(join(process.env.CLIENT_PACKAGES, '..', 'load.js'));
 
-export const [program, root] = process.argv.slice(2);
+export const [program, root, url] = process.argv.slice(2);
 
-export async function follow(client) {
+export async function follow(name, call, client) {
     const listed = new Set((await client.listTools()).tools.map((tool) => tool.name));
     const kept = {};
     const called = new Set();
+    let heard = 0;
+    const options = { onprogress: () => (heard += 1) };
     for (const step of plan) {
         const given = Object.entries(step.arguments).map(([name, value]) => [name, kept[value] ?? value]);
-        const result = await client.callTool({ name: step.tool, arguments: Object.fromEntries(given) });
+        const result = await call({ name: step.tool, arguments: Object.fromEntries(given) }, options);
         if (result.isError) throw new Error(`${step.tool}: ${JSON.stringify(result.content)}`);
         for (const [name, path] of Object.entries(step.keep ?? {})) {
             kept[name] = path.reduce((value, part) => value[part], result.structuredContent);
@@ -26,5 +28,6 @@ export async function follow(client) {
     }
     const missed = [...listed].filter((name) => !called.has(name));
     if (missed.length > 0) throw new Error(`not called: ${missed}`);
-    console.log(`called ${called.size} of ${listed.size} tools`);
+    if (heard === 0) throw new Error('no progress was heard');
+    console.log(`${name}: called ${called.size} of ${listed.size} tools`);
 }

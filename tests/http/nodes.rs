@@ -68,7 +68,7 @@ fn a_connection_is_served_by_whichever_node_is_asked() {
             1,
             "one default session, wherever: {sessions:?}"
         );
-        assert_eq!(at(&here, two).delete("/mcp"), 202);
+        assert_eq!(at(&here, two).delete("/mcp"), 204);
         let message = here.message("ping", json!({}));
         assert_eq!(here.post(&message).status, 404, "closed there, closed here");
     }

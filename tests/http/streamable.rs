@@ -29,7 +29,7 @@ fn revisions_with_connections_list_call_and_end() {
         let session = &first["context"]["session_id"];
         assert!(session.is_string(), "{first}");
         assert_eq!(*session, second["context"]["session_id"]);
-        assert_eq!(client.delete("/mcp"), 202);
+        assert_eq!(client.delete("/mcp"), 204);
         let message = client.message("tools/list", json!({}));
         assert_eq!(
             client.post(&message).status,

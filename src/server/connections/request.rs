@@ -110,7 +110,7 @@ fn run<H: ServerHandler>(
     known: &Arc<Known>,
     handler: H,
     mut message: ClientJsonRpcMessage,
-    log: Log,
+    mut log: Log,
 ) {
     let JsonRpcMessage::Request(request) = &message else {
         return;
@@ -138,6 +138,8 @@ fn run<H: ServerHandler>(
         let _ = serving.waiting().await;
         table.asked().forget(running.stream);
         known.finish(&id);
+        // The client's stream ends now: who has seen its end may use the id again.
+        drop(log);
     });
 }
 
@@ -220,7 +222,7 @@ struct Log {
 impl Log {
     /// Until the answer, or until there will be none.
     async fn write(
-        mut self,
+        &mut self,
         request: Option<ClientJsonRpcMessage>,
         mut messages: mpsc::Receiver<ServerJsonRpcMessage>,
     ) {

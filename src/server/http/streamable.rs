@@ -6,7 +6,7 @@ use actors::ids::Principal;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{Method, Request};
+use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use rmcp::ServerHandler;
 use rmcp::transport::StreamableHttpService;
@@ -58,11 +58,16 @@ pub(super) async fn one<H: ServerHandler>(
         Arc::clone(&bound),
         inner.config.clone(),
     );
-    let response = service.handle(request).await;
+    let closes = request.method() == Method::DELETE;
+    let mut response = service.handle(request).await.map(Body::new);
     if let Some(error) = bound.not_now() {
         return not_connected(error);
     }
-    response.map(Body::new)
+    // The revisions name no status; there are clients that complain of any but this and 200.
+    if closes && response.status() == StatusCode::ACCEPTED {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
 }
 
 /// For a message that has its body at hand.
