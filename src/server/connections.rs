@@ -161,7 +161,8 @@ impl Table {
                 .map(|running| running.cancel.cancel())
                 .is_some(),
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {
-                self.asked().answer(message.clone())
+                let is_theirs = |stream| known.running_on(stream).is_some();
+                self.asked().answer(message.clone(), is_theirs)
             }
             JsonRpcMessage::Request(_) => false,
         }

@@ -60,8 +60,13 @@ impl Asked {
         });
     }
 
-    /// False: nobody here asked that.
-    pub(crate) fn answer(&self, mut message: ClientJsonRpcMessage) -> bool {
+    /// `is_theirs`: whether whoever answers has the request on that stream; ids can be guessed by whoever was asked
+    /// something as well. False: nobody here asked that of them.
+    pub(crate) fn answer(
+        &self,
+        mut message: ClientJsonRpcMessage,
+        is_theirs: impl Fn(StreamId) -> bool,
+    ) -> bool {
         let id = match &mut message {
             JsonRpcMessage::Response(response) => &mut response.id,
             JsonRpcMessage::Error(error) => match &mut error.id {
@@ -70,7 +75,13 @@ impl Asked {
             },
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => return false,
         };
-        let Some(waiting) = self.with(|waiting| waiting.remove(id)) else {
+        let waiting = self.with(|waiting| {
+            let theirs = waiting
+                .get(id)
+                .is_some_and(|waiting| is_theirs(waiting.stream));
+            theirs.then(|| waiting.remove(id)).flatten()
+        });
+        let Some(waiting) = waiting else {
             return false;
         };
         *id = waiting.id;
@@ -85,5 +96,36 @@ impl Asked {
 
     fn with<R>(&self, act: impl FnOnce(&mut HashMap<RequestId, Waiting>) -> R) -> R {
         act(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{ClientResult, PingRequest, ServerRequest};
+
+    use super::*;
+
+    #[test]
+    fn only_whoever_was_asked_can_answer() {
+        let asked = Asked::default();
+        let (hers, his) = (StreamId::random(), StreamId::random());
+        let (inbound, mut answers) = mpsc::channel(1);
+        let question = ServerRequest::PingRequest(PingRequest::default());
+        let mut question = ServerJsonRpcMessage::request(question, RequestId::Number(7));
+        asked.ask(hers, &inbound, &mut question);
+        let JsonRpcMessage::Request(question) = question else {
+            panic!("still a question");
+        };
+        let answer =
+            || ClientJsonRpcMessage::response(ClientResult::empty(()), question.id.clone());
+        assert!(!asked.answer(answer(), |stream| stream == his));
+        assert!(answers.try_recv().is_err());
+        assert!(asked.answer(answer(), |stream| stream == hers));
+        let heard = answers.try_recv().expect("it was hers");
+        let JsonRpcMessage::Response(heard) = heard else {
+            panic!("still an answer");
+        };
+        assert_eq!(heard.id, RequestId::Number(7), "as it was asked");
+        assert!(!asked.answer(answer(), |_| true), "once");
     }
 }

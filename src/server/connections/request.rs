@@ -133,13 +133,16 @@ fn run<H: ServerHandler>(
     let serving = serve_directly_with_ct(handler, transport, known.peer.clone(), cancel);
     let (table, known) = (table.clone(), Arc::clone(known));
     tokio::spawn(async move {
-        log.write(begun, messages).await;
+        // Whoever sees the answer, or the end, may use the id again.
+        let over = || {
+            table.asked().forget(running.stream);
+            known.finish(&id);
+        };
+        log.write(begun, messages, over).await;
+        // The client's stream ends now.
+        drop(log);
         // Says how it ended, and nobody asks.
         let _ = serving.waiting().await;
-        table.asked().forget(running.stream);
-        known.finish(&id);
-        // The client's stream ends now: who has seen its end may use the id again.
-        drop(log);
     });
 }
 
@@ -225,6 +228,7 @@ impl Log {
         &mut self,
         request: Option<ClientJsonRpcMessage>,
         mut messages: mpsc::Receiver<ServerJsonRpcMessage>,
+        over: impl Fn(),
     ) {
         let begun = self.begin(request).await;
         if begun && self.is_primed() {
@@ -240,6 +244,9 @@ impl Log {
             let event_id = self.keep(&message, last).await;
             let mut event = ServerSseMessage::from_message(message);
             event.event_id = event_id;
+            if last {
+                over();
+            }
             self.give(event).await;
             if last {
                 return;
@@ -247,6 +254,7 @@ impl Log {
         }
         // Cancelled: whoever follows the stream need not wait.
         self.record(Vec::new(), true).await;
+        over();
     }
 
     /// Whether the stream can be taken up from its beginning.
