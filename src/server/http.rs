@@ -34,6 +34,7 @@ struct Inner<H> {
     handler: Arc<dyn Fn() -> H + Send + Sync>,
     table: Table,
     lifecycle: Lifecycle,
+    room: body::Room,
     /// Streams that nothing runs on end.
     closing: CancellationToken,
     config: StreamableHttpServerConfig,
@@ -70,6 +71,7 @@ impl<H: ServerHandler> Edge<H> {
             handler: Arc::new(handler),
             table,
             lifecycle,
+            room: body::Room::default(),
             closing,
             config,
         }))

@@ -176,16 +176,27 @@ fn what_is_no_message_is_refused_with_a_reason() {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
     let client = node.client();
-    for (body, status) in [
-        (&b"{"[..], 415),
-        (b"[", 400),
-        (b"\"text\"", 415),
-        (b"", 415),
+    for (body, code) in [
+        (&b"{"[..], -32700),
+        (b"[", -32700),
+        (b"", -32700),
+        (b"\"text\"", -32600),
+        (b"{}", -32600),
     ] {
         let answer = client.post_to("/mcp", body);
-        assert_eq!(answer.status, status, "{}", String::from_utf8_lossy(body));
-        assert!(!answer.text().is_empty());
+        assert_eq!(answer.status, 400, "{}", String::from_utf8_lossy(body));
+        assert_eq!(answer.message()["error"]["code"], code);
     }
+    let no_json = client.clone().with("content-type", "text/plain");
+    assert_eq!(
+        no_json
+            .post_to(
+                "/mcp",
+                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"
+            )
+            .status,
+        415
+    );
     let deep = "[".repeat(100_000);
     assert_eq!(client.post_to("/mcp", deep.as_bytes()).status, 400);
     let large = vec![b' '; (4 << 20) + 1];

@@ -10,9 +10,10 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use rmcp::ServerHandler;
 use rmcp::model::ClientJsonRpcMessage;
 use serde_json::value::RawValue;
+use thiserror::Error;
 
 use super::Edge;
-use super::refusal::refuse;
+use super::refusal;
 use super::streamable::{one, with_body};
 
 /// Messages in one batch.
@@ -22,33 +23,49 @@ const REVISION: &str = "2025-03-26";
 /// Bytes of one answer that comes as a whole.
 const WHOLE_ANSWER_BYTES: usize = 4 << 20;
 
+/// Why a body is not taken.
+#[derive(Debug, Error)]
+pub(super) enum Unfit {
+    #[error("the body is no JSON-RPC message: {0}")]
+    NoMessage(#[from] serde_json::Error),
+    #[error("a batch of {0} messages: send between 1 and {BATCH_MAX}")]
+    Size(usize),
+    #[error("only revision {REVISION} has batches: send messages one by one")]
+    Revision,
+    #[error("`initialize` cannot be part of a batch: send it alone")]
+    Initialize,
+}
+
 pub(super) fn is_batch(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'[')
 }
 
 /// The messages of a body that is one, or a batch.
-pub(super) fn messages(body: &[u8]) -> Result<Vec<ClientJsonRpcMessage>, String> {
+pub(super) fn messages(body: &[u8]) -> Result<Vec<ClientJsonRpcMessage>, Unfit> {
     if !is_batch(body) {
-        return Ok(vec![
-            serde_json::from_slice(body).map_err(|error| no_json(&error))?,
-        ]);
+        return Ok(vec![serde_json::from_slice(body)?]);
     }
-    let messages: Vec<_> = serde_json::from_slice(body).map_err(|error| no_json(&error))?;
+    let messages: Vec<_> = serde_json::from_slice(body)?;
     check_size(messages.len())?;
     Ok(messages)
 }
 
-fn no_json(error: &serde_json::Error) -> String {
-    format!("the body is no JSON-RPC message: {error}")
-}
-
-fn check_size(messages: usize) -> Result<(), String> {
+fn check_size(messages: usize) -> Result<(), Unfit> {
     if messages == 0 || messages > BATCH_MAX {
-        return Err(format!(
-            "a batch of {messages} messages: send between 1 and {BATCH_MAX}"
-        ));
+        return Err(Unfit::Size(messages));
     }
     Ok(())
+}
+
+impl Unfit {
+    pub(super) fn refuse(&self) -> Response {
+        match self {
+            Self::NoMessage(error) if !error.is_data() => refusal::no_json(self.to_string()),
+            Self::NoMessage(_) | Self::Size(_) | Self::Revision | Self::Initialize => {
+                refusal::refuse(StatusCode::BAD_REQUEST, self.to_string())
+            }
+        }
+    }
 }
 
 pub(super) async fn answer<H: ServerHandler>(
@@ -59,7 +76,7 @@ pub(super) async fn answer<H: ServerHandler>(
 ) -> Response {
     let messages = match read(&parts, body) {
         Ok(messages) => messages,
-        Err(wrong) => return refuse(StatusCode::BAD_REQUEST, wrong),
+        Err(unfit) => return unfit.refuse(),
     };
     let answers = messages.iter().map(|message| {
         let message = Bytes::copy_from_slice(message.get().as_bytes());
@@ -89,17 +106,15 @@ pub(super) async fn answer<H: ServerHandler>(
     response
 }
 
-fn read<'a>(parts: &Parts, body: &'a [u8]) -> Result<Vec<&'a RawValue>, String> {
+fn read<'a>(parts: &Parts, body: &'a [u8]) -> Result<Vec<&'a RawValue>, Unfit> {
     let revision = parts.headers.get("mcp-protocol-version");
     if revision.is_some_and(|revision| revision != REVISION) {
-        return Err(format!(
-            "only revision {REVISION} has batches: send messages one by one"
-        ));
+        return Err(Unfit::Revision);
     }
-    let messages: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| no_json(&error))?;
+    let messages: Vec<&RawValue> = serde_json::from_slice(body)?;
     check_size(messages.len())?;
     if messages.iter().any(|message| is_initialize(message)) {
-        return Err("`initialize` cannot be part of a batch: send it alone".to_owned());
+        return Err(Unfit::Initialize);
     }
     Ok(messages)
 }

@@ -1,36 +1,116 @@
-//! Reads the body of a request: within a size, and within a time, however its bytes trickle in.
+//! Reads the body of a request: within a size, and within a time, however its bytes trickle in. All that are being read
+//! at once fit into memory: small ones always, of large ones a few at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::http::StatusCode;
 use axum::response::Response;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use futures_util::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::refusal::refuse;
+use super::refusal::{not_now, refuse};
 
 /// Far beyond any call: the arguments of a batch end at 1 MiB.
 pub(crate) const BODY_BYTES: usize = 4 << 20;
 /// Longest wait for a whole body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// Nearly every body. As many as there are connections take 256 MiB.
+const SMALL_BYTES: usize = 64 << 10;
+/// Bodies beyond that, at once: 128 MiB.
+const LARGE_MAX: usize = 32;
+/// Longest wait for others to be read.
+const ROOM_WITHIN: Duration = Duration::from_secs(10);
+/// Of a body that was refused so much is still taken, for so long: a client that has no time to read before it has sent
+/// all would else see a broken connection, and not what it is told.
+const UNREAD_BYTES: usize = 16 << 20;
+const UNREAD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Room for large bodies, of all who send some.
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_MAX)))
+    }
+}
+
+/// A body, and the room that it takes for as long as this is there.
+pub(crate) struct Whole {
+    pub(crate) bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
 
 /// # Errors
 /// The response that says what is wrong.
-pub(crate) async fn read(body: Body) -> Result<Bytes, Response> {
-    let collected = tokio::time::timeout(BODY_WITHIN, Limited::new(body, BODY_BYTES).collect());
-    match collected.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(refuse(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is longer than {BODY_BYTES} bytes"),
-        )),
-        Ok(Err(_)) => Err(refuse(
+pub(crate) async fn read(body: Body, room: &Room) -> Result<Whole, Response> {
+    // What is announced is refused before it comes.
+    let is_announced = body.size_hint().lower() > BODY_BYTES as u64;
+    let mut rest = body.into_data_stream();
+    if is_announced {
+        return Err(too_long(rest));
+    }
+    match tokio::time::timeout(BODY_WITHIN, collect(&mut rest, room)).await {
+        Ok(Ok(whole)) => Ok(whole),
+        Ok(Err(Unread::Long)) => Err(too_long(rest)),
+        Ok(Err(Unread::Cut)) => Err(refuse(
             StatusCode::BAD_REQUEST,
             "the body ended before its time".to_owned(),
+        )),
+        Ok(Err(Unread::Full)) => Err(not_now(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{LARGE_MAX} bodies beyond {SMALL_BYTES} bytes are being read already"),
+            ROOM_WITHIN,
         )),
         Err(_) => Err(refuse(
             StatusCode::REQUEST_TIMEOUT,
             format!("the body was not there within {} s", BODY_WITHIN.as_secs()),
         )),
+    }
+}
+
+enum Unread {
+    Long,
+    Cut,
+    Full,
+}
+
+async fn collect(rest: &mut BodyDataStream, room: &Room) -> Result<Whole, Unread> {
+    let (mut bytes, mut permit) = (Vec::new(), None);
+    while let Some(chunk) = rest.next().await {
+        let chunk = chunk.map_err(|_| Unread::Cut)?;
+        let length = bytes.len() + chunk.len();
+        if length > BODY_BYTES {
+            return Err(Unread::Long);
+        }
+        if length > SMALL_BYTES && permit.is_none() {
+            let free = tokio::time::timeout(ROOM_WITHIN, Arc::clone(&room.0).acquire_owned());
+            // It is never closed.
+            permit = Some(free.await.ok().and_then(Result::ok).ok_or(Unread::Full)?);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Whole {
+        bytes: bytes.into(),
+        _room: permit,
+    })
+}
+
+fn too_long(rest: BodyDataStream) -> Response {
+    tokio::spawn(tokio::time::timeout(UNREAD_WITHIN, pass_over(rest)));
+    refuse(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body is longer than {BODY_BYTES} bytes"),
+    )
+}
+
+async fn pass_over(mut rest: BodyDataStream) {
+    let mut passed = 0;
+    while let Some(Ok(chunk)) = rest.next().await {
+        passed += chunk.len();
+        if passed > UNREAD_BYTES {
+            return;
+        }
     }
 }

@@ -17,6 +17,14 @@ pub(crate) fn refuse(status: StatusCode, message: String) -> Response {
     answer(status, ErrorData::invalid_request(message, None))
 }
 
+/// A body that cannot be read at all.
+pub(crate) fn no_json(message: String) -> Response {
+    answer(
+        StatusCode::BAD_REQUEST,
+        ErrorData::parse_error(message, None),
+    )
+}
+
 /// Not now: the same request may be let in later.
 pub(crate) fn not_now(status: StatusCode, message: String, after: Duration) -> Response {
     let data = serde_json::json!({

@@ -167,13 +167,13 @@ pub(super) async fn take<H: ServerHandler>(
         let message = "send messages as application/json";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message.to_owned());
     }
-    let body = match body::read(body).await {
+    let body = match body::read(body, &edge.0.room).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let messages = match batch::messages(&body) {
+    let messages = match batch::messages(&body.bytes) {
         Ok(messages) => messages,
-        Err(wrong) => return refuse(StatusCode::BAD_REQUEST, wrong),
+        Err(unfit) => return unfit.refuse(),
     };
     let stream = match find(&edge, &id, &principal).await {
         Ok(Some(stream)) => stream,

@@ -25,19 +25,23 @@ pub(super) async fn answer<H: ServerHandler>(
         return one(&edge, &principal, request).await;
     }
     let (parts, body) = request.into_parts();
-    let body = match body::read(body).await {
+    let body = match body::read(body, &edge.0.room).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    if batch::is_batch(&body) {
-        return batch::answer(&edge, &principal, parts, &body).await;
+    if batch::is_batch(&body.bytes) {
+        return batch::answer(&edge, &principal, parts, &body.bytes).await;
     }
-    one(
-        &edge,
-        &principal,
-        Request::from_parts(parts, Body::from(body)),
-    )
-    .await
+    let request = Request::from_parts(parts, Body::from(body.bytes.clone()));
+    let response = one(&edge, &principal, request).await;
+    if response.status() != StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        return response;
+    }
+    // To the library it is a wrong media type, too, where a body is no message.
+    match batch::messages(&body.bytes) {
+        Err(unfit) => unfit.refuse(),
+        Ok(_) => response,
+    }
 }
 
 pub(super) async fn one<H: ServerHandler>(
