@@ -3,6 +3,7 @@
 //! One binary, so that the whole is linked once. What needs something that is not here (a Python, a Node) is skipped
 //! with a line that says so, and fails where `CI=true`.
 
+mod attacks;
 mod cli;
 mod clients;
 mod compose;

@@ -10,6 +10,7 @@ pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
+pub(crate) mod wire;
 
 pub(crate) use project::Project;
 pub(crate) use server::Server;
