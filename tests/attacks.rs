@@ -113,7 +113,7 @@ impl Team {
     fn still_serves(&self) {
         let mut alice = self.client(ALICE).connected("2025-06-18");
         alice.good("analyze_structure", serde_json::json!({"limit": 1}));
-        assert_eq!(alice.delete("/mcp"), 202);
+        assert_eq!(alice.delete("/mcp"), 204);
     }
 }
 

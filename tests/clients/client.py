@@ -59,7 +59,7 @@ async def talk(transport: str, server, mode: str) -> None:
                 assert value, (step, path)
                 kept[name] = value
             called.add(step["tool"])
-            if step["tool"] == "analyze_complexity":
+            if transport == "stdio" and step["tool"] == "analyze_complexity":
                 await look_beside(client, kept["$session"], kept["$result"])
         assert called == listed, called ^ listed
         assert heard, "no progress was heard"

@@ -6,8 +6,8 @@ use redis::{RedisResult, Value, cmd, pipe};
 use super::RedisStore;
 use super::keys::{listed_at, member, read_member};
 use super::reply::Reply;
+use super::reply::row;
 use super::script;
-use super::sessions::row;
 use crate::ids::{Principal, SessionId};
 use crate::store::{Row, StoreError};
 

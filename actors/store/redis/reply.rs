@@ -3,8 +3,8 @@
 use redis::{RedisResult, Value};
 
 use super::link::unavailable;
-use crate::ids::{CommitId, NodeId, Principal};
-use crate::store::StoreError;
+use crate::ids::{CommitId, NodeId, Principal, SessionId};
+use crate::store::{Row, StoreError};
 
 /// What follows `ok`, in order.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
@@ -116,4 +116,21 @@ pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
         return first_number(parts);
     }
     redis::from_redis_value(first.clone()).ok()
+}
+
+/// A session as lists show it.
+pub(super) fn row(id: SessionId, reply: &mut Reply) -> Result<Row, StoreError> {
+    let (principal, label) = (reply.principal()?, reply.text()?);
+    let (created_ms, expires_ms) = (reply.number()?, reply.number()?);
+    let (quarantined, reason) = (reply.number()? == 1, reply.text()?);
+    Ok(Row {
+        id,
+        principal,
+        label: Some(label).filter(|label| !label.is_empty()),
+        created_ms,
+        expires_ms,
+        closed: false,
+        quarantine: quarantined.then_some(reason),
+        node: reply.node()?,
+    })
 }

@@ -6,7 +6,7 @@ use redis::Value;
 
 use super::commits::{STATE_MAX, expecting, state, written};
 use super::keys::field;
-use super::reply::Reply;
+use super::reply::{Reply, row};
 use super::script::{self, Invocation};
 use super::{RedisStore, frame};
 use crate::clock::millis;
@@ -437,20 +437,4 @@ impl RedisStore {
             .map_err(|error| StoreError::Corrupt(format!("a result: {error}")))?;
         Ok(Some(bytes))
     }
-}
-
-pub(super) fn row(id: SessionId, reply: &mut Reply) -> Result<Row, StoreError> {
-    let (principal, label) = (reply.principal()?, reply.text()?);
-    let (created_ms, expires_ms) = (reply.number()?, reply.number()?);
-    let (quarantined, reason) = (reply.number()? == 1, reply.text()?);
-    Ok(Row {
-        id,
-        principal,
-        label: Some(label).filter(|label| !label.is_empty()),
-        created_ms,
-        expires_ms,
-        closed: false,
-        quarantine: quarantined.then_some(reason),
-        node: reply.node()?,
-    })
 }

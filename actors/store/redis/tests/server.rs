@@ -114,6 +114,13 @@ impl Server {
         client.get_connection().unwrap()
     }
 
+    /// All that it holds.
+    #[allow(dead_code, reason = "of use to those who share this file")]
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let all = ::redis::cmd("KEYS").arg("*").query(&mut self.connection());
+        all.unwrap()
+    }
+
     /// True where it answers anything at all: a password may be asked for.
     fn is_up(&mut self) -> bool {
         use std::io::{Read, Write};
