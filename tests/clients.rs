@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::node::Node;
-use crate::support::{Project, clients_folder, skip};
+use crate::support::{Project, clients_folder, foreign, skip};
 use crate::tidy::root;
 
 mod inspector;
@@ -17,13 +17,13 @@ const SERVER: &str = env!("CARGO_BIN_EXE_mcp-code-analysis");
 fn talks(interpreter: &Path, script: &str, spoken: &[&str]) {
     let project = busy_project();
     let mut node = Node::start(project.path(), &[]);
-    let output = Command::new(interpreter)
+    let mut client = Command::new(interpreter);
+    client
         .arg(root().join("tests/clients").join(script))
         .args([SERVER.as_ref(), project.path()])
         .arg(format!("http://{}", node.http))
-        .env("CLIENT_PACKAGES", packages())
-        .output()
-        .expect("the client starts");
+        .env("CLIENT_PACKAGES", packages());
+    let output = foreign(&mut client);
     let said = String::from_utf8_lossy(&output.stdout);
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{complaints}");

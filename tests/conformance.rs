@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::clients::node;
 use crate::support::node::Node;
-use crate::support::{PATIENCE, Project, clients_folder, skip};
+use crate::support::{PATIENCE, Project, clients_folder, foreign, skip};
 use fixture::{Changes, Fixture};
 
 mod fixture;
@@ -81,7 +81,8 @@ fn examine(url: &str, revision: &str) -> Option<Report> {
         return None;
     };
     let results = tempfile::TempDir::new().expect("a folder");
-    let output = Command::new(node)
+    let mut examination = Command::new(node);
+    examination
         .arg(suite)
         .args([
             "server",
@@ -91,9 +92,8 @@ fn examine(url: &str, revision: &str) -> Option<Report> {
             revision,
             "--output-dir",
         ])
-        .arg(results.path())
-        .output()
-        .expect("the suite starts");
+        .arg(results.path());
+    let output = foreign(&mut examination);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let (_, summary) = said.split_once("=== SUMMARY ===").unwrap_or_else(|| {
         let errors = String::from_utf8_lossy(&output.stderr);

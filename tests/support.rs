@@ -59,6 +59,21 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     Ended::from(output)
 }
 
+/// Runs somebody else's program to its end, which must come within [`PATIENCE`].
+pub(crate) fn foreign(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let id = child.id();
+    let (over, ended) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || over.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+        let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+        let said = ended.recv_timeout(PATIENCE);
+        panic!("{command:?} did not end: {said:?}");
+    };
+    output.expect("its output")
+}
+
 /// A run that is over.
 #[derive(Debug)]
 pub(crate) struct Ended {

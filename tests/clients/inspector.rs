@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{node, packages};
 use crate::support::node::Node;
-use crate::support::{Project, skip};
+use crate::support::{Project, foreign, skip};
 
 const PLAN: &str = include_str!("plan.json");
 const LAUNCHER: &str = "@modelcontextprotocol/inspector/clients/launcher/build/index.js";
@@ -32,14 +32,14 @@ impl Inspector {
     }
 
     fn run(&self, target: &[&str], arguments: &[&str]) -> Output {
-        Command::new(&self.node)
+        let mut inspector = Command::new(&self.node);
+        inspector
             .arg(packages().join(LAUNCHER))
             .arg("--cli")
             .args(target)
             .args(arguments)
-            .env("HOME", self.home.path())
-            .output()
-            .expect("it starts")
+            .env("HOME", self.home.path());
+        foreign(&mut inspector)
     }
 
     fn json(&self, target: &[&str], arguments: &[&str]) -> Value {
