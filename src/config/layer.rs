@@ -97,7 +97,7 @@ pub struct Layer {
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     #[serde(deserialize_with = "units::list")]
     pub allowed_host: Option<Vec<Host>>,
-    /// A web page's origin that may call, as in https://app.example.com; may be given more than once
+    /// A web page's origin that may call, as in `https://app.example.com`; may be given more than once
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     #[serde(deserialize_with = "units::list")]
     pub allowed_origin: Option<Vec<Origin>>,
