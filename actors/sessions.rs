@@ -38,6 +38,7 @@ mod owners;
 mod status;
 mod tree;
 mod types;
+mod usage;
 
 use digest::digest;
 pub use tree::Backing;
@@ -84,6 +85,7 @@ impl WeakSessions {
 struct Inner {
     around: Arc<Surroundings>,
     connections: Connections,
+    usages: usage::Usages,
     places: Places,
     started: Instant,
     /// Milliseconds since 1970.

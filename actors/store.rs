@@ -113,6 +113,9 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> StoreFuture<'a, (Vec<Row>, u64)>;
 
+    /// What a principal has stored: about as much, and rather more than less.
+    fn usage<'a>(&'a self, principal: &'a Principal) -> StoreFuture<'a, Usage>;
+
     /// What is known without acquiring it.
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row>;
 
@@ -274,6 +277,14 @@ pub struct Committed {
     /// Whole results that the store has no room for. The commit stands without them.
     pub declined: Vec<ResultId>,
     pub reached: Reached,
+}
+
+/// Of one principal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub sessions: u64,
+    /// Of their states and results, as they are stored.
+    pub bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -120,6 +120,7 @@ impl Sessions {
         );
         let inner = Arc::new(Inner {
             connections,
+            usages: usage::Usages::default(),
             started_ms: around.clock.now_ms(),
             around,
             places,

@@ -10,9 +10,11 @@ use crate::store::redis::{RedisOptions, RedisStore};
 
 mod creating;
 mod owning;
+mod using;
 
 use creating::*;
 use owning::*;
+use using::*;
 
 /// Short enough to be waited for, long enough for a slow machine to act within it.
 const LEASE: Duration = Duration::from_secs(2);
@@ -88,6 +90,8 @@ both!(
     a_key_of_creation_lives_and_ends_with_its_session,
     a_key_that_many_use_at_once_makes_one_session,
     a_list_is_the_principals_own_newest_first_and_pages,
+    what_is_stored_counts_for_its_principal_until_it_goes,
+    what_has_expired_counts_no_more,
     a_session_that_is_lost_is_laid_down_again,
     nobody_lays_down_what_others_went_on_with,
     an_owner_of_before_hears_what_a_later_one_did_not_find,

@@ -11,12 +11,13 @@ use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, Created, Fence, KeepFuture, NODE_SEEN_FOR, NewSession,
-    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
+    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 mod archive;
 mod owning;
 mod tables;
+mod usage;
 
 use tables::Tables;
 
@@ -198,6 +199,10 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> StoreFuture<'a, (Vec<Row>, u64)> {
         self.at_once(|inner, now| Ok(inner.list(principal, after, limit, now)))
+    }
+
+    fn usage<'a>(&'a self, principal: &'a Principal) -> StoreFuture<'a, Usage> {
+        self.at_once(|inner, _| Ok(inner.usage(principal)))
     }
 
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {

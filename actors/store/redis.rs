@@ -5,6 +5,7 @@
 //! mca:{ses_…}:j   LIST   deltas after the snapshot
 //! mca:{ses_…}:d   HASH   results, by id and part
 //! mca:{ix:NN}:l   ZSET   the index of sessions: principal, time of creation and id, in order;  :x the same by end
+//!                        :b HASH what each weighs, in bytes;  :p HASH what all of a principal do
 //! mca:{ck:…}      HASH   the session that was created under an idempotency key
 //! mca:{con_…}:c   HASH   a transport session: principal, what it was opened with, node, ends
 //! mca:{con_…}:s   HASH   its streams: numbers, bytes and whether they have ended;  :e HASH their events

@@ -22,7 +22,7 @@ use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, Committed, Created, Fence, Health, KeepFuture, NewSession,
-    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
+    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 mod behind;
@@ -401,6 +401,10 @@ impl Store for Shelter {
         limit: usize,
     ) -> StoreFuture<'a, (Vec<Row>, u64)> {
         self.0.ask(move |store| store.list(principal, after, limit))
+    }
+
+    fn usage<'a>(&'a self, principal: &'a Principal) -> StoreFuture<'a, Usage> {
+        self.0.ask(move |store| store.usage(principal))
     }
 
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {

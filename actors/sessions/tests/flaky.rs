@@ -6,7 +6,7 @@ use super::*;
 use crate::ids::NodeId;
 use crate::store::{
     Acquired, Commit, CommitsFuture, Fence, KeepFuture, NodeRecord, Part, Reached, Repair, Row,
-    StoreFuture,
+    StoreFuture, Usage,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +181,9 @@ impl Store for Flaky {
         self.ask(Op::Other, async move {
             self.inner.list(principal, after, limit).await
         })
+    }
+    fn usage<'a>(&'a self, principal: &'a Principal) -> StoreFuture<'a, Usage> {
+        self.ask(Op::Other, async { self.inner.usage(principal).await })
     }
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
         self.ask(Op::Other, async move { self.inner.look(id).await })

@@ -54,6 +54,7 @@ impl Tables {
         record.epoch = record.epoch.max(fence.epoch);
         let given = record.give_to(fence.node, now, lease);
         let principal = record.principal.clone();
+        self.weigh(id);
         if let Some(own) = self.by_principal.get_mut(&principal) {
             own.remove(&old_key);
             own.insert((created_ms, id));

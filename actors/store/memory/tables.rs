@@ -29,6 +29,8 @@ pub(super) struct Tables {
     /// Sessions that were closed: a live owner must not lay one down again.
     pub(super) deleted: VecDeque<SessionId>,
     pub(super) whole_bytes: u64,
+    /// Of states and results.
+    pub(super) bytes: HashMap<Principal, u64>,
     pub(super) nodes: BTreeMap<NodeId, NodeRecord>,
 }
 
@@ -52,6 +54,8 @@ pub(crate) struct Record {
     pub(super) results: HashMap<(ResultId, Part), Arc<[u8]>>,
     pub(super) quarantine: Option<String>,
     pub(super) key: Option<String>,
+    /// As counted for its principal.
+    pub(super) bytes: u64,
 }
 
 // === impl Tables ===
@@ -118,8 +122,10 @@ impl Tables {
                 results: HashMap::new(),
                 quarantine: None,
                 key,
+                bytes: 0,
             },
         );
+        self.weigh(new.id);
         Ok(Created::New(Reached::MEMORY))
     }
 
@@ -225,6 +231,7 @@ impl Tables {
         record.last_commit = Some((commit.id, declined.clone()));
         let version = record.version;
         self.whole_bytes = whole_bytes.saturating_sub(freed) + added;
+        self.weigh(commit.session);
         let expires_ms = self.put_off(commit.session, now);
         Ok(Committed {
             version,
@@ -312,6 +319,7 @@ impl Tables {
                 self.by_principal.remove(&record.principal);
             }
         }
+        self.count(&record.principal, record.bytes, 0);
         if let Some(key) = record.key {
             self.keys.remove(&(record.principal.clone(), key));
         }

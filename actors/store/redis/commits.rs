@@ -116,7 +116,7 @@ impl RedisStore {
         })
     }
 
-    /// The index hears of a later end, where the script says that it is time for that; in the background, and from
+    /// The index hears of a later end or another weight, where the script says that it is time for that; in the background, and from
     /// the next commit where it fails.
     pub(super) fn list_again(
         &self,
@@ -126,7 +126,8 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let (again, principal, created) = (reply.number()?, reply.principal()?, reply.number()?);
         if again == 1 {
-            self.prolong(id, principal, created, expires_ms, reply.text()?);
+            let (weight, creation) = (reply.number()?, reply.text()?);
+            self.prolong(id, principal, created, expires_ms, weight, creation);
         }
         Ok(())
     }

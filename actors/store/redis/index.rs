@@ -9,14 +9,43 @@ use super::reply::Reply;
 use super::reply::row;
 use super::script;
 use crate::ids::{Principal, SessionId};
-use crate::store::{Row, StoreError};
+use crate::store::{Row, StoreError, Usage};
 
 /// Sessions of one principal: one caller must not take all room.
 const SESSIONS_PER_PRINCIPAL: usize = 20_000;
 /// How often a page is filled up where what was listed was gone. What is left out then is on the next page.
 const ROUNDS: usize = 16;
 
+/// What the index holds of a session.
+struct Listing {
+    ends: u64,
+    ttl_ms: u64,
+    weight: u64,
+}
+
+/// What a session of so many bytes is taken for when it is laid down: a little more than it is, as the scripts do.
+pub(super) fn weight(bytes: usize) -> u64 {
+    (bytes + (bytes / 8).max(4096)) as u64
+}
+
 impl RedisStore {
+    /// What is held against a principal: what its sessions may be by now, and those that ended not long ago.
+    pub(super) async fn usage_of(&self, principal: &Principal) -> Result<Usage, StoreError> {
+        let (partition, prefix) = listed_at(principal);
+        let keys = self.0.keys.index(partition);
+        let usage = script::USAGE
+            .on(&keys.all())
+            .arg(self.0.clock.now_ms())
+            .arg(prefix);
+        let lane = &self.0.lanes[usize::from(partition) % self.0.lanes.len()];
+        let mut answers = lane.run(vec![usage]).await?;
+        let mut reply = Reply::read(answers.pop().unwrap_or(Ok(Value::Nil)))?;
+        Ok(Usage {
+            sessions: reply.number()?,
+            bytes: reply.number()?,
+        })
+    }
+
     /// Before the session is there.
     pub(super) async fn enlist(
         &self,
@@ -24,14 +53,18 @@ impl RedisStore {
         principal: &Principal,
         created_ms: u64,
         ttl_ms: u64,
+        weight: u64,
     ) -> Result<(), StoreError> {
         let ends = self.0.clock.now_ms().saturating_add(ttl_ms);
         let put = self.put(
             id,
             principal,
             created_ms,
-            ends,
-            ttl_ms,
+            Listing {
+                ends,
+                ttl_ms,
+                weight,
+            },
             SESSIONS_PER_PRINCIPAL,
         );
         match self.one(id, put).await {
@@ -41,19 +74,25 @@ impl RedisStore {
         }
     }
 
-    /// Its end is later than the index knows, and than its key of creation would last.
+    /// Its end is later than the index knows, and than its key of creation would last; or it weighs another amount.
     pub(super) fn prolong(
         &self,
         id: SessionId,
         principal: Principal,
         created_ms: u64,
         expires_ms: u64,
+        weight: u64,
         creation: String,
     ) {
         let store = self.clone();
         tokio::spawn(async move {
             let ttl = expires_ms.saturating_sub(store.0.clock.now_ms());
-            let put = store.put(id, &principal, created_ms, expires_ms, ttl, 0);
+            let listing = Listing {
+                ends: expires_ms,
+                ttl_ms: ttl,
+                weight,
+            };
+            let put = store.put(id, &principal, created_ms, listing, 0);
             if let Err(error) = store.one(id, put).await {
                 tracing::debug!(session = %id, %error, "the index was not told of a later end");
             }
@@ -71,8 +110,7 @@ impl RedisStore {
         id: SessionId,
         principal: &Principal,
         created_ms: u64,
-        ends: u64,
-        ttl_ms: u64,
+        listing: Listing,
         limit: usize,
     ) -> script::Invocation {
         let (partition, prefix) = listed_at(principal);
@@ -80,10 +118,11 @@ impl RedisStore {
         script::LIST_PUT
             .on(&keys.all())
             .arg(member(&prefix, created_ms, id))
-            .arg(ends.saturating_add(ttl_ms))
+            .arg(listing.ends.saturating_add(listing.ttl_ms))
             .arg(self.0.clock.now_ms())
             .arg(prefix)
             .arg(limit)
+            .arg(listing.weight)
     }
 
     /// After the session is gone; its key of creation is free again.

@@ -29,11 +29,18 @@ impl SessionKeys {
 pub(super) struct IndexKeys {
     pub(super) ordered: String,
     pub(super) by_end: String,
+    pub(super) bytes: String,
+    pub(super) bytes_of_principals: String,
 }
 
 impl IndexKeys {
-    pub(super) fn all(&self) -> [&str; 2] {
-        [&self.ordered, &self.by_end]
+    pub(super) fn all(&self) -> [&str; 4] {
+        [
+            &self.ordered,
+            &self.by_end,
+            &self.bytes,
+            &self.bytes_of_principals,
+        ]
     }
 }
 
@@ -71,6 +78,8 @@ impl Keys {
         IndexKeys {
             ordered: format!("{prefix}:{{ix:{partition:02}}}:l"),
             by_end: format!("{prefix}:{{ix:{partition:02}}}:x"),
+            bytes: format!("{prefix}:{{ix:{partition:02}}}:b"),
+            bytes_of_principals: format!("{prefix}:{{ix:{partition:02}}}:p"),
         }
     }
 

@@ -22,6 +22,18 @@ macro_rules! session_script {
     };
 }
 
+macro_rules! index_script {
+    ($name:ident, $file:literal) => {
+        pub(super) static $name: Operation = Operation {
+            code: concat!(
+                include_str!("lua/index.lua"),
+                include_str!(concat!("lua/", $file, ".lua"))
+            ),
+            script: LazyLock::new(|| Script::new($name.code)),
+        };
+    };
+}
+
 macro_rules! connection_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
@@ -58,8 +70,9 @@ session_script!(READ, "read");
 session_script!(DISCARD, "discard");
 script!(CLAIM, "claim");
 script!(UNCLAIM, "unclaim");
-script!(LIST_PUT, "list_put");
-script!(LIST_DROP, "list_drop");
+index_script!(LIST_PUT, "list_put");
+index_script!(LIST_DROP, "list_drop");
+index_script!(USAGE, "usage");
 script!(RELAY_SEND, "relay_send");
 connection_script!(CONNECTION_OPEN, "connection_open");
 connection_script!(CONNECTION_FIND, "connection_find");
@@ -69,7 +82,7 @@ connection_script!(CONNECTION_READ, "connection_read");
 script!(CONNECTION_ENLIST, "connection_enlist");
 
 /// Loaded when a connection opens.
-pub(super) static ALL: [&Operation; 24] = [
+pub(super) static ALL: [&Operation; 25] = [
     &CREATE,
     &ACQUIRE,
     &COMMIT,
@@ -87,6 +100,7 @@ pub(super) static ALL: [&Operation; 24] = [
     &UNCLAIM,
     &LIST_PUT,
     &LIST_DROP,
+    &USAGE,
     &RELAY_SEND,
     &CONNECTION_OPEN,
     &CONNECTION_FIND,

@@ -8,13 +8,13 @@ use super::commits::{STATE_MAX, expecting, state, written};
 use super::keys::field;
 use super::reply::{Reply, row};
 use super::script::{self, Invocation};
-use super::{RedisStore, frame};
+use super::{RedisStore, frame, index};
 use crate::clock::millis;
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, CreateKey, Created, Fence, Health, KeepFuture, NewSession,
-    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture,
+    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 /// Longer than anybody takes from claiming a key to laying its session down, and far shorter than the end of a session
@@ -150,6 +150,10 @@ impl Store for RedisStore {
         Box::pin(self.list_sessions(principal, after, limit))
     }
 
+    fn usage<'a>(&'a self, principal: &'a Principal) -> StoreFuture<'a, Usage> {
+        Box::pin(self.usage_of(principal))
+    }
+
     fn look(&self, id: SessionId) -> StoreFuture<'_, Row> {
         let look = self.looking(id);
         Box::pin(async move {
@@ -216,7 +220,8 @@ impl RedisStore {
         }
         let created = self.0.clock.now_ms();
         // Before the session: what is listed and is not there is found out, what is there and is not listed is not.
-        self.enlist(id, &principal, created, ttl_ms).await?;
+        let weight = index::weight(snapshot.len());
+        self.enlist(id, &principal, created, ttl_ms, weight).await?;
         let keys = self.0.keys.session(id);
         let create = script::CREATE
             .on(&keys.all())
@@ -225,7 +230,8 @@ impl RedisStore {
             .arg(created)
             .arg(ttl_ms)
             .arg(snapshot)
-            .arg(&creation);
+            .arg(&creation)
+            .arg(weight);
         let mut reply = self.one(id, create).await?;
         let (_expires, first) = (reply.number()?, reply.number()?);
         if first != created {
@@ -367,7 +373,9 @@ impl RedisStore {
         } = repair;
         let keys = self.0.keys.session(session.id);
         let ttl_ms = session.ttl_ms;
-        self.enlist(session.id, &session.principal, created_ms, ttl_ms)
+        let snapshot = state(&session.snapshot, version)?;
+        let weight = index::weight(snapshot.len());
+        self.enlist(session.id, &session.principal, created_ms, ttl_ms, weight)
             .await?;
         let mut invocation = script::REPAIR
             .on(&keys.all())
@@ -378,9 +386,10 @@ impl RedisStore {
             .arg(session.label.unwrap_or_default())
             .arg(created_ms)
             .arg(ttl_ms)
-            .arg(state(&session.snapshot, version)?)
+            .arg(snapshot)
             .arg(self.lease())
-            .arg(out.map(|id| id.to_string()).unwrap_or_default());
+            .arg(out.map(|id| id.to_string()).unwrap_or_default())
+            .arg(weight);
         for ancestor in ancestors {
             invocation = invocation.arg(ancestor.to_string());
         }

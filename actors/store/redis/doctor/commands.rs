@@ -8,12 +8,13 @@ use crate::ids::NodeId;
 
 /// Everything that the store, its scripts, the relay, the shared cache and this check use. `%` stands for the stem of the
 /// scratch keys.
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 32] = [
     &["PING"],
     &["HSET", "%:h", "f", "1"],
     &["HGET", "%:h", "f"],
     &["HMGET", "%:h", "f"],
     &["HGETALL", "%:h"],
+    &["HSTRLEN", "%:h", "a"],
     &["HDEL", "%:h", "g"],
     &["RPUSH", "%:l", "a"],
     &["LRANGE", "%:l", "0", "0"],

@@ -21,26 +21,33 @@ local version, expires = found.version + tonumber(ARGV[4]), found.now + found.tt
 redis.call('HSET', KEYS[1],
   'version', text(version), 'commit', ARGV[2], 'expires', text(expires),
   'lease', text(found.now + tonumber(ARGV[5])))
+local state, results = found.state_bytes, found.result_bytes
 if replaced then
   redis.call('HSET', KEYS[1], 'snapshot', ARGV[7])
   redis.call('DEL', KEYS[2])
+  state = #ARGV[7]
 end
 local at = 9
 for _ = 1, deltas do
   redis.call('RPUSH', KEYS[2], ARGV[at])
+  state = state + #ARGV[at]
   at = at + 1
 end
 local drops = tonumber(ARGV[at])
 at = at + 1
 for _ = 1, drops do
+  results = results - redis.call('HSTRLEN', KEYS[3], ARGV[at])
   redis.call('HDEL', KEYS[3], ARGV[at])
   at = at + 1
 end
 local puts = tonumber(ARGV[at])
 at = at + 1
 for _ = 1, puts do
+  results = results + #ARGV[at + 1] - redis.call('HSTRLEN', KEYS[3], ARGV[at])
   redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1])
   at = at + 2
 end
+found.state_bytes, found.result_bytes = state, math.max(0, results)
+redis.call('HSET', KEYS[1], 'state_bytes', text(state), 'result_bytes', text(found.result_bytes))
 expire(expires)
 return { 'ok', text(version), text(expires), told(found, expires) }

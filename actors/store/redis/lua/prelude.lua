@@ -23,8 +23,10 @@ end
 
 local FIELDS = {
   'version', 'fence', 'epoch', 'lease', 'commit', 'created', 'expires', 'ttl',
-  'principal', 'label', 'quarantine', 'tombstone', 'listed', 'taken',
+  'principal', 'label', 'quarantine', 'tombstone', 'listed', 'taken', 'state_bytes', 'result_bytes',
+  'weight',
 }
+local WEIGHTS = { 'state_bytes', 'result_bytes', 'weight' }
 local NUMBERS = { 'version', 'epoch', 'lease', 'created', 'expires', 'ttl', 'listed' }
 
 -- The session, or why there is none.
@@ -43,6 +45,8 @@ local function session()
     end
     found[name] = number
   end
+  -- What an earlier version stored has not been weighed.
+  for _, name in ipairs(WEIGHTS) do found[name] = tonumber(found[name]) or 0 end
   if not found.principal or not found.fence then
     return nil, { 'corrupt', found.principal or '', 'fields are missing' }
   end
@@ -101,16 +105,26 @@ local function expire(expires)
   for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, text(expires + REMEMBERED_MS)) end
 end
 
--- The index learns of a later end only now and then: when half the time to live has passed since it was last told.
+-- What the index is to hold against its principal: a little more than it is, so that it is not told of every change.
+local function heavy(bytes)
+  return math.floor(bytes + math.max(4096, bytes / 8))
+end
+
+-- The index learns of a later end only now and then, when half the time to live has passed since it was last told; of
+-- more bytes when they are more than it was told of, and of less when they are much less.
 local function listing(found, expires)
-  if expires - found.listed <= found.ttl / 2 then return 0 end
-  redis.call('HSET', KEYS[1], 'listed', text(expires))
+  local bytes = math.max(0, found.state_bytes + found.result_bytes)
+  local weighed = bytes <= found.weight and heavy(bytes) * 2 >= found.weight
+  if weighed and expires - found.listed <= found.ttl / 2 then return 0 end
+  if not weighed then found.weight = heavy(bytes) end
+  redis.call('HSET', KEYS[1], 'listed', text(expires), 'weight', text(found.weight))
   return 1
 end
 
--- What the index is told: whether its end is later, whose it is, since when it is there, and its key of creation.
+-- What the index is told: whether it is to be told anything, whose it is, since when it is there, what it weighs, and
+-- its key of creation.
 local function told(found, expires)
   local later = listing(found, expires)
   local key = later == 1 and redis.call('HGET', KEYS[1], 'key') or ''
-  return later, found.principal, text(found.created), key
+  return later, found.principal, text(found.created), text(found.weight), key
 end

@@ -1,6 +1,6 @@
 -- KEYS: session, journal, results. ARGV: epoch and node of the owner's fence, version, principal, label, created, ttl,
--- snapshot, lease, the commit whose fate is not known, then the ids of the commits that led to that version, oldest
--- first.
+-- snapshot, lease, the commit whose fate is not known, what it weighs to the index, then the ids of the commits that
+-- led to that version, oldest first.
 local found, refusal = session()
 local now = clock()
 local epoch = tonumber(ARGV[1])
@@ -9,8 +9,8 @@ if found then
   if refusal then return refusal end
   if found.commit and found.commit == ARGV[10] then return { 'fenced' } end
   local version, is_ours = tonumber(ARGV[3]), false
-  for index = 11, #ARGV do is_ours = is_ours or ARGV[index] == found.commit end
-  local has_ours = #ARGV < 11 or (is_ours and found.version >= version)
+  for index = 12, #ARGV do is_ours = is_ours or ARGV[index] == found.commit end
+  local has_ours = #ARGV < 12 or (is_ours and found.version >= version)
   local runs = takings(found.taken)
   for index, run in ipairs(runs) do
     local follows = runs[index + 1]
@@ -23,7 +23,7 @@ if found then
     end
   end
   if found.commit and not is_ours then
-    if #ARGV < 11 then return { 'fenced' } end
+    if #ARGV < 12 then return { 'fenced' } end
     return { 'overtaken', text(math.min(found.version, version - 1)) }
   end
   if found.version >= tonumber(ARGV[3]) then return { 'regressed', text(found.version) } end
@@ -39,8 +39,9 @@ redis.call('HSET', KEYS[1],
   'version', ARGV[3], 'fence', epoch .. ':' .. ARGV[2], 'epoch', epoch,
   'lease', text(now + tonumber(ARGV[9])), 'created', ARGV[6], 'expires', text(expires),
   'listed', text(expires), 'ttl', ARGV[7], 'principal', ARGV[4], 'label', ARGV[5],
-  'snapshot', ARGV[8], 'taken', taken_by(found and found.taken, epoch, ARGV[2], ARGV[3]))
-if #ARGV >= 11 then redis.call('HSET', KEYS[1], 'commit', ARGV[#ARGV]) end
+  'snapshot', ARGV[8], 'state_bytes', text(#ARGV[8]), 'weight', ARGV[11],
+  'taken', taken_by(found and found.taken, epoch, ARGV[2], ARGV[3]))
+if #ARGV >= 12 then redis.call('HSET', KEYS[1], 'commit', ARGV[#ARGV]) end
 redis.call('DEL', KEYS[2])
 expire(expires)
 return { 'ok', epoch, text(expires) }
