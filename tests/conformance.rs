@@ -157,7 +157,8 @@ fn with_fixture<T: Send + 'static>(examined: impl FnOnce(String) -> T + Send + '
         let serving = tokio::spawn({
             let (router, lifecycle) = (access.protect(edge.router()), lifecycle.clone());
             async move {
-                listener::serve(port, None, router, lifecycle.draining(), DRAIN_WITHIN).await;
+                let (limits, closing) = (listener::Limits::default(), lifecycle.draining());
+                listener::serve(port, None, router, limits, closing, DRAIN_WITHIN).await;
             }
         });
         lifecycle.ready();

@@ -14,7 +14,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::access::{Access, reload_on_hangup};
-use super::http::{Edge, listener};
+use super::http::Edge;
+use super::http::listener::{self, Limits};
 use super::lifecycle::Lifecycle;
 use super::{Handler, admin};
 use crate::config::http::{Admin, Tls};
@@ -87,7 +88,8 @@ impl Ports {
                 });
                 let router = access.protect(edge.router());
                 say("MCP over HTTP", &listener);
-                listener::serve(listener, tls, router, lifecycle.draining(), drain_within).await;
+                let (limits, closing) = (Limits::default(), lifecycle.draining());
+                listener::serve(listener, tls, router, limits, closing, drain_within).await;
             } else {
                 lifecycle.draining().await;
             }
@@ -98,7 +100,8 @@ impl Ports {
                 let state = admin::State::new(service.clone(), lifecycle.clone(), options);
                 let router = admin::router(state, &access);
                 say("the admin port", &listener);
-                listener::serve(listener, None, router, lifecycle.stopped(), ADMIN_DRAIN).await;
+                let (limits, closing) = (Limits::default(), lifecycle.stopped());
+                listener::serve(listener, None, router, limits, closing, ADMIN_DRAIN).await;
             }
         };
         lifecycle.ready();

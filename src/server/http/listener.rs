@@ -16,8 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
-/// Connections at once. Each may hold a stream open: far more than a team's agents have, far fewer than would exhaust
-/// file handles.
+/// Connections at once, where the system gives three times as many file handles: each may hold a stream open, and a
+/// team's agents have far fewer.
 const CONNECTIONS_MAX: usize = 4096;
 /// Longest wait for the head of a request, an idle connection's next one included: proxies keep theirs for a minute.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
@@ -32,17 +32,55 @@ const HEADERS_MAX: usize = 64;
 /// Pause after the system would give no connection: out of file handles, mostly.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// What whoever connects is held to.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    connections: usize,
+    head_within: Duration,
+    tls_within: Duration,
+    write_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: connections(),
+            head_within: HEAD_WITHIN,
+            tls_within: TLS_WITHIN,
+            write_within: WRITE_WITHIN,
+        }
+    }
+}
+
+/// Takes all file handles that may be had. A third is for the connections of each port, so that whoever opens as many
+/// as there may be keeps nobody else's files and stores from being opened.
+fn connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    let handles = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    };
+    let third = handles.map(|handles| usize::try_from(handles / 3).unwrap_or(usize::MAX));
+    third.map_or(CONNECTIONS_MAX, |third| third.min(CONNECTIONS_MAX))
+}
+
 /// Answers until `closing`. Then nothing new is accepted, what runs may end, and after `drain_within` the rest is cut
 /// off.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    limits: Limits,
     closing: impl Future<Output = ()>,
     drain_within: Duration,
 ) {
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(limits.connections));
     let mut closing = std::pin::pin!(closing);
     loop {
         let accepted = tokio::select! {
@@ -58,12 +96,13 @@ pub async fn serve(
             }
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
-            tracing::warn!(CONNECTIONS_MAX, "too many connections: one was turned away");
+            let most = limits.connections;
+            tracing::warn!(most, "too many connections: one was turned away");
             continue;
         };
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connected(stream, tls, router, watcher, permit).await {
+            if let Err(error) = connected(stream, tls, router, limits, watcher, permit).await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
@@ -81,27 +120,28 @@ async fn connected(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     router: Router,
+    limits: Limits,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     // Otherwise an event waits some 40 ms for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     let Some(tls) = tls else {
-        return answer(stream, router, watcher).await;
+        return answer(stream, router, limits, watcher).await;
     };
-    let secured = tokio::time::timeout(TLS_WITHIN, tls.accept(stream)).await;
-    answer(secured.map_err(io::Error::from)??, router, watcher).await
+    let secured = tokio::time::timeout(limits.tls_within, tls.accept(stream)).await;
+    answer(secured.map_err(io::Error::from)??, router, limits, watcher).await
 }
 
-async fn answer<S>(stream: S, router: Router, watcher: Watcher) -> io::Result<()>
+async fn answer<S>(stream: S, router: Router, limits: Limits, watcher: Watcher) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_WITHIN));
+    stream.set_write_timeout(Some(limits.write_within));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(limits.head_within)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS_MAX)
         .serve_connection(
@@ -110,3 +150,6 @@ where
         );
     watcher.watch(connection).await.map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests;
