@@ -7,11 +7,13 @@ use crate::support::Project;
 use crate::support::node::{Client, Node};
 use crate::support::wire::{self, Reply};
 
+mod floods;
 mod names;
 mod neighbours;
 mod paths;
 mod secrets;
 mod shapes;
+mod slow;
 mod tokens;
 
 /// Principals, their tokens, and what `printf %s TOKEN | sha256sum` prints.

@@ -99,3 +99,6 @@ async fn nothing_here() -> axum::response::Response {
     let message = "there is nothing here: MCP is at /mcp (Streamable HTTP) and /sse (HTTP+SSE)";
     refusal::refuse(StatusCode::NOT_FOUND, message.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,3 +191,16 @@ fn ids_say_nothing_of_the_next_one() {
         assert_eq!(answer.status, 404, "{guess:?}");
     }
 }
+
+#[test]
+fn a_neighbours_key_is_ones_own_as_well() {
+    let team = Team::start(&[]);
+    let mut alice = team.client(ALICE).connected("2025-11-25");
+    let mut bob = team.client(BOB).connected("2025-11-25");
+    let arguments = json!({"label": "guessed", "idempotency_key": "the-same"});
+    let hers = alice.good("create_session", arguments.clone());
+    let his = bob.good("create_session", arguments.clone());
+    assert_ne!(hers["data"]["session_id"], his["data"]["session_id"]);
+    let again = alice.good("create_session", arguments);
+    assert_eq!(hers["data"]["session_id"], again["data"]["session_id"]);
+}

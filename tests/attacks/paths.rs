@@ -241,3 +241,37 @@ fn a_cursor_that_was_forged_or_given_to_another_opens_nothing() {
     );
     assert_eq!(answer["status"]["success"], false, "{said}");
 }
+
+#[test]
+fn no_address_of_a_resource_leads_elsewhere() {
+    let team = Team::start(&[]);
+    let mut alice = team.client(ALICE).connected("2025-11-25");
+    let answer = alice.good("analyze_structure", json!({"limit": 1}));
+    let session = answer["context"]["session_id"].as_str().expect("an id");
+    let result = answer["context"]["result_id"].as_str().expect("an id");
+    let good = format!("analysis://sessions/{session}/results/{result}");
+    let read = |alice: &mut Client, uri: &str| alice.request("resources/read", json!({"uri": uri}));
+    assert!(read(&mut alice, &good)["result"].is_object());
+    for uri in [
+        "file:///etc/passwd".to_owned(),
+        "/etc/passwd".to_owned(),
+        "http://127.0.0.1/".to_owned(),
+        "analysis://sessions/../../etc/passwd".to_owned(),
+        format!("analysis://sessions/{session}/results/../../../etc/passwd"),
+        format!("analysis://sessions/{session}/results/%2e%2e"),
+        format!("analysis://sessions/{session}/results/{result}/../x"),
+        format!("{good}\u{0}"),
+        format!("{good}?x=y"),
+        format!("{good}\r\n"),
+        format!("analysis://evil@sessions/{session}/results/{result}"),
+        format!("analysis:///sessions/{session}/results/{result}"),
+        good.to_uppercase(),
+        good.repeat(1000),
+        String::new(),
+    ] {
+        let answer = read(&mut alice, &uri);
+        assert!(answer["error"]["code"].is_i64(), "{uri:.80}: {answer}");
+        assert!(!answer.to_string().contains("root:x"), "{uri:.80}");
+    }
+    assert!(read(&mut alice, &good)["result"].is_object());
+}

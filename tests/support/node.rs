@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,8 +22,13 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn start(root: &Path, arguments: &[&str]) -> Self {
+        Self::of(program(), root, arguments)
+    }
+
+    /// Of a command that ends in the program.
+    pub(crate) fn of(mut program: Command, root: &Path, arguments: &[&str]) -> Self {
         let wants_admin = arguments.contains(&"--admin");
-        let mut child = program()
+        let mut child = program
             .args(["serve", "--http", "127.0.0.1:0", "--root"])
             .arg(root)
             .args(arguments)
@@ -98,8 +103,20 @@ impl Node {
         answer.status().as_u16()
     }
 
+    /// Bytes of memory that it has now, and the most that it had, as Linux tells.
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let of = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name));
+            let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+            number.expect("a number of KiB") << 10
+        };
+        (of("VmRSS:"), of("VmHWM:"))
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
-        let sent = std::process::Command::new("kill")
+        let sent = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .status();
         assert!(sent.expect("kill runs").success());

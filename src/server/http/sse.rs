@@ -144,7 +144,7 @@ fn events(outgoing: Outgoing) -> impl Stream<Item = Result<Bytes, Infallible>> {
     })
 }
 
-fn event(message: &ServerJsonRpcMessage) -> Option<Bytes> {
+pub(super) fn event(message: &ServerJsonRpcMessage) -> Option<Bytes> {
     let mut event = b"event: message\ndata: ".to_vec();
     serde_json::to_writer(&mut event, message).ok()?;
     event.extend_from_slice(b"\n\n");
