@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actors::connections::{Connection, ConnectionError, Connections, Recipient};
 use actors::ids::{ConnectionId, NodeId, Principal, RequestId as CallId, StreamId};
@@ -33,6 +34,9 @@ pub(crate) mod stream;
 /// Connections that this node keeps at hand. One that is left out is read again from the store.
 const AT_HAND_MAX: usize = 10_000;
 
+/// How often a connection with an open stream is looked up: that it was closed elsewhere is told by nobody.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
 /// What this node knows. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Table(Arc<Inner>);
@@ -40,7 +44,7 @@ pub(crate) struct Table(Arc<Inner>);
 struct Inner {
     node: NodeId,
     connections: Connections,
-    /// By the time of their last use, oldest first, where they are more than may be.
+    /// Where they are more than may be, those that nothing goes on in make room.
     known: Mutex<HashMap<ConnectionId, Arc<Known>>>,
     asked: Arc<Asked>,
 }
@@ -125,7 +129,8 @@ impl Table {
     pub(crate) fn remember(&self, known: Known) -> Arc<Known> {
         self.with(|all| {
             if all.len() >= AT_HAND_MAX {
-                all.retain(|_, known| known.is_busy());
+                // Whatever goes on in one holds on to it.
+                all.retain(|_, known| known.inbox.is_some() || Arc::strong_count(known) > 1);
             }
             Arc::clone(all.entry(known.id).or_insert_with(|| Arc::new(known)))
         })
@@ -139,6 +144,21 @@ impl Table {
     pub(crate) fn forget(&self, id: ConnectionId) {
         if let Some(known) = self.with(|all| all.remove(&id)) {
             known.closed.cancel();
+        }
+    }
+
+    /// Returns when the connection is over, through whichever node. Whoever waits is a client with a stream open: while
+    /// it does, the connection does not expire.
+    pub(crate) async fn until_over(&self, known: &Known) {
+        loop {
+            tokio::select! {
+                () = known.closed.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            // One that cannot be looked up is still open, as far as anybody knows.
+            if let Ok(None) = self.connections().find(known.id).await {
+                return self.forget(known.id);
+            }
         }
     }
 
@@ -275,10 +295,6 @@ impl Known {
                 .find(|running| running.stream == stream)
                 .cloned()
         })
-    }
-
-    fn is_busy(&self) -> bool {
-        self.inbox.is_some() || self.with(|all| !all.is_empty())
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut HashMap<RequestId, Running>) -> R) -> R {

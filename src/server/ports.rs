@@ -70,11 +70,6 @@ impl Ports {
         Ok(ports)
     }
 
-    /// Whether anything but stdio is served.
-    pub fn is_empty(&self) -> bool {
-        self.http.is_none()
-    }
-
     /// Until the process has drained. Says where it listens: port 0 is any that is free.
     pub async fn serve(self, service: Service, lifecycle: Lifecycle) {
         let http = self.http.as_ref().map(|(_, _, access, _)| access);

@@ -160,3 +160,20 @@ fn messages_that_land_on_another_node_are_carried_to_the_stream() {
     sessions.dedup();
     assert_eq!(sessions.len(), 1, "{sessions:?}");
 }
+
+#[test]
+fn a_silent_stream_ends_when_its_connection_is_closed_through_another_node() {
+    let Some(Pair {
+        nodes: [one, two], ..
+    }) = &pair()
+    else {
+        return;
+    };
+    let client = one.client().connected("2025-11-25");
+    let silent = client.get("/mcp").of_status(200);
+    assert_eq!(at(&client, two).delete("/mcp"), 204);
+    let closed = Instant::now();
+    assert_eq!(silent.events().count(), 0, "it is empty");
+    // A client that gives up looks the same, only later.
+    assert!(closed.elapsed() < PATIENCE / 2, "it did not end");
+}

@@ -201,14 +201,16 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Refused> {
         let known = self.known(id).await?;
-        let (closed, closing) = (known.closed.clone(), self.closing.clone());
-        let over = async move {
+        let (client, events) = mpsc::channel(1);
+        let (table, closing) = (self.table.clone(), self.closing.clone());
+        tokio::spawn(async move {
             tokio::select! {
-                () = closed.cancelled() => {}
+                () = table.until_over(&known) => {}
                 () = closing.cancelled() => {}
+                () = client.closed() => {}
             }
-        };
-        Ok(stream::pending().take_until(Box::pin(over)))
+        });
+        Ok(received(events))
     }
 
     async fn resume(

@@ -6,11 +6,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::connections::Connections;
+use actors::connections::{Connections, EVENTS_PER_STREAM};
 use actors::ids::{NodeId, StreamId};
 use rmcp::model::{
     ClientJsonRpcMessage, ErrorData, JsonRpcMessage, ProtocolVersion, RequestId,
-    ServerJsonRpcMessage,
+    ServerJsonRpcMessage, ServerNotification,
 };
 use rmcp::service::serve_directly_with_ct;
 use rmcp::transport::Transport;
@@ -29,6 +29,8 @@ const MESSAGES_MAX: usize = 16;
 /// Events on their way to the client. One that does not take them in time is let go, and may come back.
 pub(crate) const EVENTS_MAX: usize = 16;
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// Reports of progress that are kept of one request: half of what a stream of events holds before its first one goes.
+const PROGRESS_KEPT: u64 = EVENTS_PER_STREAM as u64 / 2;
 /// When a client that was cut off should come back.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
@@ -61,20 +63,13 @@ pub(crate) fn serve<H: ServerHandler>(
         known,
         handler,
         message,
-        Log {
-            connections: table.connections().clone(),
-            node: table.node(),
-            known: Arc::clone(known),
-            running,
-            number: 0,
-            client: Some(client),
-        },
+        Log::new(table, known, running, 0, Some(client)),
     );
     events
 }
 
 /// Runs a request again whose node has gone, on the stream that it had: what it asked of sessions goes on from where
-/// it was, since it is asked under the same id. `reached` is what the stream holds. False: it runs here already.
+/// it was, since it is asked under the same id. `at` is how far the stream has come. False: it runs here already.
 pub(crate) fn take_over<H: ServerHandler>(
     table: &Table,
     known: &Arc<Known>,
@@ -93,14 +88,7 @@ pub(crate) fn take_over<H: ServerHandler>(
         known,
         handler,
         message,
-        Log {
-            connections: table.connections().clone(),
-            node: table.node(),
-            known: Arc::clone(known),
-            running,
-            number: at.number,
-            client: None,
-        },
+        Log::new(table, known, running, at.number, None),
     );
     true
 }
@@ -211,6 +199,18 @@ fn is_last(message: &ServerJsonRpcMessage) -> bool {
     )
 }
 
+/// How a request began, and its answer, must be on its stream to the end; of its progress only so much.
+fn is_worth_keeping(events: u64, message: &ServerJsonRpcMessage) -> bool {
+    let JsonRpcMessage::Notification(said) = message else {
+        return true;
+    };
+    let progress = matches!(
+        said.notification,
+        ServerNotification::ProgressNotification(_)
+    );
+    !progress || events < PROGRESS_KEPT
+}
+
 /// The stream of one request: its only writer.
 struct Log {
     connections: Connections,
@@ -223,6 +223,23 @@ struct Log {
 }
 
 impl Log {
+    fn new(
+        table: &Table,
+        known: &Arc<Known>,
+        running: Running,
+        number: u64,
+        client: Option<mpsc::Sender<ServerSseMessage>>,
+    ) -> Self {
+        Self {
+            connections: table.connections().clone(),
+            node: table.node(),
+            known: Arc::clone(known),
+            running,
+            number,
+            client,
+        }
+    }
+
     /// Until the answer, or until there will be none.
     async fn write(
         &mut self,
@@ -241,7 +258,11 @@ impl Log {
         }
         while let Some(message) = messages.recv().await {
             let last = is_last(&message);
-            let event_id = self.keep(&message, last).await;
+            let event_id = if is_worth_keeping(self.number, &message) {
+                self.keep(&message, last).await
+            } else {
+                None
+            };
             let mut event = ServerSseMessage::from_message(message);
             event.event_id = event_id;
             if last {
@@ -306,5 +327,29 @@ impl Log {
         if !taken {
             self.client = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{
+        NumberOrString, ProgressNotification, ProgressNotificationParam, ProgressToken,
+    };
+
+    use super::*;
+
+    fn progress() -> ServerJsonRpcMessage {
+        let token = ProgressToken(NumberOrString::Number(1));
+        let said = ProgressNotification::new(ProgressNotificationParam::new(token, 1.0));
+        JsonRpcMessage::notification(ServerNotification::ProgressNotification(said))
+    }
+
+    #[test]
+    fn progress_without_end_leaves_room_for_how_it_began_and_for_the_answer() {
+        assert!(is_worth_keeping(0, &progress()));
+        assert!(is_worth_keeping(PROGRESS_KEPT - 1, &progress()));
+        assert!(!is_worth_keeping(PROGRESS_KEPT, &progress()));
+        let answer = in_use(NumberOrString::Number(1));
+        assert!(is_worth_keeping(u64::MAX, &answer));
     }
 }

@@ -55,14 +55,15 @@ pub(super) async fn open<H: ServerHandler>(
             TRY_AGAIN_AFTER,
         );
     }
-    let (inbox, messages) = mpsc::channel(MESSAGES_MAX);
-    let known = Known::new(&connection, None, Some(inbox));
-    let known = inner.table.remember(known);
     let id = connection.id;
-    if let Err(error) = inner.table.connections().open(connection).await {
-        inner.table.forget(id);
+    if let Err(error) = inner.table.connections().open(connection.clone()).await {
         return not_connected(&error);
     }
+    // From here to the task that forgets it again nothing is waited for: a client that leaves leaves nothing behind.
+    let (inbox, messages) = mpsc::channel(MESSAGES_MAX);
+    let known = inner
+        .table
+        .remember(Known::new(&connection, None, Some(inbox)));
     let (pipe, events) = Pipe::new(known.caller(None), messages);
     let left = CancellationToken::new();
     let guard = left.clone().drop_guard();
@@ -98,6 +99,7 @@ async fn serve<H: ServerHandler>(
     };
     tokio::select! {
         () = running => {}
+        () = inner.table.until_over(&known) => {}
         () = left.cancelled() => {}
         () = drained => {}
     }
