@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::page::json_len;
 use crate::answer::{Answer, Called, Context, Failure, rfc3339};
+use crate::tools::create_session;
 use crate::tools::get_server_status::{self, Feature};
 use crate::tools::{self, Entry, Kind, Reach, shared};
 use crate::workspace::Workspace;
@@ -137,6 +138,9 @@ impl Service {
             Ok(slot) => slot,
             Err(refused) => return Ok(call.failed(&refused)),
         };
+        if let Err(refused) = self.has_room(&call).await {
+            return Ok(call.failed(&refused));
+        }
         if tool == get_server_status::NAME {
             return Ok(self.clone().answer(call).await);
         }
@@ -210,6 +214,23 @@ impl Service {
             Kind::Control => self.control(call).await,
         };
         answered.unwrap_or_else(|failure| call.failed(&failure))
+    }
+
+    /// Whether its caller may store what the call would. Looking and closing are always free: they make room.
+    async fn has_room(&self, call: &Call) -> Result<(), Failure> {
+        let principal = &call.caller.principal;
+        let Some(limit) = self.quotas.limits(principal).bytes else {
+            return Ok(());
+        };
+        let stores = match call.entry.kind {
+            Kind::Analysis | Kind::Expanded => true,
+            Kind::Control => call.entry.name == create_session::NAME,
+        };
+        if !stores || self.sessions.usage(principal).await.bytes < limit {
+            return Ok(());
+        }
+        let message = format!("your sessions store {limit} bytes, and no more may be stored");
+        Err(Failure::new("storage_full", message).after(SESSIONS_RETRY))
     }
 
     /// A session that was just made, unless its principal has more than it may.

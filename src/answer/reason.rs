@@ -308,6 +308,13 @@ pub static REASONS: &[Reason] = &[
         "Connect again in a moment and call again.",
     ),
     row(
+        "storage_full",
+        Code::ResourceExhausted,
+        true,
+        "the caller's sessions store as much as they may together",
+        "Close sessions that are not needed (list_sessions, close_session), or wait until some have expired.",
+    ),
+    row(
         "store_unavailable",
         Code::Unavailable,
         true,

@@ -238,6 +238,7 @@ impl Layer {
             ("--principal-sessions", self.principal_sessions.is_some()),
             ("--principal-calls", self.principal_calls.is_some()),
             ("--principal-rate", self.principal_rate.is_some()),
+            ("--principal-bytes", self.principal_bytes.is_some()),
         ]
         .into_iter()
         .find_map(|(setting, is_set)| is_set.then_some(setting))

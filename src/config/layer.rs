@@ -113,6 +113,9 @@ pub struct Layer {
     /// Requests that one principal may make each second, twice as many at once [default: 200]
     #[arg(long, value_name = "N")]
     pub principal_rate: Option<Amount>,
+    /// What the sessions of one principal may store, together [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub principal_bytes: Option<Bytes>,
     /// What holds for one principal: `[principals.NAME]` of a file.
     #[arg(skip)]
     pub principals: Option<BTreeMap<Name, Override>>,
@@ -153,6 +156,7 @@ impl Layer {
             principal_sessions: self.principal_sessions.or(lower.principal_sessions),
             principal_calls: self.principal_calls.or(lower.principal_calls),
             principal_rate: self.principal_rate.or(lower.principal_rate),
+            principal_bytes: self.principal_bytes.or(lower.principal_bytes),
             principals: self.principals.or(lower.principals),
         }
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::http::Http;
-use super::units::Amount;
+use super::units::{Amount, Bytes};
 use super::{Layer, units};
 
 /// Whoever nobody asked who they are: stdin and stdout, the command line, HTTP without tokens.
@@ -24,6 +24,9 @@ pub const CALLS: u32 = 256;
 pub const RATE: u32 = 200;
 /// An agent asks in bursts: as many requests may come at once as else in so many seconds.
 pub const BURST_SECONDS: u32 = 2;
+
+/// Half of what the memory store keeps: a few sessions at their limit, hundreds of ordinary ones.
+pub const BYTES: u64 = 256 << 20;
 
 /// A name is short, and stands in logs.
 const NAME_MAX: usize = 64;
@@ -54,6 +57,8 @@ pub struct Limits {
     pub calls: Option<u32>,
     /// Requests each second; [`BURST_SECONDS`] times as many at once.
     pub rate: Option<u32>,
+    /// Stored in sessions.
+    pub bytes: Option<u64>,
 }
 
 /// `[principals.NAME]` of a file.
@@ -65,6 +70,7 @@ pub struct Override {
     pub sessions: Option<Amount>,
     pub calls: Option<Amount>,
     pub rate: Option<Amount>,
+    pub bytes: Option<Bytes>,
 }
 
 /// A principal, as a file calls it.
@@ -80,6 +86,7 @@ impl Limits {
         sessions: Some(SESSIONS),
         calls: Some(CALLS),
         rate: Some(RATE),
+        bytes: Some(BYTES),
     };
 
     fn or(self, lower: Self) -> Self {
@@ -87,6 +94,7 @@ impl Limits {
             sessions: self.sessions.or(lower.sessions),
             calls: self.calls.or(lower.calls),
             rate: self.rate.or(lower.rate),
+            bytes: self.bytes.or(lower.bytes),
         }
     }
 }
@@ -97,6 +105,7 @@ impl Principals {
             sessions: layer.principal_sessions.map(|amount| amount.0),
             calls: layer.principal_calls.map(|amount| amount.0),
             rate: layer.principal_rate.map(|amount| amount.0),
+            bytes: layer.principal_bytes.map(|size| size.0 as u64),
         };
         let everybody = given.or(Limits::DEFAULT);
         let anybody_is_local = http.is_some_and(|http| http.is_public() && http.no_auth);
@@ -140,6 +149,7 @@ impl Override {
             sessions: self.sessions.map(|amount| amount.0),
             calls: self.calls.map(|amount| amount.0),
             rate: self.rate.map(|amount| amount.0),
+            bytes: self.bytes.map(|size| size.0 as u64),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Principals: nobody gets in without a token, nobody sees what is another's, and nobody takes what is there for all.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::Project;
 use crate::support::node::{Client, Node};
+use crate::support::{PATIENCE, Project};
 
 /// `ann` and `ben`, each with a token of its name, and what a file says beside.
 pub(super) fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir) {
@@ -89,14 +90,10 @@ fn tokens_come_and_go_with_a_signal() {
     let list = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let refused = |name: &str| bearing(&node, name).post_to("/mcp", list).status == 401;
     let until_logged = |what: &str| {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         while !node.log().contains(what) {
-            assert!(
-                started.elapsed() < crate::support::PATIENCE,
-                "{}",
-                node.log()
-            );
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            assert!(started.elapsed() < PATIENCE, "{}", node.log());
+            std::thread::sleep(Duration::from_millis(5));
         }
     };
     assert!(!refused("ann") && refused("eve"));
@@ -270,4 +267,46 @@ fn limits_are_for_each_principal_and_say_when_to_come_back() {
     refused(limited.first().expect("40 are too many"), "rate_limited");
     // Another does not feel it.
     ann.good("find_tools", json!({}));
+}
+
+#[test]
+fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
+    let project = Project::small();
+    let (node, _folder) = serve(&project, "[principals.ann]\nbytes = '64KiB'\n");
+    let mut ann = bearing(&node, "ann").connected("2025-06-18");
+    let made = ann.good("create_session", json!({}));
+    let id = made["data"]["session_id"].clone();
+    let ask = |client: &mut Client, n: usize| {
+        // Each is another question, whose result is kept.
+        let arguments = json!({"session_id": id, "limit": 1 + n % 40});
+        call(client, "analyze_structure", arguments)
+    };
+    let started = Instant::now();
+    let refused = (0..)
+        .map(|n| ask(&mut ann, n))
+        .inspect(|_| assert!(started.elapsed() < PATIENCE, "nothing is refused"))
+        .find(|answer| answer["status"]["success"] == false)
+        .expect("there is an end");
+    let status = &refused["status"];
+    assert_eq!(
+        (&status["code"], &status["reason"]),
+        (&json!("RESOURCE_EXHAUSTED"), &json!("storage_full"))
+    );
+    assert!(
+        status["retry_after_ms"]
+            .as_u64()
+            .is_some_and(|after| after > 0),
+        "{refused}"
+    );
+    // Looking is free, and so is another principal.
+    ann.good("get_session", json!({"session_id": id}));
+    bearing(&node, "ben")
+        .connected("2025-06-18")
+        .good("analyze_structure", json!({}));
+    ann.good("close_session", json!({"session_id": id}));
+    let closed = Instant::now();
+    while call(&mut ann, "create_session", json!({}))["status"]["success"] == false {
+        assert!(closed.elapsed() < PATIENCE, "closing made no room");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::config::principals::{self, BURST_SECONDS};
-use crate::config::units::{Amount, Switch};
+use crate::config::units::{Amount, Bytes, Switch};
 use crate::config::{Config, Error};
 
 const ON: Option<Switch> = Some(Switch(true));
@@ -142,7 +142,7 @@ fn the_admin_port_needs_a_token_where_others_reach_it_and_chaos_is_never_there()
 #[test]
 fn what_means_something_for_http_alone_is_refused_without_it() {
     type Change = fn(&mut Layer);
-    let cases: [(&str, Change); 11] = [
+    let cases: [(&str, Change); 12] = [
         ("--auth-tokens", |l| l.auth_tokens = Some("t".into())),
         ("--insecure-no-auth", |l| l.insecure_no_auth = ON),
         ("--tls-cert", |l| l.tls_cert = Some("c".into())),
@@ -153,6 +153,7 @@ fn what_means_something_for_http_alone_is_refused_without_it() {
         }),
         ("--principal-calls", |l| l.principal_calls = Some(Amount(1))),
         ("--principal-rate", |l| l.principal_rate = Some(Amount(1))),
+        ("--principal-bytes", |l| l.principal_bytes = Some(Bytes(1))),
         ("--allowed-host", |l| {
             l.allowed_host = Some(vec!["a".parse().expect("a name")])
         }),
@@ -213,6 +214,7 @@ fn every_setting_may_come_from_the_environment() {
         ("MCA_PRINCIPAL_SESSIONS", "1"),
         ("MCA_PRINCIPAL_CALLS", "2"),
         ("MCA_PRINCIPAL_RATE", "3"),
+        ("MCA_PRINCIPAL_BYTES", "4KiB"),
     ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     let config = Config::resolve(Layer::default(), variables.into_iter()).expect("all known");
@@ -237,6 +239,7 @@ fn every_setting_may_come_from_the_environment() {
         sessions: Some(1),
         calls: Some(2),
         rate: Some(3),
+        bytes: Some(4096),
     };
     assert_eq!(config.principals.limits("anybody"), limits);
     assert_eq!(
