@@ -8,21 +8,48 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bare;
-use crate::stats::{in_turns, quantile, report_pair, timed};
+use crate::stats::{Pair, in_turns, quantile, report_starts, timed};
 
-const ROUNDS: usize = 2000;
+const ROUNDS: usize = 400;
+/// Pairs of processes.
+const STARTS: usize = 7;
 /// What sessions, envelope, validation and checks may cost on top of the protocol, at the median.
 const SEQUENCE_MARK: f64 = 1.5;
 const CLIENTS: usize = 16;
 /// Of the bare server's rate.
 const RATE_MARK: f64 = 0.6;
-/// Windows of each, in turns.
-const WINDOWS: usize = 6;
 const WINDOW: Duration = Duration::from_secs(1);
 const IDLE: usize = 1000;
 const STREAMS: usize = 500;
 
+const ERAS: [(&str, Era); 2] = [
+    ("2026-07-28, JSON", Era::Stateless),
+    ("2025-11-25, SSE", Era::Connected),
+];
+
 pub(crate) fn run() {
+    let (mut pairs, mut rates) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    for _ in 0..STARTS {
+        let (ours, theirs) = start();
+        for (at, (_, era)) in ERAS.into_iter().enumerate() {
+            pairs[at].push(in_sequence(&ours, &theirs, era));
+            rates[at].push(rate(ours.address, era) / rate(theirs.address, era));
+        }
+    }
+    for (at, (name, _)) in ERAS.into_iter().enumerate() {
+        report_starts(name, &pairs[at], "bare", SEQUENCE_MARK);
+        let [lowest, median, highest] =
+            [0.0, 0.5, 1.0].map(|share| 100.0 * quantile(&rates[at], share));
+        println!(
+            "{:<34} {median:>11.0} % of its rate (mark {:.0} %), {lowest:.0} to {highest:.0}",
+            format!("{name}, {CLIENTS} clients"),
+            100.0 * RATE_MARK
+        );
+    }
+    weigh(&start().0);
+}
+
+fn start() -> (Server, Server) {
     let root = env!("CARGO_MANIFEST_DIR");
     let ours = Server::start(Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis")).args([
         "serve",
@@ -33,28 +60,15 @@ pub(crate) fn run() {
     ]));
     let this = std::env::current_exe().unwrap();
     let theirs = Server::start(Command::new(this).arg(bare::HTTP_MODE));
-    for (name, era) in [
-        ("2026-07-28, JSON", Era::Stateless),
-        ("2025-11-25, SSE", Era::Connected),
-    ] {
-        let (mut mine, mut other) = (
-            Client::open(ours.address, era),
-            Client::open(theirs.address, era),
-        );
-        let pair = in_turns(ROUNDS, || mine.call(), || other.call());
-        report_pair(name, &pair, "bare", SEQUENCE_MARK);
-        let mut rates = Vec::new();
-        for _ in 0..WINDOWS {
-            rates.push(rate(ours.address, era) / rate(theirs.address, era));
-        }
-        println!(
-            "{:<34} {:>11.0} % of its rate (mark {:.0} %)",
-            format!("{name}, {CLIENTS} clients"),
-            100.0 * quantile(&rates, 0.5),
-            100.0 * RATE_MARK
-        );
-    }
-    weigh(&ours);
+    (ours, theirs)
+}
+
+fn in_sequence(ours: &Server, theirs: &Server, era: Era) -> Pair {
+    let (mut mine, mut other) = (
+        Client::open(ours.address, era),
+        Client::open(theirs.address, era),
+    );
+    in_turns(ROUNDS, || mine.call(), || other.call())
 }
 
 /// Calls a second.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actors::ids::Principal;
+use actors::sessions::Sessions;
 use tokio::runtime::Runtime;
 
 use crate::actor::{create, start};
@@ -13,16 +15,12 @@ const MARK_KIB: f64 = 12.0;
 pub(crate) fn run() {
     let runtime = Runtime::new().unwrap();
     let sessions = start(&runtime);
-    for _ in 0..SESSIONS / 10 {
-        create(&runtime, &sessions);
-    }
+    awaken(&runtime, &sessions, SESSIONS / 10);
     let Some(before) = resident_kib() else {
         println!("memory is not known on this system");
         return;
     };
-    for _ in 0..SESSIONS {
-        create(&runtime, &sessions);
-    }
+    awaken(&runtime, &sessions, SESSIONS);
     let after = resident_kib().unwrap();
     let awake = runtime.block_on(sessions.status()).sessions.awake;
     assert!(awake >= SESSIONS as u64, "only {awake} sessions are awake");
@@ -30,6 +28,15 @@ pub(crate) fn run() {
     let each = after.saturating_sub(before) as f64 / SESSIONS as f64;
     println!("{:<34} {each:>8.1} KiB (mark {MARK_KIB})", "idle session");
     runtime.block_on(sessions.shutdown(Duration::from_secs(1)));
+}
+
+/// A session that was only made is in the store alone.
+fn awaken(runtime: &Runtime, sessions: &Sessions, count: usize) {
+    for _ in 0..count {
+        let id = create(runtime, sessions);
+        let seen = runtime.block_on(sessions.get(&Principal::local(), id));
+        seen.unwrap();
+    }
 }
 
 /// Resident memory of this process, as Linux tells it.

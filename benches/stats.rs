@@ -72,6 +72,32 @@ pub(crate) fn report_pair(name: &str, pair: &Pair, their_name: &str, mark: f64) 
     );
 }
 
+/// One line for pairs of several starts. Where the system puts a process's threads holds for as long as the process
+/// does, and may double what a message costs: the median of the starts is told, and how far they lie apart.
+pub(crate) fn report_starts(name: &str, starts: &[Pair], their_name: &str, mark: f64) {
+    let medians = |side: fn(&Pair) -> &Vec<f64>| -> Vec<f64> {
+        starts
+            .iter()
+            .map(|pair| quantile(side(pair), 0.5))
+            .collect()
+    };
+    let (ours, theirs) = (medians(|pair| &pair.ours), medians(|pair| &pair.theirs));
+    let ratios: Vec<_> = ours
+        .iter()
+        .zip(&theirs)
+        .map(|(ours, theirs)| ours / theirs)
+        .collect();
+    println!(
+        "{name:<34} {:>12} {their_name} {:>12} ratio {:.2} (mark {mark}), {:.2} to {:.2} in {} starts",
+        show(quantile(&ours, 0.5)),
+        show(quantile(&theirs, 0.5)),
+        quantile(&ratios, 0.5),
+        quantile(&ratios, 0.0),
+        quantile(&ratios, 1.0),
+        starts.len(),
+    );
+}
+
 /// One line for one thing.
 pub(crate) fn report(name: &str, samples: &[f64]) {
     println!(

@@ -5,9 +5,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use crate::bare;
-use crate::stats::{in_turns, report_pair, timed};
+use crate::stats::{Pair, in_turns, report_starts, timed};
 
-const ROUNDS: usize = 3000;
+const ROUNDS: usize = 400;
+/// Pairs of processes.
+const STARTS: usize = 15;
 /// What the sessions, the envelope and the validation may cost on top of the protocol.
 const MARK: f64 = 1.5;
 
@@ -19,6 +21,11 @@ struct Client {
 }
 
 pub(crate) fn run() {
+    let starts: Vec<_> = (0..STARTS).map(|_| start()).collect();
+    report_starts("get_server_status", &starts, "bare", MARK);
+}
+
+fn start() -> Pair {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut ours = Client::start(
         Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis")).args(["serve", "--root", root]),
@@ -26,9 +33,9 @@ pub(crate) fn run() {
     let this = std::env::current_exe().unwrap();
     let mut theirs = Client::start(Command::new(this).arg(bare::MODE));
     let pair = in_turns(ROUNDS, || ours.call(), || theirs.call());
-    report_pair("get_server_status", &pair, "bare", MARK);
     ours.end();
     theirs.end();
+    pair
 }
 
 impl Client {

@@ -4,7 +4,12 @@ use std::process::ExitCode;
 
 use mcp_code_analysis::cli::{self, Command, Exit, complain};
 use mcp_code_analysis::config::{self, Config, Layer};
+use mimalloc::MiMalloc;
 use tokio::runtime::Runtime;
+
+/// Parsing and answers are made of many small values. It serves the parser, which is C, as well.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// On the command line only what is wrong is said: the result is what was asked for.
 const QUIET: &str = "warn";

@@ -23,6 +23,7 @@ use crate::service::{Caller, DefaultSession, Service, UnknownTool};
 
 pub mod access;
 pub mod admin;
+pub mod event_loops;
 pub mod http;
 pub mod lifecycle;
 pub mod ports;

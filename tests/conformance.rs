@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_code_analysis::config::http::Names;
 use mcp_code_analysis::config::{Config, Layer};
 use mcp_code_analysis::server::access::{Access, Allowed, Anonymous};
+use mcp_code_analysis::server::event_loops::EventLoops;
 use mcp_code_analysis::server::http::{Edge, listener};
 use mcp_code_analysis::server::lifecycle::Lifecycle;
 use mcp_code_analysis::startup;
@@ -158,7 +159,8 @@ fn with_fixture<T: Send + 'static>(examined: impl FnOnce(String) -> T + Send + '
             let (router, lifecycle) = (access.protect(edge.router()), lifecycle.clone());
             async move {
                 let (limits, closing) = (listener::Limits::default(), lifecycle.draining());
-                listener::serve(port, None, router, limits, closing, DRAIN_WITHIN).await;
+                let loops = EventLoops::start().expect("threads");
+                listener::serve(port, None, router, &loops, limits, closing, DRAIN_WITHIN).await;
             }
         });
         lifecycle.ready();

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, complain};
 use crate::config::{Config, Layer};
+use crate::server::event_loops::EventLoops;
 use crate::server::lifecycle::Lifecycle;
 use crate::server::ports::Ports;
 use crate::service::Service;
@@ -38,13 +39,22 @@ pub async fn run(config: Config) -> Exit {
             return Exit::of_startup(&error);
         }
     };
+    let loops = match EventLoops::start() {
+        Ok(loops) => loops,
+        Err(error) => {
+            complain(&format!("no thread for connections: {error}"));
+            return Exit::Internal;
+        }
+    };
     let lifecycle = Lifecycle::new();
     let signals = tokio::spawn(drain_on_signal(lifecycle.clone()));
-    let serving = serve(&config, &service, ports, lifecycle.clone());
+    let serving = serve(&config, &service, ports, &loops, lifecycle.clone());
     let exit = until_over(&service, serving).await;
     signals.abort();
     lifecycle.stop();
     service.sessions.shutdown(SHUTDOWN_GRACE).await;
+    // To the end: what sessions use may have been opened on them.
+    drop(loops);
     exit
 }
 
@@ -83,9 +93,10 @@ async fn serve(
     config: &Config,
     service: &Service,
     ports: Ports,
+    loops: &EventLoops,
     lifecycle: Lifecycle,
 ) -> Result<(), server::stdio::Error> {
-    let ports = ports.serve(service.clone(), lifecycle.clone());
+    let ports = ports.serve(service.clone(), loops, lifecycle.clone());
     if !config.stdio {
         ports.await;
         return Ok(());
@@ -96,7 +107,7 @@ async fn serve(
         stop.cancel();
     };
     let stdio = async {
-        let served = server::stdio::serve(service.clone(), stop.clone()).await;
+        let served = server::stdio::serve(service.clone(), loops, stop.clone()).await;
         lifecycle.drain();
         served
     };

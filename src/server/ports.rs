@@ -14,6 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::access::{Access, reload_on_hangup};
+use super::event_loops::EventLoops;
 use super::http::Edge;
 use super::http::listener::{self, Limits};
 use super::lifecycle::Lifecycle;
@@ -71,7 +72,7 @@ impl Ports {
     }
 
     /// Until the process has drained. Says where it listens: port 0 is any that is free.
-    pub async fn serve(self, service: Service, lifecycle: Lifecycle) {
+    pub async fn serve(self, service: Service, loops: &EventLoops, lifecycle: Lifecycle) {
         let http = self.http.as_ref().map(|(_, _, access, _)| access);
         let admin = self.admin.as_ref().map(|(_, access, _)| access);
         let guards = http.into_iter().chain(admin).cloned().collect();
@@ -84,7 +85,7 @@ impl Ports {
                 let router = access.protect(edge.router());
                 say("MCP over HTTP", &listener);
                 let (limits, closing) = (Limits::default(), lifecycle.draining());
-                listener::serve(listener, tls, router, limits, closing, drain_within).await;
+                listener::serve(listener, tls, router, loops, limits, closing, drain_within).await;
             } else {
                 lifecycle.draining().await;
             }
@@ -96,7 +97,7 @@ impl Ports {
                 let router = admin::router(state, &access);
                 say("the admin port", &listener);
                 let (limits, closing) = (Limits::default(), lifecycle.stopped());
-                listener::serve(listener, None, router, limits, closing, ADMIN_DRAIN).await;
+                listener::serve(listener, None, router, loops, limits, closing, ADMIN_DRAIN).await;
             }
         };
         lifecycle.ready();

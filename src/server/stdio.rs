@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::Handler;
+use super::event_loops::EventLoops;
 use super::lines::Lines;
 use crate::service::Service;
 
@@ -32,7 +33,16 @@ pub enum Error {
 ///
 /// # Errors
 /// Only faults of the server itself; that a client went away is none.
-pub async fn serve(service: Service, stop: CancellationToken) -> Result<(), Error> {
+pub async fn serve(
+    service: Service,
+    loops: &EventLoops,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let served = loops.spawn(serve_here(service, stop)).await;
+    served.map_err(|error| Error::Died(error.to_string()))?
+}
+
+async fn serve_here(service: Service, stop: CancellationToken) -> Result<(), Error> {
     let (reader, writer) = stdio_pipes();
     let ended = CancellationToken::new();
     let calls = CancellationToken::new();

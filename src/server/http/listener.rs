@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
+use crate::server::event_loops::EventLoops;
+
 /// Connections at once, where the system gives three times as many file handles: each may hold a stream open, and a
 /// team's agents have far fewer.
 const CONNECTIONS_MAX: usize = 4096;
@@ -75,6 +77,7 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    loops: &EventLoops,
     limits: Limits,
     closing: impl Future<Output = ()>,
     drain_within: Duration,
@@ -84,11 +87,11 @@ pub async fn serve(
     let mut closing = std::pin::pin!(closing);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener) => accepted,
             () = &mut closing => break,
         };
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(%error, "no connection was accepted");
                 tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
@@ -101,7 +104,7 @@ pub async fn serve(
             continue;
         };
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
-        tokio::spawn(async move {
+        loops.spawn(async move {
             if let Err(error) = connected(stream, tls, router, limits, watcher, permit).await {
                 tracing::debug!(%error, "a connection ended early");
             }
@@ -116,14 +119,21 @@ pub async fn serve(
     }
 }
 
+/// Not yet of any loop: whoever serves it makes it its own.
+async fn accept(listener: &TcpListener) -> io::Result<std::net::TcpStream> {
+    let (stream, _) = listener.accept().await?;
+    stream.into_std()
+}
+
 async fn connected(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     tls: Option<TlsAcceptor>,
     router: Router,
     limits: Limits,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
+    let stream = TcpStream::from_std(stream)?;
     // Otherwise an event waits some 40 ms for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     let Some(tls) = tls else {

@@ -47,7 +47,10 @@ impl Served {
             .route("/endless", get(move || endless(gone.clone())));
         let closing = CancellationToken::new();
         let closed = closing.clone().cancelled_owned();
-        let running = tokio::spawn(serve(listener, tls, router, limits, closed, SOON));
+        let running = tokio::spawn(async move {
+            let loops = EventLoops::start().expect("threads");
+            serve(listener, tls, router, &loops, limits, closed, SOON).await;
+        });
         Self {
             address,
             closing,
