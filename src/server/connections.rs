@@ -16,6 +16,7 @@ use actors::ids::{ConnectionId, NodeId, Principal, RequestId as CallId, StreamId
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, InitializeRequestParams, JsonRpcMessage, RequestId,
 };
+use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,9 @@ pub(crate) mod stream;
 
 /// Connections that this node keeps at hand. One that is left out is read again from the store.
 const AT_HAND_MAX: usize = 10_000;
+/// Requests of one connection that run on this node at once: two batches of the most that one may hold, and a few
+/// beside them. Each may have an answer of a megabyte on its way to the store.
+const REQUESTS_MAX: usize = 256;
 
 /// How often a connection with an open stream is looked up: that it was closed elsewhere is told by nobody.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -72,6 +76,20 @@ pub(crate) struct Running {
     pub(crate) written: Arc<Notify>,
     /// Somebody else follows its stream: who did until now gets no more.
     pub(crate) taken_over: CancellationToken,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Here,
+    Elsewhere,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum NotStarted {
+    #[error("a request of this id is still running: give every request its own")]
+    SameId,
+    #[error("{REQUESTS_MAX} requests of this connection run already")]
+    TooMany,
 }
 
 // === impl Table ===
@@ -264,8 +282,16 @@ impl Known {
         self.inbox.as_ref()
     }
 
-    /// `None`: a request of that id runs here already.
-    pub(crate) fn start(&self, id: &RequestId, stream: StreamId) -> Option<Running> {
+    /// A new request, or one that another node had begun: that one is not counted, since nobody else would run it.
+    ///
+    /// # Errors
+    /// It is not to run here.
+    pub(crate) fn start(
+        &self,
+        id: &RequestId,
+        stream: StreamId,
+        begun: Start,
+    ) -> Result<Running, NotStarted> {
         let running = Running {
             cancel: self.closed.child_token(),
             stream,
@@ -274,10 +300,13 @@ impl Known {
         };
         self.with(|all| {
             if all.contains_key(id) {
-                return None;
+                return Err(NotStarted::SameId);
+            }
+            if begun == Start::Here && all.len() >= REQUESTS_MAX {
+                return Err(NotStarted::TooMany);
             }
             all.insert(id.clone(), running.clone());
-            Some(running)
+            Ok(running)
         })
     }
 
@@ -299,5 +328,42 @@ impl Known {
 
     fn with<R>(&self, act: impl FnOnce(&mut HashMap<RequestId, Running>) -> R) -> R {
         act(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Known {
+        let connection = Connection {
+            id: ConnectionId::random(),
+            principal: Principal::local(),
+            opening: Vec::new().into(),
+            node: None,
+        };
+        Known::new(&connection, None, None)
+    }
+
+    #[test]
+    fn so_many_requests_run_at_once_and_one_that_lost_its_node_is_never_turned_away() {
+        let known = known();
+        let start = |id: usize, start| {
+            let id = RequestId::String(id.to_string().into());
+            known.start(&id, StreamId::random(), start)
+        };
+        for id in 0..REQUESTS_MAX {
+            assert!(start(id, Start::Here).is_ok(), "{id}");
+        }
+        let refused = |result: Result<Running, NotStarted>| result.err().map(|why| why.to_string());
+        let same = refused(start(0, Start::Here));
+        assert_eq!(same, Some(NotStarted::SameId.to_string()));
+        let many = refused(start(REQUESTS_MAX, Start::Here));
+        assert_eq!(many, Some(NotStarted::TooMany.to_string()));
+        assert!(start(REQUESTS_MAX, Start::Elsewhere).is_ok());
+        for id in [0, 1] {
+            known.finish(&RequestId::String(id.to_string().into()));
+        }
+        assert!(start(REQUESTS_MAX + 1, Start::Here).is_ok());
     }
 }

@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
 use super::replay::EventId;
-use super::{Known, Running, Table};
+use super::{Known, NotStarted, Running, Start, Table};
+use crate::answer::Failure;
+use crate::server::resources;
 
 /// Messages on their way from a handler to its stream: progress waits here while the store is slow.
 const MESSAGES_MAX: usize = 16;
@@ -31,6 +33,8 @@ pub(crate) const EVENTS_MAX: usize = 16;
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// Reports of progress that are kept of one request: half of what a stream of events holds before its first one goes.
 const PROGRESS_KEPT: u64 = EVENTS_PER_STREAM as u64 / 2;
+/// When one who has too many requests may try again: most are answered by then.
+const FREE_WITHIN: Duration = Duration::from_secs(1);
 /// When a client that was cut off should come back.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
@@ -53,10 +57,13 @@ pub(crate) fn serve<H: ServerHandler>(
         return events;
     };
     let id = request.id.clone();
-    let Some(running) = known.start(&id, StreamId::random()) else {
-        // The channel is empty, so there is room.
-        let _ = client.try_send(ServerSseMessage::from_message(in_use(id)));
-        return events;
+    let running = match known.start(&id, StreamId::random(), Start::Here) {
+        Ok(running) => running,
+        Err(why) => {
+            // The channel is empty, so there is room.
+            let _ = client.try_send(ServerSseMessage::from_message(refused(id, &why)));
+            return events;
+        }
     };
     run(
         table,
@@ -80,7 +87,7 @@ pub(crate) fn take_over<H: ServerHandler>(
     let JsonRpcMessage::Request(request) = &message else {
         return false;
     };
-    let Some(running) = known.start(&request.id, at.stream) else {
+    let Ok(running) = known.start(&request.id, at.stream, Start::Elsewhere) else {
         return false;
     };
     run(
@@ -134,9 +141,14 @@ fn run<H: ServerHandler>(
     });
 }
 
-fn in_use(id: RequestId) -> ServerJsonRpcMessage {
-    let message = "a request of this id is still running: give every request its own";
-    JsonRpcMessage::error(ErrorData::invalid_request(message, None), Some(id))
+fn refused(id: RequestId, why: &NotStarted) -> ServerJsonRpcMessage {
+    let error = match why {
+        NotStarted::SameId => ErrorData::invalid_request(why.to_string(), None),
+        NotStarted::TooMany => {
+            resources::refused(&Failure::new("busy", why.to_string()).after(FREE_WITHIN))
+        }
+    };
+    JsonRpcMessage::error(error, Some(id))
 }
 
 /// What the protocol's loop reads from and writes to.
@@ -349,7 +361,7 @@ mod tests {
         assert!(is_worth_keeping(0, &progress()));
         assert!(is_worth_keeping(PROGRESS_KEPT - 1, &progress()));
         assert!(!is_worth_keeping(PROGRESS_KEPT, &progress()));
-        let answer = in_use(NumberOrString::Number(1));
+        let answer = refused(NumberOrString::Number(1), &NotStarted::SameId);
         assert!(is_worth_keeping(u64::MAX, &answer));
     }
 }
