@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use actors::ids::Principal;
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::http::{Admin, Http, Names};
 use crate::config::tokens;
@@ -29,10 +32,18 @@ pub use denied::{Denied, Refused};
 pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     /// Nobody, or nobody who is known.
-    fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refused>;
+    fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Refused>;
 
     /// Looks again at what it knows principals by. What cannot be read leaves everything as it was.
     fn reload(&self) {}
+}
+
+/// Who may come in, and for how long.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    pub principal: Principal,
+    /// Cancelled when whatever let this one in does so no more. What runs goes on; what is still said is not heard.
+    pub withdrawn: CancellationToken,
 }
 
 /// Whoever reaches the server is `local`.
@@ -40,8 +51,11 @@ pub trait Authenticator: Send + Sync + 'static {
 pub struct Anonymous;
 
 impl Authenticator for Anonymous {
-    fn principal(&self, _headers: &HeaderMap) -> Result<Principal, Refused> {
-        Ok(Principal::local())
+    fn admit(&self, _headers: &HeaderMap) -> Result<Admitted, Refused> {
+        Ok(Admitted {
+            principal: Principal::local(),
+            withdrawn: CancellationToken::new(),
+        })
     }
 }
 
@@ -102,8 +116,8 @@ impl Access {
 
     /// # Errors
     /// Why the request is not let in.
-    fn admit(&self, request: &Request) -> Result<Principal, Denied> {
-        Ok(self.0.who.principal(request.headers())?)
+    fn admit(&self, request: &Request) -> Result<Admitted, Denied> {
+        Ok(self.0.who.admit(request.headers())?)
     }
 }
 
@@ -140,14 +154,23 @@ async fn guard(State(access): State<Access>, mut request: Request, next: Next) -
     }
     let answer = match access.admit(&request) {
         Err(denied) => denied.into_response(),
-        Ok(principal) => {
+        Ok(admitted) => {
             // Nobody further in has a use for it, and what is not there is not logged.
             request.headers_mut().remove(AUTHORIZATION);
-            request.extensions_mut().insert(principal);
-            next.run(request).await
+            request.extensions_mut().insert(admitted.principal);
+            ending_with(admitted.withdrawn, next.run(request).await)
         }
     };
     browser::allow(answer, origin.as_ref())
+}
+
+/// An answer without a known end may go on for long after its token was taken away. Others are as good as said.
+fn ending_with(withdrawn: CancellationToken, answer: Response) -> Response {
+    if answer.body().size_hint().exact().is_some() {
+        return answer;
+    }
+    let until = withdrawn.cancelled_owned();
+    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(until)))
 }
 
 #[cfg(test)]

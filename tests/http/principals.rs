@@ -1,6 +1,7 @@
 //! Principals: nobody gets in without a token, nobody sees what is another's, and nobody takes what is there for all.
 
 use std::fmt::Write as _;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -106,6 +107,40 @@ fn tokens_come_and_go_with_a_signal() {
     until_logged("tokens read again");
     assert!(refused("ann") && !refused("eve"));
     assert!(!node.log().contains("-token"), "{}", node.log());
+}
+
+/// Of both kinds. Whose token stays is not disturbed.
+#[test]
+fn streams_end_with_the_token_that_they_were_opened_with() {
+    let project = Project::small();
+    let (node, folder) = serve(&project, "");
+    let streams = |name: &str| {
+        let client = bearing(&node, name).connected("2025-11-25");
+        ["/mcp", "/sse"].map(|path| client.get(path).of_status(200))
+    };
+    let (anns, bens) = (streams("ann"), streams("ben"));
+    let (ended, ends) = mpsc::channel();
+    for stream in bens {
+        let ended = ended.clone();
+        std::thread::spawn(move || {
+            stream.text();
+            let _ = ended.send(());
+        });
+    }
+    let file = folder.path().join("tokens");
+    std::fs::write(&file, format!("ben: {}\n", sha256("ben-token"))).expect("written");
+    node.signal("-HUP");
+    for stream in anns {
+        stream.text();
+    }
+    assert!(bearing(&node, "ann").get("/sse").status == 401);
+    assert!(ends.try_recv().is_err(), "ben's streams go on");
+    std::fs::write(&file, "").expect("written");
+    node.signal("-HUP");
+    for _ in 0..2 {
+        ends.recv_timeout(PATIENCE).expect("it ends");
+    }
+    assert!(bearing(&node, "ben").get("/sse").status == 401);
 }
 
 #[test]

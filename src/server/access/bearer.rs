@@ -9,9 +9,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
+use tokio_util::sync::CancellationToken;
 
-use super::{Authenticator, Refused};
-use crate::config::tokens::{self, Token};
+use super::{Admitted, Authenticator, Refused};
+use crate::config::tokens::{self, Token, Wrong};
 
 /// A token of 256 bits has 64 digits; whoever sends more wants something to be hashed.
 const MAX_TOKEN_BYTES: usize = 1024;
@@ -20,39 +21,81 @@ const MAX_TOKEN_BYTES: usize = 1024;
 pub struct Bearer {
     file: PathBuf,
     /// Read at each request, written on SIGHUP; held for neither longer than it takes to copy the reference.
-    known: RwLock<Arc<[Token]>>,
+    known: RwLock<Arc<[Known]>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    token: Token,
+    /// Cancelled when the file has it no more.
+    withdrawn: CancellationToken,
 }
 
 impl Bearer {
     /// # Errors
     /// A file that cannot be read, or is wrong.
     pub fn open(file: &Path) -> Result<Self, tokens::Error> {
+        let known = tokens::read(file)?.into_iter().map(Known::new).collect();
         Ok(Self {
             file: file.to_owned(),
-            known: RwLock::new(tokens::read(file)?.into()),
+            known: RwLock::new(known),
         })
     }
 
-    fn known(&self) -> Arc<[Token]> {
+    fn known(&self) -> Arc<[Known]> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&known)
+    }
+
+    /// Whoever came in with a token that is there still stays in.
+    fn replace(&self, tokens: Vec<Token>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let (kept, gone): (Vec<_>, Vec<_>) = known
+            .iter()
+            .cloned()
+            .partition(|known| tokens.contains(&known.token));
+        let new = tokens.into_iter().map(|token| {
+            let before = kept.iter().find(|known| known.token == token);
+            before.cloned().unwrap_or_else(|| Known::new(token))
+        });
+        *known = new.collect();
+        gone.iter().for_each(|known| known.withdrawn.cancel());
+    }
+}
+
+impl Known {
+    fn new(token: Token) -> Self {
+        Self {
+            token,
+            withdrawn: CancellationToken::new(),
+        }
     }
 }
 
 impl Authenticator for Bearer {
-    fn principal(&self, headers: &HeaderMap) -> Result<Principal, Refused> {
+    fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Refused> {
         let token = token_of(headers)?;
         let known = self.known();
-        let token = find(&known, token).ok_or(Refused::Unknown)?;
-        Ok(Principal::named(token.name.as_str()))
+        let Known { token, withdrawn } = find(&known, token).ok_or(Refused::Unknown)?;
+        Ok(Admitted {
+            principal: Principal::named(token.name.as_str()),
+            withdrawn: withdrawn.clone(),
+        })
     }
 
     fn reload(&self) {
         match tokens::read(&self.file) {
             Ok(new) => {
                 tracing::info!(file = %self.file.display(), tokens = new.len(), "tokens read again");
-                let new = new.into();
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = new;
+                self.replace(new);
+            }
+            // Whoever takes the last token away means it.
+            Err(tokens::Error::File {
+                wrong: Wrong::Nobody,
+                ..
+            }) => {
+                tracing::warn!(file = %self.file.display(), "it names nobody: whoever calls is refused");
+                self.replace(Vec::new());
             }
             Err(error) => {
                 tracing::error!("{error}; those that were known before stay as they are");
@@ -85,11 +128,11 @@ fn token_of(headers: &HeaderMap) -> Result<&[u8], Refused> {
 }
 
 /// Looks at all of them, in the same time wherever one fits.
-fn find<'a>(known: &'a [Token], token: &[u8]) -> Option<&'a Token> {
+fn find<'a>(known: &'a [Known], token: &[u8]) -> Option<&'a Known> {
     let digest = Sha256::digest(token);
     let mut place = u32::MAX;
-    for (at, token) in (0..).zip(known) {
-        let fits = token.digest.ct_eq(&digest[..]);
+    for (at, known) in (0..).zip(known) {
+        let fits = known.token.digest.ct_eq(&digest[..]);
         place.conditional_assign(&at, fits);
     }
     known.get(usize::try_from(place).ok()?)

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::config::http::Names;
 use crate::config::{Config, Layer};
-use crate::server::access::{Allowed, Anonymous, Authenticator, Refused};
+use crate::server::access::{Admitted, Allowed, Anonymous, Authenticator, Refused};
 use crate::service::Caller;
 use crate::startup;
 
@@ -191,7 +191,7 @@ async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
 struct Nobody;
 
 impl Authenticator for Nobody {
-    fn principal(&self, _headers: &axum::http::HeaderMap) -> Result<Principal, Refused> {
+    fn admit(&self, _headers: &axum::http::HeaderMap) -> Result<Admitted, Refused> {
         Err(Refused::Missing)
     }
 }

@@ -24,7 +24,7 @@ fn asks(bearer: &Bearer, values: &[&str]) -> Result<Principal, Refused> {
         let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header");
         headers.append(AUTHORIZATION, value);
     }
-    bearer.principal(&headers)
+    Ok(bearer.admit(&headers)?.principal)
 }
 
 fn named(name: &str) -> Result<Principal, Refused> {
@@ -109,10 +109,43 @@ fn tokens_are_brought_in_and_taken_away_by_reading_again() {
 }
 
 #[test]
+fn taking_the_last_one_away_leaves_nobody() {
+    let file = file(&line("alice", "a-1"));
+    let bearer = Bearer::open(file.path()).expect("tokens");
+    for nobody in ["", "# nobody\n"] {
+        fs::write(file.path(), nobody).expect("written");
+        bearer.reload();
+        assert_eq!(asks(&bearer, &["Bearer a-1"]), Err(Refused::Unknown));
+    }
+    fs::write(file.path(), line("alice", "a-1")).expect("written");
+    bearer.reload();
+    assert_eq!(asks(&bearer, &["Bearer a-1"]), named("alice"));
+}
+
+#[test]
+fn who_came_in_with_a_token_that_is_gone_is_told_and_nobody_else() {
+    let file = file(&(line("alice", "a-1") + &line("alice", "a-2")));
+    let bearer = Bearer::open(file.path()).expect("tokens");
+    let withdrawn = |token: &str| {
+        let mut headers = HeaderMap::new();
+        let value = format!("Bearer {token}").parse().expect("a header");
+        headers.insert(AUTHORIZATION, value);
+        bearer.admit(&headers).expect("known").withdrawn
+    };
+    let (first, second) = (withdrawn("a-1"), withdrawn("a-2"));
+    // The digest now is somebody else's: whoever came in as alice is no longer right.
+    fs::write(file.path(), line("alice", "a-2") + &line("bob", "a-1")).expect("written");
+    bearer.reload();
+    assert!(first.is_cancelled() && !second.is_cancelled());
+    bearer.reload();
+    assert!(!second.is_cancelled() && !withdrawn("a-1").is_cancelled());
+}
+
+#[test]
 fn what_cannot_be_read_again_leaves_everything_as_it_was() {
     let file = file(&line("alice", "a-1"));
     let bearer = Bearer::open(file.path()).expect("tokens");
-    for broken in ["", "alice", &(line("bob", "b-1") + "eve: x\n")] {
+    for broken in ["alice", &(line("bob", "b-1") + "eve: x\n")] {
         fs::write(file.path(), broken).expect("written");
         bearer.reload();
         assert_eq!(asks(&bearer, &["Bearer a-1"]), named("alice"));
@@ -128,12 +161,12 @@ proptest! {
         tokens in proptest::collection::btree_set("[a-zA-Z0-9._~-]{1,20}", 1..20),
         asked in "[a-zA-Z0-9._~-]{1,20}",
     ) {
-        let known: Vec<Token> = tokens.iter().enumerate().map(|(n, token)| Token {
+        let known: Vec<Known> = tokens.iter().enumerate().map(|(n, token)| Known::new(Token {
             name: format!("p{n}").parse().expect("a name"),
             digest: Sha256::digest(token).into(),
-        }).collect();
+        })).collect();
         for (n, token) in tokens.iter().enumerate() {
-            let found = find(&known, token.as_bytes()).map(|token| token.name.to_string());
+            let found = find(&known, token.as_bytes()).map(|known| known.token.name.to_string());
             prop_assert_eq!(found, Some(format!("p{n}")));
         }
         let found = find(&known, asked.as_bytes());
