@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::support::Project;
 use crate::support::node::{Client, Node};
+use crate::support::redis::Redis;
 use crate::support::wire::{self, Reply};
 
 mod floods;
@@ -101,6 +102,15 @@ impl Team {
             project,
             _files: files,
         }
+    }
+
+    /// Two nodes over one Redis, for the same principals.
+    fn pair() -> Option<(Redis, Self, Self)> {
+        let redis = Redis::good()?;
+        let url = redis.url();
+        let start = || Self::start(&["--store", "redis", "--redis-url", &url]);
+        let (one, two) = (start(), start());
+        Some((redis, one, two))
     }
 
     fn admin(&self) -> SocketAddr {

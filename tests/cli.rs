@@ -282,6 +282,52 @@ fn doctor_says_what_it_looked_at() {
     }
 }
 
+/// As `serve` would have them, and nothing is left listening.
+#[test]
+fn doctor_tries_ports_and_reads_what_they_need() {
+    let project = Project::small()
+        .with("tokens", "ann: no-digest\n")
+        .with("key.pem", "no key");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    for (arguments, code, said) in [
+        (
+            ["--http", "127.0.0.1:0"].as_slice(),
+            0,
+            "ok    ports: free: MCP at 127.0.0.1:0",
+        ),
+        (&["--http", &taken], 0, "is a server running there already?"),
+        (
+            &["--http", "192.0.2.1:0", "--insecure-no-auth"],
+            69,
+            "an address of this machine",
+        ),
+        (
+            &["--http", "127.0.0.1:0", "--auth-tokens", "tokens"],
+            78,
+            "line 1",
+        ),
+        (
+            &[
+                "--http",
+                "127.0.0.1:0",
+                "--tls-cert",
+                "key.pem",
+                "--tls-key",
+                "key.pem",
+            ],
+            78,
+            "key.pem",
+        ),
+    ] {
+        let ended = on(&project, &[&["doctor"], arguments].concat());
+        let told = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {told}");
+        assert!(ended.stdout.contains(said), "{arguments:?}: {told}");
+        assert!(!told.contains("no-digest"), "{told}");
+    }
+}
+
 #[test]
 fn tools_are_listed_as_agents_get_them() {
     let project = Project::empty();

@@ -1,5 +1,6 @@
 //! MCP over HTTP: every revision, by clients that say each message themselves.
 
+mod admin;
 mod chaos;
 mod connections;
 mod fleet;

@@ -1,6 +1,7 @@
 //! `doctor`: is everything here that a server needs, and if not, what to do.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::{Exit, print, printable, sessions};
 use crate::analysis::{self, Language};
 use crate::config::store::Store;
 use crate::config::{self, Config, Layer};
+use crate::server::ports::{self, Ports};
 use crate::startup;
 use crate::workspace::Workspace;
 
@@ -52,6 +54,7 @@ pub async fn run(config: Result<Config, config::Error>) -> Exit {
             checks.push(Check::good("configuration", describe(&config)));
             checks.extend(config.roots.iter().map(|root| check_root(root)));
             checks.extend(redis(&config).await);
+            checks.extend(ports(&config).await);
             checks.push(start(&config).await);
         }
         Err(error) => checks.push(Check::bad(
@@ -175,6 +178,45 @@ async fn redis(config: &Config) -> Vec<Check> {
         checks.push(nodes(config).await);
     }
     checks
+}
+
+/// What listens where, with which certificates and tokens: bound for a moment, as `serve` does it.
+async fn ports(config: &Config) -> Option<Check> {
+    let http = config.http.as_ref().map(|http| ("MCP", http.address));
+    let admin = config.admin.as_ref().map(|admin| ("admin", admin.address));
+    let wanted: Vec<_> = (http.into_iter().chain(admin))
+        .map(|(what, address)| format!("{what} at {address}"))
+        .collect();
+    if wanted.is_empty() {
+        return None;
+    }
+    let name = "ports";
+    let error = match Ports::open(config).await {
+        Ok(_) => return Some(Check::good(name, format!("free: {}", wanted.join(", ")))),
+        Err(error) => error,
+    };
+    let (what, exit) = (error.to_string(), Exit::of_ports(&error));
+    Some(match error {
+        ports::Error::Bind { cause, .. } if cause.kind() == ErrorKind::AddrInUse => Check {
+            name: name.to_owned(),
+            outcome: Ok(Found {
+                what,
+                advice: Some("is a server running there already? Otherwise choose another".into()),
+            }),
+        },
+        ports::Error::Bind { .. } => {
+            let advice = "choose an address of this machine, and a port that this user may have";
+            Check::bad(name, what, advice, exit)
+        }
+        ports::Error::Tls { .. } => {
+            let advice = "give a certificate and its key (PEM) that this user may read";
+            Check::bad(name, what, advice, exit)
+        }
+        ports::Error::Tokens(_) => {
+            let advice = "correct the file: `serve` starts with no other, and a running server keeps what it knew";
+            Check::bad(name, what, advice, exit)
+        }
+    })
 }
 
 async fn nodes(config: &Config) -> Check {

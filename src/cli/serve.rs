@@ -24,7 +24,7 @@ pub struct Serve {
 }
 
 /// Serves to the end. What went wrong is said on stderr.
-pub async fn run(config: Config) -> Exit {
+pub async fn run(mut config: Config) -> Exit {
     let ports = match Ports::open(&config).await {
         Ok(ports) => ports,
         Err(error) => {
@@ -32,6 +32,10 @@ pub async fn run(config: Config) -> Exit {
             return Exit::of_ports(&error);
         }
     };
+    // Other nodes are told where this one listens, not what was asked for: port 0 is any.
+    if let (Some(http), Some(address)) = (&mut config.http, ports.http_address()) {
+        http.address = address;
+    }
     let service = match startup::start(&config).await {
         Ok(service) => service.with_features(transports(&config)),
         Err(error) => {

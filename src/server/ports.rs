@@ -71,6 +71,11 @@ impl Ports {
         Ok(ports)
     }
 
+    /// Where MCP is listened for.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref()?.0.local_addr().ok()
+    }
+
     /// Until the process has drained. Says where it listens: port 0 is any that is free.
     pub async fn serve(self, service: Service, loops: &EventLoops, lifecycle: Lifecycle) {
         let http = self.http.as_ref().map(|(_, _, access, _)| access);

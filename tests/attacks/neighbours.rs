@@ -29,6 +29,34 @@ fn connection(client: &Client) -> String {
 #[test]
 fn a_neighbours_connection_is_unknown_whatever_is_asked_of_it() {
     let team = Team::start(&[]);
+    connections_are_unknown(&team, &team);
+}
+
+#[test]
+fn a_neighbours_event_is_as_unknown_as_none_on_a_connection_of_ones_own() {
+    let team = Team::start(&[]);
+    events_are_unknown(&team, &team);
+}
+
+#[test]
+fn a_neighbours_stream_takes_nothing() {
+    let team = Team::start(&[]);
+    streams_take_nothing(&team, &team);
+}
+
+/// What one node holds of a neighbour, another carries nothing to.
+#[test]
+fn what_is_a_neighbours_is_unknown_on_every_node() {
+    let Some((_redis, one, two)) = Team::pair() else {
+        return;
+    };
+    connections_are_unknown(&one, &two);
+    events_are_unknown(&one, &two);
+    streams_take_nothing(&one, &two);
+}
+
+/// `team` is where she is, `asked` where he tries.
+fn connections_are_unknown(team: &Team, asked: &Team) {
     for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
         let mut alice = team.client(ALICE).connected(revision);
         let hers = connection(&alice);
@@ -53,7 +81,7 @@ fn a_neighbours_connection_is_unknown_whatever_is_asked_of_it() {
             let ask = |id: &str, from: Option<&str>| {
                 let mut headers = vec![("mcp-session-id", id)];
                 headers.extend(from.map(|from| ("last-event-id", from)));
-                as_bob(&team, (method, "/mcp"), &headers, body)
+                as_bob(asked, (method, "/mcp"), &headers, body)
             };
             let (of_hers, of_nobodys) = from.unzip();
             let (known, unknown) = (ask(&hers, of_hers), ask(NOBODYS, of_nobodys));
@@ -68,9 +96,7 @@ fn a_neighbours_connection_is_unknown_whatever_is_asked_of_it() {
     }
 }
 
-#[test]
-fn a_neighbours_event_is_as_unknown_as_none_on_a_connection_of_ones_own() {
-    let team = Team::start(&[]);
+fn events_are_unknown(team: &Team, asked: &Team) {
     let mut alice = team.client(ALICE).connected("2025-11-25");
     let message = alice.message(
         "tools/call",
@@ -84,7 +110,7 @@ fn a_neighbours_event_is_as_unknown_as_none_on_a_connection_of_ones_own() {
             ("mcp-protocol-version", "2025-11-25"),
             ("last-event-id", from),
         ];
-        as_bob(&team, ("GET", "/mcp"), &headers, "")
+        as_bob(asked, ("GET", "/mcp"), &headers, "")
     };
     let unknown = resumed("str_00000000000000000000000000000000.0");
     assert_eq!(unknown.status, 200, "{unknown:?}");
@@ -102,9 +128,7 @@ fn a_neighbours_event_is_as_unknown_as_none_on_a_connection_of_ones_own() {
     assert!(hers.events().count() > 0);
 }
 
-#[test]
-fn a_neighbours_stream_takes_nothing() {
-    let team = Team::start(&[]);
+fn streams_take_nothing(team: &Team, asked: &Team) {
     let mut stream = team.client(ALICE).get("/sse").of_status(200).events();
     let address = stream.next().expect("an endpoint").data;
     let unknown = format!("/messages?sessionId={NOBODYS}");
@@ -115,8 +139,8 @@ fn a_neighbours_stream_takes_nothing() {
         "{",
     ] {
         let (hers, nobodys) = (
-            as_bob(&team, ("POST", &address), &[], body),
-            as_bob(&team, ("POST", &unknown), &[], body),
+            as_bob(asked, ("POST", &address), &[], body),
+            as_bob(asked, ("POST", &unknown), &[], body),
         );
         assert_eq!(hers, nobodys, "{body}");
         assert!([400, 404].contains(&hers.status), "{hers:?}");
@@ -126,7 +150,7 @@ fn a_neighbours_stream_takes_nothing() {
     for path in ["/mcp", "/messages"] {
         let headers = [("mcp-session-id", id)];
         let sent = as_bob(
-            &team,
+            asked,
             ("POST", path),
             &headers,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
@@ -134,7 +158,7 @@ fn a_neighbours_stream_takes_nothing() {
         assert!([400, 404].contains(&sent.status), "{sent:?}");
     }
     let hello = json!({"jsonrpc": "2.0", "id": "hers", "method": "ping"});
-    let sent = team
+    let sent = asked
         .client(ALICE)
         .post_to(&address, hello.to_string().as_bytes());
     assert_eq!(sent.status, 202);

@@ -39,6 +39,39 @@ fn at(client: &Client, node: &Node) -> Client {
     there
 }
 
+/// Listed, completed and read where another node holds the session.
+#[test]
+fn what_one_node_stored_is_a_resource_on_the_other() {
+    let Some(Pair {
+        nodes: [one, two], ..
+    }) = &pair()
+    else {
+        return;
+    };
+    let mut here = one.client().connected("2025-11-25");
+    let answer = here.good("analyze_complexity", json!({"path": "pkg/m0.py"}));
+    let id = |name: &str| answer["context"][name].as_str().expect("kept").to_owned();
+    let (session, result) = (id("session_id"), id("result_id"));
+    let uri = format!("analysis://sessions/{session}/results/{result}");
+    let mut there = at(&here, two);
+    let listed = there.request("resources/list", json!({}));
+    assert_eq!(listed["result"]["resources"][0]["uri"], uri, "{listed}");
+    let params = json!({
+        "ref": {"type": "ref/resource", "uri": "analysis://sessions/{session_id}/results/{result_id}"},
+        "argument": {"name": "result_id", "value": "res_"},
+        "context": {"arguments": {"session_id": session}},
+    });
+    let completed = there.request("completion/complete", params);
+    let values = &completed["result"]["completion"]["values"];
+    assert_eq!(*values, json!([result]), "{completed}");
+    let text = |client: &mut Client| {
+        let read = client.request("resources/read", json!({"uri": uri}));
+        let text = read["result"]["contents"][0]["text"].as_str();
+        text.unwrap_or_else(|| panic!("{read}")).to_owned()
+    };
+    assert_eq!(text(&mut there), text(&mut here));
+}
+
 #[test]
 fn a_connection_is_served_by_whichever_node_is_asked() {
     let Some(Pair {

@@ -1,0 +1,68 @@
+//! What the admin port tells of a Redis that is there, goes away and comes back.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::node::Node;
+use crate::support::redis::Redis;
+use crate::support::{PATIENCE, Project};
+
+/// The store as it is told, once it is as wanted.
+fn once(node: &Node, wanted: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let (status, store) = node.ask_admin("/admin/store");
+        assert_eq!(status, 200, "{store}");
+        if wanted(&store) {
+            return store;
+        }
+        assert!(started.elapsed() < PATIENCE, "{store}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_redis_is_told_of_while_it_is_there_and_while_it_is_not() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let url = redis.url();
+    let admin = ["--admin", "127.0.0.1:0"];
+    let store = ["--store", "redis", "--redis-url", &url];
+    let node = Node::start(project.path(), &[admin.as_slice(), &store].concat());
+    let there = once(&node, |store| store["link"]["role"] == "master");
+    assert_eq!(there["kind"], "redis", "{there}");
+    assert_eq!(there["available"], true, "{there}");
+    assert_eq!(there["away"], Value::Null, "{there}");
+    assert_eq!(there["breaker"], "closed", "{there}");
+    assert_eq!(there["nodes"].as_array().map(Vec::len), Some(1), "{there}");
+    let run = there["link"]["run_id"].as_str().expect("a run").to_owned();
+    let listens = node.http.to_string();
+    assert_eq!(there["nodes"][0]["address"], listens, "{there}");
+    assert_eq!(node.ask_admin("/readyz").0, 200);
+
+    redis.kill();
+    let away = once(&node, |store| store["away"].is_string());
+    assert_ne!(away["breaker"], "closed", "{away}");
+    assert_eq!(away["durable"], false, "{away}");
+    assert!(away["sheltered"]["since"].is_string(), "{away}");
+    let (status, ready) = node.ask_admin("/readyz");
+    assert_eq!(status, 200, "it serves from memory: {ready}");
+    let mut client = node.client();
+    let answer = client.good_stateless("get_server_status", serde_json::json!({}));
+    let told = &answer["data"]["store"];
+    assert!(
+        told["away"].is_string() && told["durable"] == false,
+        "{told}"
+    );
+
+    redis.restart();
+    let back = once(&node, |store| {
+        store["breaker"] == "closed" && store["link"]["run_id"] != run
+    });
+    assert_eq!(back["durable"], true, "{back}");
+    assert_eq!(back["away"], Value::Null, "{back}");
+    assert!(!node.log().contains("panicked"), "{}", node.log());
+}
