@@ -32,6 +32,7 @@ pub mod stdio;
 mod completion;
 mod connections;
 mod convert;
+pub mod docs;
 mod hints;
 mod lines;
 mod progress;

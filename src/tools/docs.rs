@@ -9,7 +9,7 @@ use super::{Argument, Entry, Kind, catalogue};
 use crate::answer::reason::{EMPTY_REASONS, REASONS};
 use crate::workspace::SkipReason;
 
-/// What is generated, as Markdown. `docs/tools.md` is this, and a test keeps it so.
+/// As Markdown: the first part of `docs/tools.md`.
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Tools\n\n\
@@ -208,24 +208,4 @@ fn limits() -> String {
 /// A bar would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn docs_are_those_of_the_code() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tools.md");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, markdown()).unwrap();
-        }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            kept == markdown(),
-            "docs/tools.md is not what the code says: run UPDATE_DOCS=1 cargo test docs_are_those_of_the_code"
-        );
-    }
 }
