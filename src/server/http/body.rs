@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::refusal::{not_now, refuse};
 
@@ -20,8 +21,10 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 const SMALL_BYTES: usize = 64 << 10;
 /// Bodies beyond that, at once: 128 MiB.
 const LARGE_MAX: usize = 32;
-/// Longest wait for others to be read.
-const ROOM_WITHIN: Duration = Duration::from_secs(10);
+/// Longest wait for the rest of one: 4 MiB at 4 Mbit/s.
+const LARGE_WITHIN: Duration = Duration::from_secs(10);
+/// Longest wait for others to be read: all that were before are over by then.
+const ROOM_WITHIN: Duration = Duration::from_secs(15);
 /// Of a body that was refused so much is still taken, for so long: a client that has no time to read before it has sent
 /// all would else see a broken connection, and not what it is told.
 const UNREAD_BYTES: usize = 16 << 20;
@@ -63,10 +66,8 @@ pub(crate) async fn read(body: Body, room: &Room) -> Result<Whole, Response> {
             format!("{LARGE_MAX} bodies beyond {SMALL_BYTES} bytes are being read already"),
             ROOM_WITHIN,
         )),
-        Err(_) => Err(refuse(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("the body was not there within {} s", BODY_WITHIN.as_secs()),
-        )),
+        Ok(Err(Unread::Slow)) => Err(too_slow(LARGE_WITHIN)),
+        Err(_) => Err(too_slow(BODY_WITHIN)),
     }
 }
 
@@ -74,11 +75,13 @@ enum Unread {
     Long,
     Cut,
     Full,
+    Slow,
 }
 
 async fn collect(rest: &mut BodyDataStream, room: &Room) -> Result<Whole, Unread> {
     let (mut bytes, mut permit) = (Vec::new(), None);
-    while let Some(chunk) = rest.next().await {
+    let mut until = None;
+    while let Some(chunk) = next(rest, until).await? {
         let chunk = chunk.map_err(|_| Unread::Cut)?;
         let length = bytes.len() + chunk.len();
         if length > BODY_BYTES {
@@ -88,6 +91,7 @@ async fn collect(rest: &mut BodyDataStream, room: &Room) -> Result<Whole, Unread
             let free = tokio::time::timeout(ROOM_WITHIN, Arc::clone(&room.0).acquire_owned());
             // It is never closed.
             permit = Some(free.await.ok().and_then(Result::ok).ok_or(Unread::Full)?);
+            until = Some(Instant::now() + LARGE_WITHIN);
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -95,6 +99,25 @@ async fn collect(rest: &mut BodyDataStream, room: &Room) -> Result<Whole, Unread
         bytes: bytes.into(),
         _room: permit,
     })
+}
+
+async fn next(
+    rest: &mut BodyDataStream,
+    until: Option<Instant>,
+) -> Result<Option<Result<Bytes, axum::Error>>, Unread> {
+    match until {
+        None => Ok(rest.next().await),
+        Some(until) => tokio::time::timeout_at(until, rest.next())
+            .await
+            .map_err(|_| Unread::Slow),
+    }
+}
+
+fn too_slow(within: Duration) -> Response {
+    refuse(
+        StatusCode::REQUEST_TIMEOUT,
+        format!("the body was not there within {} s", within.as_secs()),
+    )
 }
 
 fn too_long(rest: BodyDataStream) -> Response {

@@ -23,6 +23,9 @@ use crate::server::event_loops::EventLoops;
 const CONNECTIONS_MAX: usize = 4096;
 /// Longest wait for the head of a request, an idle connection's next one included: proxies keep theirs for a minute.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
+/// The same for one that came while more than half of all connections were taken: whoever says nothing makes room for
+/// others then, and a proxy that wanted to keep it opens another.
+const CROWDED_HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// Longest wait for a handshake.
 const TLS_WITHIN: Duration = Duration::from_secs(10);
 /// A peer that takes nothing for so long is gone, or means harm.
@@ -39,6 +42,7 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 pub struct Limits {
     connections: usize,
     head_within: Duration,
+    crowded_head_within: Duration,
     tls_within: Duration,
     write_within: Duration,
 }
@@ -48,8 +52,24 @@ impl Default for Limits {
         Self {
             connections: connections(),
             head_within: HEAD_WITHIN,
+            crowded_head_within: CROWDED_HEAD_WITHIN,
             tls_within: TLS_WITHIN,
             write_within: WRITE_WITHIN,
+        }
+    }
+}
+
+impl Limits {
+    /// For one more connection, when there is room for so many beside it.
+    fn beside(self, free: usize) -> Self {
+        let is_crowded = free < self.connections / 2;
+        Self {
+            head_within: if is_crowded {
+                self.crowded_head_within
+            } else {
+                self.head_within
+            },
+            ..self
         }
     }
 }
@@ -103,6 +123,7 @@ pub async fn serve(
             tracing::warn!(most, "too many connections: one was turned away");
             continue;
         };
+        let limits = limits.beside(room.available_permits());
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
         loops.spawn(async move {
             if let Err(error) = connected(stream, tls, router, limits, watcher, permit).await {

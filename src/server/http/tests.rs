@@ -420,3 +420,24 @@ async fn where_there_is_no_room_for_a_large_body_it_is_told_when_to_come_back() 
     held.pop();
     assert!(body::read(large(), &room).await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_that_stop_give_their_room_to_whoever_waits() {
+    let room = Arc::new(body::Room::default());
+    let piece = || Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 100 << 10]));
+    // More than there is room for.
+    let slow: Vec<_> = (0..40)
+        .map(|_| {
+            let stops = stream::iter([piece()]).chain(stream::pending());
+            let room = Arc::clone(&room);
+            tokio::spawn(async move { body::read(Body::from_stream(stops), &room).await.err() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let honest = body::read(Body::from_stream(stream::iter([piece()])), &room).await;
+    assert!(honest.is_ok(), "it had to wait, and had its turn");
+    for slow in slow {
+        let refusal = slow.await.expect("no panic").expect("a refusal");
+        assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+}

@@ -24,6 +24,7 @@ const SOON: Duration = Duration::from_millis(300);
 const LIMITS: Limits = Limits {
     connections: 100,
     head_within: SOON,
+    crowded_head_within: SOON,
     tls_within: SOON,
     write_within: SOON,
 };
@@ -157,6 +158,7 @@ async fn beyond_so_many_connections_one_is_turned_away_until_another_ends() {
     let limits = Limits {
         connections: 2,
         head_within: PATIENCE,
+        crowded_head_within: PATIENCE,
         ..LIMITS
     };
     let served = Served::start(limits, None).await;
@@ -175,9 +177,34 @@ async fn beyond_so_many_connections_one_is_turned_away_until_another_ends() {
 }
 
 #[tokio::test]
+async fn where_most_connections_are_taken_the_silent_make_room() {
+    let limits = Limits {
+        connections: 4,
+        head_within: PATIENCE * 2,
+        ..LIMITS
+    };
+    let served = Served::start(limits, None).await;
+    let (mut first, mut second) = (served.connect().await, served.connect().await);
+    for stream in [&mut first, &mut second] {
+        stream.write_all(REQUEST).await.expect("it is there");
+        stream.read_exact(&mut [0; 12]).await.expect("an answer");
+    }
+    let silent = [served.connect().await, served.connect().await];
+    for stream in silent {
+        assert_eq!(rest(stream).await, b"");
+    }
+    // Those that came while there was room are still there.
+    for stream in [&mut first, &mut second] {
+        stream.write_all(REQUEST).await.expect("it is there");
+        stream.read_exact(&mut [0; 12]).await.expect("an answer");
+    }
+}
+
+#[tokio::test]
 async fn a_drain_waits_for_nobody_longer_than_it_may() {
     let limits = Limits {
         head_within: PATIENCE,
+        crowded_head_within: PATIENCE,
         write_within: PATIENCE,
         ..LIMITS
     };
