@@ -1,15 +1,17 @@
-//! The round trip of `get_server_status` over stdio, beside a bare server.
+//! The round trip of `get_server_status` over stdio, beside a bare server, and how soon a cancelled call stops working.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use crate::bare;
-use crate::stats::{Pair, in_turns, report_starts, timed};
+use crate::stats::{Pair, in_turns, quantile, report, report_starts, timed};
 
 const ROUNDS: usize = 400;
 /// Pairs of processes.
 const STARTS: usize = 15;
+/// Servers of which a call is cancelled: what was analysed until then is at hand in the next one.
+const CANCELLED: usize = 20;
 /// What the sessions, the envelope and the validation may cost on top of the protocol.
 const MARK: f64 = 1.5;
 
@@ -23,6 +25,40 @@ struct Client {
 pub(crate) fn run() {
     let starts: Vec<_> = (0..STARTS).map(|_| start()).collect();
     report_starts("get_server_status", &starts, "bare", MARK);
+    let freed: Vec<_> = (0..CANCELLED).map(|_| cancelled().as_secs_f64()).collect();
+    report("cancelled, to a free worker", &freed);
+    println!("  mark 100 ms, most {:.1} ms", quantile(&freed, 1.0) * 1e3);
+}
+
+/// From the cancellation of a call that keeps the only worker busy to the answer of the next call.
+fn cancelled() -> Duration {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut client = Client::start(Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis")).args([
+        "serve",
+        "--workers",
+        "1",
+        "--root",
+        root,
+    ]));
+    client.write(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"analyze_complexity","arguments":{},"_meta":{"progressToken":1}}}"#);
+    // Files are being analysed, of a known total.
+    while !client.line.contains("\"total\"") {
+        client.read();
+        assert!(
+            !client.line.contains("\"result\""),
+            "it was faster than its progress"
+        );
+    }
+    client
+        .write(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    let freed = timed(|| {
+        client.write(r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"analyze_structure","arguments":{"path":"src/main.rs"}}}"#);
+        while !client.line.contains("\"id\":2") {
+            client.read();
+        }
+    });
+    client.end();
+    freed
 }
 
 fn start() -> Pair {
@@ -65,9 +101,13 @@ impl Client {
 
     fn exchange(&mut self, request: &str) {
         self.write(request);
+        self.read();
+        assert!(self.line.contains("\"result\""), "{}", self.line);
+    }
+
+    fn read(&mut self) {
         self.line.clear();
         self.stdout.read_line(&mut self.line).unwrap();
-        assert!(self.line.contains("\"result\""), "{}", self.line);
     }
 
     fn write(&mut self, line: &str) {
