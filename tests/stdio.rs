@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::server::{NEWEST_WITH_INITIALIZE, STATELESS};
 use crate::support::{PATIENCE, Project, Server};
 
+mod chaos;
 mod offers;
 mod running;
 mod tools;

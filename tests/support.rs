@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 pub(crate) mod certificates;
+pub(crate) mod chaos;
 pub(crate) mod node;
 pub(crate) mod project;
 pub(crate) mod proxy;

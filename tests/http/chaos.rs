@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::Project;
+use crate::support::chaos::{EVERY, strike};
 use crate::support::node::{Client, Node};
 use crate::support::redis::Redis;
 
 const SECONDS: u64 = 10;
-/// Ten a second.
-const EVERY: Duration = Duration::from_millis(100);
 const CLIENTS: usize = 4;
 
 fn lasts() -> Duration {
@@ -23,28 +22,6 @@ fn lasts() -> Duration {
             .and_then(|asked| asked.parse().ok())
             .unwrap_or(SECONDS),
     )
-}
-
-/// What is struck, in turns.
-fn strike(nth: usize, sessions: &[String]) -> Value {
-    let actors = [
-        "registry",
-        "cache",
-        "persistence:0",
-        "persistence:1",
-        "persistence:2",
-        "persistence:3",
-    ];
-    let actor = if nth.is_multiple_of(2) {
-        format!("session:{}", sessions[nth / 2 % sessions.len()])
-    } else {
-        actors[nth / 2 % actors.len()].to_owned()
-    };
-    match nth % 5 {
-        0 | 1 => json!({"actor": actor, "mode": "kill"}),
-        2 | 3 => json!({"actor": actor, "mode": "panic"}),
-        _ => json!({"actor": actor, "mode": "stall", "for_ms": 50}),
-    }
 }
 
 fn session(client: &mut Client) -> String {

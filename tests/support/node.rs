@@ -96,11 +96,7 @@ impl Node {
 
     /// The status of a `POST` to it.
     pub(crate) fn post_admin(&self, path: &str, body: &Value) -> u16 {
-        let address = self.admin.expect("it was asked for");
-        let request = agent().post(format!("http://{address}{path}"));
-        let request = request.header("content-type", "application/json");
-        let answer = request.send(body.to_string()).expect("it answers");
-        answer.status().as_u16()
+        post_admin(self.admin.expect("it was asked for"), path, body)
     }
 
     /// Bytes of memory that it has now, and the most that it had, as Linux tells.
@@ -182,6 +178,14 @@ pub(crate) struct Event {
     pub(crate) id: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) data: String,
+}
+
+/// The status of a `POST` to an admin port.
+pub(crate) fn post_admin(address: SocketAddr, path: &str, body: &Value) -> u16 {
+    let request = agent().post(format!("http://{address}{path}"));
+    let request = request.header("content-type", "application/json");
+    let answer = request.send(body.to_string()).expect("it answers");
+    answer.status().as_u16()
 }
 
 impl Client {
