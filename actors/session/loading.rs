@@ -90,6 +90,13 @@ impl State {
             Phase::Loading(waited) => waited,
             Phase::Running(_) | Phase::Refusing(_) => Vec::new(),
         };
+        // Whoever asks under the key of a call that was running waits for that one, before it may be given up: its key
+        // is free then, and a call that ends every node it runs on would begin anew, and go on to do so.
+        let (joining, waited): (Vec<_>, Vec<_>) =
+            waited.into_iter().partition(|message| self.joins(message));
+        for message in joining {
+            self.take(myself, message);
+        }
         let live = self.around.pool.table.requests_of(self.id);
         self.decide(
             myself,
@@ -109,6 +116,17 @@ impl State {
         for message in waited {
             self.take(myself, message);
         }
+    }
+
+    /// Asks for a call that has not ended, by its key.
+    fn joins(&self, message: &SessionMsg) -> bool {
+        let (Some(journal), SessionMsg::Call(asked)) = (self.journal(), message) else {
+            return false;
+        };
+        asked.call.key.as_ref().is_some_and(|(key, _)| {
+            let mut keys = journal.committed().keys.iter();
+            keys.any(|used| used.key == *key && used.ended.is_none())
+        })
     }
 
     /// Nobody will ask for what they find.
