@@ -6,13 +6,13 @@ use super::{is_durable, serve, text};
 use crate::support::redis::Redis;
 use crate::support::{Project, Server};
 
-fn session(server: &mut Server) -> String {
+pub(super) fn session(server: &mut Server) -> String {
     let made = server.good("create_session", json!({"label": "shared"}));
     is_durable(&made, "redis");
     text(&made, "/data/session_id").to_owned()
 }
 
-fn history(server: &mut Server, id: &str) -> Vec<String> {
+pub(super) fn history(server: &mut Server, id: &str) -> Vec<String> {
     let view = server.good("get_session", json!({"session_id": id}));
     let history = view["data"]["history"].as_array().expect("a history");
     history

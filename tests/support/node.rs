@@ -236,6 +236,11 @@ impl Client {
     }
 
     pub(crate) fn post_to(&self, path: &str, body: &[u8]) -> Answer {
+        self.try_post_to(path, body).expect("it answers")
+    }
+
+    /// `None`: the connection ended before an answer began.
+    pub(crate) fn try_post_to(&self, path: &str, body: &[u8]) -> Option<Answer> {
         let request = self.agent.post(format!("{}{path}", self.base));
         let usual = [
             ("content-type", "application/json"),
@@ -254,7 +259,7 @@ impl Client {
         let request = usual.chain(own).fold(request, |request, (name, value)| {
             request.header(name, value)
         });
-        Answer::from(request.send(body).expect("it answers"))
+        request.send(body).ok().map(Answer::from)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

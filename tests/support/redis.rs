@@ -112,6 +112,28 @@ impl Redis {
         panic!("Redis did not come back");
     }
 
+    /// What is on its disk now.
+    pub(crate) fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().expect("a folder");
+        copy_folder(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// On the same port, with what was on its disk then.
+    pub(crate) fn go_back(&mut self, then: &Path) {
+        self.kill();
+        for entry in std::fs::read_dir(self.folder.path()).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                std::fs::remove_dir_all(path).expect("removed");
+            } else {
+                std::fs::remove_file(path).expect("removed");
+            }
+        }
+        copy_folder(then, self.folder.path());
+        self.restart();
+    }
+
     /// What `redis-cli` prints.
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("redis-cli starts");
@@ -145,6 +167,20 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        let kind = entry.file_type().expect("a kind");
+        if kind.is_dir() {
+            std::fs::create_dir_all(&to).expect("a folder");
+            copy_folder(&entry.path(), &to);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &to).expect("a copy");
+        }
     }
 }
 

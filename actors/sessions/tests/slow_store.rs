@@ -227,3 +227,39 @@ async fn nobody_waits_for_ever_for_a_store_that_never_answers() {
     let in_time = tokio::time::timeout(Duration::from_secs(60), asked).await;
     assert!(in_time.is_ok(), "somebody still waits");
 }
+
+/// As after the death of another node: everybody's sessions are asked for at once.
+#[tokio::test(start_paused = true)]
+async fn so_many_sessions_are_loaded_at_once_and_the_others_wait_their_turn() {
+    const AT_ONCE: usize = 8;
+    const SESSIONS: usize = 100;
+    const TAKES: Duration = Duration::from_millis(100);
+    let asked = Arc::<std::sync::Mutex<Vec<Instant>>>::default();
+    let noted = Arc::clone(&asked);
+    let mood = move |op| {
+        if op == Op::Acquire {
+            noted.lock().unwrap().push(Instant::now());
+            return How::After(TAKES);
+        }
+        How::Well
+    };
+    let world = world_over(
+        |options| options.loads_at_once = AT_ONCE,
+        |store| Flaky::over(store, mood),
+    )
+    .await;
+    let mut ids = Vec::new();
+    for _ in 0..SESSIONS {
+        ids.push(world.session().await);
+    }
+    let calls = ids.iter().map(|id| world.call(*id, "echo", json!({})));
+    for answer in futures_join(calls).await {
+        answer.unwrap();
+    }
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), SESSIONS, "each once");
+    // Whoever is asked for while others are has waited for as long as the first of so many took.
+    for (first, next) in asked.iter().zip(asked.iter().skip(AT_ONCE)) {
+        assert!(*next - *first >= TAKES, "more than {AT_ONCE} at once");
+    }
+}

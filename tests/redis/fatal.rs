@@ -1,0 +1,84 @@
+//! A call that takes its node with it whenever it runs: after so many attempts the next node answers it instead.
+
+use serde_json::{Value, json};
+
+use super::serving::until;
+use super::{sessions, text};
+use crate::support::Project;
+use crate::support::node::Node;
+use crate::support::redis::Redis;
+
+/// Of one call, as the limits of a session have it.
+const ATTEMPTS: u64 = 3;
+
+fn start(project: &Project, redis: &Redis) -> Node {
+    let url = redis.url();
+    Node::start(
+        project.path(),
+        &[
+            "--admin",
+            "127.0.0.1:0",
+            "--chaos",
+            "--store",
+            "redis",
+            "--redis-url",
+            &url,
+        ],
+    )
+}
+
+#[test]
+fn a_call_that_ends_its_node_is_answered_by_the_last_one() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut node = start(&project, &redis);
+    let made = node
+        .client()
+        .good_stateless("create_session", json!({"label": "fatal"}));
+    let id = text(&made, "/data/session_id").to_owned();
+    let arguments = json!({"session_id": id, "idempotency_key": "again"});
+    let call = json!({"name": "analyze_complexity", "arguments": arguments});
+    for attempt in 1..=ATTEMPTS {
+        if attempt > 1 {
+            node = start(&project, &redis);
+        }
+        // Nothing runs here any more: so the call has begun, and has not ended, when its node is killed.
+        let stall = json!({"actor": "pool", "mode": "stall", "for_ms": 60_000});
+        assert_eq!(node.post_admin("/admin/chaos/actors", &stall), 200);
+        let (mut client, call) = (node.client(), call.clone());
+        let asking = std::thread::spawn(move || {
+            let (message, client) = client.stateless_message("tools/call", call);
+            client.try_post_to("/mcp", message.to_string().as_bytes())
+        });
+        until(|| {
+            let shown = sessions(&project, &redis, &["show", &id, "--format", "json"]).json();
+            let calls = shown["calls"].as_array().expect("a list");
+            assert!(calls.len() <= 1, "it is one call: {shown}");
+            let begun = calls.first()?["attempt"].as_u64()?;
+            assert!(begun <= attempt, "{shown}");
+            (begun == attempt).then_some(())
+        });
+        node.kill();
+        assert!(
+            asking.join().expect("asked").is_none(),
+            "attempt {attempt} was answered"
+        );
+    }
+    let last = start(&project, &redis);
+    let answer = last.client().stateless("tools/call", call.clone());
+    let answer: Value = answer.of_status(200).message();
+    let status = &answer["result"]["structuredContent"]["status"];
+    assert_eq!(status["reason"], "interrupted", "{answer}");
+    assert_eq!(status["code"], "ABORTED", "{answer}");
+    assert!(text(status, "/message").contains("3 times"), "{status}");
+    // The node is there, the session goes on in it, and whoever asks again is tried again.
+    let view = last
+        .client()
+        .good_stateless("get_session", json!({"session_id": id}));
+    let calls = view["data"]["calls"].as_array().expect("a list");
+    assert_eq!(calls.len(), 1, "{view}");
+    assert_eq!(calls[0]["state"], "failed", "{view}");
+    assert_eq!(calls[0]["attempt"], ATTEMPTS, "{view}");
+    last.client()
+        .good_stateless("analyze_complexity", arguments);
+}

@@ -1,0 +1,128 @@
+//! Redis goes back in time: it comes up on the same port with an older copy of its data. Who has a session repairs it,
+//! or hears what is lost.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::serving::{history, until};
+use super::{is_durable, serve, text};
+use crate::support::redis::Redis;
+use crate::support::{Project, Server};
+
+/// Asks until it is durable. Before that an answer may say that it is not, or come too soon.
+fn durable(server: &mut Server, tool: &str, arguments: &Value) -> Value {
+    until(|| {
+        let answer = server.call(tool, arguments.clone())["structuredContent"].clone();
+        (answer["context"]["durability"]["durable"] == true).then_some(answer)
+    })
+}
+
+fn result(answer: &Value) -> String {
+    text(answer, "/context/result_id").to_owned()
+}
+
+fn lost(server: &mut Server) -> u64 {
+    let status = server.good("get_server_status", json!({}));
+    let lost = status["data"]["store"]["sheltered"]["lost"].as_u64();
+    lost.unwrap_or_else(|| panic!("no count in {status}"))
+}
+
+fn signal(server: &Server, signal: &str) {
+    let sent = Command::new("kill")
+        .args([signal, &server.pid().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+}
+
+/// To before there was the session, to before its calls, and to between them.
+#[test]
+fn what_a_node_has_is_laid_down_again() {
+    for before in ["all", "calls", "one"] {
+        let Some(mut redis) = Redis::good() else {
+            return;
+        };
+        let project = Project::small();
+        let mut server = serve(&project, &redis.url(), &[]);
+        let mut then = redis.copy();
+        let made = server.good("create_session", json!({"label": "kept"}));
+        let id = text(&made, "/data/session_id").to_owned();
+        if before == "calls" {
+            then = redis.copy();
+        }
+        let mut known = Vec::new();
+        for tool in ["analyze_complexity", "analyze_structure"] {
+            let answer = server.good(tool, json!({"session_id": id}));
+            is_durable(&answer, "redis");
+            known.push(result(&answer));
+            if before == "one" && known.len() == 1 {
+                then = redis.copy();
+            }
+        }
+        redis.go_back(then.path());
+        let answer = durable(
+            &mut server,
+            "analyze_dependencies",
+            &json!({"session_id": id}),
+        );
+        known.push(result(&answer));
+        assert_eq!(lost(&mut server), 0, "{before}");
+        // Whatever the node had is in Redis again: another one finds it there.
+        let over = server.close();
+        assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
+        let mut other = serve(&project, &redis.url(), &[]);
+        let found = history(&mut other, &id);
+        for result in &known {
+            assert!(
+                found.contains(result),
+                "{before}: {result} is not in {found:?}"
+            );
+        }
+    }
+}
+
+/// Its node stands still while Redis goes back, and another goes on from what is there.
+#[test]
+fn what_another_did_not_find_is_counted_and_told() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut first = serve(&project, &redis.url(), &[]);
+    let mut second = serve(&project, &redis.url(), &[]);
+    let made = first.good("create_session", json!({}));
+    let id = text(&made, "/data/session_id").to_owned();
+    let arguments = json!({"session_id": id});
+    // Nobody has it yet.
+    let then = redis.copy();
+    let gone: Vec<_> = ["analyze_complexity", "analyze_structure"]
+        .map(|tool| {
+            let answer = first.good(tool, arguments.clone());
+            is_durable(&answer, "redis");
+            result(&answer)
+        })
+        .into();
+    signal(&first, "-STOP");
+    redis.go_back(then.path());
+    let theirs = result(&durable(&mut second, "analyze_complexity", &arguments));
+    signal(&first, "-CONT");
+    // Told to whoever asks next, over either node, once the first has found out.
+    let notice = until(|| {
+        let view = first.call("get_session", arguments.clone())["structuredContent"].clone();
+        let notices = view["context"]["notices"].as_array().cloned();
+        notices.unwrap_or_default().into_iter().find_map(|notice| {
+            let notice = notice.as_str()?.to_owned();
+            notice.contains("are lost").then_some(notice)
+        })
+    });
+    let lost = lost(&mut first);
+    assert!(lost > 0);
+    assert!(notice.contains(&format!("{lost} changes")), "{notice}");
+    let ours = result(&durable(&mut first, "analyze_dependencies", &arguments));
+    let found = history(&mut second, &id);
+    assert_eq!(
+        found,
+        [ours, theirs],
+        "what {gone:?} were is told to be lost"
+    );
+}
