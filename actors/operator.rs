@@ -42,15 +42,21 @@ pub struct Operator {
 #[derive(Debug)]
 pub struct Shown {
     pub row: Row,
+    /// `None` where a part of it cannot be read.
+    pub stored: Option<Stored>,
+    /// What it holds; why that cannot be read, where it cannot.
+    pub view: Result<SessionView, StoreError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
     pub version: u64,
     pub epoch: u64,
-    /// Of the lease of `row.node`.
+    /// Of the lease of the row's node.
     pub left_ms: u64,
     /// Results that are stored apart, and their bytes.
     pub results: u64,
     pub result_bytes: u64,
-    /// What it holds; why that cannot be read, where it cannot.
-    pub view: Result<SessionView, StoreError>,
 }
 
 /// What an import did.
@@ -147,7 +153,19 @@ impl Operator {
     }
 
     pub async fn show(&self, id: SessionId) -> Result<Shown, OperatorError> {
-        let image = self.read(id).await?;
+        let image = match self.read(id).await {
+            Ok(image) => image,
+            // What its list shows may be readable all the same.
+            Err(OperatorError::Unreadable { cause, .. }) => {
+                let row = self.row(id).await?.ok_or(OperatorError::Unknown(id))?;
+                return Ok(Shown {
+                    row,
+                    stored: None,
+                    view: Err(cause),
+                });
+            }
+            Err(error) => return Err(error),
+        };
         let view = snapshot::fold(&image.snapshot, &image.deltas).map(|machine| {
             let options = Options::default();
             SessionView {
@@ -156,17 +174,17 @@ impl Operator {
                 ..view::of(id, &Journal::throwaway(machine), &options, false)
             }
         });
-        Ok(Shown {
+        let bytes = image.results.iter().map(|blob| blob.bytes.len() as u64);
+        let stored = Stored {
             version: image.version,
             epoch: image.epoch,
             left_ms: image.left_ms,
             results: image.results.len() as u64,
-            result_bytes: image
-                .results
-                .iter()
-                .map(|blob| blob.bytes.len() as u64)
-                .sum(),
+            result_bytes: bytes.sum(),
+        };
+        Ok(Shown {
             row: image.row,
+            stored: Some(stored),
             view,
         })
     }

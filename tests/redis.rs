@@ -7,6 +7,7 @@ use crate::support::server::NEWEST_WITH_INITIALIZE;
 use crate::support::{Ended, Project, Server, program};
 
 mod away;
+mod damaged;
 mod doctor;
 mod equal;
 mod fatal;

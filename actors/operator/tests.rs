@@ -88,7 +88,8 @@ async fn what_is_imported_is_exported_as_it_was() {
     }
     let shown = operator.show(SessionId::from_u128(2)).await.expect("there");
     assert_eq!(shown.row.quarantine.as_deref(), Some("its tool panics"));
-    assert_eq!((shown.results, shown.version), (2, 7));
+    let stored = shown.stored.expect("readable");
+    assert_eq!((stored.results, stored.version), (2, 7));
     assert_eq!(shown.view.expect("readable").history.len(), 1);
 }
 
@@ -182,7 +183,7 @@ async fn a_session_of_a_live_node_is_left_to_it_and_waited_for() {
         .await
         .expect("reading takes it from nobody");
     assert_eq!(shown.row.node, Some(node));
-    assert!(shown.left_ms > 0);
+    assert!(shown.stored.expect("readable").left_ms > 0);
     operator
         .close(id, Duration::from_secs(20))
         .await
@@ -346,7 +347,8 @@ async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
         "{refused:?}"
     );
     let shown = operator.show(line.id).await.expect("there");
-    assert!(shown.left_ms > 0 && shown.row.node == Some(NodeId::from_u128(1)));
+    assert!(shown.stored.expect("readable").left_ms > 0);
+    assert_eq!(shown.row.node, Some(NodeId::from_u128(1)));
     store
         .release(line.id, held.fence, held.version)
         .await

@@ -167,7 +167,7 @@ fn refused(error: &OperatorError) -> Exit {
         OperatorError::OtherOwner { .. } => ("close that one first", Exit::Usage),
         OperatorError::Unfit { .. } => ("`sessions validate` says what is wrong", Exit::Finding),
         OperatorError::Unreadable { .. } => (
-            "`sessions show` tells what is known of it; `sessions close` deletes it",
+            "`sessions list` tells what is known of it; `sessions close` deletes it",
             Exit::NoInput,
         ),
         OperatorError::Store(_) => ("`doctor --store redis` looks into it", Exit::Unavailable),

@@ -53,10 +53,15 @@ impl Show {
 
 fn facts(shown: &Shown) -> Value {
     let mut facts = list::session(&shown.row);
-    facts["lease_left_ms"] = json!(shown.row.node.map(|_| shown.left_ms));
-    facts["version"] = json!(shown.version);
-    facts["epoch"] = json!(shown.epoch);
-    facts["stored_results"] = json!({"parts": shown.results, "bytes": shown.result_bytes});
+    for key in ["lease_left_ms", "version", "epoch", "stored_results"] {
+        facts[key] = Value::Null;
+    }
+    if let Some(stored) = &shown.stored {
+        facts["lease_left_ms"] = json!(shown.row.node.map(|_| stored.left_ms));
+        facts["version"] = json!(stored.version);
+        facts["epoch"] = json!(stored.epoch);
+        facts["stored_results"] = json!({"parts": stored.results, "bytes": stored.result_bytes});
+    }
     match &shown.view {
         Ok(view) => add_view(&mut facts, view),
         // What is known of it is worth showing all the same.
@@ -126,11 +131,13 @@ fn text(facts: &Value) -> String {
         let _ = writeln!(text, "{:<17} {}", "notice", printable(notice));
     }
     let stored = &facts["stored_results"];
-    let _ = writeln!(
-        text,
-        "{:<17} {} parts, {} bytes\n",
-        "stored results", stored["parts"], stored["bytes"]
-    );
+    if !stored.is_null() {
+        let _ = writeln!(
+            text,
+            "{:<17} {} parts, {} bytes\n",
+            "stored results", stored["parts"], stored["bytes"]
+        );
+    }
     table::section(&mut text, "Calls", &CALLS, &facts["calls"]);
     table::section(&mut text, "Results", &RESULTS, &facts["results"]);
     text
