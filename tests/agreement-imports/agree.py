@@ -1,7 +1,8 @@
 """Compares edges and symbols with reference tools, on code that the registries and the system provide.
 
-Everything that is fetched stays below target/agreement-imports. DEPENDENCIES and STRUCTURE in the environment are the commands
-that print our answer as JSON for a folder given in place of PATH.
+Everything that is fetched stays below target/agreement-imports; CARGO_TARGET_DIR stands for target where it is set.
+DEPENDENCIES and STRUCTURE in the environment are the commands that print our answer as JSON for a folder given in place
+of PATH.
 """
 
 import ast
@@ -14,8 +15,9 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WORK = os.path.join(ROOT, "target", "agreement-imports")
-PROGRAM = os.path.join(ROOT, "target", "release", "mcp-code-analysis")
+TARGET = os.path.abspath(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")))
+WORK = os.path.join(TARGET, "agreement-imports")
+PROGRAM = os.path.join(TARGET, "release", "mcp-code-analysis")
 DEFAULT = PROGRAM + " analyze {} PATH --format json --limit 0"
 DEPENDENCIES = os.environ.get("DEPENDENCIES", DEFAULT.format("dependencies"))
 STRUCTURE = os.environ.get("STRUCTURE", DEFAULT.format("structure"))
