@@ -9,11 +9,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
-use crate::options::Options;
 use crate::persistence::in_time;
-use crate::session::journal::Journal;
-use crate::session::{snapshot, view};
-use crate::sessions::SessionView;
+use crate::session::snapshot;
 use crate::store::archive::{Archive, Image};
 use crate::store::{
     Acquired, Change, Commit, Fence, NewSession, NodeRecord, Part, Repair, ResultBlob, Row,
@@ -21,8 +18,10 @@ use crate::store::{
 };
 
 mod exported;
+mod shown;
 
 pub use exported::{ExportedPart, ExportedResult, ExportedSession, FORMAT, SCHEMA, Unfit, check};
+pub use shown::{Shown, Stored};
 
 /// Sessions that are listed in one step: a page of ids, not of sessions.
 const LISTED_AT_ONCE: usize = 1000;
@@ -36,27 +35,6 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 pub struct Operator {
     store: Arc<dyn Archive>,
     node: NodeId,
-}
-
-/// A session in full, read without taking it from anybody.
-#[derive(Debug)]
-pub struct Shown {
-    pub row: Row,
-    /// `None` where a part of it cannot be read.
-    pub stored: Option<Stored>,
-    /// What it holds; why that cannot be read, where it cannot.
-    pub view: Result<SessionView, StoreError>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    pub version: u64,
-    pub epoch: u64,
-    /// Of the lease of the row's node.
-    pub left_ms: u64,
-    /// Results that are stored apart, and their bytes.
-    pub results: u64,
-    pub result_bytes: u64,
 }
 
 /// What an import did.
@@ -150,43 +128,6 @@ impl Operator {
             Err(StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted) => Ok(None),
             Err(error) => Err(heard(id, error)),
         }
-    }
-
-    pub async fn show(&self, id: SessionId) -> Result<Shown, OperatorError> {
-        let image = match self.read(id).await {
-            Ok(image) => image,
-            // What its list shows may be readable all the same.
-            Err(OperatorError::Unreadable { cause, .. }) => {
-                let row = self.row(id).await?.ok_or(OperatorError::Unknown(id))?;
-                return Ok(Shown {
-                    row,
-                    stored: None,
-                    view: Err(cause),
-                });
-            }
-            Err(error) => return Err(error),
-        };
-        let view = snapshot::fold(&image.snapshot, &image.deltas).map(|machine| {
-            let options = Options::default();
-            SessionView {
-                version: image.version,
-                expires_ms: image.row.expires_ms,
-                ..view::of(id, &Journal::throwaway(machine), &options, false)
-            }
-        });
-        let bytes = image.results.iter().map(|blob| blob.bytes.len() as u64);
-        let stored = Stored {
-            version: image.version,
-            epoch: image.epoch,
-            left_ms: image.left_ms,
-            results: image.results.len() as u64,
-            result_bytes: bytes.sum(),
-        };
-        Ok(Shown {
-            row: image.row,
-            stored: Some(stored),
-            view,
-        })
     }
 
     /// Everything that is stored of a session, in a form that can be read, checked and imported.

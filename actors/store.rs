@@ -154,6 +154,9 @@ pub struct CreateKey {
     pub key: String,
     /// Of the arguments: the same key with other arguments is refused.
     pub digest: [u8; 32],
+    /// While the store is away, a session may be made that the key stands for on this node alone: its caller asks under
+    /// the key again when the store is back, and goes on with the session that he hears of then.
+    pub provisional: bool,
 }
 
 /// What an answer of the store survives.

@@ -100,6 +100,7 @@ pub(crate) fn create(runtime: &Runtime, sessions: &Sessions) -> SessionId {
         roots: Vec::new(),
         ttl: None,
         idempotency_key: None,
+        provisional: false,
     };
     runtime.block_on(sessions.create(request)).unwrap().id
 }

@@ -104,6 +104,7 @@ pub(crate) async fn create(sessions: &Sessions) -> SessionId {
         roots: Vec::new(),
         ttl: None,
         idempotency_key: None,
+        provisional: false,
     };
     sessions.create(request).await.expect("created").id
 }

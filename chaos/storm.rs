@@ -220,6 +220,7 @@ async fn create(sessions: &Sessions, roots: &[Root]) -> SessionId {
         roots: roots.to_vec(),
         ttl: None,
         idempotency_key: None,
+        provisional: false,
     };
     sessions.create(request).await.expect("created").id
 }

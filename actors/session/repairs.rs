@@ -5,7 +5,7 @@ use super::*;
 use crate::store::{NewSession, Repair};
 
 /// What a caller reads on every answer that is less durable than its operator asked for.
-const NOT_DURABLE: &str = "not durable: the store is away or did not reach the level asked for; this answer is kept in memory and may be lost";
+pub(crate) const NOT_DURABLE: &str = "not durable: the store is away or did not reach the level asked for; this answer is kept in memory and may be lost";
 
 impl State {
     /// Whether the store answers as if it had never had, or may not have, what it acknowledged to us.

@@ -48,6 +48,7 @@ impl Sessions {
             key: request.idempotency_key.map(|key| CreateKey {
                 key,
                 digest: digest(&asked),
+                provisional: request.provisional,
             }),
         };
         let created = patiently(|| self.store().create(new.clone()))
@@ -56,6 +57,7 @@ impl Sessions {
         match created {
             Created::New(Reached { level, durable }) => Ok(SessionView {
                 version: 1,
+                notices: self.not_durable(durable),
                 durability: Durability {
                     level,
                     durable,
@@ -277,6 +279,24 @@ impl Sessions {
         error: &StoreError,
     ) -> CallError {
         session::as_call_error(id, Some(principal), error)
+    }
+
+    /// What a session says that is less durable than the operator asked for.
+    fn not_durable(&self, durable: bool) -> Vec<String> {
+        let asked_for_more = self.store().level() != DurabilityLevel::Memory;
+        let told = (asked_for_more && !durable).then(|| session::NOT_DURABLE.to_owned());
+        told.into_iter().collect()
+    }
+
+    pub fn store_is_away(&self) -> bool {
+        self.store().health().away.is_some()
+    }
+
+    /// As far as that view tells, its session is in memory, while the store is elsewhere: its key of creation may stand
+    /// for another there.
+    pub fn is_provisional(&self, view: &SessionView) -> bool {
+        self.store().level() != DurabilityLevel::Memory
+            && view.durability.level == DurabilityLevel::Memory
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

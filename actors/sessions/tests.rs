@@ -212,6 +212,7 @@ fn creation() -> CreateRequest {
         roots: roots(),
         ttl: None,
         idempotency_key: None,
+        provisional: false,
     }
 }
 

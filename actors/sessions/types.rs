@@ -96,6 +96,8 @@ pub struct CreateRequest {
     /// `None`: `Options::session_ttl`.
     pub ttl: Option<Duration>,
     pub idempotency_key: Option<String>,
+    /// The key may stand for a session of this node alone while the store is away: its caller will ask again.
+    pub provisional: bool,
 }
 
 /// A session as its owner sees it.

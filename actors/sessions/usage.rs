@@ -104,6 +104,7 @@ mod tests {
             roots: Vec::new(),
             ttl: None,
             idempotency_key: None,
+            provisional: false,
         }
     }
 

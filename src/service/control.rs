@@ -43,6 +43,7 @@ impl Service {
                 .as_u64()
                 .map(Duration::from_secs),
             idempotency_key: call.key(),
+            provisional: false,
         };
         let view = self.sessions.create(request).await?;
         let view = self.within_limits(&call.caller.principal, view).await?;
@@ -74,7 +75,10 @@ impl Service {
             Place::Given(id) => Ok(id),
             Place::Throwaway => Err(session_required()),
             // Asking about it makes it: what the connection has is then to be seen.
-            Place::Default(default) => default.get_or_create(self, &call.caller.principal).await,
+            Place::Default(default) => {
+                let found = default.get_or_create(self, &call.caller.principal).await?;
+                Ok(found.id)
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use actors::ids::SessionId;
 use actors::sessions::{CallAnswer, CallError, CallRequest, Target};
 use serde_json::Value;
 
+use super::default_session::Found;
 use super::{Call, Caller, DefaultSession, Service};
 use crate::answer::{Answer, Failure};
 use crate::tools::shared::ROUTING;
@@ -51,17 +52,17 @@ impl Service {
             Place::Default(default) => default,
         };
         let principal = &call.caller.principal;
-        let id = default.get_or_create(self, principal).await?;
+        let Found { id, notice } = default.get_or_create(self, principal).await?;
         let first = self
             .ask(&call.caller, request(call, Target::Session(id), job))
             .await;
         let gone = match first {
             Err(CallError::UnknownSession(_)) => "was closed",
             Err(CallError::SessionExpired(_)) => "had expired",
-            done => return Ok((done?, Vec::new())),
+            done => return Ok((done?, notice.into_iter().collect())),
         };
         default.forget(id).await;
-        let new = default.get_or_create(self, principal).await?;
+        let new = default.get_or_create(self, principal).await?.id;
         let (answer, mut notices) = self.run_at(call, Target::Session(new), job).await?;
         notices.push(format!(
             "the connection's session {id} {gone}: this one is new, earlier results are gone"

@@ -119,7 +119,7 @@ fn streams_end_with_the_token_that_they_were_opened_with() {
         ["/mcp", "/sse"].map(|path| client.get(path).of_status(200))
     };
     let (anns, bens) = (streams("ann"), streams("ben"));
-    let (ended, ends) = mpsc::channel();
+    let (ended, ends) = mpsc::sync_channel(2);
     for stream in bens {
         let ended = ended.clone();
         std::thread::spawn(move || {

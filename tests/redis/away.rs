@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::serving::until;
 use super::{command, is_durable, serve, start, text};
+use crate::support::node::Node;
 use crate::support::redis::{Redis, free_port, installed};
 use crate::support::{Project, Server};
 
@@ -105,6 +106,56 @@ fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
         let result = text(answer, "/context/result_id");
         assert!(known.contains(result), "{result} is lost: {known}");
     }
+}
+
+/// The session of a new connection, too: it is in memory, and the connection's own when Redis is back.
+#[test]
+fn a_new_connection_has_its_session_while_redis_is_away() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    redis.kill();
+    let project = Project::small();
+    let url = redis.url();
+    let node = || Node::start(project.path(), &["--store", "redis", "--redis-url", &url]);
+    let first = node();
+    let mut client = first.client().connected("2025-11-25");
+    let during = client.good("analyze_complexity", json!({}));
+    assert_eq!(during["context"]["durability"]["level"], "memory");
+    let id = text(&during, "/context/session_id").to_owned();
+    let again = client.good("analyze_structure", json!({}));
+    assert_eq!(text(&again, "/context/session_id"), id);
+    // Whether a key that somebody chose was used before only Redis knows.
+    let arguments = json!({"idempotency_key": "chosen"});
+    let params = json!({"name": "create_session", "arguments": arguments});
+    let refused = client.request("tools/call", params);
+    let status = &refused["result"]["structuredContent"]["status"];
+    assert_eq!(status["reason"], "store_unavailable", "{refused}");
+    redis.restart();
+    until(|| {
+        let answer = client.good("analyze_complexity", json!({}));
+        assert_eq!(text(&answer, "/context/session_id"), id, "the same");
+        (answer["context"]["durability"]["durable"] == true).then_some(())
+    });
+    // Another node serves the connection with the same session, as soon as Redis knows the connection.
+    let second = node();
+    let mut there = client.clone();
+    there.base = second.client().base;
+    let message = there.message(
+        "tools/call",
+        json!({"name": "analyze_structure", "arguments": {}}),
+    );
+    let answer = until(|| {
+        let answer = there.post(&message);
+        (answer.status == 200).then(|| answer.message())
+    });
+    let envelope = &answer["result"]["structuredContent"];
+    assert_eq!(text(envelope, "/context/session_id"), id, "{answer}");
+    let related = envelope["context"]["related_results"].to_string();
+    assert!(
+        related.contains(text(&again, "/context/result_id")),
+        "{answer}"
+    );
 }
 
 #[test]

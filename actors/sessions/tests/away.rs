@@ -410,3 +410,37 @@ async fn a_look_repairs_too() {
     assert_eq!(view.history.len(), 1);
     assert!(away.world.store.look(id).await.is_ok());
 }
+
+/// Made on two nodes under one key, while the first does not hear of the store: both sessions are kept, and all who ask
+/// again hear of one.
+#[tokio::test(start_paused = true)]
+async fn a_provisional_key_stands_for_one_session_when_the_store_is_back() {
+    for made_elsewhere in [false, true] {
+        let away = away().await;
+        let request = || CreateRequest {
+            idempotency_key: Some("default".to_owned()),
+            provisional: true,
+            ..creation()
+        };
+        away.is(AWAY);
+        let ours = away.world.sessions.create(request()).await.unwrap();
+        assert!(away.world.sessions.is_provisional(&ours));
+        assert!(ours.notices[0].contains("not durable"), "{ours:?}");
+        let again = away.world.sessions.create(request()).await.unwrap();
+        assert_eq!(again.id, ours.id, "one on this node");
+        let result = away.call(ours.id, 0).await.result_id.unwrap();
+        let backing = Backing::alone(Arc::clone(&away.world.store) as _);
+        let other = node(|_| {}, Arc::clone(&away.world.store), backing, away.clock).await;
+        let theirs = if made_elsewhere {
+            Some(other.sessions.create(request()).await.unwrap().id)
+        } else {
+            None
+        };
+        away.comes_back().await;
+        let wanted = theirs.unwrap_or(ours.id);
+        let heard = away.world.sessions.create(request()).await.unwrap();
+        assert_eq!(heard.id, wanted);
+        let kept = away.world.sessions.get(&Principal::local(), ours.id).await;
+        assert_eq!(results(&kept.unwrap()), [result], "it is kept, by its id");
+    }
+}

@@ -7,6 +7,7 @@ fn keyed(principal: &Principal, digest: u8) -> NewSession {
         key: Some(CreateKey {
             key: "k".to_owned(),
             digest: [digest; 32],
+            provisional: false,
         }),
         ..new(principal)
     }

@@ -67,7 +67,7 @@ impl Tables {
         now: u64,
         limits: &Limits,
     ) -> Result<Created, StoreError> {
-        if let Some(CreateKey { key, digest }) = &new.key
+        if let Some(CreateKey { key, digest, .. }) = &new.key
             && let Some((used_for, id)) = self.keys.get(&(new.principal.clone(), key.clone()))
         {
             return if used_for == digest {
@@ -98,7 +98,7 @@ impl Tables {
             .or_default()
             .insert((now, new.id));
         self.by_expiry.insert((expires_ms, new.id));
-        let key = new.key.map(|CreateKey { key, digest }| {
+        let key = new.key.map(|CreateKey { key, digest, .. }| {
             self.keys
                 .insert((new.principal.clone(), key.clone()), (digest, new.id));
             key

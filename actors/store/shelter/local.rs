@@ -5,6 +5,10 @@ use crate::store::Reached;
 
 impl Inner {
     pub(super) async fn create(&self, session: NewSession) -> Result<Created, StoreError> {
+        // Also while it is brought back: until then the store knows nothing of it.
+        if let Some(id) = self.with(|state| state.born_under(&session)) {
+            return Ok(Created::Before(id));
+        }
         if !self.is_open() {
             let created = self.noted(in_time(self.store.create(session.clone())).await);
             if !matches!(created, Err(StoreError::Unavailable(_))) || !self.is_open() {
@@ -12,7 +16,8 @@ impl Inner {
             }
         }
         // Whether the key was used before only the store knows.
-        if !self.degrades() || session.key.is_some() {
+        let keyed = session.key.as_ref().is_some_and(|key| !key.provisional);
+        if !self.degrades() || keyed {
             return Err(self.away());
         }
         let (now, now_ms) = (Instant::now(), self.clock.now_ms());
@@ -330,6 +335,20 @@ impl Inner {
 }
 
 impl State {
+    /// The session that was made here under the same provisional key, and is not in the store yet.
+    fn born_under(&self, session: &NewSession) -> Option<SessionId> {
+        let key = session.key.as_ref().filter(|key| key.provisional)?;
+        // Nothing is made here while the store is there.
+        self.since_ms?;
+        let mut made = self.held.iter().filter(|(_, held)| !held.deleted);
+        let is_it = |(_, held): &(&SessionId, &Held)| {
+            held.born.as_ref().is_some_and(|(born, _)| {
+                born.principal == session.principal && born.key.as_ref() == Some(key)
+            })
+        };
+        made.find(is_it).map(|(id, _)| *id)
+    }
+
     /// Of a session that is nowhere but here.
     pub(super) fn born_row(&self, id: SessionId) -> Option<Row> {
         let held = self.held.get(&id)?;

@@ -124,7 +124,7 @@ impl Inner {
     async fn try_to_bring_back(&self, id: SessionId) -> Result<(), StoreError> {
         let born = self.with(|state| state.held.get(&id).and_then(|held| held.born.clone()));
         if let Some((session, _)) = born {
-            in_time(self.store.create(session)).await?;
+            self.create_there(session).await?;
         }
         let asked = Instant::now();
         let known = self.with(|state| state.held.get(&id).map(|held| held.real.epoch));
@@ -196,6 +196,23 @@ impl Inner {
             }
         }
         self.settle(id, acquired.fence, asked).await
+    }
+
+    /// Made here, under a key that may stand for another by now: then it is a session like any other, by its id.
+    async fn create_there(&self, session: NewSession) -> Result<(), StoreError> {
+        let id = session.id;
+        match in_time(self.store.create(session.clone())).await {
+            Ok(Created::New(_)) => return Ok(()),
+            Ok(Created::Before(known)) if known == id => return Ok(()),
+            Ok(Created::Before(_)) | Err(StoreError::KeyReused) => {}
+            Err(error) => return Err(error),
+        }
+        tracing::info!(session = %id, "its key of creation stands for another session");
+        let by_id = NewSession {
+            key: None,
+            ..session
+        };
+        in_time(self.store.create(by_id)).await.map(|_| ())
     }
 
     fn is_deleted(&self, id: SessionId) -> bool {

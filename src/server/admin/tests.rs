@@ -85,6 +85,7 @@ impl World {
             roots: Vec::new(),
             ttl: None,
             idempotency_key: None,
+            provisional: false,
         };
         self.service
             .sessions
