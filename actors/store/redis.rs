@@ -270,7 +270,9 @@ impl RedisStore {
         };
         link.reconnects = counts.made_anew.load(Ordering::Relaxed);
         Health {
-            warnings: server.map(|server| server.warnings()).unwrap_or_default(),
+            warnings: server
+                .map(|server| server.warnings(self.0.options.level))
+                .unwrap_or_default(),
             link: Some(link),
             ..Health::default()
         }

@@ -182,6 +182,17 @@ fn the_level_is_what_was_asked_for_or_nothing_starts() {
     let mut server = serve(&project, &redis.url(), &["--durability", "fsync"]);
     let answer = server.good("analyze_complexity", json!({}));
     is_durable(&answer, "fsync");
+    // Set up otherwise while it is used: noticed with the next sign of life of the node, and told.
+    redis.cli(&["CONFIG", "SET", "appendonly", "no"]);
+    until(|| {
+        let answer = server.good("analyze_complexity", json!({}));
+        let durability = &answer["context"]["durability"];
+        (durability["durable"] == false && durability["level"] == "redis").then_some(())
+    });
+    let status = server.good("get_server_status", json!({}));
+    let warnings = status["data"]["store"]["warnings"].to_string();
+    assert!(warnings.contains("appendfsync"), "{status}");
+    redis.cli(&["CONFIG", "SET", "appendonly", "yes"]);
     redis.cli(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]);
     let refused = super::command(&project, &redis.url(), &["serve", "--store", "redis"]);
     assert_eq!(refused.code, Some(78), "{}", refused.stderr);

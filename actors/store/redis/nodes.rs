@@ -37,6 +37,8 @@ impl RedisStore {
         for answer in self.0.lanes[0].ask(say.ignore_errors()).await? {
             answer.map_err(|error| super::link::unavailable(&error))?;
         }
+        // It may be set up otherwise by now, and what it is decides what answers may promise. That it is told is enough.
+        let _ = self.ask_server().await;
         Ok(())
     }
 

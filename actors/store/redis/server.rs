@@ -153,7 +153,14 @@ impl Server {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
-    pub(super) fn warnings(&self) -> Vec<String> {
+    /// What is less than one may think; also what came about since the start, which would have been refused then.
+    pub(super) fn warnings(&self, level: Level) -> Vec<String> {
+        let mut warnings = self.of_its_configuration();
+        warnings.extend(self.misfit(level));
+        warnings
+    }
+
+    fn of_its_configuration(&self) -> Vec<String> {
         match &self.config {
             None => vec![
                 "it does not tell its configuration (CONFIG is denied): what it is set up for is taken on trust"
@@ -229,10 +236,10 @@ mod tests {
         let evicts = server(INFO, configured("yes", "always", "volatile-lru"));
         assert!(evicts.misfit(Level::Redis).unwrap().contains("noeviction"));
         assert_eq!(server(INFO, None).misfit(Level::Fsync), None, "on trust");
-        assert_eq!(server(INFO, None).warnings().len(), 1);
+        assert_eq!(server(INFO, None).warnings(Level::Redis).len(), 1);
         assert_eq!(
             server(INFO, configured("no", "everysec", "noeviction"))
-                .warnings()
+                .warnings(Level::Redis)
                 .len(),
             1
         );
