@@ -69,6 +69,20 @@ fn a_file_is_analysed_alone_and_named_by_itself() {
 }
 
 #[test]
+fn cplusplus_under_the_ending_of_c_is_left_out_and_counted() {
+    let project = Project::small();
+    let folder = project.path().join("headers");
+    let cplusplus = "class A : public B {\npublic:\n  int f();\n};\n";
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("a.h"), cplusplus).expect("a file");
+    std::fs::write(folder.join("b.h"), "int f(void) { return 1; }\n").expect("a file");
+    let arguments = ["analyze", "complexity", "headers", "--format", "json"];
+    let answer = on(&project, &arguments).json();
+    assert_eq!(answer["coverage"]["files_analyzed"], 1);
+    assert_eq!(answer["coverage"]["skipped"]["unsupported_language"], 1);
+}
+
+#[test]
 fn an_overview_is_worth_reading() {
     let project = Project::small();
     let text = on(&project, &["analyze", "."]).ok();

@@ -5,7 +5,14 @@ use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser, TreeCursor};
 
+use self::reading::Reading;
+pub(super) use self::reading::Unread;
 use super::{Cancelled, FileAnalysis, Language, SyntaxReport, imports, metrics, outline};
+
+mod conditionals;
+mod cplusplus;
+mod reading;
+mod tokens;
 
 /// How many lines with errors are named.
 const ERROR_LINES_KEPT: usize = 5;
@@ -35,9 +42,18 @@ pub(super) fn analyze(
     text: &str,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FileAnalysis, Cancelled> {
-    let tree = parse(language, text, cancelled)?;
-    let mut report = SyntaxReport::default();
-    let mut metrics = metrics::Watcher::new(language, text);
+    let Reading {
+        tree,
+        text,
+        unread,
+        cplusplus,
+    } = reading::read(language, text, cancelled)?;
+    let text = &*text;
+    let mut report = SyntaxReport {
+        cplusplus,
+        ..SyntaxReport::default()
+    };
+    let mut metrics = metrics::Watcher::new(language, text, unread);
     let mut outline = outline::Watcher::new(language, text);
     let mut imports = imports::Watcher::new(language, text);
     traverse(tree.walk(), cancelled, |step, visit| match step {

@@ -14,7 +14,7 @@ use super::text::counted;
 use crate::analysis::graph::Manifest;
 use crate::analysis::{ENGINE_VERSION, FileAnalysis};
 use crate::answer::{CacheUse, Coverage, Failure};
-use crate::workspace::{self, ContentHash, File, Scan, Selection};
+use crate::workspace::{self, ContentHash, File, Scan, Selection, SkipReason};
 
 mod codec;
 pub(crate) use codec::{AnalysisCodec, namespace};
@@ -155,6 +155,11 @@ fn assemble(
             *coverage.skipped.entry(reason.to_owned()).or_default() += 1;
             continue;
         };
+        if analysis.syntax.cplusplus {
+            let reason = SkipReason::UnsupportedLanguage.name().to_owned();
+            *coverage.skipped.entry(reason).or_default() += 1;
+            continue;
+        }
         coverage.files_analyzed += 1;
         coverage.parse_errors += u64::from(!analysis.syntax.is_clean());
         let language = analysis.language.name().to_owned();

@@ -185,7 +185,8 @@ fn skips() -> String {
     };
     format!(
         "\n## What is left out\n\nNothing is left out in silence: `coverage.skipped` counts by reason. Files: {}, and \
-         `{FAILED}` where the analysis of one file broke off. Directories that were not entered: {}.\n",
+         `{FAILED}` where the analysis of one file broke off. C++ in a file that ends as C is an `unsupported_language`, \
+         told by what its lines start with. Directories that were not entered: {}.\n",
         names(files),
         names(directories),
     )

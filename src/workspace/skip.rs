@@ -18,7 +18,7 @@ pub enum SkipReason {
     SymlinkBroken,
     NameNotUtf8,
     PathTooLong,
-    /// The ending names no language that is analysed. Not opened.
+    /// The ending names no language that is analysed: not opened. Or it names C, and what is written is C++.
     UnsupportedLanguage,
     /// The caller asked for other languages.
     LanguageFiltered,

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import concurrent.futures
 import json
 import os
 import shlex
@@ -69,6 +70,7 @@ def compare_row(row, arguments):
             print(f"{row.name:<20} skipped: {reason}")
             continue
         ours = dump(arguments.dump, row.profile, folder)
+        add_left_out(ours, theirs, arguments.dump, row.profile, folder)
         pairs, misses = join(theirs, ours, row.field)
         same = sum(1 for their, our in pairs if their.value == our["own"][row.field])
         share = 100 * same / max(1, len(pairs))
@@ -89,18 +91,34 @@ def compare_row(row, arguments):
     return True
 
 
+def add_left_out(ours, theirs, command, profile, folder):
+    """What is generated, vendored or minified is left out of a folder, and measured where it is asked for by name."""
+    missing = sorted({their.path for their in theirs} - set(ours))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = pool.map(lambda path: ask(command, profile, os.path.join(folder, path)), missing)
+        for path, answer in zip(missing, answers):
+            if answer:
+                ours[path] = answer["functions"]
+
+
 def dump(command, profile, folder):
     """Functions by path, as `analyze_complexity` gives them."""
-    words = [word.format(profile=profile, path=folder) for word in shlex.split(command)]
-    done = subprocess.run(words, check=False, capture_output=True)
-    if done.returncode != 0 or not done.stdout:
-        sys.exit(f"{shlex.join(words)} gave no metrics: {done.stderr.decode(errors='replace').strip()[-300:]}")
-    answer = json.loads(done.stdout)
-    answer = answer.get("data", answer)
+    answer = ask(command, profile, folder) or sys.exit(f"no metrics of {folder}")
     by_path = collections.defaultdict(list)
     for function in answer["functions"]:
         by_path[os.path.relpath(os.path.join(folder, function["path"]), folder)].append(function)
     return by_path
+
+
+def ask(command, profile, path):
+    """The answer for a folder or file; None where there is none."""
+    words = [word.format(profile=profile, path=path) for word in shlex.split(command)]
+    done = subprocess.run(words, check=False, capture_output=True)
+    if done.returncode != 0 or not done.stdout:
+        print(f"    {shlex.join(words)} gave no metrics: {done.stderr.decode(errors='replace').strip()[-300:]}")
+        return None
+    answer = json.loads(done.stdout)
+    return answer.get("data", answer)
 
 
 def join(theirs, ours, field):

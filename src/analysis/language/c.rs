@@ -1,4 +1,5 @@
-//! C. Read as written: macros are not expanded, and every branch of `#if` is code.
+//! C. Read as written: macros are not expanded, and every branch of `#if` is code, but where one cuts through what it
+//! stands in ([`syntax`](crate::analysis::syntax), `reading`).
 
 use tree_sitter::Node;
 

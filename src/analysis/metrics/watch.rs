@@ -4,6 +4,8 @@ mod flow;
 mod functions;
 mod tokens;
 
+use std::iter::Peekable;
+
 use tree_sitter::Node;
 
 use super::cognitive::deepens;
@@ -13,7 +15,7 @@ use super::halstead::{FileTally, Halstead};
 use super::lines::LineMap;
 use super::names::Scopes;
 use crate::analysis::language::rules::{Kind, Kinds, Role, Token};
-use crate::analysis::syntax::{Visit, Watch};
+use crate::analysis::syntax::{Unread, Visit, Watch};
 use crate::analysis::{Function, Language, Lines};
 
 /// What a file yields.
@@ -45,6 +47,8 @@ pub(in crate::analysis) struct Watcher<'t> {
     statements: u32,
     lines: LineMap,
     tokens: FileTally,
+    /// What the tree does not hold and was not passed yet.
+    unread: Peekable<std::vec::IntoIter<Unread>>,
 }
 
 /// A node on the way from the root.
@@ -103,6 +107,7 @@ struct OpenLiteral {
 
 impl<'t> Watch<'t> for Watcher<'t> {
     fn enter(&mut self, visit: &Visit<'t>) {
+        self.pass(visit.node.start_byte());
         let parent = self.entries.last().copied().unwrap_or(Entry::ROOT);
         let kind = self.kinds.get(visit.kind);
         let entry = match parent.silent && kind.token != Token::Interpolation {
@@ -144,6 +149,7 @@ impl<'t> Watch<'t> for Watcher<'t> {
             Opens::Nothing => {}
             Opens::Scope => self.scopes.leave(),
             Opens::Function => {
+                self.pass(visit.node.end_byte());
                 self.scopes.leave();
                 self.close_function(visit.node);
             }
@@ -158,7 +164,7 @@ impl<'t> Watch<'t> for Watcher<'t> {
 }
 
 impl<'t> Watcher<'t> {
-    pub(in crate::analysis) fn new(language: Language, text: &'t str) -> Self {
+    pub(in crate::analysis) fn new(language: Language, text: &'t str, unread: Vec<Unread>) -> Self {
         let kinds = language.kinds();
         Self {
             kinds,
@@ -175,10 +181,28 @@ impl<'t> Watcher<'t> {
             statements: 0,
             lines: LineMap::new(text),
             tokens: FileTally::default(),
+            unread: unread.into_iter().peekable(),
+        }
+    }
+
+    /// Counts what stands before this and is not in the tree: its lines, and its decisions as aside.
+    fn pass(&mut self, to: usize) {
+        while let Some(unread) = self.unread.next_if(|unread| unread.span.start < to) {
+            if unread.comment {
+                self.lines.comment(unread.span);
+                continue;
+            }
+            self.lines.code(&unread.span);
+            let frame = self.frame();
+            frame.digest(unread.hash);
+            if let Some(decision) = unread.decision {
+                frame.decide(decision, true);
+            }
         }
     }
 
     pub(in crate::analysis) fn finish(mut self) -> Found {
+        self.pass(usize::MAX);
         let outside = self.frames.pop().unwrap_or_default();
         let (decisions, cognitive, halstead) = outside.finish_outside(&mut self.tokens);
         let lines = self.lines.sum();

@@ -1,0 +1,293 @@
+//! Conditionals of C's preprocessor that cut through what they stand in: `#ifdef A`, `if (a) {`, `#else`, `if (b) {`,
+//! `#endif`. No grammar can read both branches; a compiler reads one of them.
+
+use std::ops::Range;
+
+use super::tokens::{Bracket, Token, TokenKind, Tokens};
+
+/// One `#if … #endif`.
+#[derive(Debug)]
+pub(super) struct Conditional {
+    /// Where its `#if` starts.
+    pub(super) start: usize,
+    /// Its directives, `#if` and `#endif` among them: branch `n` stands between `n` and `n + 1`.
+    directives: Vec<Range<usize>>,
+    /// The branch that is read; beyond the last: none. What only C++ reads, or nobody, is not.
+    kept: usize,
+    pub(super) cut: Cut,
+    /// It asks whether the compiler reads C++.
+    pub(super) cplusplus: bool,
+    /// What it stands in is neither a bracket nor a block.
+    at_top: bool,
+}
+
+/// Whether its branches can be read as they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cut {
+    No,
+    /// It stands between other tokens than statements: a list, which some grammars read, or an expression.
+    Perhaps,
+    Yes,
+}
+
+impl Conditional {
+    /// Where its `#endif` starts.
+    pub(super) fn last(&self) -> usize {
+        self.directives.last().map_or(self.start, |last| last.start)
+    }
+}
+
+/// Every conditional that has an `#endif`, by its end.
+pub(super) fn conditionals(text: &str) -> Vec<Conditional> {
+    let mut finder = Finder {
+        text,
+        open: Vec::new(),
+        found: Vec::new(),
+        here: Here::default(),
+        behind: None,
+    };
+    for token in Tokens::of(text) {
+        finder.token(&token);
+    }
+    finder.found
+}
+
+/// What is blanked so that only one branch of each of `cut` is left, in source order. `#include` and `#define` at the top
+/// of a file stay.
+pub(super) fn hidden(text: &str, cut: &[&Conditional]) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    for conditional in cut {
+        stretches.extend(conditional.directives.iter().cloned());
+        for (branch, pair) in conditional.directives.windows(2).enumerate() {
+            let [before, after] = pair else { continue };
+            if branch != conditional.kept {
+                hide_branch(
+                    text,
+                    before.end..after.start,
+                    conditional.at_top,
+                    &mut stretches,
+                );
+            }
+        }
+    }
+    merged(stretches)
+}
+
+fn hide_branch(text: &str, branch: Range<usize>, at_top: bool, stretches: &mut Vec<Range<usize>>) {
+    let mut from = branch.start;
+    if at_top {
+        for token in Tokens::within(text, branch.clone()) {
+            let stays = token.kind == TokenKind::Directive
+                && matches!(directive(text, &token.span).0, "include" | "define");
+            if stays {
+                stretches.push(from..token.span.start);
+                from = token.span.end;
+            }
+        }
+    }
+    stretches.push(from..branch.end);
+}
+
+/// Overlapping stretches as one. What one of them hides is hidden.
+fn merged(mut stretches: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    stretches.sort_unstable_by_key(|stretch| stretch.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(stretches.len());
+    for stretch in stretches {
+        match merged.last_mut() {
+            Some(last) if stretch.start <= last.end => last.end = last.end.max(stretch.end),
+            _ => merged.push(stretch),
+        }
+    }
+    merged
+}
+
+/// The text with spaces in place of these stretches: every line end and every offset stays.
+pub(super) fn blanked(text: &str, stretches: &[Range<usize>]) -> String {
+    let mut blanked = String::with_capacity(text.len());
+    let mut from = 0;
+    for stretch in stretches {
+        blanked.push_str(&text[from..stretch.start]);
+        let bytes = text[stretch.clone()].bytes();
+        blanked.extend(bytes.map(|byte| match byte {
+            b'\n' | b'\r' => char::from(byte),
+            _ => ' ',
+        }));
+        from = stretch.end;
+    }
+    blanked.push_str(&text[from..]);
+    blanked
+}
+
+/// The name of a directive, and what follows it.
+pub(super) fn directive<'t>(text: &'t str, span: &Range<usize>) -> (&'t str, &'t str) {
+    let line = text[span.clone()].trim_start_matches('#').trim_start();
+    let end = line
+        .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .unwrap_or(line.len());
+    (&line[..end], line[end..].trim())
+}
+
+/// How deep it is in brackets, and how deep it has been at least since the branch began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Depth {
+    now: i64,
+    least: i64,
+}
+
+/// Where the reader stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Here {
+    brackets: [Depth; 3],
+    /// The last token ends no statement, block or label.
+    inside: bool,
+}
+
+impl Here {
+    fn begin_branch(mut self) -> Self {
+        for depth in &mut self.brackets {
+            depth.least = depth.now;
+        }
+        self
+    }
+
+    /// All brackets that were opened since are closed, and no other.
+    fn is_balanced_since(&self, start: &Self) -> bool {
+        let pairs = self.brackets.iter().zip(&start.brackets);
+        pairs
+            .into_iter()
+            .all(|(end, start)| end.now == start.now && end.least >= start.now)
+    }
+}
+
+struct Open {
+    conditional: Conditional,
+    start: Here,
+    /// Where the branch that is read ended.
+    kept: Option<Here>,
+    /// A token of the current branch was seen.
+    begun: bool,
+}
+
+struct Finder<'t> {
+    text: &'t str,
+    open: Vec<Open>,
+    found: Vec<Conditional>,
+    here: Here,
+    /// The conditional that ended last, as long as no token came after it.
+    behind: Option<usize>,
+}
+
+impl Finder<'_> {
+    fn token(&mut self, token: &Token) {
+        match token.kind {
+            TokenKind::Comment => return,
+            TokenKind::Directive => return self.directive(&token.span),
+            TokenKind::Open(bracket) => self.here.brackets[index(bracket)].now += 1,
+            TokenKind::Close(bracket) => {
+                let depth = &mut self.here.brackets[index(bracket)];
+                depth.now -= 1;
+                depth.least = depth.least.min(depth.now);
+            }
+            TokenKind::Word | TokenKind::Mark | TokenKind::Literal => {}
+        }
+        let written = &self.text[token.span.clone()];
+        if let Some(behind) = self.behind.take()
+            && (written == "else" || (written == "{" && self.here.inside))
+        {
+            self.found[behind].cut = Cut::Yes;
+        }
+        if let Some(open) = self.open.last_mut() {
+            if !open.begun && written == "else" {
+                open.conditional.cut = Cut::Yes;
+            }
+            open.begun = true;
+        }
+        self.here.inside = !matches!(written, ";" | "{" | "}" | ":");
+    }
+
+    fn directive(&mut self, span: &Range<usize>) {
+        let (name, rest) = directive(self.text, span);
+        match name {
+            "if" | "ifdef" | "ifndef" => self.begin(name, rest, span),
+            "elif" | "elifdef" | "elifndef" | "else" => {
+                self.end_branch();
+                if let Some(open) = self.open.last_mut() {
+                    open.conditional.directives.push(span.clone());
+                    self.here = open.start.begin_branch();
+                    open.begun = false;
+                }
+                self.behind = None;
+            }
+            "endif" => self.end(span),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, name: &str, rest: &str, span: &Range<usize>) {
+        let [round, square, curly] = self.here.brackets;
+        let cplusplus = rest.contains("__cplusplus");
+        let never = name == "if" && rest.split_whitespace().next() == Some("0");
+        let cut = match (cplusplus, self.here.inside) {
+            (true, _) => Cut::Yes,
+            (false, true) => Cut::Perhaps,
+            (false, false) => Cut::No,
+        };
+        self.open.push(Open {
+            conditional: Conditional {
+                start: span.start,
+                directives: vec![span.clone()],
+                kept: usize::from(never || (cplusplus && name != "ifndef" && !rest.contains('!'))),
+                cut,
+                cplusplus,
+                at_top: round.now <= 0 && square.now <= 0 && curly.now <= 0,
+            },
+            start: self.here,
+            kept: None,
+            begun: false,
+        });
+        self.here = self.here.begin_branch();
+        self.behind = None;
+    }
+
+    fn end_branch(&mut self) {
+        let here = self.here;
+        let Some(open) = self.open.last_mut() else {
+            return;
+        };
+        let cut = match (here.is_balanced_since(&open.start), here.inside) {
+            (false, _) => Cut::Yes,
+            (true, true) => Cut::Perhaps,
+            (true, false) => Cut::No,
+        };
+        open.conditional.cut = open.conditional.cut.max(cut);
+        if open.conditional.directives.len() == open.conditional.kept + 1 {
+            open.kept = Some(here);
+        }
+    }
+
+    /// What follows stands where the branch that is read has led to.
+    fn end(&mut self, span: &Range<usize>) {
+        self.end_branch();
+        let Some(mut open) = self.open.pop() else {
+            return;
+        };
+        open.conditional.directives.push(span.clone());
+        self.here = open.kept.unwrap_or(open.start);
+        for (depth, start) in self.here.brackets.iter_mut().zip(&open.start.brackets) {
+            depth.least = depth.least.min(start.least);
+        }
+        if let Some(around) = self.open.last_mut() {
+            around.begun = true;
+        }
+        self.behind = Some(self.found.len());
+        self.found.push(open.conditional);
+    }
+}
+
+fn index(bracket: Bracket) -> usize {
+    match bracket {
+        Bracket::Round => 0,
+        Bracket::Square => 1,
+        Bracket::Curly => 2,
+    }
+}

@@ -1,0 +1,35 @@
+//! C++ in a file that goes by the ending of C.
+
+use super::conditionals::{Conditional, blanked, hidden};
+use super::tokens::{Token, TokenKind, Tokens};
+
+/// True where a line starts as none of C does: `namespace a {`, `class A : …`, `template <`, `using namespace`. What
+/// stands below `#ifdef __cplusplus` says nothing, for C headers have that too. Asked only of what is no proper C.
+pub(super) fn is_cplusplus(text: &str, conditionals: &[Conditional]) -> bool {
+    let asking: Vec<&Conditional> = conditionals.iter().filter(|one| one.cplusplus).collect();
+    let shared = blanked(text, &hidden(text, &asking));
+    let mut tokens = Tokens::of(&shared).filter(|token| token.kind != TokenKind::Comment);
+    let mut three = [tokens.next(), tokens.next(), tokens.next()];
+    while let [Some(first), second, third] = &three {
+        let written = |token: &Option<Token>| match token {
+            Some(token) => &shared[token.span.clone()],
+            None => "",
+        };
+        let named = second
+            .as_ref()
+            .is_some_and(|token| token.kind == TokenKind::Word);
+        let starts = match &shared[first.span.clone()] {
+            "template" => written(second) == "<",
+            "namespace" => written(second) == "{" || (named && matches!(written(third), "{" | ":")),
+            "class" => named && matches!(written(third), "{" | ":" | ";"),
+            "using" => written(second) == "namespace",
+            _ => false,
+        };
+        if starts && first.first_on_line && first.kind == TokenKind::Word {
+            return true;
+        }
+        three.rotate_left(1);
+        three[2] = tokens.next();
+    }
+    false
+}

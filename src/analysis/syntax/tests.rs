@@ -1,0 +1,131 @@
+use proptest::prelude::*;
+
+use crate::analysis::{DecisionKind, FileAnalysis, Language, analyze};
+
+fn c(text: &str) -> FileAnalysis {
+    analyze(Language::C, text, &|| false).expect("nobody cancels")
+}
+
+fn functions(text: &str) -> Vec<(String, u32, u32)> {
+    let functions = c(text).functions.into_iter();
+    functions
+        .map(|one| (one.name, one.start_line, one.end_line))
+        .collect()
+}
+
+const CUT: &str = "int f(int a, int b) {\n#ifdef A\n  if (a) {\n#else\n  if (b && a) {\n#endif\n    g();\n  }\n  return 0;\n}\n";
+
+#[test]
+fn a_function_that_a_conditional_cuts_is_found_whole_and_both_branches_decide() {
+    let text = format!("{CUT}int last(void) {{ return 1; }}\n");
+    let analysis = c(&text);
+    assert!(analysis.syntax.is_clean());
+    assert_eq!(
+        functions(&text),
+        [("f".to_owned(), 1, 10), ("last".to_owned(), 11, 11)]
+    );
+    let decisions = &analysis.functions[0].decisions;
+    assert_eq!(decisions.body(DecisionKind::If), 1);
+    assert_eq!(decisions.aside(DecisionKind::If), 1);
+    assert_eq!(decisions.aside(DecisionKind::BooleanOperator), 1);
+    assert_eq!(analysis.lines.blank, 0);
+    assert_eq!(analysis.lines.ploc, 11);
+}
+
+#[test]
+fn what_is_read_otherwise_in_another_branch_changes_the_digest() {
+    let other = CUT.replace("b && a", "b || a");
+    assert_ne!(
+        c(CUT).functions[0].body_digest,
+        c(&other).functions[0].body_digest
+    );
+}
+
+#[test]
+fn both_branches_are_read_where_they_can_be() {
+    let text =
+        "#ifdef A\nint one(void) { return 1; }\n#else\nint two(void) { return 2; }\n#endif\n";
+    let text = format!("{text}{CUT}");
+    let names: Vec<_> = functions(&text).into_iter().map(|one| one.0).collect();
+    assert_eq!(names, ["one", "two", "f"]);
+}
+
+#[test]
+fn one_of_two_heads_is_read() {
+    let text = "#ifdef A\nint f(int a)\n#else\nint f(int a, int b)\n#endif\n{\n  return a;\n}\nint x = ;\n";
+    assert_eq!(functions(text), [("f".to_owned(), 2, 8)]);
+}
+
+#[test]
+fn includes_of_a_branch_that_is_not_read_are_imports() {
+    let text = format!(
+        "#ifdef A\n#include \"a.h\"\nint f(void) {{\n#else\n#include \"b.h\"\nint g(void) {{\n#endif\n  return 1;\n}}\n{CUT}"
+    );
+    let imports: Vec<_> = c(&text)
+        .imports
+        .into_iter()
+        .map(|one| one.specifier)
+        .collect();
+    assert_eq!(imports, ["a.h", "b.h"]);
+}
+
+#[test]
+fn cplusplus_in_a_header_is_told_from_c() {
+    let is = |text| c(text).syntax.cplusplus;
+    assert!(is("class A : public B {\npublic:\n  int f();\n};\n"));
+    assert!(is("namespace a {\nint f() const;\n}\n"));
+    assert!(is("template <typename T>\nT f(T a) { return a; }\n"));
+    assert!(!is("/*\nnamespace a {\n*/\nint f( { }\n"));
+    assert!(!is("char *s = \"\\\nclass A {\"; int f( { }\n"));
+    assert!(!is(
+        "#ifdef __cplusplus\nclass A { int f(); };\n#endif\nint f(void) { return 1; }\n"
+    ));
+    assert!(!is(
+        "int f(int class) {\n  class = 1;\n  return class;\n}\n"
+    ));
+}
+
+#[test]
+fn c_that_cplusplus_may_include_is_clean() {
+    let text = "#ifdef __cplusplus\nextern \"C\" {\n#endif\nint f(void) { return 1; }\n#ifdef __cplusplus\n}\n#endif\n";
+    assert_eq!(functions(text), [("f".to_owned(), 4, 4)]);
+}
+
+const PIECES: [&str; 9] = [
+    "int a(int x) {\n  if (x) return 1;\n  return 0;\n}\n",
+    "#ifdef A\n",
+    "#else\n",
+    "#endif\n",
+    "if (x) {\n",
+    "}\n",
+    "/* ü\n*/\n",
+    "int b = \"\\ü\n;\n",
+    "#if 0 /*\n*/\n",
+];
+
+proptest! {
+    /// Whatever conditionals cut: every position lies in the file, and every line is counted once.
+    #[test]
+    fn any_pieces_are_read_within_the_file(picks in prop::collection::vec(0..PIECES.len(), 0..24)) {
+        let text: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
+        let lines = text.lines().count() as u32;
+        let analysis = c(&text);
+        prop_assert!(analysis.lines.sloc <= lines + 1);
+        for function in &analysis.functions {
+            prop_assert!(function.end_line <= lines + 1);
+            prop_assert!(text.get(function.span.clone()).is_some());
+        }
+    }
+
+    /// What stands before and behind a cut function is where it is without it.
+    #[test]
+    fn functions_beside_a_cut_one_stay_where_they_are(before in 0..5_usize, after in 0..5_usize) {
+        let whole = PIECES[0];
+        let text = format!("{}{CUT}{}", whole.repeat(before), whole.repeat(after));
+        let plain = "\n".repeat(CUT.lines().count());
+        let without = format!("{}{plain}{}", whole.repeat(before), whole.repeat(after));
+        let mut found = functions(&text);
+        found.retain(|one| one.0 == "a");
+        prop_assert_eq!(found, functions(&without));
+    }
+}
