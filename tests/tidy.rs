@@ -1,10 +1,13 @@
 //! Layering, size and shape of the repository. Each rule is proven by breaking it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod modules;
 mod source;
 
+use modules::orphans;
 use source::Source;
 
 /// Production lines of a file beyond which it must be split by meaning.
@@ -262,6 +265,27 @@ fn no_module_is_called_mod() {
 }
 
 #[test]
+fn every_file_belongs_to_a_module() {
+    let mut files = BTreeMap::new();
+    for crate_of_ours in ["src", "actors", "otel", "tests", "benches", "chaos"] {
+        for path in files_below(&root().join(crate_of_ours)) {
+            let is_fixture = path.components().any(|part| part.as_os_str() == "fixtures");
+            if path.extension().is_some_and(|ending| ending == "rs") && !is_fixture {
+                let text = fs::read_to_string(&path).expect("source is text");
+                files.insert(relative(&path), text);
+            }
+        }
+    }
+    assert!(files.len() > 20, "the sources were not found");
+    assert_eq!(orphans(&files), Vec::<&str>::new());
+    for orphan in ["src/forgotten.rs", "src/service/tests/forgotten.rs"] {
+        files.insert(orphan.to_owned(), String::new());
+        assert_eq!(orphans(&files), [orphan]);
+        files.remove(orphan);
+    }
+}
+
+#[test]
 fn analysis_builds_without_the_server() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
     let manifest: toml::Table = manifest.parse().expect("TOML");
@@ -295,26 +319,37 @@ fn crossings(path: &str, text: &str) -> Vec<String> {
 /// Every file of production code, by its path in the repository.
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["src", "actors", "otel"]
-        .map(|name| root().join(name))
-        .into();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of ours") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let is_test = path.file_name().is_some_and(|name| name == "tests.rs")
-                || path.components().any(|part| part.as_os_str() == "tests");
-            if path.extension().is_some_and(|ending| ending == "rs") && !is_test {
-                let text = fs::read_to_string(&path).expect("source is text");
-                found.push((relative(&path), text));
-            }
+    let folders = ["src", "actors", "otel"];
+    for path in folders
+        .iter()
+        .flat_map(|name| files_below(&root().join(name)))
+    {
+        let is_test = path.file_name().is_some_and(|name| name == "tests.rs")
+            || path.components().any(|part| part.as_os_str() == "tests");
+        if path.extension().is_some_and(|ending| ending == "rs") && !is_test {
+            let text = fs::read_to_string(&path).expect("source is text");
+            found.push((relative(&path), text));
         }
     }
     assert!(found.len() > 20, "the sources were not found");
     found.sort();
+    found
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of ours") {
+            let path = entry.expect("an entry").path();
+            let to = if path.is_dir() {
+                &mut folders
+            } else {
+                &mut found
+            };
+            to.push(path);
+        }
+    }
     found
 }
 

@@ -55,12 +55,30 @@ async fn another_principal_sees_and_names_nothing() {
         default_session: None,
         request: None,
     };
-    let page = here.service.stored_results(&other, None, 100).await.unwrap();
+    let page = here
+        .service
+        .stored_results(&other, None, 100)
+        .await
+        .unwrap();
     assert!(page.rows.is_empty() && page.sessions_left_out == 0);
-    assert_eq!(here.service.session_ids(&other, "", 100).await.unwrap().total, Some(0));
-    let ids = here.service.result_ids(&other, Some(&session), "", 100).await;
+    assert_eq!(
+        here.service
+            .session_ids(&other, "", 100)
+            .await
+            .unwrap()
+            .total,
+        Some(0)
+    );
+    let ids = here
+        .service
+        .result_ids(&other, Some(&session), "", 100)
+        .await;
     assert_eq!(ids.values.len(), 0);
-    let refused = here.service.read_session(&other, &session).await.unwrap_err();
+    let refused = here
+        .service
+        .read_session(&other, &session)
+        .await
+        .unwrap_err();
     assert_eq!(refused.reason, "unknown_session");
     let refused = here.service.read_result(&other, &session, &result).await;
     assert_eq!(refused.unwrap_err().reason, "unknown_session");
@@ -76,11 +94,21 @@ async fn a_result_that_is_no_longer_kept_is_not_listed_and_says_so() {
     let result = analysed(&here, &session).await;
     let page = here.service.stored_results(&here.caller, None, 100).await;
     assert!(page.unwrap().rows.is_empty());
-    let ids = here.service.result_ids(&here.caller, Some(&session), "", 100).await;
+    let ids = here
+        .service
+        .result_ids(&here.caller, Some(&session), "", 100)
+        .await;
     assert_eq!(ids.values.len(), 0);
-    let refused = here.service.read_result(&here.caller, &session, &result).await;
+    let refused = here
+        .service
+        .read_result(&here.caller, &session, &result)
+        .await;
     assert_eq!(refused.unwrap_err().reason, "result_not_stored");
-    let history = here.service.read_session(&here.caller, &session).await.unwrap();
+    let history = here
+        .service
+        .read_session(&here.caller, &session)
+        .await
+        .unwrap();
     assert_eq!(history["history"][0]["stored"], false);
     here.end().await;
 }
@@ -92,15 +120,29 @@ async fn ids_are_found_by_how_they_begin() {
     for _ in 0..5 {
         sessions.push(made(&here).await);
     }
-    let all = here.service.session_ids(&here.caller, "ses_", 3).await.unwrap();
+    let all = here
+        .service
+        .session_ids(&here.caller, "ses_", 3)
+        .await
+        .unwrap();
     assert_eq!((all.values.len(), all.total), (3, Some(5)));
-    let one = here.service.session_ids(&here.caller, &sessions[2], 3).await;
+    let one = here
+        .service
+        .session_ids(&here.caller, &sessions[2], 3)
+        .await;
     assert_eq!(one.unwrap().values, sessions[2..3]);
-    here.good("close_session", json!({"session_id": sessions[2]})).await;
-    let none = here.service.session_ids(&here.caller, &sessions[2], 3).await;
+    here.good("close_session", json!({"session_id": sessions[2]}))
+        .await;
+    let none = here
+        .service
+        .session_ids(&here.caller, &sessions[2], 3)
+        .await;
     assert_eq!(none.unwrap().total, Some(0));
     for nothing in ["x", "ses_0", ""] {
-        let ids = here.service.result_ids(&here.caller, Some(nothing), "", 3).await;
+        let ids = here
+            .service
+            .result_ids(&here.caller, Some(nothing), "", 3)
+            .await;
         assert_eq!(ids.total, Some(0));
     }
     here.end().await;

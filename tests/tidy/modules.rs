@@ -1,0 +1,37 @@
+//! Every source file belongs to a module: one that nobody names is never compiled, and its tests never run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files that are the root of a crate.
+const ROOTS: [&str; 2] = ["lib", "main"];
+
+/// Of these files, by their paths in the repository: those that no other names.
+pub(super) fn orphans(files: &BTreeMap<String, String>) -> Vec<&str> {
+    let named: BTreeSet<String> = files
+        .iter()
+        .flat_map(|(path, text)| text.lines().filter_map(|line| names(path, line.trim())))
+        .collect();
+    let all = files.keys().map(String::as_str);
+    all.filter(|path| !is_root(path) && !named.contains(*path))
+        .collect()
+}
+
+/// The file that a line of this one declares.
+fn names(path: &str, line: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/')?;
+    if let Some(beside) = line.strip_prefix("#[path = \"") {
+        return Some(format!("{folder}/{}", beside.strip_suffix("\"]")?));
+    }
+    let module = line.strip_suffix(';')?.rsplit_once("mod ")?.1;
+    Some(match is_root(path) {
+        true => format!("{folder}/{module}.rs"),
+        false => format!("{folder}/{}/{module}.rs", name.strip_suffix(".rs")?),
+    })
+}
+
+fn is_root(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else {
+        return true;
+    };
+    !folder.contains('/') && ROOTS.iter().any(|root| name == format!("{root}.rs"))
+}
