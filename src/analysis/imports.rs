@@ -14,6 +14,7 @@ mod java;
 mod javascript;
 mod python;
 mod rust;
+mod rust_lexer;
 mod rust_tokens;
 
 /// Stands in `names` of a C include whose file a macro names.

@@ -4,4 +4,5 @@ mod cases;
 mod cognitive;
 mod grammars;
 mod measures;
+mod newer;
 mod properties;
