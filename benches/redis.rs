@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Echo, create};
 use crate::memory::resident_kib;
-use crate::stats::{Pair, in_turns, quantile, report, report_pair};
+use crate::stats::{Pair, in_turns, quantile, ratios, report, report_pair};
 
 const CALLS: usize = 2000;
 const IN_FLIGHT: usize = 64;
@@ -311,11 +311,7 @@ fn concurrent(runtime: &Runtime, node: &Sessions, bare: &Bare) {
         versions.iter_mut().for_each(|version| *version += 10);
         round += 1;
     }
-    let ratios: Vec<_> = ours
-        .iter()
-        .zip(&theirs)
-        .map(|(ours, theirs)| ours / theirs)
-        .collect();
+    let ratios = ratios(&ours, &theirs);
     println!(
         "{:<34} {:>10.0}/s bare {:>10.0}/s ratio {:.2} (mark 0.5), {round} rounds",
         format!("commits, {IN_FLIGHT} sessions at once"),

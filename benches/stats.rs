@@ -56,14 +56,15 @@ pub(crate) fn quantile(samples: &[f64], share: f64) -> f64 {
     sorted.get(at).copied().unwrap_or_default()
 }
 
+/// Of ours to theirs, turn by turn.
+pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    let turns = ours.iter().zip(theirs);
+    turns.map(|(ours, theirs)| ours / theirs).collect()
+}
+
 /// One line for a pair, with the ratio that is aimed at.
 pub(crate) fn report_pair(name: &str, pair: &Pair, their_name: &str, mark: f64) {
-    let ratios: Vec<_> = pair
-        .ours
-        .iter()
-        .zip(&pair.theirs)
-        .map(|(ours, theirs)| ours / theirs)
-        .collect();
+    let ratios = ratios(&pair.ours, &pair.theirs);
     println!(
         "{name:<34} {:>12} {their_name} {:>12} ratio {:.2} (mark {mark})",
         show(quantile(&pair.ours, 0.5)),
@@ -82,11 +83,7 @@ pub(crate) fn report_starts(name: &str, starts: &[Pair], their_name: &str, mark:
             .collect()
     };
     let (ours, theirs) = (medians(|pair| &pair.ours), medians(|pair| &pair.theirs));
-    let ratios: Vec<_> = ours
-        .iter()
-        .zip(&theirs)
-        .map(|(ours, theirs)| ours / theirs)
-        .collect();
+    let ratios = ratios(&ours, &theirs);
     println!(
         "{name:<34} {:>12} {their_name} {:>12} ratio {:.2} (mark {mark}), {:.2} to {:.2} in {} starts",
         show(quantile(&ours, 0.5)),

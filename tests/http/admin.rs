@@ -28,10 +28,7 @@ fn a_redis_is_told_of_while_it_is_there_and_while_it_is_not() {
         return;
     };
     let project = Project::small();
-    let url = redis.url();
-    let admin = ["--admin", "127.0.0.1:0"];
-    let store = ["--store", "redis", "--redis-url", &url];
-    let node = Node::start(project.path(), &[admin.as_slice(), &store].concat());
+    let node = Node::on(&redis, project.path(), &["--admin", "127.0.0.1:0"]);
     let there = once(&node, |store| store["link"]["role"] == "master");
     assert_eq!(there["kind"], "redis", "{there}");
     assert_eq!(there["available"], true, "{there}");

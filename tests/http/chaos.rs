@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::Project;
 use crate::support::chaos::{EVERY, strike};
-use crate::support::node::{Client, Node};
+use crate::support::node::{Client, Node, STRUCK};
 use crate::support::redis::Redis;
 
 const SECONDS: u64 = 10;
@@ -100,27 +100,12 @@ fn check(node: &Node) {
 #[test]
 fn whatever_is_killed_in_memory_costs_latency_alone() {
     let project = Project::large(8);
-    check(&Node::start(
-        project.path(),
-        &["--admin", "127.0.0.1:0", "--chaos"],
-    ));
+    check(&Node::start(project.path(), &STRUCK));
 }
 
 #[test]
 fn whatever_is_killed_over_redis_costs_latency_alone() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::large(8);
-    let url = redis.url();
-    check(&Node::start(
-        project.path(),
-        &[
-            "--admin",
-            "127.0.0.1:0",
-            "--chaos",
-            "--store",
-            "redis",
-            "--redis-url",
-            &url,
-        ],
-    ));
+    check(&Node::on(&redis, project.path(), &STRUCK));
 }

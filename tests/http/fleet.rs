@@ -119,8 +119,7 @@ fn over_sse(base: &str, over: &AtomicBool) -> (Value, Worked) {
 fn a_killed_and_a_rolled_node_cost_no_client_a_request() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::large(8);
-    let url = redis.url();
-    let start = || Node::start(project.path(), &["--store", "redis", "--redis-url", &url]);
+    let start = || Node::on(&redis, project.path(), &[]);
     let mut nodes = [start(), start(), start()];
     let proxy = Proxy::before(nodes.iter().map(|node| node.http).collect());
     let (base, over) = (format!("http://{}", proxy.address), AtomicBool::new(false));

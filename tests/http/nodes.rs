@@ -20,10 +20,7 @@ struct Pair {
 fn pair() -> Option<Pair> {
     let redis = Redis::good()?;
     let project = Project::large(10);
-    let start = || {
-        let url = redis.url();
-        Node::start(project.path(), &["--store", "redis", "--redis-url", &url])
-    };
+    let start = || Node::on(&redis, project.path(), &[]);
     let nodes = [start(), start()];
     Some(Pair {
         _redis: redis,
@@ -175,8 +172,7 @@ fn a_node_that_is_killed_takes_no_connection_with_it() {
 fn messages_that_land_on_another_node_are_carried_to_the_stream() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
-    let url = redis.url();
-    let start = || Node::start(project.path(), &["--store", "redis", "--redis-url", &url]);
+    let start = || Node::on(&redis, project.path(), &[]);
     let [one, two] = [start(), start()];
     let mut stream = Stream::initialized(one.client());
     let here = stream.client.base.clone();

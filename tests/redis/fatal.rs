@@ -5,26 +5,14 @@ use serde_json::{Value, json};
 use super::serving::until;
 use super::{sessions, text};
 use crate::support::Project;
-use crate::support::node::Node;
+use crate::support::node::{Node, STRUCK};
 use crate::support::redis::Redis;
 
 /// Of one call, as the limits of a session have it.
 const ATTEMPTS: u64 = 3;
 
 fn start(project: &Project, redis: &Redis) -> Node {
-    let url = redis.url();
-    Node::start(
-        project.path(),
-        &[
-            "--admin",
-            "127.0.0.1:0",
-            "--chaos",
-            "--store",
-            "redis",
-            "--redis-url",
-            &url,
-        ],
-    )
+    Node::on(redis, project.path(), &STRUCK)
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::redis::Redis;
 use super::{PATIENCE, program};
 
 /// One `serve --http`.
@@ -20,9 +21,19 @@ pub(crate) struct Node {
     pub(crate) admin: Option<SocketAddr>,
 }
 
+/// Lets actors be struck from outside.
+pub(crate) const STRUCK: [&str; 3] = ["--admin", "127.0.0.1:0", "--chaos"];
+
 impl Node {
     pub(crate) fn start(root: &Path, arguments: &[&str]) -> Self {
         Self::of(program(), root, arguments)
+    }
+
+    /// With its sessions in that Redis.
+    pub(crate) fn on(redis: &Redis, root: &Path, arguments: &[&str]) -> Self {
+        let url = redis.url();
+        let store = ["--store", "redis", "--redis-url", &url];
+        Self::start(root, &[&store, arguments].concat())
     }
 
     /// Of a command that ends in the program.
