@@ -89,7 +89,7 @@ fn hide_branch(text: &str, branch: Range<usize>, at_top: bool, stretches: &mut V
 }
 
 /// Overlapping stretches as one. What one of them hides is hidden.
-fn merged(mut stretches: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub(super) fn merged(mut stretches: Vec<Range<usize>>) -> Vec<Range<usize>> {
     stretches.sort_unstable_by_key(|stretch| stretch.start);
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(stretches.len());
     for stretch in stretches {

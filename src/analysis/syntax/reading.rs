@@ -1,5 +1,5 @@
-//! How a text is read: once as it stands, and C that cannot be read so once more, without the branches that stand in the
-//! way.
+//! How a text is read: once as it stands, and C that cannot be read so once more, without the branches and comments that
+//! stand in the way.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use tree_sitter::Tree;
 
-use super::conditionals::{Conditional, Cut, blanked, conditionals, directive, hidden};
+use super::conditionals::{Conditional, Cut, blanked, conditionals, directive, hidden, merged};
 use super::tokens::{TokenKind, Tokens};
 use super::{NODES_PER_CHECK, Step, cplusplus, parse, traverse};
 use crate::analysis::metrics::hash;
@@ -50,7 +50,7 @@ pub(super) fn read<'t>(
     }
     let found = conditionals(text);
     whole.cplusplus = cplusplus::is_cplusplus(text, &found);
-    if whole.cplusplus || found.is_empty() {
+    if whole.cplusplus {
         return Ok(whole);
     }
     let legible = match found.iter().any(|one| one.cut == Cut::Perhaps) {
@@ -58,10 +58,12 @@ pub(super) fn read<'t>(
         false => HashMap::new(),
     };
     let cut: Vec<&Conditional> = found.iter().filter(|one| is_cut(one, &legible)).collect();
-    if cut.is_empty() {
+    let mut stretches = hidden(text, &cut);
+    stretches.extend(comments_in_macros(text));
+    if stretches.is_empty() {
         return Ok(whole);
     }
-    let hidden = hidden(text, &cut);
+    let hidden = merged(stretches);
     let kept = blanked(text, &hidden);
     let tree = parse(language, &kept, cancelled)?;
     if errors(&tree, cancelled)? >= errors(&whole.tree, cancelled)? {
@@ -76,6 +78,22 @@ pub(super) fn read<'t>(
             .collect(),
         cplusplus: false,
     })
+}
+
+/// The comments of one line in macros of several: for the grammar, a comment ends a macro.
+fn comments_in_macros(text: &str) -> impl Iterator<Item = Range<usize>> {
+    Tokens::of(text)
+        .filter(|token| {
+            let span = &token.span;
+            token.kind == TokenKind::Directive
+                && directive(text, span).0 == "define"
+                && text[span.clone()].contains('\n')
+        })
+        .flat_map(|macro_| Tokens::within(text, macro_.span.start + 1..macro_.span.end))
+        .filter(|token| {
+            token.kind == TokenKind::Comment && !text[token.span.clone()].contains('\n')
+        })
+        .map(|comment| comment.span)
 }
 
 /// What could not be read still decides, by its words.

@@ -91,7 +91,21 @@ fn c_that_cplusplus_may_include_is_clean() {
     assert_eq!(functions(text), [("f".to_owned(), 4, 4)]);
 }
 
-const PIECES: [&str; 9] = [
+#[test]
+fn a_comment_does_not_end_a_macro_that_goes_on_behind_it() {
+    let text = "int f(int a) {\n#define M do { /* one */ \\\n  if (a) { /* two */ \\\n  }} while (0)\n  if (a) g();\n  return 0;\n}\n";
+    let analysis = c(text);
+    assert!(analysis.syntax.is_clean());
+    assert_eq!(functions(text), [("f".to_owned(), 1, 7)]);
+    let decisions = &analysis.functions[0].decisions;
+    assert_eq!(decisions.body(DecisionKind::If), 1);
+    assert_eq!(decisions.aside(DecisionKind::If), 0);
+    assert_eq!(analysis.lines.cloc, 2);
+    assert_eq!(analysis.lines.ploc, 7);
+}
+
+const PIECES: [&str; 10] = [
+    "#define M(a) do { /* ü */ \\\n  a; /* one\n*/ } \\\n  while (0) // two\n",
     "int a(int x) {\n  if (x) return 1;\n  return 0;\n}\n",
     "#ifdef A\n",
     "#else\n",
