@@ -167,14 +167,17 @@ def checkstyle(folder, work):
 
 
 def pmccabe(folder, work):
+    """The traditional number, where each case counts. No name where pmccabe takes a macro for it."""
     found = []
     paths = files(folder, ".c", ".h")
     for start in range(0, len(paths), 200):
         output = need("pmccabe", ["pmccabe", *paths[start : start + 200]], ok=range(256))
         for line in output.splitlines():
-            match = re.match(r"\d+\t(\d+)\t\d+\t(\d+)\t\d+\t(.*?)\((\d+)\): (.*)$", line)
+            match = re.match(r"\d+\t(\d+)\t\d+\t\d+\t\d+\t(.*?)\((\d+)\): (.*)$", line)
             if match:
-                value, row, path, _, name = match.groups()
+                value, path, row, name = match.groups()
+                if re.fullmatch(r"__declspec|[A-Z0-9_]+", name.split("::")[-1]):
+                    name = None
                 found.append(Measured(os.path.relpath(path, folder), name, int(row), int(value), True))
     return "pmccabe 2.8", found
 
