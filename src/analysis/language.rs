@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use self::rules::{Kinds, Rules};
 
-mod c;
+pub(in crate::analysis) mod c;
 mod go;
 mod java;
 mod javascript;

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Context, MACRO, Rules, children, line, unquoted};
 use crate::analysis::kinds::Kinds;
+use crate::analysis::language::c::NO_NAMES;
 use crate::analysis::syntax::Visit;
 use crate::analysis::{ImportKind, Language};
 
@@ -112,7 +113,7 @@ fn offer(cx: &mut Context<'_>, visit: &Visit<'_>) {
     while let Some(node) = declarator {
         match node.kind() {
             "identifier" => {
-                if is_function {
+                if is_function && !NO_NAMES.contains(&cx.text(&node)) {
                     cx.export(cx.text(&node), line(&node), None);
                 }
                 return;

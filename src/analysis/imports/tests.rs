@@ -263,6 +263,7 @@ fn c() {
 int open(int a);
 static int hidden(void) { return 0; }
 int *made(void) { return 0; }
+void late(int a) { MACRO(a) if (a) { } }
 int variable;
 #endif
 "#,
@@ -271,7 +272,7 @@ int variable;
             4 IncludeLocal b/c.h []
             6 IncludeSystem windows.h [] conditional
             8 IncludeLocal CONFIG_H ["<macro>"]
-            offers open made
+            offers open made late
         "#]],
     );
 }

@@ -4,14 +4,19 @@
 use tree_sitter::Node;
 
 use super::rules::{
-    Callee, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function, member,
-    never_declarative, parts, source,
+    Callee, FunctionRule, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function,
+    member, never_declarative, parts, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
 
 /// How many declarators may wrap a name: `(*(*f)(int))[3]` has four.
 const DECLARATORS: usize = 32;
+
+/// Behind a macro without a semicolon, and behind an `else` whose `if` stands in another branch of `#if`, the grammar takes
+/// `if (…) {` for the head of a function.
+pub(in crate::analysis) const NO_NAMES: &[&str] =
+    &["if", "for", "while", "switch", "return", "void"];
 
 pub(super) const RULES: Rules = Rules {
     extends: None,
@@ -40,7 +45,10 @@ pub(super) const RULES: Rules = Rules {
             &["preproc_elif", "preproc_elifdef", "preproc_else"],
         ),
     ],
-    functions: &[function("function_definition", FunctionKind::Function)],
+    functions: &[FunctionRule {
+        never: NO_NAMES,
+        ..function("function_definition", FunctionKind::Function)
+    }],
     keywords: &[
         (DecisionKind::If, &["if"]),
         (DecisionKind::Loop, &["while", "for"]),

@@ -48,6 +48,7 @@ pub(super) const RULES: Rules = Rules {
             node: "block",
             kind: FunctionKind::Initializer,
             inside: Some("class_body"),
+            never: &[],
         },
     ],
     keywords: &[

@@ -134,6 +134,8 @@ pub(in crate::analysis) struct FunctionRule {
     pub(in crate::analysis) kind: FunctionKind,
     /// Only directly inside this kind.
     pub(in crate::analysis) inside: Option<&'static str>,
+    /// Not where this would be its name.
+    pub(in crate::analysis) never: &'static [&'static str],
 }
 
 pub(in crate::analysis) const fn function(node: &'static str, kind: FunctionKind) -> FunctionRule {
@@ -141,6 +143,7 @@ pub(in crate::analysis) const fn function(node: &'static str, kind: FunctionKind
         node,
         kind,
         inside: None,
+        never: &[],
     }
 }
 

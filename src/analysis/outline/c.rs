@@ -6,6 +6,7 @@ use tree_sitter::Node;
 
 use super::{Context, Declaration, Rules, children};
 use crate::analysis::kinds::Kinds;
+use crate::analysis::language::c::NO_NAMES;
 use crate::analysis::syntax::Visit;
 use crate::analysis::{Language, SymbolKind, Visibility};
 
@@ -71,10 +72,7 @@ fn function(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let Some((name, _)) = declared(&declarator) else {
         return;
     };
-    if matches!(
-        cx.text(&name),
-        "if" | "for" | "while" | "switch" | "return" | "void"
-    ) {
+    if NO_NAMES.contains(&cx.text(&name)) {
         return;
     }
     let declaration = Declaration {

@@ -137,6 +137,7 @@ int old(a, b) int a; char *b; { if (a) return 1; return 0; }
 int statement(int a) { int b = ({ int c = 0; while (c < a) c++; c; }); return a ?: b; }
 void (*getf(int a, void (*cb)(int, char)))(int) { switch (a) { case 1 ... 5: if (cb) cb(1, 2); } return cb; }
 int outer(int a) { int in(int b) { return b ? 1 : 2; } return in(a); }
+int bare(int a) { MACRO(a) if (a && 1) { g(); } else if (a > 1) { h(); } return 0; }
 ",
         &expect![[r#"
             attr Function 1-1 cognitive=1+0 nesting=0 parameters=1 exits=1
@@ -151,6 +152,8 @@ int outer(int a) { int in(int b) { return b ? 1 : 2; } return in(a); }
                 strict=1 modified=1 radon=1 eslint=1 gocyclo=2 checkstyle=1 pmccabe=1 lizard=1
             outer::in Function 5-5 cognitive=2+0 nesting=0 parameters=1 exits=1
                 strict=2 modified=2 radon=2 eslint=2 gocyclo=2 checkstyle=2 pmccabe=2 lizard=2
+            bare Function 6-6 cognitive=0+0 nesting=0 parameters=1 exits=1
+                strict=4 modified=4 radon=4 eslint=4 gocyclo=4 checkstyle=4 pmccabe=4 lizard=4
             outside: strict=1
         "#]],
     );

@@ -26,6 +26,9 @@ impl<'t> Watcher<'t> {
             in_type: self.scopes.in_type(),
         };
         let named = (hooks.name)(&site);
+        if named.name.is_some_and(|name| rule.never.contains(&name)) {
+            return;
+        }
         let parameters = (hooks.parameters)(&site);
         let row = visit.node.start_position().row;
         let qualified_name = self
