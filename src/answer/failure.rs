@@ -37,8 +37,11 @@ impl Failure {
         reason::reason(&self.reason)
     }
 
+    /// In whole milliseconds, as it is told: whoever waits for them is not too early.
     pub fn after(mut self, retry_after: Duration) -> Self {
-        self.retry_after = Some(retry_after);
+        let millis = retry_after.as_nanos().div_ceil(1_000_000);
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.retry_after = Some(Duration::from_millis(millis));
         self
     }
 }
