@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use crate::support::node::Node;
 use crate::support::{Project, clients_folder, foreign, skip};
 use crate::tidy::root;
@@ -34,7 +36,7 @@ fn talks(interpreter: &Path, script: &str, spoken: &[&str]) {
     assert_eq!(said.lines().collect::<Vec<_>>(), wanted, "{complaints}");
     // Nothing was left open that a client thinks is worth a word.
     assert!(!complaints.contains("failed"), "{complaints}");
-    node.signal("-TERM");
+    node.signal(Signal::TERM);
     assert!(node.over().success(), "{}", node.log());
 }
 

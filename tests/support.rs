@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 pub(crate) mod certificates;
 pub(crate) mod chaos;
 pub(crate) mod node;
@@ -68,11 +70,21 @@ pub(crate) fn foreign(command: &mut Command) -> Output {
     let (over, ended) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || over.send(child.wait_with_output()));
     let Ok(output) = ended.recv_timeout(PATIENCE) else {
-        let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+        let _ = kill_process(pid(id), Signal::KILL);
         let said = ended.recv_timeout(PATIENCE);
         panic!("{command:?} did not end: {said:?}");
     };
     output.expect("its output")
+}
+
+/// The program `kill` is not everywhere.
+pub(crate) fn signal(process: u32, signal: Signal) {
+    kill_process(pid(process), signal).expect("it is there");
+}
+
+pub(crate) fn pid(process: u32) -> Pid {
+    let raw = i32::try_from(process).ok().and_then(Pid::from_raw);
+    raw.expect("a process's id")
 }
 
 /// A run that is over.

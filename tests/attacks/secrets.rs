@@ -1,6 +1,7 @@
 //! What is secret stays so: no token and no id that opens something is in what the server writes, however much it is
 //! asked to write and whatever goes wrong.
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::{ALICE, BOB, HOME, OPERATOR, Team, ask, bearer};
@@ -65,7 +66,7 @@ fn nothing_that_opens_a_door_is_written_to_the_log() {
     ] {
         wire::exchange(team.node.http, broken.as_bytes());
     }
-    team.node.signal("-HUP");
+    team.node.signal(Signal::HUP);
     team.still_serves();
     let log = team.node.log();
     assert!(log.contains("TRACE") && log.contains("DEBUG"), "{log}");

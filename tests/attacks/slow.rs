@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{ALICE, BOB, HOME, Team, USUAL, bearer};
@@ -147,7 +148,7 @@ fn a_drain_does_not_wait_for_whoever_does_not_read() {
     half.send(b"POST /mcp HTTP/1.1\r\n");
     team.still_serves();
     let started = Instant::now();
-    team.node.signal("-TERM");
+    team.node.signal(Signal::TERM);
     assert!(team.node.over().success(), "{}", team.node.log());
     let bound = Duration::from_secs(30).min(PATIENCE);
     assert!(started.elapsed() < bound, "{:?}", started.elapsed());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::node::{Client, Event, Node};
@@ -78,7 +79,7 @@ fn a_drained_node_finishes_what_runs_and_ends_its_streams() {
     let message = long_call(&mut client);
     let running = client.post(&message);
     assert_eq!(node.ask_admin("/readyz").0, 200);
-    node.signal("-TERM");
+    node.signal(Signal::TERM);
     let started = Instant::now();
     while node.ask_admin("/readyz").0 != 503 {
         assert!(started.elapsed() < PATIENCE, "it is still ready");

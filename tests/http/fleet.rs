@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::connections::resume;
@@ -138,7 +139,7 @@ fn a_killed_and_a_rolled_node_cost_no_client_a_request() {
         nodes[0] = start();
         proxy.replace(0, nodes[0].http);
         thread::sleep(CALM);
-        nodes[1].signal("-TERM");
+        nodes[1].signal(Signal::TERM);
         assert!(nodes[1].over().success(), "{}", nodes[1].log());
         nodes[1] = start();
         proxy.replace(1, nodes[1].http);

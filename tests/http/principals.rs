@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::node::{Client, Node};
@@ -99,11 +100,11 @@ fn tokens_come_and_go_with_a_signal() {
     };
     assert!(!refused("ann") && refused("eve"));
     std::fs::write(&file, "eve: ann-token\n").expect("written");
-    node.signal("-HUP");
+    node.signal(Signal::HUP);
     until_logged("line 1");
     assert!(!refused("ann") && refused("eve"));
     std::fs::write(&file, format!("eve: {}\n", sha256("eve-token"))).expect("written");
-    node.signal("-HUP");
+    node.signal(Signal::HUP);
     until_logged("tokens read again");
     assert!(refused("ann") && !refused("eve"));
     assert!(!node.log().contains("-token"), "{}", node.log());
@@ -129,14 +130,14 @@ fn streams_end_with_the_token_that_they_were_opened_with() {
     }
     let file = folder.path().join("tokens");
     std::fs::write(&file, format!("ben: {}\n", sha256("ben-token"))).expect("written");
-    node.signal("-HUP");
+    node.signal(Signal::HUP);
     for stream in anns {
         stream.text();
     }
     assert!(bearing(&node, "ann").get("/sse").status == 401);
     assert!(ends.try_recv().is_err(), "ben's streams go on");
     std::fs::write(&file, "").expect("written");
-    node.signal("-HUP");
+    node.signal(Signal::HUP);
     for _ in 0..2 {
         ends.recv_timeout(PATIENCE).expect("it ends");
     }

@@ -1,14 +1,13 @@
 //! Redis goes back in time: it comes up on the same port with an older copy of its data. Who has a session repairs it,
 //! or hears what is lost.
 
-use std::process::Command;
-
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::serving::{history, until};
 use super::{is_durable, serve, text};
 use crate::support::redis::Redis;
-use crate::support::{Project, Server};
+use crate::support::{Project, Server, signal};
 
 /// Asks until it is durable. Before that an answer may say that it is not, or come too soon.
 fn durable(server: &mut Server, tool: &str, arguments: &Value) -> Value {
@@ -26,13 +25,6 @@ fn lost(server: &mut Server) -> u64 {
     let status = server.good("get_server_status", json!({}));
     let lost = status["data"]["store"]["sheltered"]["lost"].as_u64();
     lost.unwrap_or_else(|| panic!("no count in {status}"))
-}
-
-fn signal(server: &Server, signal: &str) {
-    let sent = Command::new("kill")
-        .args([signal, &server.pid().to_string()])
-        .status();
-    assert!(sent.expect("kill runs").success());
 }
 
 /// To before there was the session, to before its calls, and to between them.
@@ -102,10 +94,10 @@ fn what_another_did_not_find_is_counted_and_told() {
             result(&answer)
         })
         .into();
-    signal(&first, "-STOP");
+    signal(first.pid(), Signal::STOP);
     redis.go_back(then.path());
     let theirs = result(&durable(&mut second, "analyze_complexity", &arguments));
-    signal(&first, "-CONT");
+    signal(first.pid(), Signal::CONT);
     // Told to whoever asks next, over either node, once the first has found out.
     let notice = until(|| {
         let view = first.call("get_session", arguments.clone())["structuredContent"].clone();

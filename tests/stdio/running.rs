@@ -1,12 +1,12 @@
 //! What runs, and how it ends: many at once, cancelled, cut off by the end of stdin or by a signal.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, test_kill_process_group};
 use serde_json::{Value, json};
 
 use crate::support::server::STATELESS;
-use crate::support::{PATIENCE, Project, Server};
+use crate::support::{self, PATIENCE, Project, Server, pid};
 
 /// From the end of stdin to the end of the process: half a second of grace, and the work of stopping.
 const SOON: Duration = Duration::from_secs(5);
@@ -80,9 +80,7 @@ fn the_end_of_stdin_ends_the_process_whatever_runs() {
 
 /// Whether any process of the group that the server led is still there.
 fn group_lives(leader: u32) -> bool {
-    let group = format!("-{leader}");
-    let asked = Command::new("kill").args(["-0", "--", &group]).output();
-    asked.expect("kill").status.success()
+    test_kill_process_group(pid(leader)).is_ok()
 }
 
 #[test]
@@ -106,15 +104,12 @@ fn requests_in_a_pipe_are_answered_before_the_end() {
 #[test]
 fn a_signal_ends_the_process_cleanly() {
     let project = Project::small();
-    for signal in ["-TERM", "-INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let mut server = Server::initialized(project.path());
         server.good("analyze_complexity", json!({}));
-        let sent = Command::new("kill")
-            .args([signal, &server.pid().to_string()])
-            .status();
-        assert!(sent.expect("kill").success());
+        support::signal(server.pid(), signal);
         let over = server.over();
-        assert_eq!(over.status.code(), Some(0), "{signal}: {}", over.stderr);
+        assert_eq!(over.status.code(), Some(0), "{signal:?}: {}", over.stderr);
     }
 }
 

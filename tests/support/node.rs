@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::redis::Redis;
@@ -122,11 +123,8 @@ impl Node {
         (of("VmRSS:"), of("VmHWM:"))
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
-        assert!(sent.expect("kill runs").success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        super::signal(self.child.id(), signal);
     }
 
     /// As `kill -9`.
