@@ -17,8 +17,8 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
-local function kind_of(key)
-  return redis.call('TYPE', key)['ok']
+local function kind_of(declared)
+  return redis.call('TYPE', declared)['ok']
 end
 
 local FIELDS = {
@@ -95,14 +95,14 @@ local function taken_by(taken, epoch, node, version)
   return table.concat(kept, ' ')
 end
 
-local function wrong_kind(key, wanted)
-  local kind = kind_of(key)
+local function wrong_kind(declared, wanted)
+  local kind = kind_of(declared)
   if kind ~= 'none' and kind ~= wanted then return 'a part of it is stored as a ' .. kind end
 end
 
 -- All keys go together, some time after the session's own end.
 local function expire(expires)
-  for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, text(expires + REMEMBERED_MS)) end
+  for _, declared in ipairs(KEYS) do redis.call('PEXPIREAT', declared, text(expires + REMEMBERED_MS)) end
 end
 
 -- What the index is to hold against its principal: a little more than it is, so that it is not told of every change.
