@@ -49,7 +49,7 @@ pub struct StoreStatus {
     pub pending_commits: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CacheStatus {
     /// Of the second level, where there is one.
     pub shared: Option<SharedCacheStatus>,
@@ -63,10 +63,10 @@ pub struct CacheStatus {
 }
 
 /// Counted by keys, since this node started.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SharedCacheStatus {
-    /// False: it failed not long ago, and is left alone.
-    pub available: bool,
+    /// Why it is left alone. `None`: it is used.
+    pub away: Option<String>,
     pub hits: u64,
     pub misses: u64,
     /// Not asked for while it was left alone.

@@ -1,7 +1,7 @@
 //! The second level: values that nodes share, as bytes, behind the first one in memory.
 //!
-//! It is never relied upon: what it does not give in time is computed, a failure leaves it alone for a while, and what
-//! cannot be written at once is not written. Its state is owned above the tree.
+//! It is never relied upon: what it does not give in time is computed, a failure leaves it alone until it answers a
+//! probe, and what cannot be written at once is not written. Its state is owned above the tree.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -36,6 +36,9 @@ pub trait SharedCache: Send + Sync + 'static {
 
     /// Another node has invalidated: what is remembered about that is out of date.
     fn invalidated(&self);
+
+    /// Whether it is there: one question, which it answers from afar.
+    fn probe(&self) -> SharedFuture<'_, ()>;
 }
 
 /// How values become bytes. Only who makes the values knows.
@@ -60,8 +63,13 @@ const BATCH_WITHIN: Duration = Duration::from_millis(50);
 const KEY_WITHIN: Duration = Duration::from_micros(200);
 /// Keys that are asked for at once: answers of a few megabytes.
 const BATCH: usize = 512;
-/// A second level that failed is left alone for so long.
-const LEFT_ALONE: Duration = Duration::from_secs(5);
+/// Whether it is there is asked so often: one that failed is used again after so long, and one that went away while
+/// nobody needed it is known.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// Longest wait for a probe of one that is in use: a machine that is busy for a moment is no reason to leave it alone.
+const PROBE_WITHIN: Duration = Duration::from_secs(2);
+/// What is said of one that was waited for long enough.
+const LATE: &str = "it did not answer in time";
 /// Values that wait to be written. More are dropped: somebody else will compute them, too.
 const WRITES_MAX: usize = 4096;
 /// Values that are written at once.
@@ -76,7 +84,8 @@ pub(crate) struct SecondLevel {
     batch_within: Duration,
     runtime: Handle,
     writes: mpsc::Sender<(CacheKey, Vec<u8>)>,
-    left_alone_until: Mutex<Option<Instant>>,
+    /// Why it is left alone.
+    left_alone: Mutex<Option<String>>,
     counts: Counts,
 }
 
@@ -90,7 +99,7 @@ struct Counts {
 }
 
 impl SecondLevel {
-    /// Must run inside a tokio runtime; the task that writes ends with what is returned.
+    /// Must run inside a tokio runtime; the tasks that write and probe end with what is returned.
     pub(crate) fn new(shared: Shared) -> Arc<Self> {
         Self::with_patience(shared, BATCH_WITHIN)
     }
@@ -102,10 +111,11 @@ impl SecondLevel {
             batch_within,
             runtime: Handle::current(),
             writes,
-            left_alone_until: Mutex::default(),
+            left_alone: Mutex::default(),
             counts: Counts::default(),
         });
         tokio::spawn(write(Arc::downgrade(&level), waiting));
+        tokio::spawn(watch(Arc::downgrade(&level)));
         level
     }
 
@@ -148,7 +158,7 @@ impl SecondLevel {
                     }
                 }
                 Ok(Err(error)) => self.failed(&error.to_string()),
-                Err(_) => self.failed("it did not answer in time"),
+                Err(_) => self.failed(LATE),
             }
         }
     }
@@ -181,7 +191,7 @@ impl SecondLevel {
     pub(crate) fn status(&self) -> SharedCacheStatus {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         SharedCacheStatus {
-            available: !self.is_left_alone(),
+            away: self.left_alone().clone(),
             hits: count(&self.counts.hits),
             misses: count(&self.counts.misses),
             skipped: count(&self.counts.skipped),
@@ -192,19 +202,47 @@ impl SecondLevel {
 
     fn failed(&self, why: &str) {
         self.counts.errors.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(why, "the shared cache is left alone for a while");
-        *self.left_alone() = Some(Instant::now() + LEFT_ALONE);
+        let before = self.left_alone().replace(why.to_owned());
+        if before.is_none() {
+            tracing::warn!(why, "the shared cache is left alone until it answers");
+        }
     }
 
     fn is_left_alone(&self) -> bool {
-        self.left_alone()
-            .is_some_and(|until| Instant::now() < until)
+        self.left_alone().is_some()
     }
 
-    fn left_alone(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.left_alone_until
+    fn left_alone(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.left_alone
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever is left alone has to answer as soon as callers need it to.
+    async fn probe(&self) {
+        let within = if self.is_left_alone() {
+            self.batch_within
+        } else {
+            PROBE_WITHIN
+        };
+        match tokio::time::timeout(within, self.shared.cache.probe()).await {
+            Ok(Ok(())) => {
+                if self.left_alone().take().is_some() {
+                    tracing::info!("the shared cache answers again");
+                }
+            }
+            Ok(Err(error)) => self.failed(&error.to_string()),
+            Err(_) => self.failed(LATE),
+        }
+    }
+}
+
+/// Ends when the second level is dropped.
+async fn watch(level: std::sync::Weak<SecondLevel>) {
+    loop {
+        tokio::time::sleep(PROBE_EVERY).await;
+        let Some(level) = level.upgrade() else { return };
+        level.probe().await;
     }
 }
 

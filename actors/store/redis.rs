@@ -22,7 +22,7 @@
 //! large is given a connection of the pool.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::{Manager, Pool, Runtime};
 use redis::{Client, RedisResult, TlsCertificates};
@@ -151,12 +151,22 @@ struct Shared {
     address: String,
     counts: Counts,
     server: Mutex<Option<Server>>,
+    /// When a connection was last found broken, or could not be made.
+    broken: Mutex<Option<Instant>>,
 }
 
 impl Shared {
     fn saw(&self, mut server: Server, took: Duration) {
         server.link.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    fn broke(&self) {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn broken(&self) -> Option<Instant> {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn server(&self) -> Option<Server> {
@@ -191,6 +201,7 @@ impl RedisStore {
             address: info.addr().to_string(),
             counts: Counts::default(),
             server: Mutex::default(),
+            broken: Mutex::default(),
         });
         let lane = || Lane::new(client.clone(), options.level, Arc::clone(&shared));
         Ok(Self(Arc::new(Inner {
@@ -237,7 +248,7 @@ impl RedisStore {
     }
 
     async fn ask_server(&self) -> Result<(), StoreError> {
-        let asked = std::time::Instant::now();
+        let asked = Instant::now();
         let answers = self.0.lanes[0].ask(&server::questions()).await?;
         let server = Server::read(answers).map_err(|error| link::unavailable(&error))?;
         let (serves, misfit) = (server.serves(), server.misfit(self.0.options.level));

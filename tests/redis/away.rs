@@ -201,3 +201,29 @@ fn a_redis_that_comes_later_is_found() {
         "available"
     );
 }
+
+/// Nobody has to need it for that: the status tells what is so.
+#[test]
+fn a_shared_cache_that_is_away_is_told() {
+    let Some(redis) = Redis::good() else { return };
+    let Some(mut cache) = Redis::with(&["--maxmemory-policy", "allkeys-lru"]) else {
+        return;
+    };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &["--cache-redis-url", &cache.url()]);
+    server.good("analyze_complexity", json!({}));
+    assert_eq!(feature(&mut server, "shared_cache")["state"], "available");
+    cache.kill();
+    let told = until(|| {
+        let told = feature(&mut server, "shared_cache");
+        (told["state"] == "degraded").then_some(told)
+    });
+    assert!(text(&told, "/why").contains("left alone"), "{told}");
+    let status = server.good("get_server_status", json!({}));
+    let shared = &status["data"]["cache"]["shared"];
+    assert_eq!(shared["available"], false, "{shared}");
+    let answer = server.good("analyze_structure", json!({}));
+    is_durable(&answer, "redis");
+    cache.restart();
+    until(|| (feature(&mut server, "shared_cache")["state"] == "available").then_some(()));
+}

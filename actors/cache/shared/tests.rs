@@ -43,6 +43,15 @@ impl SharedCache for Fake {
         })
     }
     fn invalidated(&self) {}
+    fn probe(&self) -> SharedFuture<'_, ()> {
+        Box::pin(async move {
+            match self.mood.load(Ordering::SeqCst) {
+                FAILS => Err(SharedError("gone".to_owned())),
+                HANGS => std::future::pending().await,
+                _ => Ok(()),
+            }
+        })
+    }
 }
 
 /// Values are numbers; odd ones are not worth sharing.
@@ -178,8 +187,64 @@ async fn one_that_failed_is_left_alone_for_a_while() {
     .unwrap();
     assert_eq!(fake.asked.load(Ordering::SeqCst), 1);
     let status = level.status();
-    assert_eq!(
-        (status.errors, status.skipped, status.available),
-        (1, 3, false)
-    );
+    assert_eq!((status.errors, status.skipped), (1, 3));
+    assert!(status.away.is_some_and(|why| why.contains("gone")));
+}
+
+/// Nobody has to need it for that: a status that is asked for tells what is so.
+#[tokio::test(start_paused = true)]
+async fn one_that_goes_away_is_known_and_used_again_when_it_answers() {
+    for mood in [FAILS, HANGS] {
+        let fake = Arc::<Fake>::default();
+        let shared = Shared {
+            cache: Arc::clone(&fake) as _,
+            codec: Arc::new(Numbers),
+        };
+        let level = SecondLevel::new(shared);
+        let a_probe_later = || tokio::time::sleep(PROBE_EVERY + PROBE_WITHIN);
+        a_probe_later().await;
+        assert_eq!(level.status().away, None);
+        fake.mood.store(mood, Ordering::SeqCst);
+        a_probe_later().await;
+        assert!(level.status().away.is_some());
+        // For as long as it does not answer, not for a while only.
+        a_probe_later().await;
+        assert!(level.is_left_alone());
+        fake.mood.store(0, Ordering::SeqCst);
+        a_probe_later().await;
+        assert_eq!(level.status().away, None);
+    }
+}
+
+/// What a call would not wait for is not good enough, and a busy machine is given more time than a call has.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_slow_stays_left_alone() {
+    struct Slow;
+    impl SharedCache for Slow {
+        fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>> {
+            Box::pin(async move { Ok(vec![None; keys.len()]) })
+        }
+        fn put(&self, _: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn invalidate(&self) -> SharedFuture<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn invalidated(&self) {}
+        fn probe(&self) -> SharedFuture<'_, ()> {
+            Box::pin(async {
+                tokio::time::sleep(BATCH_WITHIN * 4).await;
+                Ok(())
+            })
+        }
+    }
+    let level = SecondLevel::new(Shared {
+        cache: Arc::new(Slow),
+        codec: Arc::new(Numbers),
+    });
+    tokio::time::sleep(PROBE_EVERY * 3).await;
+    assert!(!level.is_left_alone());
+    level.failed("a call waited in vain");
+    tokio::time::sleep(PROBE_EVERY * 3).await;
+    assert!(level.is_left_alone());
 }

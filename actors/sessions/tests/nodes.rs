@@ -3,7 +3,9 @@
 use super::calls::futures_join;
 use super::flaky::{Flaky, How, Op};
 use super::*;
+use crate::cache::{CacheKey, Weighed};
 use crate::relay::memory::MemoryRelay;
+use crate::store::NodeRecord;
 use std::sync::Mutex;
 
 struct Nodes {
@@ -259,4 +261,48 @@ async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
         let again = tokio::time::timeout(Duration::from_secs(30), b.call(id, "echo", json!({})));
         again.await.unwrap().unwrap();
     }
+}
+
+/// Whatever made the values has changed: no node goes on with what it remembers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_forgets_all_do() {
+    let worlds = nodes(3, LONG, |_| How::Well).await.worlds;
+    for world in &worlds {
+        let record = NodeRecord {
+            node: world.sessions.node(),
+            version: String::new(),
+            address: String::new(),
+            started_ms: 0,
+            seen_ms: 0,
+            sessions: 0,
+            calls_in_flight: 0,
+            features: Vec::new(),
+            draining: false,
+        };
+        world.store.announce(&record).await.unwrap();
+        let weighed = Weighed {
+            value: Arc::new(()),
+            weight: 1,
+        };
+        let entries = vec![(CacheKey([1; 32]), weighed)];
+        assert!(
+            world
+                .sessions
+                .0
+                .places
+                .cache
+                .cast(CacheMsg::Fill { entries })
+        );
+        assert_eq!(world.sessions.status().await.cache.entries, 1);
+    }
+    worlds[0].sessions.forget_cache().await.unwrap();
+    let forgotten = async {
+        for world in &worlds {
+            while world.sessions.status().await.cache.entries > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let forgotten = tokio::time::timeout(Duration::from_secs(30), forgotten).await;
+    forgotten.expect("a node remembers what is out of date");
 }

@@ -48,6 +48,7 @@ impl RedisCache {
             address: info.addr().to_string(),
             counts: Counts::default(),
             server: Mutex::default(),
+            broken: Mutex::default(),
         });
         let client = Client::open(info).map_err(unreadable)?;
         Ok(Self {
@@ -68,6 +69,10 @@ impl RedisCache {
         {
             return Ok(generation);
         }
+        self.ask_generation().await
+    }
+
+    async fn ask_generation(&self) -> Result<u64, StoreError> {
         let mut which = pipe();
         which.cmd("GET").arg(format!("{}:g", self.prefix));
         let answers = self.lane.ask(which.ignore_errors()).await?;
@@ -147,6 +152,13 @@ impl SharedCache for RedisCache {
 
     fn invalidated(&self) {
         self.with(|state| state.generation = None);
+    }
+
+    fn probe(&self) -> SharedFuture<'_, ()> {
+        Box::pin(async move {
+            let asked = self.ask_generation().await;
+            asked.map(|_| ()).map_err(|error| told(&error))
+        })
     }
 }
 

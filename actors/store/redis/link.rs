@@ -2,7 +2,8 @@
 //!
 //! A connection is dropped on an I/O error, on an answer that did not come in time (what comes later could be taken
 //! for the answer to something else), and on answers that say that the server is not what it was: READONLY,
-//! MASTERDOWN, LOADING.
+//! MASTERDOWN, LOADING. One that breaks is seldom alone: the others were made to the same server, so that they are made
+//! anew, too, rather than found broken one by one by callers who would take that for a server that is away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +66,8 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct Open {
     connection: Option<(u64, MultiplexedConnection)>,
+    /// When that was begun.
+    since: Option<Instant>,
     /// Counts connections: whoever finds one broken means that one and no later one.
     generation: u64,
     failed: Option<(Instant, StoreError)>,
@@ -148,6 +151,10 @@ impl Lane {
             }
             Err(error) => {
                 self.drop_connection(generation).await;
+                // One answer that is late says nothing of the others.
+                if !error.is_timeout() {
+                    self.shared.broke();
+                }
                 Err(unavailable(&error))
             }
         }
@@ -156,16 +163,22 @@ impl Lane {
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
         let mut open = self.open.lock().await;
         if let Some((generation, connection)) = &open.connection {
-            return Ok((*generation, connection.clone()));
+            if open.since >= self.shared.broken() {
+                return Ok((*generation, connection.clone()));
+            }
+            open.connection = None;
+            self.shared.counts.open.fetch_sub(1, Ordering::Relaxed);
         }
         if let Some((at, error)) = &open.failed
             && at.elapsed() < CONNECT_AGAIN_AFTER
         {
             return Err(error.clone());
         }
+        let since = Instant::now();
         match self.connect().await {
             Ok(connection) => {
                 open.generation += 1;
+                open.since = Some(since);
                 open.failed = None;
                 let made = (open.generation, connection);
                 open.connection = Some(made.clone());
@@ -188,7 +201,13 @@ impl Lane {
         let connecting = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connecting.await.map_err(|error| unavailable(&error))?;
+        let mut connection = connecting.await.map_err(|error| {
+            // Nobody is there. A server that refuses one more leaves those that it has.
+            if error.is_connection_refusal() || error.is_timeout() {
+                self.shared.broke();
+            }
+            unavailable(&error)
+        })?;
         let asked = Instant::now();
         let answers = server::questions().query_async(&mut connection).await;
         let server = answers
@@ -206,13 +225,17 @@ impl Lane {
             return Ok(connection);
         }
         let mut load = pipe();
+        load.ignore_errors();
         for operation in ALL {
-            load.add_command(operation.load()).ignore();
+            load.add_command(operation.load());
         }
-        load.query_async::<()>(&mut connection)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        Ok(connection)
+        let loaded = load.query_async::<Vec<RedisResult<Value>>>(&mut connection);
+        let loaded = loaded.await.map_err(|error| unavailable(&error))?;
+        // Who may not load one may load none: the first says it all.
+        match loaded.iter().find_map(|answer| answer.as_ref().err()) {
+            Some(error) => Err(unavailable(error)),
+            None => Ok(connection),
+        }
     }
 
     async fn drop_connection(&self, broken: u64) {

@@ -80,7 +80,7 @@ fn run(
 
 /// Until it answers `Ok`, within patience.
 async fn until<T, F: Future<Output = Result<T, StoreError>>>(mut ask: impl FnMut() -> F) -> T {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     loop {
         match ask().await {
             Ok(answer) => return answer,

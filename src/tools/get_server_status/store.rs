@@ -181,8 +181,8 @@ pub(super) fn text(status: &Status) -> String {
 /// Of what nodes share beside sessions; null where this node shares nothing.
 pub(super) fn shared_cache_schema() -> Value {
     let shared = strict(json!({
-        "available": {"type": "boolean"}, "hits": count(), "misses": count(), "skipped": count(), "errors": count(),
-        "dropped": count(),
+        "available": {"type": "boolean"}, "away": or_null("string"), "hits": count(), "misses": count(),
+        "skipped": count(), "errors": count(), "dropped": count(),
     }));
     json!({"anyOf": [{"type": "null"}, shared]})
 }
@@ -192,7 +192,8 @@ pub(super) fn shared_cache(shared: Option<&SharedCacheStatus>) -> Value {
         return Value::Null;
     };
     json!({
-        "available": shared.available,
+        "available": shared.away.is_none(),
+        "away": shared.away,
         "hits": shared.hits,
         "misses": shared.misses,
         "skipped": shared.skipped,
@@ -202,20 +203,22 @@ pub(super) fn shared_cache(shared: Option<&SharedCacheStatus>) -> Value {
 }
 
 pub(super) fn shared_cache_feature(shared: Option<&SharedCacheStatus>) -> Feature {
-    let (state, why) = match shared {
+    let (state, why) = match shared.map(|shared| &shared.away) {
         None => (
             FeatureState::Off,
-            "sessions are kept in memory: there is nobody to share with",
+            "sessions are kept in memory: there is nobody to share with".to_owned(),
         ),
-        Some(shared) if shared.available => (FeatureState::Available, ""),
-        Some(_) => (
+        Some(None) => (FeatureState::Available, String::new()),
+        Some(Some(away)) => (
             FeatureState::Degraded,
-            "it failed not long ago and is left alone for some seconds: files are analysed here instead",
+            format!(
+                "it is left alone until it answers again ({away}): files are analysed here instead"
+            ),
         ),
     };
     Feature {
         name: "shared_cache",
         state,
-        why: why.to_owned(),
+        why,
     }
 }

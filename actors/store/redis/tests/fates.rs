@@ -47,6 +47,25 @@ async fn a_commit_that_was_applied_and_not_heard_of_counts_once() {
     assert_eq!((acquired.version, acquired.deltas.len()), (5, 4));
 }
 
+/// A server that was started anew broke all connections at once, which is found out once.
+#[tokio::test]
+async fn one_connection_that_is_found_broken_tells_of_all() {
+    let Some(mut server) = server::good() else {
+        return;
+    };
+    let store = store(&server);
+    let mut sessions = Vec::new();
+    for _ in 0..32 {
+        sessions.push(held(&store).await);
+    }
+    server.restart();
+    let mut failed = 0;
+    for (id, fence) in sessions {
+        failed += usize::from(one(&store, &commit(id, fence, 1)).await.is_err());
+    }
+    assert_eq!(failed, 1);
+}
+
 #[tokio::test]
 async fn a_connection_that_is_killed_is_made_anew() {
     let Some(server) = server::good() else { return };
