@@ -13,6 +13,7 @@ mod equal;
 mod fatal;
 mod gone_back;
 mod many;
+mod older;
 mod serving;
 mod sessions;
 mod shapes;

@@ -7,6 +7,7 @@ use actors::cache::Shared;
 use actors::ids::NodeId;
 use actors::operator::Operator;
 use actors::sessions::Backing;
+use actors::store::Store as _;
 use actors::store::memory::LEASE;
 use actors::store::redis::{Level, RedisCache, RedisError, RedisOptions, RedisStore};
 use actors::store::shelter::{self, Shelter, ShelterOptions};
@@ -20,7 +21,12 @@ use crate::tools;
 pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Result<Backing, Error> {
     let store = open(redis, node, clock)?;
     let away = match check(redis, &store).await {
-        Ok(()) => None,
+        Ok(()) => {
+            for warning in store.health().warnings {
+                tracing::warn!("the Redis at {}: {warning}", redis.url);
+            }
+            None
+        }
         Err(away @ Error::Away { .. }) if redis.when_away == WhenAway::Degrade => {
             tracing::warn!("{away}; it is asked again, and nothing is durable until it answers");
             Some(away.to_string())

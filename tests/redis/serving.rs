@@ -199,6 +199,18 @@ fn the_level_is_what_was_asked_for_or_nothing_starts() {
     assert!(refused.stderr.contains("noeviction"), "{}", refused.stderr);
 }
 
+/// It works, and less well than whoever set it up may think: said once, where they look first.
+#[test]
+fn what_a_redis_does_not_keep_is_said_at_the_start() {
+    let Some(redis) = Redis::with(&["--appendonly", "no", "--maxmemory-policy", "noeviction"])
+    else {
+        return;
+    };
+    let project = Project::small();
+    let over = serve(&project, &redis.url(), &[]).close();
+    assert!(over.stderr.contains("appendonly no"), "{}", over.stderr);
+}
+
 #[test]
 fn an_answer_waits_for_the_replicas_that_were_asked_for() {
     let Some(primary) = Redis::good() else { return };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, RedisError as Refused, cmd};
 
+use super::server::{OLDEST, WAITAOF_SINCE, version};
 use super::{Level, RedisOptions};
 
 mod commands;
@@ -42,8 +43,6 @@ pub enum Outcome {
 /// Longest wait for a connection, and for one answer: who asks sits and waits.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// Older servers lack commands that the scripts need.
-const OLDEST: (u32, u32) = (6, 2);
 /// Round trips that are measured.
 const PINGS: usize = 9;
 /// Every call waits for a few of them: beyond this people notice.
@@ -73,10 +72,11 @@ pub async fn examine(options: &RedisOptions) -> Vec<Finding> {
                 finding("role", info.role(options.level)),
                 finding("append-only file", info.aof(options.level)),
             ]);
-            findings.push(finding(
-                "fsync",
-                fsync(&mut connection, options.level).await,
-            ));
+            let setting = config(&mut connection, "appendfsync").await;
+            let since = version(info.get("redis_version"));
+            let asks = since.is_some_and(|version| version >= WAITAOF_SINCE);
+            let outcome = fsync(setting.as_deref(), asks, options.level);
+            findings.push(finding("fsync", outcome));
             findings.push(finding("memory", memory(&mut connection, &info).await));
         }
         Err(refused) => findings.push(finding("server", trouble::of_answer(&refused, "INFO"))),
@@ -179,15 +179,13 @@ impl Info {
     }
 
     fn version(&self) -> Outcome {
-        let version = self.get("redis_version");
-        let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
-        let found = parts.next().flatten().zip(parts.next().flatten());
-        match found {
+        let said = self.get("redis_version");
+        match version(said) {
             Some(found) if found < OLDEST => Outcome::Misfit {
-                what: format!("Redis {version} is too old"),
+                what: format!("Redis {said} is too old"),
                 advice: format!("run Redis {}.{} or newer", OLDEST.0, OLDEST.1),
             },
-            Some(_) => Outcome::Good(format!("Redis {version}")),
+            Some(_) => Outcome::Good(format!("Redis {said}")),
             None => Outcome::Warning {
                 what: "it does not say which version it is".to_owned(),
                 advice: format!("Redis {}.{} or newer is needed", OLDEST.0, OLDEST.1),
@@ -248,9 +246,11 @@ async fn config(connection: &mut MultiplexedConnection, name: &str) -> Option<St
     pairs.into_values().next()
 }
 
-async fn fsync(connection: &mut MultiplexedConnection, level: Level) -> Outcome {
-    match (config(connection, "appendfsync").await.as_deref(), level) {
+/// `asks`: the server tells when a change is on disk, whatever `appendfsync` says.
+fn fsync(setting: Option<&str>, asks: bool, level: Level) -> Outcome {
+    match (setting, level) {
         (Some("always"), _) => Outcome::Good("always".to_owned()),
+        (Some(setting), Level::Fsync) if asks => Outcome::Good(format!("{setting}: each answer waits until it is on disk")),
         (Some("everysec"), Level::Redis | Level::Replicated(_)) => {
             Outcome::Good("every second: a power failure may cost the last one".to_owned())
         }
@@ -337,4 +337,16 @@ async fn clock(connection: &mut MultiplexedConnection) -> Outcome {
 /// Runs a command for its refusal alone.
 async fn refusal(connection: &mut MultiplexedConnection, command: &Cmd) -> Option<Refused> {
     command.exec_async(connection).await.err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_fsync_is_judged_as_the_store_judges_it() {
+        let good =
+            |setting, asks| matches!(fsync(Some(setting), asks, Level::Fsync), Outcome::Good(_));
+        assert!(good("always", false) && good("everysec", true) && !good("everysec", false));
+    }
 }

@@ -7,8 +7,10 @@ use redis::{Pipeline, RedisError, RedisResult, Value, from_redis_value, pipe};
 use super::Level;
 use crate::store::Link;
 
+/// Older servers lack commands that the scripts need, and rules of users that the documentation names.
+pub(super) const OLDEST: (u32, u32) = (6, 2);
 /// From this version on WAITAOF tells whether a commit is on disk, whatever `appendfsync` says.
-const WAITAOF_SINCE: (u32, u32) = (7, 2);
+pub(super) const WAITAOF_SINCE: (u32, u32) = (7, 2);
 
 /// A server, as it was when it was asked last.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,6 +106,12 @@ impl Server {
 
     /// What stands between its configuration and what was asked for, and what to do.
     pub(super) fn misfit(&self, level: Level) -> Option<String> {
+        if version(&self.link.version).is_some_and(|version| version < OLDEST) {
+            return Some(format!(
+                "it is Redis {}, which is too old: run Redis {}.{} or newer",
+                self.link.version, OLDEST.0, OLDEST.1
+            ));
+        }
         if let Level::Replicated(wanted) = level
             && self.link.replicas < u64::from(wanted)
         {
@@ -141,16 +149,8 @@ impl Server {
         if config.appendonly && config.appendfsync == "always" {
             return Some(OnDisk::WithCommit);
         }
-        (config.appendonly && self.version() >= WAITAOF_SINCE).then_some(OnDisk::WhenAsked)
-    }
-
-    fn version(&self) -> (u32, u32) {
-        let mut parts = self
-            .link
-            .version
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0));
-        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+        let asks = version(&self.link.version).is_some_and(|version| version >= WAITAOF_SINCE);
+        (config.appendonly && asks).then_some(OnDisk::WhenAsked)
     }
 
     /// What is less than one may think; also what came about since the start, which would have been refused then.
@@ -172,6 +172,12 @@ impl Server {
             Some(_) => Vec::new(),
         }
     }
+}
+
+/// The first two numbers of what a server calls itself. `None`: it does not say.
+pub(super) fn version(said: &str) -> Option<(u32, u32)> {
+    let mut parts = said.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
 }
 
 #[cfg(test)]
@@ -243,6 +249,24 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_by_its_version() {
+        let of = |version: &str| {
+            let info = INFO.replace("7.0.15", version);
+            let told = server(&info, configured("yes", "always", "noeviction"));
+            let denied = server(&info, None);
+            assert_eq!(told.misfit(Level::Redis), denied.misfit(Level::Redis));
+            denied.misfit(Level::Redis)
+        };
+        for old in ["2.8.24", "5.0.7", "6.0.16", "6.1.240"] {
+            let misfit = of(old).expect(old);
+            assert!(misfit.contains(old) && misfit.contains("6.2"), "{misfit}");
+        }
+        for fits in ["6.2.0", "7.0.15", "8.2.1", "10.0.0", "", "unknown"] {
+            assert_eq!(of(fits), None, "{fits}");
+        }
     }
 
     #[test]

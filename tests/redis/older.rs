@@ -1,0 +1,78 @@
+//! A Redis that is too old, as far as it can be had: one that says so, behind a proxy that changes its word.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use super::command;
+use crate::support::Project;
+use crate::support::redis::Redis;
+
+/// Of the same length, so that nothing else of the answer changes.
+const NEWER: &[u8] = b"redis_version:7";
+const OLDER: &[u8] = b"redis_version:5";
+
+/// The address of one that says it is older. It lives as long as the test's process.
+fn aged(redis: &Redis) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let to = redis.port;
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else {
+                return;
+            };
+            let (asking, asked) = (client.try_clone(), server.try_clone());
+            let (Ok(asking), Ok(asked)) = (asking, asked) else {
+                return;
+            };
+            thread::spawn(move || carry(asking, asked));
+            thread::spawn(move || carry(server, client));
+        }
+    });
+    format!("redis://127.0.0.1:{port}")
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream) {
+    // The version is among the first lines of an answer.
+    let mut buffer = [0; 64 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        let part = &mut buffer[..read];
+        let at = part.windows(NEWER.len()).position(|found| found == NEWER);
+        if let Some(at) = at {
+            part[at..at + OLDER.len()].copy_from_slice(OLDER);
+        }
+        if to.write_all(part).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn a_redis_that_is_too_old_is_refused_wherever_it_is_met() {
+    let Some(redis) = Redis::good() else { return };
+    if !redis.cli(&["INFO", "server"]).contains("redis_version:7") {
+        // Of another version the proxy does not know how to lie.
+        return;
+    }
+    let url = aged(&redis);
+    let project = Project::small();
+    for arguments in [
+        ["serve", "--store", "redis"].as_slice(),
+        &["sessions", "list"],
+    ] {
+        let refused = command(&project, &url, arguments);
+        assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+        for part in ["too old", "6.2 or newer"] {
+            assert!(refused.stderr.contains(part), "{}", refused.stderr);
+        }
+    }
+    let found = command(&project, &url, &["doctor", "--store", "redis"]);
+    assert_eq!(found.code, Some(78), "{}", found.stdout);
+    assert!(
+        found.stdout.contains("FAIL  redis version: Redis 5"),
+        "{}",
+        found.stdout
+    );
+}
