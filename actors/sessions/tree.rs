@@ -166,6 +166,14 @@ impl Sessions {
         if self.0.around.desk.neighbours.relay().is_some() {
             let _ = tokio::time::timeout(GIVE_UP_WITHIN, self.give_all_up()).await;
         }
+        let kept = self.store().health().sheltered;
+        if kept.changes > 0 {
+            tracing::error!(
+                changes = kept.changes,
+                sessions = kept.sessions,
+                "what was answered as not durable is lost: the store is away"
+            );
+        }
         if let Some(root) = self.0.places.root.current() {
             let _ = root
                 .stop_and_wait(Some("shutdown".to_owned()), Some(STOP_WITHIN))

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::node::{Client, Node};
+use crate::support::redis::Redis;
 use crate::support::{PATIENCE, Project};
 
 /// `ann` and `ben`, each with a token of its name, and what a file says beside.
@@ -345,4 +346,44 @@ fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
         assert!(closed.elapsed() < PATIENCE, "closing made no room");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// They cannot be counted then, which is no reason to refuse them; they are, as soon as they can be.
+#[test]
+fn sessions_are_made_while_redis_is_away_and_count_when_it_is_back() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let (node, _folder) = serve(
+        &project,
+        &format!(
+            "store = 'redis'\nredis_url = '{}'\nprincipal_sessions = 2\n",
+            redis.url()
+        ),
+    );
+    let mut ann = bearing(&node, "ann").connected("2025-11-25");
+    ann.good("create_session", json!({}));
+    redis.kill();
+    for _ in 0..3 {
+        let made = ann.good("create_session", json!({}));
+        let durability = &made["context"]["durability"];
+        assert_eq!(durability["level"], "memory", "{made}");
+        assert_eq!(durability["durable"], false, "{made}");
+        let notices = made["context"]["notices"].to_string();
+        assert!(notices.contains("not durable"), "{made}");
+    }
+    redis.restart();
+    let started = Instant::now();
+    loop {
+        let listed = call(&mut ann, "list_sessions", json!({}));
+        let known = listed["data"]["sessions"].as_array().map_or(0, Vec::len);
+        if known == 4 {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{listed}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let refused = call(&mut ann, "create_session", json!({}));
+    assert_eq!(refused["status"]["reason"], "limit_reached", "{refused}");
 }

@@ -159,6 +159,24 @@ fn a_new_connection_has_its_session_while_redis_is_away() {
 }
 
 #[test]
+fn what_is_lost_with_the_node_is_said() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &[]);
+    server.good("analyze_complexity", json!({}));
+    redis.kill();
+    let during = server.good("analyze_structure", json!({}));
+    assert_eq!(during["context"]["durability"]["level"], "memory");
+    let over = server.close();
+    let said = over
+        .stderr
+        .contains("what was answered as not durable is lost");
+    assert!(said, "{}", over.stderr);
+}
+
+#[test]
 fn strict_mode_refuses_while_redis_is_away() {
     let Some(mut redis) = Redis::good() else {
         return;
