@@ -180,11 +180,20 @@ impl Operator {
                 owner: row.principal,
                 principal: exported.principal.clone(),
             }),
-            Ok(row) if row.quarantine.is_none() => self.replace(exported, wait).await,
-            Ok(_) => self
-                .lay_down_anew(exported)
-                .await
-                .map(|_| Imported::Replaced),
+            Ok(row) if row.quarantine.is_none() => match self.replace(exported, wait).await {
+                // Only now it is found out that nobody may run it.
+                Err(OperatorError::Unreadable {
+                    cause: cause @ (StoreError::Corrupt(_) | StoreError::Quarantined { .. }),
+                    ..
+                }) => {
+                    in_time(self.store.quarantine(id, Some(cause.to_string())))
+                        .await
+                        .map_err(|error| heard(id, error))?;
+                    self.in_place_of(exported).await
+                }
+                done => done,
+            },
+            Ok(_) => self.in_place_of(exported).await,
             Err(StoreError::Deleted) if !replace => Err(OperatorError::Closed(id)),
             Err(StoreError::Corrupt(_)) if replace => self.lay_down_anew(exported).await,
             Err(StoreError::Missing | StoreError::Expired(_) | StoreError::Deleted) => {
@@ -192,6 +201,12 @@ impl Operator {
             }
             Err(error) => Err(heard(id, error)),
         }
+    }
+
+    async fn in_place_of(&self, exported: &ExportedSession) -> Result<Imported, OperatorError> {
+        self.lay_down_anew(exported)
+            .await
+            .map(|_| Imported::Replaced)
     }
 
     /// In place of what nobody may run.

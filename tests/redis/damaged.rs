@@ -151,6 +151,33 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
     server.good("analyze_structure", json!({"session_id": well}));
 }
 
+/// From a backup, whether anybody has found the damage out before or not.
+#[test]
+fn what_is_damaged_is_replaced_by_an_import() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &[]);
+    let ids = ["state", "result"].map(|label| stocked(&mut server, label));
+    server.close();
+    let exported = sessions(&project, &redis, &["export", "--all"]).ok();
+    let file = project.path().join("backup.jsonl");
+    std::fs::write(&file, exported).expect("written");
+    redis.cli(&["HSET", &state(&ids[0]), "snapshot", "garbage"]);
+    let results = format!("mca:{{{}}}:d", ids[1]);
+    for field in redis.cli(&["HKEYS", &results]).lines() {
+        redis.cli(&["HSET", &results, field, "garbage"]);
+    }
+    let file = file.to_str().expect("a path");
+    let imported = sessions(&project, &redis, &["import", "--replace", file]).ok();
+    let mut server = serve(&project, &redis.url(), &[]);
+    for id in &ids {
+        assert!(imported.contains(&format!("{id} replaced")), "{imported}");
+        let history = super::serving::history(&mut server, id);
+        let compared = json!({"session_id": id, "baseline": history[0]});
+        server.good("compare_results", compared);
+    }
+}
+
 /// What a node has in memory is as good as ever, and nothing that could be released.
 #[test]
 fn what_a_node_holds_goes_on() {
