@@ -30,7 +30,7 @@ use crate::relay::inbox::Desk;
 use crate::relay::message::HandOver;
 use crate::results::ResultReader;
 use crate::sessions::{CallAnswer, CallError, DurabilityLevel, SessionView};
-use crate::store::{Acquired, Fence, StoreError};
+use crate::store::{Acquired, Fence, Reached, StoreError};
 use crate::tool::{Catalogue, ProgressSink, Root, ToolOutput};
 
 mod commits;
@@ -81,7 +81,7 @@ pub(crate) enum SessionMsg {
     },
     /// The end was put off, or not, for a question that waits for that.
     Renewed {
-        result: Result<(), StoreError>,
+        result: Result<Reached, StoreError>,
         asked: Box<SessionMsg>,
     },
     Loaded(Box<Result<Acquired, StoreError>>),

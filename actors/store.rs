@@ -74,8 +74,9 @@ pub trait Store: Send + Sync + 'static {
     /// Applies commits of different sessions, each by itself: one answer each, in order.
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a>;
 
-    /// Extends the lease, and puts the end of the session off by its whole time to live, without a change.
-    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()>;
+    /// Extends the lease, and puts the end of the session off by its whole time to live, without a change. Answers with
+    /// what the session has reached by being there, without waiting for more.
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached>;
 
     /// Extends leases, and nothing else: for sessions that are busy without a commit. One answer each, in order.
     fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a>;

@@ -112,14 +112,14 @@ impl State {
     pub(super) fn renewed(
         &mut self,
         myself: &ActorRef<SessionMsg>,
-        result: Result<(), StoreError>,
+        result: Result<Reached, StoreError>,
         asked: SessionMsg,
     ) {
         let now = self.now();
         match result {
-            Ok(()) => {
+            Ok(reached) => {
                 if let Phase::Running(journal) = &mut self.phase {
-                    journal.renewed(now);
+                    journal.renewed(now, reached);
                 }
             }
             // What we know is the best that anybody knows just now.

@@ -11,7 +11,7 @@ use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, Created, Fence, KeepFuture, NODE_SEEN_FOR, NewSession,
-    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture, Usage,
+    NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 mod archive;
@@ -127,12 +127,12 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(results))
     }
 
-    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached> {
         let lease = millis(self.limits.lease);
         self.at_once(|inner, now| {
             inner.held_until(id, fence, now)?.lease_ms = now.saturating_add(lease);
             inner.put_off(id, now);
-            Ok(())
+            Ok(Reached::MEMORY)
         })
     }
 

@@ -22,7 +22,7 @@ use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, Committed, Created, Fence, Health, KeepFuture, NewSession,
-    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture, Usage,
+    NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 mod behind;
@@ -347,7 +347,7 @@ impl Store for Shelter {
         Box::pin(self.0.commit(commits))
     }
 
-    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached> {
         Box::pin(self.0.renew(id, fence))
     }
 

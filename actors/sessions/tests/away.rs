@@ -148,6 +148,11 @@ async fn a_session_goes_on_and_comes_back_with_everything() {
         .await;
     assert!(read.is_ok(), "{read:?}");
     away.comes_back().await;
+    let view = away.world.sessions.get(&Principal::local(), id).await;
+    assert!(
+        view.unwrap().durability.durable,
+        "it is in the store by now"
+    );
     let last = away.call(id, 6).await;
     assert!(last.durability.durable);
     assert!(last.notices.is_empty(), "{:?}", last.notices);

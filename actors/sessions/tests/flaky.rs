@@ -143,8 +143,11 @@ impl Store for Flaky {
             commits.iter().map(|_| Err(lost())).collect()
         }))
     }
-    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
-        self.ask(Op::Renew, async move { self.inner.renew(id, fence).await })
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached> {
+        self.ask(Op::Renew, async move {
+            self.inner.renew(id, fence).await?;
+            Ok(self.reached())
+        })
     }
     fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
         self.ask(Op::Other, async move {

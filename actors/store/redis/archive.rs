@@ -112,5 +112,5 @@ impl RedisStore {
 fn unwrap(framed: &[u8], cap: usize) -> Result<std::sync::Arc<[u8]>, StoreError> {
     frame::unwrap(framed, cap)
         .map(|(_, bytes)| bytes)
-        .map_err(StoreError::Corrupt)
+        .map_err(|unread| unread.of("a value"))
 }

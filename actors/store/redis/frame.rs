@@ -8,6 +8,11 @@
 
 use std::sync::Arc;
 
+use thiserror::Error;
+
+use super::commits::STATE_MAX;
+use crate::store::StoreError;
+
 const MAGIC: [u8; 3] = *b"MCA";
 const FORM: u8 = 1;
 const HEADER: usize = 21;
@@ -20,6 +25,26 @@ const LEVEL: i32 = 1;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
+
+/// Why bytes are not read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Unread {
+    /// A later version of this program wrote them, and can read them.
+    #[error("its form is {0}, not {FORM}")]
+    Newer(u8),
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Unread {
+    /// As a store tells it of `what`.
+    pub(super) fn of(self, what: &str) -> StoreError {
+        match self {
+            Self::Newer(form) => StoreError::NewerSchema(form.into()),
+            Self::Damaged(why) => StoreError::Corrupt(format!("{what}: {why}")),
+        }
+    }
+}
 
 /// Bytes with their header.
 pub(super) fn wrap(raw: &[u8], version: u64) -> Vec<u8> {
@@ -44,7 +69,14 @@ pub(super) fn wrap(raw: &[u8], version: u64) -> Vec<u8> {
 
 /// The bytes and the version that they stand for. No more than `cap` bytes are ever unpacked, whatever the header or
 /// the payload claims.
-pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
+pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), Unread> {
+    if framed.len() > MAGIC.len() && framed.starts_with(&MAGIC) && framed[MAGIC.len()] > FORM {
+        return Err(Unread::Newer(framed[MAGIC.len()]));
+    }
+    unpack(framed, cap).map_err(Unread::Damaged)
+}
+
+fn unpack(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
     let Some((header, payload)) = framed.split_at_checked(HEADER) else {
         return Err(format!("{} bytes are too short for a value", framed.len()));
     };
@@ -75,6 +107,34 @@ pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), Stri
         return Err("its checksum is another".to_owned());
     }
     Ok((u64::from_le_bytes(version), raw))
+}
+
+/// A snapshot, and the changes after it.
+pub(super) type State = (Arc<[u8]>, Vec<Arc<[u8]>>);
+
+/// What was framed, and leads to that version.
+pub(super) fn state(
+    snapshot: &[u8],
+    deltas: Vec<Vec<u8>>,
+    version: u64,
+) -> Result<State, StoreError> {
+    let read = |what, bytes: &[u8]| unwrap(bytes, STATE_MAX).map_err(|unread| unread.of(what));
+    let (mut reaches, snapshot) = read("its snapshot", snapshot)?;
+    let mut folded = Vec::with_capacity(deltas.len());
+    for delta in deltas {
+        let (makes, delta) = read("a change", &delta)?;
+        if makes < reaches {
+            let why = format!("a change: it makes version {makes}, after {reaches}");
+            return Err(StoreError::Corrupt(why));
+        }
+        reaches = makes;
+        folded.push(delta);
+    }
+    if reaches != version {
+        let why = format!("its changes: they end at version {reaches}, not {version}");
+        return Err(StoreError::Corrupt(why));
+    }
+    Ok((snapshot, folded))
 }
 
 #[cfg(test)]
@@ -128,7 +188,12 @@ mod tests {
     fn what_would_burst_is_not_unpacked() {
         let bomb = wrap(&vec![0; CAP + 1], 1);
         assert!(bomb.len() < 1000);
-        assert!(unwrap(&bomb, CAP).unwrap_err().contains("claims"));
+        assert!(
+            unwrap(&bomb, CAP)
+                .unwrap_err()
+                .to_string()
+                .contains("claims")
+        );
         // It lies about its length.
         let mut liar = bomb;
         liar[5..9].copy_from_slice(&10_u32.to_le_bytes());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::Value;
 
-use super::commits::{STATE_MAX, expecting, state, written};
+use super::commits::{expecting, state, written};
 use super::keys::field;
 use super::reply::{Reply, row};
 use super::script::{self, Invocation};
@@ -14,7 +14,7 @@ use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, CreateKey, Created, Fence, Health, KeepFuture, NewSession,
-    NodeRecord, Part, Repair, Row, Store, StoreError, StoreFuture, Usage,
+    NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 /// Longer than anybody takes from claiming a key to laying its session down, and far shorter than the end of a session
@@ -61,7 +61,7 @@ impl Store for RedisStore {
         Box::pin(self.commit_all(commits))
     }
 
-    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, ()> {
+    fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached> {
         let keys = self.0.keys.session(id);
         let renew = script::RENEW
             .on(&keys.all())
@@ -70,7 +70,8 @@ impl Store for RedisStore {
         Box::pin(async move {
             let mut reply = self.one(id, renew).await?;
             let (_version, expires) = (reply.number()?, reply.number()?);
-            self.list_again(id, expires, &mut reply)
+            self.list_again(id, expires, &mut reply)?;
+            Ok(self.acknowledged())
         })
     }
 
@@ -302,30 +303,18 @@ impl RedisStore {
         let mut reply = self.one(id, acquire).await?;
         let (epoch, version, expires_ms) = (reply.number()?, reply.number()?, reply.number()?);
         let (last_commit, _principal) = (reply.commit()?, reply.text()?);
-        let (snapshot, deltas) = (reply.bytes()?, reply.list()?);
-        let corrupt = |what: &str, error: String| StoreError::Corrupt(format!("{what}: {error}"));
-        let (mut reaches, snapshot) =
-            frame::unwrap(&snapshot, STATE_MAX).map_err(|error| corrupt("its snapshot", error))?;
-        let mut folded = Vec::with_capacity(deltas.len());
-        for delta in deltas {
-            let (version, delta) =
-                frame::unwrap(&delta, STATE_MAX).map_err(|error| corrupt("a change", error))?;
-            if version < reaches {
-                let error = format!("it makes version {version}, after {reaches}");
-                return Err(corrupt("a change", error));
-            }
-            reaches = version;
-            folded.push(delta);
+        let fence = Fence { epoch, node };
+        let stored = frame::state(&reply.bytes()?, reply.list()?, version);
+        if matches!(stored, Err(StoreError::NewerSchema(_))) {
+            // A node of that version is to go on with it at once.
+            self.release(id, fence, version).await?;
         }
-        if reaches != version {
-            let error = format!("they end at version {reaches}, not {version}");
-            return Err(corrupt("its changes", error));
-        }
+        let (snapshot, deltas) = stored?;
         Ok(Acquired {
-            fence: Fence { epoch, node },
+            fence,
             version,
             snapshot,
-            deltas: folded,
+            deltas,
             expires_ms,
             last_commit,
             reached: self.acknowledged(),
@@ -442,8 +431,8 @@ impl RedisStore {
         if framed.is_empty() {
             return Ok(None);
         }
-        let (_, bytes) = frame::unwrap(&framed, RESULT_MAX)
-            .map_err(|error| StoreError::Corrupt(format!("a result: {error}")))?;
+        let (_, bytes) =
+            frame::unwrap(&framed, RESULT_MAX).map_err(|unread| unread.of("a result"))?;
         Ok(Some(bytes))
     }
 }

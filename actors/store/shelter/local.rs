@@ -192,7 +192,7 @@ impl Inner {
         })
     }
 
-    pub(super) async fn renew(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {
+    pub(super) async fn renew(&self, id: SessionId, fence: Fence) -> Result<Reached, StoreError> {
         if !self.is_open() {
             if self.with(|state| state.waits(id)) {
                 return Err(coming_back());
@@ -211,7 +211,7 @@ impl Inner {
             held.is_some_and(|held| single || held.born.is_some() || held.lease_until > now)
         });
         if ours && self.degrades() {
-            Ok(())
+            Ok(Reached::MEMORY)
         } else {
             Err(self.away())
         }

@@ -73,6 +73,35 @@ async fn damaged_sessions_are_taken_out_and_others_are_well() {
     assert!(rows.iter().any(|row| row.id == well));
 }
 
+/// Of a version to come: it is left as it is, and free for whoever can read it.
+#[tokio::test]
+async fn a_newer_form_is_refused_and_given_back() {
+    let Some(server) = server::good() else { return };
+    let (store, mut meddler) = (store(&server), server.connection());
+    let (id, fence) = held(&store).await;
+    one(&store, &commit(id, fence, 1)).await.unwrap();
+    let key = store.0.keys.session(id).session;
+    let newer = b"MCA\x02and whatever that form is";
+    let set = ::redis::cmd("HSET")
+        .arg(&key)
+        .arg("snapshot")
+        .arg(newer)
+        .to_owned();
+    set.exec(&mut meddler).unwrap();
+    for _ in 0..2 {
+        let refused = store.acquire(id, NODE).await.unwrap_err();
+        assert_eq!(refused, StoreError::NewerSchema(2));
+        let row = store.look(id).await.unwrap();
+        assert_eq!((row.quarantine, row.node), (None, None));
+    }
+    let kept: Vec<u8> = ::redis::cmd("HGET")
+        .arg(&key)
+        .arg("snapshot")
+        .query(&mut meddler)
+        .unwrap();
+    assert_eq!(kept, newer);
+}
+
 /// A value that would unpack to far more than a session may be.
 #[tokio::test]
 async fn a_bomb_is_not_unpacked() {

@@ -168,7 +168,12 @@ impl Side<'_> {
                         .map(|done| (done.version, done.declined)),
                 )
             }
-            Step::Renew(nth, fence) => told(store.renew(self.ids[*nth], self.fence(*fence)).await),
+            Step::Renew(nth, fence) => told(
+                store
+                    .renew(self.ids[*nth], self.fence(*fence))
+                    .await
+                    .map(drop),
+            ),
             Step::Keep(nth, fence) => told(
                 store
                     .keep(&[(self.ids[*nth], self.fence(*fence))])
