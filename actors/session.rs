@@ -45,7 +45,7 @@ mod requests;
 pub(crate) mod snapshot;
 pub(crate) mod view;
 
-pub(crate) use repairs::NOT_DURABLE;
+pub(crate) use repairs::not_durable;
 pub(crate) use replies::as_call_error;
 
 use journal::Journal;

@@ -5,7 +5,16 @@ use super::*;
 use crate::store::{NewSession, Repair};
 
 /// What a caller reads on every answer that is less durable than its operator asked for.
-pub(crate) const NOT_DURABLE: &str = "not durable: the store is away or did not reach the level asked for; this answer is kept in memory and may be lost";
+pub(crate) fn not_durable(reached: DurabilityLevel) -> &'static str {
+    match reached {
+        DurabilityLevel::Memory => {
+            "not durable: the store is away; this answer is kept in memory and may be lost"
+        }
+        DurabilityLevel::Redis | DurabilityLevel::Fsync | DurabilityLevel::Replicated => {
+            "not durable: this answer is in the store, and did not reach the level that was asked for in time"
+        }
+    }
+}
 
 impl State {
     /// Whether the store answers as if it had never had, or may not have, what it acknowledged to us.
@@ -157,8 +166,9 @@ pub(super) fn notices(around: &Surroundings, journal: &Journal) -> Vec<String> {
         .map(ToString::to_string)
         .collect();
     let asked_for_more = around.persistence.store.level() != DurabilityLevel::Memory;
-    if asked_for_more && journal.fence().is_some() && !journal.reached().durable {
-        notices.insert(0, NOT_DURABLE.to_owned());
+    let reached = journal.reached();
+    if asked_for_more && journal.fence().is_some() && !reached.durable {
+        notices.insert(0, not_durable(reached.level).to_owned());
     }
     notices
 }

@@ -57,7 +57,7 @@ impl Sessions {
         match created {
             Created::New(Reached { level, durable }) => Ok(SessionView {
                 version: 1,
-                notices: self.not_durable(durable),
+                notices: self.not_durable(level, durable),
                 durability: Durability {
                     level,
                     durable,
@@ -282,9 +282,9 @@ impl Sessions {
     }
 
     /// What a session says that is less durable than the operator asked for.
-    fn not_durable(&self, durable: bool) -> Vec<String> {
+    fn not_durable(&self, level: DurabilityLevel, durable: bool) -> Vec<String> {
         let asked_for_more = self.store().level() != DurabilityLevel::Memory;
-        let told = (asked_for_more && !durable).then(|| session::NOT_DURABLE.to_owned());
+        let told = (asked_for_more && !durable).then(|| session::not_durable(level).to_owned());
         told.into_iter().collect()
     }
 

@@ -215,7 +215,7 @@ fn what_a_redis_does_not_keep_is_said_at_the_start() {
 fn an_answer_waits_for_the_replicas_that_were_asked_for() {
     let Some(primary) = Redis::good() else { return };
     let port = primary.port.to_string();
-    let Some(_replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else {
+    let Some(mut replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else {
         return;
     };
     until(|| {
@@ -234,4 +234,12 @@ fn an_answer_waits_for_the_replicas_that_were_asked_for() {
         .clone()
         .find(|feature| feature["name"] == "durable_sessions");
     assert_eq!(durable.expect("listed")["state"], "available", "{features}");
+    // It is in Redis all the same, and said so.
+    replica.kill();
+    let answer = server.good("analyze_structure", json!({}));
+    let durability = &answer["context"]["durability"];
+    assert_eq!(durability["level"], "redis", "{answer}");
+    assert_eq!(durability["durable"], false, "{answer}");
+    let notices = answer["context"]["notices"].to_string();
+    assert!(notices.contains("is in the store"), "{notices}");
 }

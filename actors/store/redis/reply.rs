@@ -6,6 +6,9 @@ use super::link::unavailable;
 use crate::ids::{CommitId, NodeId, Principal, SessionId};
 use crate::store::{Row, StoreError};
 
+/// Of why a session was taken out: whoever can write to the store may have put anything there, and callers are told it.
+const REASON_MAX: usize = 1024;
+
 /// What follows `ok`, in order.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
 
@@ -37,7 +40,7 @@ impl Reply {
             "limit" => Err(StoreError::Limit("what one part of the store may hold")),
             "quarantined" => Err(StoreError::Quarantined {
                 principal: reply.principal()?,
-                reason: reply.text()?,
+                reason: reply.reason()?,
             }),
             "held" => Err(StoreError::Held {
                 node: reply.node()?.ok_or_else(strange)?,
@@ -69,6 +72,13 @@ impl Reply {
         // What was stored in the first place was text; what somebody else put there need not be.
         self.bytes()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn reason(&mut self) -> Result<String, StoreError> {
+        let bytes = self.bytes()?;
+        let told = &bytes[..bytes.len().min(REASON_MAX)];
+        // Also where it was cut within a letter.
+        Ok(String::from_utf8_lossy(told).into_owned())
     }
 
     pub(super) fn number(&mut self) -> Result<u64, StoreError> {
@@ -122,7 +132,7 @@ pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
 pub(super) fn row(id: SessionId, reply: &mut Reply) -> Result<Row, StoreError> {
     let (principal, label) = (reply.principal()?, reply.text()?);
     let (created_ms, expires_ms) = (reply.number()?, reply.number()?);
-    let (quarantined, reason) = (reply.number()? == 1, reply.text()?);
+    let (quarantined, reason) = (reply.number()? == 1, reply.reason()?);
     Ok(Row {
         id,
         principal,

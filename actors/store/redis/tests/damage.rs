@@ -73,6 +73,23 @@ async fn damaged_sessions_are_taken_out_and_others_are_well() {
     assert!(rows.iter().any(|row| row.id == well));
 }
 
+/// Callers are told it, and lists show it.
+#[tokio::test]
+async fn a_reason_is_told_within_bounds() {
+    let Some(server) = server::good() else { return };
+    let (store, mut meddler) = (store(&server), server.connection());
+    let (id, _) = held(&store).await;
+    let key = store.0.keys.session(id).session;
+    let long = "ü".repeat(1 << 20);
+    run(&mut meddler, &["HSET", &key, "quarantine", &long]).unwrap();
+    let refused = store.acquire(id, NODE).await.unwrap_err();
+    let StoreError::Quarantined { reason, .. } = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(reason, "ü".repeat(512));
+    assert_eq!(store.look(id).await.unwrap().quarantine, Some(reason));
+}
+
 /// Of a version to come: it is left as it is, and free for whoever can read it.
 #[tokio::test]
 async fn a_newer_form_is_refused_and_given_back() {
