@@ -1,8 +1,8 @@
 //! Pure analysis: `(language, text)` in, [`FileAnalysis`] out. No path, no disk, no async, no clock.
 //!
-//! A file is parsed once (C that conditionals or comments in macros cut through, twice) and traversed once ([`syntax`]); each of [`metrics`],
-//! [`outline`] and [`imports`] watches that one traversal. Every tool is a view over the result; what depends on where a
-//! file lies (which file an import means) is computed on top, in [`graph`].
+//! A file is parsed once (C that conditionals or macros cut through, twice) and traversed once ([`syntax`]); each of
+//! [`metrics`], [`outline`] and [`imports`] watches that one traversal. Every tool is a view over the result; what depends
+//! on where a file lies (which file an import means) is computed on top, in [`graph`].
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -23,7 +23,7 @@ pub use metrics::{DecisionCounts, DecisionKind, Halstead};
 pub use profile::Profile;
 
 /// Changes whenever the same text may give another [`FileAnalysis`]: part of every cache key.
-pub const ENGINE_VERSION: u32 = 4;
+pub const ENGINE_VERSION: u32 = 5;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.

@@ -11,6 +11,7 @@ use super::{Cancelled, FileAnalysis, Language, SyntaxReport, imports, metrics, o
 
 mod conditionals;
 mod cplusplus;
+mod macros;
 mod reading;
 mod tokens;
 

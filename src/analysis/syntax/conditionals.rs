@@ -140,6 +140,8 @@ struct Here {
     brackets: [Depth; 3],
     /// The last token ends no statement, block or label.
     inside: bool,
+    /// The last token ends a label or a case: some grammars want a statement there.
+    labelled: bool,
 }
 
 impl Here {
@@ -202,7 +204,8 @@ impl Finder<'_> {
             }
             open.begun = true;
         }
-        self.here.inside = !matches!(written, ";" | "{" | "}" | ":");
+        self.here.labelled = written == ":";
+        self.here.inside = !self.here.labelled && !matches!(written, ";" | "{" | "}");
     }
 
     fn directive(&mut self, span: &Range<usize>) {
@@ -227,7 +230,7 @@ impl Finder<'_> {
         let [round, square, curly] = self.here.brackets;
         let cplusplus = rest.contains("__cplusplus");
         let never = name == "if" && rest.split_whitespace().next() == Some("0");
-        let cut = match (cplusplus, self.here.inside) {
+        let cut = match (cplusplus, self.here.inside || self.here.labelled) {
             (true, _) => Cut::Yes,
             (false, true) => Cut::Perhaps,
             (false, false) => Cut::No,

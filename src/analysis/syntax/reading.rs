@@ -1,4 +1,4 @@
-//! How a text is read: once as it stands, and C that cannot be read so once more, without the branches and comments that
+//! How a text is read: once as it stands, and C that cannot be read so once more, without the branches and macros that
 //! stand in the way.
 
 use std::borrow::Cow;
@@ -8,6 +8,7 @@ use std::ops::Range;
 use tree_sitter::Tree;
 
 use super::conditionals::{Conditional, Cut, blanked, conditionals, directive, hidden, merged};
+use super::macros::{bare_calls, comments_in_macros};
 use super::tokens::{TokenKind, Tokens};
 use super::{NODES_PER_CHECK, Step, cplusplus, parse, traverse};
 use crate::analysis::metrics::hash;
@@ -60,6 +61,7 @@ pub(super) fn read<'t>(
     let cut: Vec<&Conditional> = found.iter().filter(|one| is_cut(one, &legible)).collect();
     let mut stretches = hidden(text, &cut);
     stretches.extend(comments_in_macros(text));
+    stretches.extend(bare_calls(text));
     if stretches.is_empty() {
         return Ok(whole);
     }
@@ -78,22 +80,6 @@ pub(super) fn read<'t>(
             .collect(),
         cplusplus: false,
     })
-}
-
-/// The comments of one line in macros of several: for the grammar, a comment ends a macro.
-fn comments_in_macros(text: &str) -> impl Iterator<Item = Range<usize>> {
-    Tokens::of(text)
-        .filter(|token| {
-            let span = &token.span;
-            token.kind == TokenKind::Directive
-                && directive(text, span).0 == "define"
-                && text[span.clone()].contains('\n')
-        })
-        .flat_map(|macro_| Tokens::within(text, macro_.span.start + 1..macro_.span.end))
-        .filter(|token| {
-            token.kind == TokenKind::Comment && !text[token.span.clone()].contains('\n')
-        })
-        .map(|comment| comment.span)
 }
 
 /// What could not be read still decides, by its words.

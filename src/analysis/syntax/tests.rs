@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::macros::bare_calls;
 use crate::analysis::{DecisionKind, FileAnalysis, Language, analyze};
 
 fn c(text: &str) -> FileAnalysis {
@@ -104,7 +105,50 @@ fn a_comment_does_not_end_a_macro_that_goes_on_behind_it() {
     assert_eq!(analysis.lines.ploc, 7);
 }
 
-const PIECES: [&str; 10] = [
+#[test]
+fn a_call_of_a_macro_without_a_semicolon_is_passed_over() {
+    let body = "int f(int a) {\n  LONG x = 0;\n  GET_IT(\n    x) // one\n  if (a && x)\n    return 1;\n  return 0;\n}\n";
+    let text = format!(
+        "LIST(one, (2))\n#define X(a) ONE(a)\nLIST\n#undef X\n{body}NO_CHECK(\"b\")\nint g(int a) {{ return a; }}\n"
+    );
+    let analysis = c(&text);
+    assert!(analysis.syntax.is_clean());
+    assert_eq!(
+        functions(&text),
+        [("f".to_owned(), 5, 12), ("g".to_owned(), 14, 14)]
+    );
+    assert_eq!(analysis.functions[0].decisions.body(DecisionKind::If), 1);
+    assert_eq!(analysis.functions[0].cognitive, 2);
+    assert_eq!(analysis.lines.cloc, 1);
+    assert_eq!(analysis.lines.ploc, 14);
+}
+
+#[test]
+fn macros_that_are_a_name_or_a_type_or_decide_are_read() {
+    let kept = [
+        "TEST(one)\n{ return 1; }\n",
+        "int a;\nTYPE\nplain(int a) { return a; }\n",
+        "TYPE(int)\nplain(int a) { return a; }\n",
+        "int x = A(1)\n  + 2;\n",
+        "void f(void) { CHECK(a && b)\n  return; }\n",
+        "void f(void) { if (a)\n  CALL(b)\n  return; }\n",
+    ];
+    for text in kept {
+        assert!(bare_calls(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_conditional_behind_a_label_does_not_hide_what_follows() {
+    let text = "int f(int a) {\n  goto out;\nout:\n#ifdef A\n  g(a);\n#endif\n  return a;\n}\n";
+    let analysis = c(text);
+    assert!(analysis.syntax.is_clean());
+    let decisions = &analysis.functions[0].decisions;
+    assert_eq!(decisions.aside(DecisionKind::PreprocessorBranch), 1);
+}
+
+const PIECES: [&str; 11] = [
+    "ONE(a)\nTWO(\n/* ü */)\nif (x) y();\n",
     "#define M(a) do { /* ü */ \\\n  a; /* one\n*/ } \\\n  while (0) // two\n",
     "int a(int x) {\n  if (x) return 1;\n  return 0;\n}\n",
     "#ifdef A\n",
