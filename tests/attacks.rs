@@ -56,10 +56,11 @@ const MCP_ROUTES: [(&str, &str); 9] = [
     ("PUT", "/nothing/../mcp"),
 ];
 /// Of the admin port: those that ask for a token.
-const ADMIN_ROUTES: [(&str, &str); 6] = [
+const ADMIN_ROUTES: [(&str, &str); 7] = [
     ("GET", "/admin/actors"),
     ("GET", "/admin/sessions"),
     ("GET", "/admin/store"),
+    ("DELETE", "/admin/cache"),
     ("POST", "/admin/chaos/actors"),
     ("GET", "/"),
     ("GET", "/mcp"),

@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::access::Access;
 use super::lifecycle::Lifecycle;
@@ -20,6 +20,7 @@ use look::Looks;
 
 mod actors;
 mod answer;
+mod cache;
 mod chaos;
 mod health;
 mod look;
@@ -83,7 +84,8 @@ pub fn router(state: State, access: &Access) -> Router {
     let mut guarded = Router::new()
         .route("/admin/actors", get(actors::tree))
         .route("/admin/sessions", get(sessions::page))
-        .route("/admin/store", get(store::status));
+        .route("/admin/store", get(store::status))
+        .route("/admin/cache", delete(cache::forget));
     if state.0.options.chaos {
         tracing::warn!(
             "CHAOS IS ON: whoever reaches the admin port may panic, kill and stall every actor of this process"

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::node::Node;
+use crate::support::node::{Client, Node};
 use crate::support::redis::Redis;
 use crate::support::{PATIENCE, Project};
 
@@ -48,7 +48,7 @@ fn a_redis_is_told_of_while_it_is_there_and_while_it_is_not() {
     let (status, ready) = node.ask_admin("/readyz");
     assert_eq!(status, 200, "it serves from memory: {ready}");
     let mut client = node.client();
-    let answer = client.good_stateless("get_server_status", serde_json::json!({}));
+    let answer = client.good_stateless("get_server_status", json!({}));
     let told = &answer["data"]["store"];
     assert!(
         told["away"].is_string() && told["durable"] == false,
@@ -62,4 +62,37 @@ fn a_redis_is_told_of_while_it_is_there_and_while_it_is_not() {
     assert_eq!(back["durable"], true, "{back}");
     assert_eq!(back["away"], Value::Null, "{back}");
     assert!(!node.log().contains("panicked"), "{}", node.log());
+}
+
+/// Of every file, where the two have seen the folder; asked at the one, forgotten by both.
+#[test]
+fn what_was_cached_is_forgotten_on_every_node() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let start = || Node::on(&redis, project.path(), &["--admin", "127.0.0.1:0"]);
+    let nodes = [start(), start()];
+    let misses = |node: &Node| {
+        let answer = node
+            .client()
+            .good_stateless("analyze_complexity", json!({}));
+        let misses = answer["metadata"]["cache"]["misses"].as_u64();
+        misses.expect("a count")
+    };
+    let until = |wanted: &dyn Fn(u64) -> bool| {
+        let started = Instant::now();
+        loop {
+            let misses = misses(&nodes[1]);
+            if wanted(misses) {
+                return misses;
+            }
+            assert!(started.elapsed() < PATIENCE, "{misses}");
+        }
+    };
+    let all = misses(&nodes[0]);
+    assert!(all > 0);
+    until(&|misses| misses == 0);
+    let admin = nodes[0].admin.expect("it was asked for");
+    let one = Client::of(&format!("http://{admin}"));
+    assert_eq!(one.delete("/admin/cache"), 200);
+    assert_eq!(until(&|misses| misses > 0), all);
 }

@@ -210,6 +210,7 @@ async fn a_page_that_had_its_own_name_lead_here_gets_nothing_on_any_route() {
         "/readyz",
         "/admin/actors",
         "/admin/store",
+        "/admin/cache",
         "/admin/chaos/actors",
         "/x",
     ] {
@@ -242,6 +243,7 @@ async fn the_guard_stands_before_all_but_the_two_probes() {
         "/admin/actors",
         "/admin/sessions",
         "/admin/store",
+        "/admin/cache",
         "/admin/chaos/actors",
         "/nothing/here",
     ] {

@@ -1,0 +1,29 @@
+//! Forgets analyses that were made: where one was wrong, so that nobody gets it again before its file changes.
+
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+
+use super::{State, answer};
+
+/// On this node, in the shared cache, and on every node that shares the store.
+pub(super) async fn forget(Shared(state): Shared<State>) -> Response {
+    let forgotten = state.0.service.sessions.forget_cache().await;
+    state.0.looks.forget().await;
+    match forgotten {
+        Ok(()) => {
+            tracing::info!("what was cached was forgotten, here and on every node");
+            answer::json(StatusCode::OK, json!({"forgotten": true}))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what was cached was forgotten here alone");
+            let message = format!("{error}; this node has forgotten: ask again for the others");
+            answer::refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "forgotten_here_alone",
+                &message,
+            )
+        }
+    }
+}
