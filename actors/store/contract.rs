@@ -120,7 +120,7 @@ async fn created(store: &dyn Store) -> SessionId {
     id
 }
 
-fn commit(session: SessionId, fence: Fence, expected: u64) -> Commit {
+pub(super) fn commit(session: SessionId, fence: Fence, expected: u64) -> Commit {
     Commit {
         session,
         id: CommitId::random(),

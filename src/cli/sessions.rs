@@ -22,7 +22,7 @@ mod list;
 mod show;
 mod validate;
 
-pub(super) use list::node;
+pub(super) use crate::tools::session_data::node;
 
 #[derive(Debug, Args)]
 pub struct Sessions {

@@ -1,6 +1,7 @@
 //! Sessions as answers show them.
 
 use actors::sessions::{CallView, HistoryView, SessionRow, SessionStatus, SessionView};
+use actors::store::NodeRecord;
 use actors::tool::Root;
 use serde_json::{Value, json};
 
@@ -155,6 +156,21 @@ pub(crate) fn row_line(row: &SessionRow) -> String {
         rfc3339(row.created_ms),
         rfc3339(row.expires_ms),
     )
+}
+
+/// A node as it announces itself.
+pub(crate) fn node(node: &NodeRecord) -> Value {
+    json!({
+        "node": node.node,
+        "version": node.version,
+        "address": node.address,
+        "started": rfc3339(node.started_ms),
+        "seen": rfc3339(node.seen_ms),
+        "sessions": node.sessions,
+        "calls_in_flight": node.calls_in_flight,
+        "features": node.features,
+        "draining": node.draining,
+    })
 }
 
 fn call(view: &CallView) -> Value {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::ids::{CommitId, Principal, ResultId};
+use crate::ids::{Principal, ResultId};
+use crate::store::contract::commit;
 use crate::store::{
     Change, Commit, Committed, Created, Fence, NewSession, Part, ResultBlob, Store, StoreError,
 };
@@ -52,18 +53,6 @@ async fn held(store: &RedisStore) -> (SessionId, Fence) {
     store.create(new).await.unwrap();
     let fence = store.acquire(id, NODE).await.unwrap().fence;
     (id, fence)
-}
-
-fn commit(session: SessionId, fence: Fence, expected: u64) -> Commit {
-    Commit {
-        session,
-        id: CommitId::random(),
-        fence,
-        expected,
-        change: Change::Delta(format!("delta {expected}").into_bytes().into()),
-        put: Vec::new(),
-        drop: Vec::new(),
-    }
 }
 
 async fn one(store: &RedisStore, commit: &Commit) -> Result<Committed, StoreError> {

@@ -2,13 +2,14 @@
 
 use actors::ids::Principal;
 use actors::operator::{Operator, OperatorError};
-use actors::store::{NodeRecord, Row};
+use actors::store::Row;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::table::{self, Column, column};
 use super::{Format, Reach, pretty};
 use crate::answer::rfc3339;
+use crate::tools::session_data::node;
 
 /// Rows of a table on a screen; `--limit` changes it.
 const DEFAULT_ROWS: usize = 50;
@@ -132,20 +133,5 @@ pub(super) fn session(row: &Row) -> Value {
         "created": rfc3339(row.created_ms),
         "expires": rfc3339(row.expires_ms),
         "held_by": row.node,
-    })
-}
-
-/// As it announces itself.
-pub(in crate::cli) fn node(node: &NodeRecord) -> Value {
-    json!({
-        "node": node.node,
-        "version": node.version,
-        "address": node.address,
-        "started": rfc3339(node.started_ms),
-        "seen": rfc3339(node.seen_ms),
-        "sessions": node.sessions,
-        "calls_in_flight": node.calls_in_flight,
-        "features": node.features,
-        "draining": node.draining,
     })
 }

@@ -5,6 +5,7 @@ use actors::status::{SharedCacheStatus, Status, StoreStatus};
 use actors::store::{Link, NodeRecord};
 use serde_json::{Value, json};
 
+use super::super::session_data;
 use super::super::text::counted;
 use super::{Feature, FeatureState};
 use crate::answer::envelope::{count, list, or_null, strict, string};
@@ -81,21 +82,12 @@ fn millis(micros: u64) -> f64 {
 }
 
 pub(super) fn nodes(status: &Status) -> Value {
-    let node = |node: &NodeRecord| {
-        json!({
-            "node": node.node,
-            "this": node.node == status.node,
-            "version": node.version,
-            "address": node.address,
-            "started": rfc3339(node.started_ms),
-            "seen": rfc3339(node.seen_ms),
-            "sessions": node.sessions,
-            "calls_in_flight": node.calls_in_flight,
-            "features": node.features,
-            "draining": node.draining,
-        })
+    let told = |node: &NodeRecord| {
+        let mut told = session_data::node(node);
+        told["this"] = json!(node.node == status.node);
+        told
     };
-    status.nodes.iter().map(node).collect()
+    status.nodes.iter().map(told).collect()
 }
 
 /// Whether what is answered now is what the operator asked for.
