@@ -352,3 +352,13 @@ pub enum StoreError {
     #[error("unavailable: {0}")]
     Unavailable(String),
 }
+
+impl StoreError {
+    /// For whoever says themselves that the store is unavailable.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Unavailable(cause) => cause.clone(),
+            other => other.to_string(),
+        }
+    }
+}

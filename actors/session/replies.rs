@@ -246,9 +246,7 @@ fn read_back(
                 ..answer
             }),
             Ok(None) => Err(CallError::ResultNotStored(result)),
-            Ok(Some(Err(error))) | Err(error) => {
-                Err(CallError::StoreUnavailable(error.to_string()))
-            }
+            Ok(Some(Err(error))) | Err(error) => Err(CallError::StoreUnavailable(error.cause())),
         };
         ports
             .into_iter()
@@ -342,7 +340,7 @@ pub(crate) fn as_call_error(
         | StoreError::Lapsed
         | StoreError::Unrecorded(_)
         | StoreError::Refused(_)
-        | StoreError::Unavailable(_) => CallError::StoreUnavailable(error.to_string()),
+        | StoreError::Unavailable(_) => CallError::StoreUnavailable(error.cause()),
     }
 }
 

@@ -183,7 +183,7 @@ impl Sessions {
         };
         self.forget_cache_here();
         let nodes = patiently(|| self.store().nodes()).await;
-        for node in nodes.map_err(|error| away(error.to_string()))? {
+        for node in nodes.map_err(|error| away(error.cause()))? {
             if node.node != self.node() {
                 let neighbours = &self.0.around.desk.neighbours;
                 neighbours.tell(node.node, Question::ForgetCache).await;

@@ -150,8 +150,7 @@ impl Sessions {
         limit: usize,
     ) -> Result<(Vec<SessionRow>, u64), CallError> {
         let listed = patiently(|| self.store().list(principal, after, limit.min(LIST_MAX))).await;
-        let (rows, total) =
-            listed.map_err(|error| CallError::StoreUnavailable(error.to_string()))?;
+        let (rows, total) = listed.map_err(|error| CallError::StoreUnavailable(error.cause()))?;
         let row = |row: crate::store::Row| SessionRow {
             id: row.id,
             label: row.label,

@@ -131,6 +131,12 @@ fn a_new_connection_has_its_session_while_redis_is_away() {
     let refused = client.request("tools/call", params);
     let status = &refused["result"]["structuredContent"]["status"];
     assert_eq!(status["reason"], "store_unavailable", "{refused}");
+    let listed = client.request(
+        "tools/call",
+        json!({"name": "list_sessions", "arguments": {}}),
+    );
+    let message = text(&listed, "/result/structuredContent/status/message");
+    assert_eq!(message.matches("unavailable").count(), 1, "{message}");
     redis.restart();
     until(|| {
         let answer = client.good("analyze_complexity", json!({}));
