@@ -356,9 +356,9 @@ pub enum StoreError {
 impl StoreError {
     /// For whoever says themselves that the store is unavailable.
     pub(crate) fn cause(&self) -> String {
-        match self {
-            Self::Unavailable(cause) => cause.clone(),
-            other => other.to_string(),
+        if let Self::Unavailable(cause) = self {
+            return cause.clone();
         }
+        self.to_string()
     }
 }
