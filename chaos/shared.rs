@@ -2,7 +2,7 @@
 //! answered in the end, and whatever was acknowledged as durable is there afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actors::ids::{Principal, ResultId, SessionId};
@@ -28,6 +28,8 @@ use server::Server;
 /// Short enough to be waited for.
 const LEASE: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 4;
+/// Durable answers, below which nothing was tried.
+const ENOUGH: usize = 20;
 
 /// One node: a tree on a runtime of its own, behind a network of its own.
 struct Node {
@@ -84,13 +86,15 @@ impl Node {
         runtime.spawn(work).await.ok()
     }
 
-    async fn call(&self, session: SessionId, n: u64) -> Option<CallAnswer> {
+    /// Otherwise why there is none.
+    async fn call(&self, session: SessionId, n: u64) -> Result<CallAnswer, String> {
         let sessions = self.sessions.clone();
         let called = self.on(async move { load::call(&sessions, session, "echo", n).await });
-        let answer = called.await?.ok()?;
-        let output = answer.outcome.as_ref().ok()?;
+        let called = called.await.ok_or("the node died over it")?;
+        let answer = called.map_err(|error| error.to_string())?;
+        let output = answer.outcome.as_ref().map_err(ToString::to_string)?;
         assert_eq!(output.answer["n"], n, "the answer to another question");
-        Some(answer)
+        Ok(answer)
     }
 
     /// Without a word: nothing that it would still say goes anywhere.
@@ -121,6 +125,7 @@ struct Told {
 async fn client(
     nodes: Arc<Vec<tokio::sync::RwLock<Node>>>,
     over: Arc<AtomicBool>,
+    durable: Arc<AtomicUsize>,
     nth: u64,
 ) -> Told {
     let session = {
@@ -140,17 +145,22 @@ async fn client(
         let asked = Instant::now();
         let mut at = usize::try_from(told.calls).expect("few") % nodes.len();
         let answer = loop {
-            let answered = nodes[at].read().await.call(session, n).await;
-            if let Some(answer) = answered {
-                break answer;
-            }
-            assert!(asked.elapsed() < PATIENCE, "call {n} is not answered");
+            let refused = match nodes[at].read().await.call(session, n).await {
+                Ok(answer) => break answer,
+                Err(refused) => refused,
+            };
+            let waited = asked.elapsed();
+            assert!(
+                waited < PATIENCE,
+                "node {at}, call {n}, after {waited:?}: {refused}"
+            );
             at = (at + 1) % nodes.len();
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         told.calls += 1;
         if let (true, Some(result)) = (answer.durability.durable, answer.result_id) {
             told.durable.push((n, result));
+            durable.fetch_add(1, Ordering::SeqCst);
         }
     }
     told
@@ -198,9 +208,11 @@ async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
     };
     let nodes = two(&server).await;
     let over = Arc::new(AtomicBool::new(false));
+    let durable = Arc::new(AtomicUsize::new(0));
     let mut clients = tokio::task::JoinSet::new();
     for nth in 0..CLIENTS as u64 {
-        clients.spawn(client(Arc::clone(&nodes), Arc::clone(&over), nth));
+        let (nodes, over) = (Arc::clone(&nodes), Arc::clone(&over));
+        clients.spawn(client(nodes, over, Arc::clone(&durable), nth));
     }
     let ways = [
         Way::Cut,
@@ -242,12 +254,18 @@ async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
             .expect("it comes back");
         }
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A slow machine has not come far by now.
+    let quiet = Instant::now();
+    while durable.load(Ordering::SeqCst) < ENOUGH {
+        assert!(
+            quiet.elapsed() < PATIENCE,
+            "only {durable:?} durable answers"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     over.store(true, Ordering::SeqCst);
     let ended = tokio::time::timeout(PATIENCE * 2, clients.join_all()).await;
     let told = ended.expect("every client has its answers");
-    let durable: usize = told.iter().map(|told| told.durable.len()).sum();
-    assert!(durable > 20, "only {durable} durable answers");
     let node = nodes[1].read().await;
     assert!(node.proxy.broken() > 0 && node.proxy.connections() > 0);
     is_all_there(&node, &told).await;
@@ -260,7 +278,8 @@ async fn a_node_that_dies_is_followed_and_nothing_durable_is_lost() {
     let over = Arc::new(AtomicBool::new(false));
     let mut clients = tokio::task::JoinSet::new();
     for nth in 0..CLIENTS as u64 {
-        clients.spawn(client(Arc::clone(&nodes), Arc::clone(&over), nth));
+        let (nodes, over) = (Arc::clone(&nodes), Arc::clone(&over));
+        clients.spawn(client(nodes, over, Arc::default(), nth));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     nodes[0].write().await.die();

@@ -108,12 +108,14 @@ impl Drop for Proxy {
     }
 }
 
-/// Until one end closes, or is closed.
+/// Until one end closes, or is closed. No network loses a part of a stream and carries the rest: where something went
+/// nowhere, nothing goes after it.
 async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
         return;
     };
     let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut torn = false;
     loop {
         let (read, from_client) = tokio::select! {
             read = client.read(&mut asked) => (read, true),
@@ -125,15 +127,18 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
             control.broken.fetch_add(1, Ordering::SeqCst);
         }
         match way {
+            Way::Pass | Way::Delay if torn => return,
             Way::Pass => {}
             Way::Delay if from_client => {}
             Way::Delay => {
                 let ms = control.delay_ms.load(Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(ms)).await;
             }
-            Way::Blackhole => continue,
-            Way::Mute if from_client => {}
-            Way::Mute => continue,
+            Way::Mute if from_client && !torn => {}
+            Way::Blackhole | Way::Mute => {
+                torn = true;
+                continue;
+            }
             Way::Cut => return,
             Way::Reset => {
                 let _ = client.set_zero_linger();
