@@ -159,7 +159,7 @@ impl Tool for CompareResults {
     }
 }
 
-/// Where the comparison is with now, the cursor must not depend on which run stood for now.
+/// A comparison with now runs the analysis anew on each page: its cursor must not depend on which run that was.
 fn paging_of(arguments: &Value) -> Result<Paging, Failure> {
     let mut arguments = arguments.clone();
     if arguments["now"] == true {

@@ -69,7 +69,7 @@ impl<H: ServerHandler> Bound<H> {
         }
     }
 
-    /// What stood against it for now.
+    /// Why the request was refused, where the same one may be let in later.
     pub(crate) fn not_now(&self) -> Option<&ConnectionError> {
         match self.refused.get()? {
             Refused::NotNow(error) => Some(error),

@@ -1,0 +1,86 @@
+//! Sessions that were made or closed while the store was away.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_session_made_meanwhile_moves_to_the_store() {
+    let away = away().await;
+    away.is(AWAY);
+    away.shelter.is_away("it never was there");
+    let view = away.world.sessions.create(creation()).await.unwrap();
+    assert!(!view.durability.durable);
+    let answer = away.call(view.id, 1).await;
+    assert!(!answer.durability.durable);
+    let keyed = CreateRequest {
+        idempotency_key: Some("k".to_owned()),
+        ..creation()
+    };
+    let refused = away.world.sessions.create(keyed).await.unwrap_err();
+    assert!(
+        matches!(refused, CallError::StoreUnavailable(_)),
+        "{refused}"
+    );
+    let ended = away.world.session().await;
+    away.call(ended, 1).await;
+    away.world
+        .sessions
+        .close(&Principal::local(), ended)
+        .await
+        .unwrap();
+    away.comes_back().await;
+    let seen = away.seen_by_another(view.id).await;
+    assert_eq!(results(&seen), [answer.result_id.unwrap()]);
+    assert_eq!(away.world.store.look(ended).await, Err(StoreError::Missing));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_closed_meanwhile_goes_from_the_store() {
+    let away = away().await;
+    let id = away.world.session().await;
+    away.call(id, 0).await;
+    away.is(AWAY);
+    away.call(id, 1).await;
+    away.world
+        .sessions
+        .close(&Principal::local(), id)
+        .await
+        .unwrap();
+    let gone = away.world.call(id, "echo", json!({})).await.unwrap_err();
+    assert_eq!(gone, CallError::UnknownSession(id));
+    away.comes_back().await;
+    assert_eq!(away.world.store.look(id).await, Err(StoreError::Deleted));
+}
+
+/// Made on two nodes under one key, while the first does not hear of the store: both sessions are kept, and all who ask
+/// again hear of one.
+#[tokio::test(start_paused = true)]
+async fn a_provisional_key_stands_for_one_session_when_the_store_is_back() {
+    for made_elsewhere in [false, true] {
+        let away = away().await;
+        let request = || CreateRequest {
+            idempotency_key: Some("default".to_owned()),
+            provisional: true,
+            ..creation()
+        };
+        away.is(AWAY);
+        let ours = away.world.sessions.create(request()).await.unwrap();
+        assert!(away.world.sessions.is_provisional(&ours));
+        assert!(ours.notices[0].contains("not durable"), "{ours:?}");
+        let again = away.world.sessions.create(request()).await.unwrap();
+        assert_eq!(again.id, ours.id, "one on this node");
+        let result = away.call(ours.id, 0).await.result_id.unwrap();
+        let backing = Backing::alone(Arc::clone(&away.world.store) as _);
+        let other = node(|_| {}, Arc::clone(&away.world.store), backing, away.clock).await;
+        let theirs = if made_elsewhere {
+            Some(other.sessions.create(request()).await.unwrap().id)
+        } else {
+            None
+        };
+        away.comes_back().await;
+        let wanted = theirs.unwrap_or(ours.id);
+        let heard = away.world.sessions.create(request()).await.unwrap();
+        assert_eq!(heard.id, wanted);
+        let kept = away.world.sessions.get(&Principal::local(), ours.id).await;
+        assert_eq!(results(&kept.unwrap()), [result], "it is kept, by its id");
+    }
+}
