@@ -8,9 +8,9 @@ use super::command;
 use crate::support::Project;
 use crate::support::redis::Redis;
 
-/// Of the same length, so that nothing else of the answer changes.
-const NEWER: &[u8] = b"redis_version:7";
-const OLDER: &[u8] = b"redis_version:5";
+/// What stands before the version. One digit is changed for another, so that nothing else of the answer changes.
+const VERSION: &[u8] = b"redis_version:";
+const OLDER: u8 = b'5';
 
 /// The address of one that says it is older. It lives as long as the test's process.
 fn aged(redis: &Redis) -> String {
@@ -38,9 +38,11 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
     let mut buffer = [0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         let part = &mut buffer[..read];
-        let at = part.windows(NEWER.len()).position(|found| found == NEWER);
-        if let Some(at) = at {
-            part[at..at + OLDER.len()].copy_from_slice(OLDER);
+        let at = part
+            .windows(VERSION.len())
+            .position(|found| found == VERSION);
+        if let Some(major) = at.and_then(|at| part.get_mut(at + VERSION.len())) {
+            *major = OLDER;
         }
         if to.write_all(part).is_err() {
             break;
@@ -52,10 +54,6 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
 #[test]
 fn a_redis_that_is_too_old_is_refused_wherever_it_is_met() {
     let Some(redis) = Redis::good() else { return };
-    if !redis.cli(&["INFO", "server"]).contains("redis_version:7") {
-        // Of another version the proxy does not know how to lie.
-        return;
-    }
     let url = aged(&redis);
     let project = Project::small();
     for arguments in [
