@@ -9,6 +9,7 @@ mod clients;
 mod compose;
 mod conformance;
 mod disk;
+mod faults;
 mod http;
 mod readme;
 mod redis;

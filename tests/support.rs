@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) mod certificates;
 pub(crate) mod chaos;
+pub(crate) mod link;
 pub(crate) mod node;
 pub(crate) mod project;
 pub(crate) mod proxy;
@@ -80,6 +81,17 @@ pub(crate) fn foreign(command: &mut Command) -> Output {
 /// The program `kill` is not everywhere.
 pub(crate) fn signal(process: u32, signal: Signal) {
     kill_process(pid(process), signal).expect("it is there");
+}
+
+/// In hexadecimal digits, as `sha256sum` prints it.
+pub(crate) fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    use std::fmt::Write as _;
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("written");
+        hex
+    })
 }
 
 pub(crate) fn pid(process: u32) -> Pid {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::node::{Client, Node};
 use crate::support::redis::Redis;
-use crate::support::{PATIENCE, Project};
+use crate::support::{PATIENCE, Project, sha256};
 
 /// `ann` and `ben`, each with a token of its name, and what a file says beside.
 pub(super) fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir) {
@@ -32,15 +32,6 @@ pub(super) fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir
     let path = file("config.toml");
     let node = Node::start(project.path(), &["--config", &path.to_string_lossy()]);
     (node, folder)
-}
-
-fn sha256(text: &str) -> String {
-    use sha2::Digest;
-    let digest = sha2::Sha256::digest(text.as_bytes());
-    digest.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("written");
-        hex
-    })
 }
 
 pub(super) fn bearing(node: &Node, name: &str) -> Client {

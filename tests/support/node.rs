@@ -309,7 +309,8 @@ impl Client {
             .clone()
             .with("mcp-protocol-version", "2026-07-28")
             .with("mcp-method", method);
-        if let Some(name) = params["name"].as_str() {
+        // What the request is about, as the revision wants it in a header.
+        if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
             client = client.with("mcp-name", name);
         }
         (self.message(method, params), client)
@@ -371,6 +372,25 @@ impl Answer {
             .read_to_string(&mut text);
         read.expect("the body is text");
         text
+    }
+
+    /// The answer, or `None` where it broke off.
+    pub(crate) fn try_message(self) -> Option<Value> {
+        let streamed = self
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("text/event-stream"));
+        if streamed {
+            let last = self
+                .events()
+                .filter(|event| !event.data.is_empty())
+                .last()?;
+            return serde_json::from_str(&last.data).ok();
+        }
+        let mut text = String::new();
+        let mut body = self.body;
+        let read = body.as_reader().take(64 << 20).read_to_string(&mut text);
+        read.ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// The answer itself, whichever way it came.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::{PATIENCE, skip};
 
 /// Ports that another process took between being found and being used.
@@ -138,6 +140,17 @@ impl Redis {
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("redis-cli starts");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        super::signal(self.child.id(), signal);
+    }
+
+    /// A `redis-cli` that runs on; the caller waits for its end.
+    pub(crate) fn background(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("redis-cli starts")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
