@@ -1,13 +1,22 @@
 //! Telemetry set-up: installed once by `main`; everything else says `tracing`.
 //!
-//! Logs go to stderr, because stdout belongs to the protocol or to the result.
+//! Logs go to stderr, because stdout belongs to the protocol or to the result; by way of [`stderr`], which nobody waits
+//! for. Panics are told there, too.
 
-use std::io::IsTerminal;
+use std::fmt::{self, Debug};
+use std::io::{self, IsTerminal};
 
 use thiserror::Error;
+use tracing_core::Field;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{Directive, EnvFilter, ParseError};
+use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+mod panics;
+pub mod stderr;
+pub mod visible;
 
 /// What is logged where nobody says otherwise: the client library narrates every message at `info`.
 pub const DEFAULT_FILTER: &str = "info,rmcp=warn";
@@ -43,15 +52,41 @@ pub enum Error {
 /// A filter that does not parse, or a second call.
 pub fn install(options: &Options) -> Result<(), Error> {
     let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // A closed stderr must not take the process: what cannot be written is lost.
+        .with_writer(|| Message)
+        .fmt_fields(format::debug_fn(field).delimited(" "))
+        .with_ansi(io::stderr().is_terminal())
+        // Nothing of this layer writes to stderr by another way.
         .log_internal_errors(false);
     tracing_subscriber::registry()
         .with(filter(options.filter.as_deref())?)
         .with(to_stderr)
         .try_init()?;
+    panics::tell();
     Ok(())
+}
+
+/// Values hold names of files and text of others: they stay on the line of their event.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    let value = visible::line(&value);
+    match field.name() {
+        "message" => writer.write_str(&value),
+        name => write!(writer, "{name}={value}"),
+    }
+}
+
+/// One event: the layer writes it at once, with its line break.
+struct Message;
+
+impl io::Write for Message {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        stderr::event(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn filter(chosen: Option<&str>) -> Result<EnvFilter, Error> {

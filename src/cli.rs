@@ -58,13 +58,18 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
     Cli::try_parse_from(arguments)
         .map(|cli| cli.command)
         .map_err(|error| {
-            // Help goes to stdout, a complaint to stderr; there is nobody to tell where neither can be written to.
-            let _ = error.print();
             if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Ok
+                let text = error.render();
+                otel::stderr::show(&if console::colors_enabled_stderr() {
+                    text.ansi().to_string()
+                } else {
+                    text.to_string()
+                });
+                return Exit::Usage;
             }
+            // There is nobody to tell where stdout cannot be written to.
+            let _ = error.print();
+            Exit::Ok
         })
 }
 
@@ -86,15 +91,19 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// Says something to the person, on stderr.
+/// Says something to the person, on stderr, as one line.
 pub fn complain(message: &str) {
-    // Nobody can be told that stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "mcp-code-analysis: {message}");
+    otel::stderr::say(&format!("mcp-code-analysis: {message}"));
 }
 
-/// Makes text from analysed code safe for a terminal: no control character reaches it.
+/// The same, with lines below it that are our own.
+fn complain_at_length(message: &str, below: &str) {
+    let message = otel::visible::line(message);
+    let below = otel::visible::lines(below);
+    otel::stderr::show(&format!("mcp-code-analysis: {message}\n{below}\n"));
+}
+
+/// Makes text from analysed code safe for a terminal: it stays on its line, and shows all that it has.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    otel::visible::line(text).into_owned()
 }

@@ -1,6 +1,7 @@
 //! Start-up as a story: command line, configuration, telemetry; then the command, within a runtime, to its exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use mcp_code_analysis::cli::{self, Command, Exit, complain};
 use mcp_code_analysis::config::{self, Config, Layer};
@@ -14,12 +15,25 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// On the command line only what is wrong is said: the result is what was asked for.
 const QUIET: &str = "warn";
 
+/// How long the end of the process waits for a stderr that takes nothing.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
+    let _said = SaidAll;
     let exit = match cli::parse(std::env::args_os()) {
         Ok(command) => run(command),
         Err(exit) => exit,
     };
     exit.into()
+}
+
+/// What was logged last is written, however `main` ends.
+struct SaidAll;
+
+impl Drop for SaidAll {
+    fn drop(&mut self) {
+        otel::stderr::flush(LAST_WORDS);
+    }
 }
 
 fn run(command: Command) -> Exit {

@@ -19,3 +19,5 @@ mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tidy;
+#[cfg(target_os = "linux")]
+mod unread;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Line;
-use super::{Exit, complain, printable};
+use super::{Exit, complain, complain_at_length, printable};
 use crate::answer::Answer;
 use crate::config::Config;
 use crate::config::store::Store;
@@ -90,7 +90,9 @@ impl Run {
             Exit::Internal
         })?;
         if answer.is_error {
-            complain(answer.text.trim_end());
+            let text = answer.text.trim_end();
+            let (first, below) = text.split_once('\n').unwrap_or((text, ""));
+            complain_at_length(first, below);
             return Err(Exit::of_failure(&answer.structured));
         }
         Ok(answer)

@@ -9,7 +9,7 @@ use actors::operator::{Operator, OperatorError};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use super::{Exit, complain, print};
+use super::{Exit, complain, complain_at_length, print};
 use crate::config::store::{StoreKind, Url};
 use crate::config::units::Period;
 use crate::config::{Config, Layer};
@@ -172,7 +172,7 @@ fn refused(error: &OperatorError) -> Exit {
         ),
         OperatorError::Store(_) => ("`doctor --store redis` looks into it", Exit::Unavailable),
     };
-    complain(&format!("{error}\n  {advice}"));
+    complain_at_length(&error.to_string(), &format!("  {advice}"));
     exit
 }
 

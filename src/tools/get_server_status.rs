@@ -94,6 +94,7 @@ fn data_schema() -> Value {
         "server": strict(json!({
             "name": string(), "version": string(), "engine_version": count(),
             "uptime_seconds": {"type": "number", "minimum": 0}, "draining": {"type": "boolean"},
+            "log_messages_dropped": count(),
         })),
         "features": list(strict(json!({
             "name": string(), "state": {"enum": ["available", "degraded", "off"]}, "why": or_null("string"),
@@ -149,6 +150,7 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
                 "engine_version": ENGINE_VERSION,
                 "uptime_seconds": seconds(status.uptime),
                 "draining": status.draining,
+                "log_messages_dropped": otel::stderr::dropped(),
             }),
         ),
         ("features", features_shown.collect()),
@@ -303,6 +305,13 @@ fn text(status: &Status, readable: &[Root], features: &[Feature]) -> String {
             feature.name,
             feature.state.name(),
             feature.why
+        ));
+    }
+    let dropped = otel::stderr::dropped();
+    if dropped > 0 {
+        text.push_str(&format!(
+            "{} dropped, because stderr is not read\n",
+            counted(dropped, "log message")
         ));
     }
     let names: Vec<&str> = readable.iter().map(|root| root.name.as_str()).collect();

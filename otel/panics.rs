@@ -1,0 +1,41 @@
+//! What the process says of a panic: as the standard library does, but by the way that nobody waits for.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{self, PanicHookInfo};
+use std::thread;
+use std::time::Duration;
+
+use super::{stderr, visible};
+
+/// An abort may follow, which nothing outlives that is still in the queue.
+const BEFORE_AN_ABORT: Duration = Duration::from_millis(100);
+
+/// Replaces the hook of the standard library, which writes to stderr itself.
+pub(super) fn tell() {
+    panic::set_hook(Box::new(|info| {
+        stderr::show(&told(info, &Backtrace::capture()));
+        stderr::flush_if_it_flows(BEFORE_AN_ABORT);
+    }));
+}
+
+fn told(info: &PanicHookInfo<'_>, backtrace: &Backtrace) -> String {
+    let payload = info.payload();
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a value of another type");
+    let thread = thread::current();
+    let thread = thread.name().unwrap_or("<unnamed>");
+    let place = info.location().map(ToString::to_string);
+    let mut text = format!(
+        "thread {thread:?} panicked at {}: {}\n",
+        place.unwrap_or_default(),
+        visible::line(message)
+    );
+    if backtrace.status() == BacktraceStatus::Captured {
+        text.push_str(&format!("{backtrace}"));
+        text.push('\n');
+    }
+    text
+}

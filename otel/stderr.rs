@@ -1,0 +1,280 @@
+//! The way to stderr, for the whole process: a bounded queue and a thread of its own that writes. Who logs never waits,
+//! so a stderr that nobody reads stops this thread and nothing else. What does not fit any more is dropped, counted, and
+//! told in its place as soon as stderr takes something again.
+//!
+//! `tracing-appender` does nearly this, but says so on stdout and on stderr itself when its worker is stuck at the end:
+//! the one is the protocol here, and the other waits for ever.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes that may wait: some ten thousand lines, seconds of the most talkative log.
+const WAITING_BYTES: usize = 1 << 20;
+/// Bytes written at once: as many as a pipe takes whole or not at all (`PIPE_BUF`).
+const AT_ONCE: usize = 4096;
+
+static STDERR: LazyLock<Outlet> = LazyLock::new(|| Outlet::start(io::stderr(), WAITING_BYTES));
+
+/// Says something to the person at the terminal, as one line.
+pub fn say(message: &str) {
+    let message = super::visible::line(message);
+    STDERR.push(format!("{message}\n").as_bytes());
+}
+
+/// Waits until everything has been written, at most this long. For the end of the process; `false`: some is left.
+pub fn flush(within: Duration) -> bool {
+    STDERR.flush(within)
+}
+
+/// Messages that were dropped since the process started.
+pub fn dropped() -> u64 {
+    STDERR.lock().dropped
+}
+
+/// Several lines, or lines with colours: as they are.
+pub fn show(text: &str) {
+    STDERR.push(text.as_bytes());
+}
+
+/// One event of the log, as its layer has written it.
+pub(super) fn event(bytes: &[u8]) {
+    STDERR.push(bytes);
+}
+
+/// Waits for a moment, unless that was in vain before.
+pub(super) fn flush_if_it_flows(within: Duration) {
+    let stuck = STDERR.lock().stuck;
+    if !stuck {
+        STDERR.flush(within);
+    }
+}
+
+/// A queue before a writer that may block for ever.
+struct Outlet {
+    shared: Arc<Shared>,
+    bound: usize,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something is to be written.
+    filled: Condvar,
+    /// Something was written.
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    /// Taken by the thread, and not yet written.
+    writing: usize,
+    dropped: u64,
+    /// Of them, those that the log says nothing of yet.
+    untold: u64,
+    /// A flush was in vain, and nothing was written since.
+    stuck: bool,
+    /// No thread could be had: whoever logs writes.
+    alone: bool,
+}
+
+impl Outlet {
+    fn start(to: impl Write + Send + 'static, bound: usize) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            filled: Condvar::new(),
+            moved: Condvar::new(),
+        });
+        let outlet = Self { shared, bound };
+        let shared = Arc::clone(&outlet.shared);
+        let thread = thread::Builder::new().name("stderr".to_owned());
+        outlet.lock().alone = thread.spawn(move || shared.write_on(to)).is_err();
+        outlet
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+
+    /// One message, of one line or of several: all of it, or none.
+    fn push(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        if state.alone {
+            drop(state);
+            // Nobody can be told that stderr is closed.
+            let _ = io::stderr().write_all(bytes);
+            return;
+        }
+        // Once one is dropped, so are the next, until the thread has been here: the log says in one place what it lacks.
+        let full = state.waiting.len() + state.writing + bytes.len() > self.bound;
+        if full || state.untold > 0 {
+            state.dropped += 1;
+            state.untold += 1;
+            return;
+        }
+        state.waiting.extend_from_slice(bytes);
+        drop(state);
+        self.shared.filled.notify_one();
+    }
+
+    fn flush(&self, within: Duration) -> bool {
+        let busy =
+            |state: &mut State| !state.waiting.is_empty() || state.writing > 0 || state.untold > 0;
+        let waited = self
+            .shared
+            .moved
+            .wait_timeout_while(self.lock(), within, busy);
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.stuck |= timeout.timed_out();
+        !timeout.timed_out()
+    }
+}
+
+impl Shared {
+    /// It holds no more than counters and bytes: whoever panicked with it left it whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_on(&self, mut to: impl Write) {
+        loop {
+            for part in self.take().chunks(AT_ONCE) {
+                // Nobody can be told that stderr is closed.
+                let _ = to.write_all(part);
+                self.wrote(part.len());
+            }
+        }
+    }
+
+    /// Everything that waits, and a word about what is missing behind it.
+    fn take(&self) -> Vec<u8> {
+        let idle = |state: &mut State| state.waiting.is_empty() && state.untold == 0;
+        let filled = self.filled.wait_while(self.lock(), idle);
+        let mut state = filled.unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = std::mem::take(&mut state.waiting);
+        let untold = std::mem::take(&mut state.untold);
+        if untold > 0 {
+            let notice = format!("{untold} log messages were dropped here: stderr was not read\n");
+            bytes.extend_from_slice(notice.as_bytes());
+        }
+        state.writing = bytes.len();
+        bytes
+    }
+
+    fn wrote(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.writing -= bytes;
+        state.stuck = false;
+        drop(state);
+        self.moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+    use std::time::Instant;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const BOUND: usize = 1000;
+
+    /// A pipe that holds nothing: each write waits until it is read.
+    struct Pipe(SyncSender<Vec<u8>>);
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn piped() -> (Outlet, Receiver<Vec<u8>>) {
+        let (sender, reader) = sync_channel(0);
+        (Outlet::start(Pipe(sender), BOUND), reader)
+    }
+
+    /// Reads until this many bytes have come.
+    fn read(reader: &Receiver<Vec<u8>>, bytes: usize) -> String {
+        let mut text = Vec::new();
+        while text.len() < bytes {
+            text.extend(reader.recv_timeout(PATIENCE).expect("more is written"));
+        }
+        String::from_utf8(text).expect("text")
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_and_what_is_dropped_is_counted_and_told_in_its_place() {
+        let (outlet, reader) = piped();
+        let begun = Instant::now();
+        outlet.push(b"000000000\n");
+        while outlet.lock().writing == 0 {
+            assert!(begun.elapsed() < PATIENCE);
+            thread::yield_now();
+        }
+        for n in 1..10_000 {
+            outlet.push(format!("{n:09}\n").as_bytes());
+        }
+        assert!(begun.elapsed() < PATIENCE);
+        let (kept, dropped) = {
+            let state = outlet.lock();
+            (state.waiting.len() + state.writing, state.dropped)
+        };
+        assert_eq!(kept, BOUND);
+        assert_eq!(dropped, 10_000 - BOUND as u64 / 10);
+        // What was kept is the beginning; then comes what is missing.
+        let notice = format!("{dropped} log messages were dropped here: stderr was not read\n");
+        let text = read(&reader, BOUND + notice.len());
+        for (n, line) in text.lines().take(BOUND / 10).enumerate() {
+            assert_eq!(line, format!("{n:09}"));
+        }
+        assert!(text.ends_with(&notice), "{text}");
+        // From then on nothing is missing.
+        assert!(outlet.flush(PATIENCE));
+        outlet.push(b"again\n");
+        assert_eq!(read(&reader, 6), "again\n");
+        assert_eq!(outlet.lock().dropped, dropped);
+    }
+
+    #[test]
+    fn the_end_waits_for_what_is_left_and_no_longer_than_it_may() {
+        let (outlet, reader) = piped();
+        outlet.push(b"first\n");
+        let begun = Instant::now();
+        assert!(!outlet.flush(Duration::from_millis(50)));
+        assert!(begun.elapsed() < PATIENCE && outlet.lock().stuck);
+        let reading = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            read(&reader, 12)
+        });
+        outlet.push(b"second\n");
+        assert!(outlet.flush(PATIENCE) && !outlet.lock().stuck);
+        drop(outlet);
+        assert_eq!(reading.join().expect("read"), "first\nsecond\n");
+    }
+
+    #[test]
+    fn a_stderr_that_is_closed_takes_everything() {
+        let (outlet, reader) = piped();
+        drop(reader);
+        for _ in 0..100 {
+            outlet.push(&[b'x'; BOUND / 2]);
+            assert!(outlet.flush(PATIENCE));
+        }
+        assert_eq!(outlet.lock().dropped, 0);
+    }
+
+    #[test]
+    fn what_is_longer_than_the_queue_is_dropped_and_told() {
+        let (outlet, reader) = piped();
+        outlet.push(&[b'x'; BOUND + 1]);
+        let told = "1 log messages were dropped here: stderr was not read\n";
+        assert_eq!(read(&reader, told.len()), told);
+    }
+}

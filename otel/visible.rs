@@ -1,0 +1,120 @@
+//! Text that came from elsewhere (names of files, source code, labels) as a terminal, a log and a model may read it: on
+//! one line, with nothing in it that moves the cursor, turns the direction of writing or cannot be seen. What is
+//! escaped stays readable: a line break becomes `\n`, a direction mark `\u{202e}`.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Characters beside the control characters that show nothing of themselves: line and paragraph separators, marks of
+/// direction, joiners, fillers, variation selectors and tags. They are Unicode's `Default_Ignorable_Code_Point` and
+/// `Bidi_Control`, and what a terminal takes for a line break. Sorted.
+const UNSEEN: [(char, char); 16] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+/// The text as one line. A text that is escaped already stays as it is.
+pub fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_unseen)
+}
+
+/// The same for text whose line breaks are our own.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && is_unseen(c))
+}
+
+fn is_unseen(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let after = UNSEEN.partition_point(|(first, _)| *first <= c);
+    let listed = after.checked_sub(1).is_some_and(|at| c <= UNSEEN[at].1);
+    listed || c.is_control()
+}
+
+fn escaped(text: &str, unseen: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let Some(first) = text.find(&unseen) else {
+        return Cow::Borrowed(text);
+    };
+    let mut safe = String::with_capacity(text.len() + 16);
+    safe.push_str(&text[..first]);
+    for c in text[first..].chars() {
+        match c {
+            _ if !unseen(c) => safe.push(c),
+            '\n' => safe.push_str("\\n"),
+            '\r' => safe.push_str("\\r"),
+            '\t' => safe.push_str("\\t"),
+            // Writing to a text cannot fail.
+            _ => drop(write!(safe, "\\u{{{:x}}}", u32::from(c))),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_forge_or_hide_something_is_shown() {
+        for (hostile, shown) in [
+            ("a\nsession_id=x", "a\\nsession_id=x"),
+            ("a\r\tb", "a\\r\\tb"),
+            ("\u{1b}[2Ja", "\\u{1b}[2Ja"),
+            ("\u{9b}2J\u{7f}\0", "\\u{9b}2J\\u{7f}\\u{0}"),
+            ("a\u{2028}b\u{85}c", "a\\u{2028}b\\u{85}c"),
+            ("\u{202e}sj.tset\u{2069}", "\\u{202e}sj.tset\\u{2069}"),
+            (
+                "a\u{200b}\u{feff}\u{e0041}",
+                "a\\u{200b}\\u{feff}\\u{e0041}",
+            ),
+            ("❤\u{fe0f}\u{fe10}", "❤\\u{fe0f}\u{fe10}"),
+        ] {
+            assert_eq!(line(hostile), shown);
+        }
+        for fine in [
+            "",
+            "src/größe.rs",
+            "名前 ’x’.py",
+            "a\\nb",
+            "🦀",
+            "\u{a0}\u{fffd}",
+        ] {
+            assert!(matches!(line(fine), Cow::Borrowed(_)), "{fine}");
+        }
+        assert_eq!(lines("a\nb\r\n\u{1b}c"), "a\nb\\r\n\\u{1b}c");
+    }
+
+    #[test]
+    fn every_character_that_is_listed_is_escaped_and_its_neighbours_are_not() {
+        assert!(UNSEEN.is_sorted_by(|a, b| a.1 < b.0));
+        for (first, last) in UNSEEN {
+            assert!(is_unseen(first) && is_unseen(last));
+            let before = char::from_u32(u32::from(first) - 1).expect("a character");
+            let after = char::from_u32(u32::from(last) + 1).expect("a character");
+            assert!(
+                !is_unseen(before) && !is_unseen(after),
+                "{first:?} {last:?}"
+            );
+        }
+        for c in '\0'..=char::MAX {
+            let shown = line(c.encode_utf8(&mut [0; 4])).into_owned();
+            assert_eq!(line(&shown), shown, "{c:?} escaped twice");
+            assert!(!shown.contains(['\n', '\r', '\u{1b}', '\u{85}', '\u{2028}', '\u{202e}']));
+        }
+    }
+}
