@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actors::ids::{ResultId, SessionId};
 use actors::sessions::{CallAnswer, Durability, DurabilityLevel};
 use actors::tool::ToolOutput;
+use otel::visible::{line, lines};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -163,7 +164,7 @@ impl Called<'_> {
         };
         let mut text = finding.text;
         if let Some(empty) = &finding.empty {
-            text = format!("{text}Nothing to show: {}\n", empty.message);
+            text.push_str(&format!("Nothing to show: {}\n", line(&empty.message)));
         }
         let cursor = finding
             .page
@@ -191,8 +192,8 @@ impl Called<'_> {
         let retry_after = failure.retry_after.map(millis);
         let text = format!(
             "{} failed: {} ({}, {})\nWhat to do: {}\n",
-            self.tool,
-            failure.message,
+            line(self.tool),
+            line(&failure.message),
             reason.code.name(),
             reason.name,
             reason.recovery,
@@ -325,7 +326,11 @@ fn trim(notices: &mut Vec<String>) {
 
 /// The text with cursor, ids and notices below it, within `max_bytes`: what has to give way is the text, by whole
 /// lines, since without ids and cursor a caller could not go on.
+///
+/// Names in it are escaped where its lines are made, which alone knows the line breaks of its own; all else that a name
+/// may do to a terminal is escaped here once more.
 fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes: usize) -> String {
+    let text = lines(&text);
     let mut footer = String::new();
     if let Some(cursor) = cursor {
         footer.push_str(&format!("more: repeat with cursor={cursor}\n"));
@@ -340,7 +345,7 @@ fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes:
         footer.push_str("replayed: the answer of an earlier call under this idempotency key\n");
     }
     for notice in &context.notices {
-        let line = format!("note: {}\n", notice.replace('\n', " "));
+        let line = format!("note: {}\n", line(notice));
         if footer.len() + line.len() <= page::FOOTER_BYTES
             || footer.len() + line.len() + text.len() <= max_bytes
         {
@@ -348,7 +353,7 @@ fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes:
         }
     }
     let mut all = if text.len().saturating_add(footer.len()) <= max_bytes {
-        text + &footer
+        text.into_owned() + &footer
     } else {
         page::clipped_lines(&text, max_bytes.saturating_sub(footer.len())) + &footer
     };

@@ -110,7 +110,7 @@ fn context() -> Value {
         "durability": strict(json!({
             "level": {"enum": ["none", "memory", "redis", "fsync", "replicated"]},
             "durable": {"type": "boolean"},
-            "version": count(),
+            "version": {"type": "integer", "minimum": 0, "description": "of the session; answers committed together share it"},
             "epoch": count(),
         })),
         "replayed": {"type": "boolean"},

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use otel::visible;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -68,15 +69,29 @@ impl Default for Budget {
 /// One row: what it adds to which arrays of `data`, and its line or lines of text.
 pub(crate) struct Row {
     pub(crate) parts: Vec<(&'static str, Value)>,
-    pub(crate) line: String,
+    /// Without a line break other than between lines: names may hold any, and would forge lines of an answer.
+    line: String,
 }
 
 impl Row {
-    pub(crate) fn new(key: &'static str, value: Value, line: String) -> Self {
+    pub(crate) fn new(key: &'static str, value: Value, line: &str) -> Self {
         Self {
             parts: vec![(key, value)],
-            line,
+            line: visible::line(line).into_owned(),
         }
+    }
+
+    /// This line above those that are there.
+    pub(crate) fn under(mut self, line: &str) -> Self {
+        self.line = format!("{}\n{}", visible::line(line), self.line);
+        self
+    }
+
+    /// This line below those that are there.
+    pub(crate) fn over(mut self, line: &str) -> Self {
+        self.line.push('\n');
+        self.line.push_str(&visible::line(line));
+        self
     }
 
     fn none() -> Self {
@@ -93,7 +108,7 @@ pub(crate) struct Frame {
     pub(crate) data: Map<String, Value>,
     /// Keys of `data` that may be left out where not even one row would fit, the most dispensable first.
     pub(crate) droppable: &'static [&'static str],
-    /// The lines above the rows.
+    /// The lines above the rows, without names in them, or with names that are escaped.
     pub(crate) heading: String,
 }
 
@@ -297,18 +312,14 @@ mod tests {
             heading: "heading\n".into(),
         };
         fit(frame, Budget::new(rows, max_bytes), 0, texts.len(), |at| {
-            Row::new(
-                "rows",
-                json!({"text": texts[at]}),
-                texts[at].replace('\n', " "),
-            )
+            Row::new("rows", json!({"text": texts[at]}), &texts[at])
         })
     }
 
     proptest! {
         #[test]
         fn a_page_keeps_to_its_bounds_and_holds_a_row(
-            texts in prop::collection::vec(".{0,300}", 1..40),
+            texts in prop::collection::vec("(?s).{0,300}", 1..40),
             rows in 1_usize..20,
             max_bytes in MIN_MAX_BYTES..5000,
         ) {
@@ -318,6 +329,8 @@ mod tests {
             prop_assert!(json_len(&fitted.data) <= max_bytes);
             prop_assert!(fitted.text.len() <= max_bytes - FOOTER_BYTES);
             prop_assert_eq!(fitted.data["rows"].as_array().unwrap().len(), fitted.returned);
+            // Whatever the rows hold, each is a line.
+            prop_assert_eq!(fitted.text.split('\n').count(), 1 + fitted.returned + 1);
         }
     }
 

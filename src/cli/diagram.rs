@@ -91,7 +91,7 @@ fn describe(kind: Kind, row: &Value) -> (String, Weight) {
 impl Tree {
     fn add(&mut self, label: &str, parent: Option<usize>, weight: Weight) -> usize {
         self.nodes.push(Node {
-            label: shortened(label),
+            label: shortened(&super::printable(label)),
             parent,
             weight,
         });
@@ -161,7 +161,7 @@ fn entities(label: &str) -> String {
     for c in label.chars() {
         if c.is_alphanumeric() || " _./:-,()…".contains(c) {
             safe.push(c);
-        } else if !c.is_control() {
+        } else {
             let _ = write!(safe, "#{};", u32::from(c));
         }
     }
@@ -169,9 +169,7 @@ fn entities(label: &str) -> String {
 }
 
 fn quoted(label: &str) -> String {
-    super::printable(label)
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
+    label.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]

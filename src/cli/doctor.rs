@@ -307,17 +307,21 @@ async fn start(config: &Config) -> Check {
 fn report(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
+        let name = printable(&check.name);
         // Writing to a text cannot fail.
         let _ = match &check.outcome {
-            Ok(Found { what, advice: None }) => writeln!(text, "ok    {}: {what}", check.name),
+            Ok(Found { what, advice: None }) => {
+                writeln!(text, "ok    {name}: {}", printable(what))
+            }
             Ok(Found {
                 what,
                 advice: Some(advice),
-            }) => writeln!(text, "warn  {}: {what}\n      {advice}", check.name),
+            }) => writeln!(text, "warn  {name}: {}\n      {advice}", printable(what)),
             Err(failure) => writeln!(
                 text,
-                "FAIL  {}: {}\n      {}",
-                check.name, failure.what, failure.advice
+                "FAIL  {name}: {}\n      {}",
+                printable(&failure.what),
+                failure.advice
             ),
         };
     }

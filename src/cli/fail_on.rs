@@ -303,7 +303,7 @@ mod tests {
             "coverage": {"parse_errors": 2},
         });
         let found = condition("cyclomatic>20").findings(Kind::Complexity, &envelope);
-        assert_eq!(found, ["a.rs:7: f\u{fffd}[2J: cyclomatic 21 > 20"]);
+        assert_eq!(found, ["a.rs:7: f\\u{1b}[2J: cyclomatic 21 > 20"]);
         let found = condition("parse_errors>0").findings(Kind::Complexity, &envelope);
         assert_eq!(found, ["parse_errors 2 > 0"]);
         let graph = json!({"data": {"totals": {"cycles": 1, "unresolved": 0}}});

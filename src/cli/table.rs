@@ -283,9 +283,9 @@ mod tests {
         });
         expect![[r#"
             Functions
-             cyclomatic  cognitive     MI  function  path      line
-                     12         20  45.68  a::worst  src/a.rs     3
-                      1          0      –  B.f       b�.py       10
+             cyclomatic  cognitive     MI  function  path        line
+                     12         20  45.68  a::worst  src/a.rs       3
+                      1          0      –  B.f       b\u{1b}.py    10
 
             2 of 7 rows shown; --limit 0 shows all.
             9 files seen, 2 analysed; skipped: unsupported 6, binary 1; languages: python 1, rust 1; 1 hold source that does not parse (their numbers leave it out).

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use otel::visible;
 use rmcp::ErrorData;
 use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, Reference};
 use serde_json::json;
@@ -98,9 +99,16 @@ fn of_ids(ids: Ids) -> CompletionInfo {
     info(ids.values, ids.total, has_more)
 }
 
-fn of_paths(found: Completions) -> CompletionInfo {
+fn of_paths(mut found: Completions) -> CompletionInfo {
     let has_more = found.has_more();
-    info(found.values, found.total, has_more)
+    // A name that is not what it looks like is for nobody to choose from a list.
+    let before = found.values.len();
+    found
+        .values
+        .retain(|path| visible::line(path) == path.as_str());
+    let left_out = before - found.values.len();
+    let total = found.total.map(|total| total - left_out);
+    info(found.values, total, has_more)
 }
 
 fn info(values: Vec<String>, total: Option<usize>, has_more: bool) -> CompletionInfo {

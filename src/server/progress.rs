@@ -122,7 +122,7 @@ fn notification(token: &ProgressToken, progress: Progress) -> ProgressNotificati
         param = param.with_total(total as f64);
     }
     if !progress.message.is_empty() {
-        param = param.with_message(progress.message);
+        param = param.with_message(otel::visible::line(&progress.message));
     }
     param
 }

@@ -5,6 +5,7 @@
 //! for, and a link in each answer would cost a model some 60 tokens a call.
 
 use actors::ids::ResultId;
+use otel::visible;
 use rmcp::ErrorData;
 use rmcp::model::{
     CacheScope, ListResourceTemplatesResult, ListResourcesResult, MetaObject,
@@ -111,11 +112,11 @@ fn parse(uri: &str) -> Option<(&str, Option<&str>)> {
 fn resource(row: &Stored) -> Resource {
     let result = &row.result;
     let uri = format!("{SESSIONS}{}{RESULTS}{}", row.session, result.result_id);
-    let mut description = result.summary.replace('\n', " ");
+    let mut description = visible::line(&result.summary).into_owned();
     page::clip(&mut description, DESCRIPTION_BYTES);
     // Long arguments are not in the history.
     let mut title = match result.arguments["path"].as_str() {
-        Some(path) => format!("{} of {path}", result.tool),
+        Some(path) => format!("{} of {}", result.tool, visible::line(path)),
         None => result.tool.clone(),
     };
     page::clip(&mut title, DESCRIPTION_BYTES);
@@ -169,6 +170,7 @@ fn not_found(uri: &str, reason: &str, message: &str, recovery: &str) -> ErrorDat
         "" => message.to_owned(),
         recovery => format!("{message}: {recovery}"),
     };
+    let advice = visible::line(&advice).into_owned();
     ErrorData::resource_not_found(advice, Some(json!({"uri": shown, "reason": reason})))
 }
 
@@ -183,7 +185,8 @@ pub(super) fn refused(failure: &Failure) -> ErrorData {
         "retry_after_ms": retry_after,
         "recovery": row.recovery,
     });
-    ErrorData::internal_error(failure.message.clone(), Some(data))
+    let message = visible::line(&failure.message).into_owned();
+    ErrorData::internal_error(message, Some(data))
 }
 
 #[cfg(test)]

@@ -222,7 +222,11 @@ impl View<'_> {
         frame.data.insert("files".into(), json!([]));
         let fitted = fit(frame, shared.paging.budget, from, order.len(), |at| {
             let file = order[at];
-            Row::new("files", rows::file(self, file), rows::file_line(self, file))
+            Row::new(
+                "files",
+                rows::file(self, file),
+                &rows::file_line(self, file),
+            )
         });
         Ok(self.outcome(shared, fitted, from, order.len(), "file"))
     }
@@ -258,7 +262,7 @@ then {some_files} files: {}
             Some(at) => Row::new(
                 "files",
                 rows::file(self, files[at]),
-                rows::file_line(self, files[at]),
+                &rows::file_line(self, files[at]),
             ),
         });
         Outcome {

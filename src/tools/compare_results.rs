@@ -227,7 +227,7 @@ fn answer(
     };
     let fitted = fit(frame, paging.budget, from, total, |at| {
         let Change { value, line, .. } = &changes.rows[at];
-        Row::new("changes", value.clone(), line.clone())
+        Row::new("changes", value.clone(), line)
     });
     let page = paging.page(&digest, from, fitted.returned, total);
     let identical = baseline.input_digest == against.input_digest;

@@ -33,7 +33,13 @@ pub fn markdown() -> String {
             changes(entry),
         );
     }
-    page.push_str("\nEvery answer has the same envelope: `data` as described here, and `metadata`, `status`, `context`, `page` and `coverage`; the JSON Schema of it is each tool's `outputSchema`.\n");
+    page.push_str("\nEvery answer has the same envelope: `data` as described here, and `metadata`, `status`, `context`, `page` and `coverage`; the JSON Schema of it is each tool's `outputSchema`.\n\n\
+         `context.durability.version` is the version of the session's state that holds the answer. The session commits what is \
+         ready together, so answers of concurrent calls may share a version.\n\n\
+         `structuredContent` has names of files, symbols and labels exactly as they are. The text of an answer, diagrams, \
+         prompts, titles, messages of errors, the log and the tables of the command line show characters escaped that a \
+         terminal acts on or nobody sees: a line break is `\\n`, a right-to-left override `\\u{202e}`. Completion leaves such \
+         names out.\n");
     for entry in catalogue() {
         page.push_str(&section(entry));
     }
@@ -186,7 +192,8 @@ fn skips() -> String {
     format!(
         "\n## What is left out\n\nNothing is left out in silence: `coverage.skipped` counts by reason. Files: {}, and \
          `{FAILED}` where the analysis of one file broke off. C++ in a file that ends as C is an `unsupported_language`, \
-         told by what its lines start with. Directories that were not entered: {}.\n",
+         told by what its lines start with. A hard link cannot be told from any other file, so it is read like one, even \
+         where the file has another name outside of the roots. Directories that were not entered: {}.\n",
         names(files),
         names(directories),
     )

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actors::status::{ActorStatus, Status, StoreStatus};
 use actors::tool::Root;
+use otel::visible::line;
 use serde_json::{Value, json};
 
 use super::session_data::{root_schema, roots};
@@ -304,7 +305,7 @@ fn text(status: &Status, readable: &[Root], features: &[Feature]) -> String {
             "{} {}{why}{}\n",
             feature.name,
             feature.state.name(),
-            feature.why
+            line(&feature.why)
         ));
     }
     let dropped = otel::stderr::dropped();
@@ -318,7 +319,7 @@ fn text(status: &Status, readable: &[Root], features: &[Feature]) -> String {
     let languages: Vec<&str> = Language::ALL.map(Language::name).into();
     text.push_str(&format!(
         "roots: {}\nlanguages: {}\n",
-        names.join(", "),
+        line(&names.join(", ")),
         languages.join(", ")
     ));
     text.push_str(&store::text(status));

@@ -101,7 +101,7 @@ pub(crate) fn finding(view: &SessionView, arguments: &Value) -> Result<Finding, 
     let total = view.history.len();
     let fitted = fit(frame, budget, from, total, |at| {
         let entry = &view.history[at];
-        Row::new("history", result(entry), result_line(entry))
+        Row::new("history", result(entry), &result_line(entry))
     });
     let end = from + fitted.returned;
     let last = end

@@ -58,7 +58,7 @@ pub(crate) fn finding(rows: &[SessionRow], total: u64, paging: &Paging) -> Findi
         heading: format!("{}\n", counted(total, "session")),
     };
     let fitted = fit(frame, paging.budget, 0, rows.len(), |at| {
-        Row::new("sessions", row(&rows[at]), row_line(&rows[at]))
+        Row::new("sessions", row(&rows[at]), &row_line(&rows[at]))
     });
     let more = fitted.returned < rows.len();
     let last = fitted.returned.checked_sub(1).map(|at| &rows[at]);

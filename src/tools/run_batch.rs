@@ -108,7 +108,7 @@ pub(crate) fn finding(answers: Vec<(String, Answer)>, max_bytes: usize) -> Findi
     let mut left = max_bytes;
     let mut structured = Vec::with_capacity(total);
     for (at, (tool, mut answer)) in answers.into_iter().enumerate() {
-        let heading = format!("[{at}] {tool}\n");
+        let heading = format!("[{at}] {}\n", otel::visible::line(&tool));
         text.push_str(&heading);
         text.push_str(&shortened(
             &answer.text,

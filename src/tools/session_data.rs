@@ -3,6 +3,7 @@
 use actors::sessions::{CallView, HistoryView, SessionRow, SessionStatus, SessionView};
 use actors::store::NodeRecord;
 use actors::tool::Root;
+use otel::visible::line;
 use serde_json::{Value, json};
 
 use super::text::one_line;
@@ -60,16 +61,16 @@ pub(crate) fn session_text(view: &SessionView) -> String {
         "session {} {}{}: kept until {} (idle for {} s ends it), version {}\n",
         view.id,
         status(&view.status),
-        label.map_or_else(String::new, |label| format!(" {label:?}")),
+        label.map_or_else(String::new, |label| format!(" {:?}", line(&label))),
         rfc3339(view.expires_ms),
         view.ttl.as_secs(),
         view.version,
     );
     if let Some(reason) = status_reason(&view.status) {
-        text.push_str(&format!("reason: {}\n", one_line(reason)));
+        text.push_str(&format!("reason: {}\n", line(&one_line(reason))));
     }
     let roots: Vec<&str> = view.roots.iter().map(|root| root.name.as_str()).collect();
-    text.push_str(&format!("roots: {}\n", roots.join(", ")));
+    text.push_str(&format!("roots: {}\n", line(&roots.join(", "))));
     // What succeeded is in the history, with its result.
     let calls = view.calls.iter().filter(|call| call.state != "succeeded");
     for call in calls.take(CALLS_SHOWN) {

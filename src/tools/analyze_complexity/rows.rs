@@ -40,7 +40,7 @@ pub(super) fn function(view: &View<'_>, file: usize, function: usize) -> Row {
         ));
     }
     let value = function_value(view, file, function);
-    Row::new("functions", Value::Object(value), line)
+    Row::new("functions", Value::Object(value), &line)
 }
 
 /// As in the whole result: with what a comparison matches by.

@@ -149,12 +149,11 @@ fn draw(view: &View<'_>, format: Format, count: usize) -> Drawing {
 
 /// Paths may hold anything: what would end a label, or start markup, is written as an entity or escaped.
 fn label(id: &str, format: Format) -> String {
-    let mut id = id.to_owned();
+    let mut id = otel::visible::line(id).into_owned();
     crate::answer::page::clip(&mut id, LABEL);
     let mut label = String::with_capacity(id.len());
     for character in id.chars() {
         match (format, character) {
-            (_, character) if character.is_control() => label.push(' '),
             (Format::Mermaid, '"') => label.push_str("#quot;"),
             (Format::Mermaid, '#') => label.push_str("#35;"),
             (Format::Mermaid, '<') => label.push_str("#lt;"),
@@ -175,6 +174,7 @@ mod tests {
     #[test]
     fn labels_cannot_break_out() {
         assert_eq!(label("a\"]; x[\"b", Format::Mermaid), "a#quot;]; x[#quot;b");
-        assert_eq!(label("a\"\\\n", Format::Dot), "a\\\"\\\\ ");
+        assert_eq!(label("a\"\\\n", Format::Dot), "a\\\"\\\\\\\\n");
+        assert_eq!(label("a\u{202e}\n", Format::Mermaid), "a\\u{202e}\\n");
     }
 }

@@ -100,7 +100,8 @@ impl<'g> View<'g> {
     }
 
     pub(super) fn row(&self, node: usize, bounded: bool) -> Row {
-        let mut parts = vec![("nodes", self.node(node))];
+        let mut row = self.told(node);
+        let parts = &mut row.parts;
         let of = |map: &HashMap<usize, Vec<usize>>| map.get(&node).cloned().unwrap_or_default();
         for at in of(&self.cycles_at) {
             parts.push(("cycles", self.cycle(&self.cycles[at], bounded)));
@@ -115,10 +116,7 @@ impl<'g> View<'g> {
         for at in of(&self.external_at) {
             parts.push(("external", self.external(&self.graph.external[at], bounded)));
         }
-        Row {
-            parts,
-            line: self.line(node),
-        }
+        row
     }
 
     pub(super) fn node(&self, node: usize) -> Value {
@@ -204,7 +202,8 @@ impl<'g> View<'g> {
         &self.graph.nodes[node as usize].id
     }
 
-    fn line(&self, node: usize) -> String {
+    /// The node alone, and its lines.
+    fn told(&self, node: usize) -> Row {
         let coupling = &self.coupling[node];
         let instability = coupling
             .instability
@@ -224,9 +223,10 @@ impl<'g> View<'g> {
             let length = self.cycles[cycle].len();
             line.push_str(&format!(" [cycle {} of {length}]", cycle + 1));
         }
+        let mut row = Row::new("nodes", self.node(node), &line);
         for &at in self.cycles_at.get(&node).into_iter().flatten() {
             let members: Vec<&str> = self.cycles[at].iter().map(|&node| self.id(node)).collect();
-            line.push_str(&format!("\n  cycle {}: {}", at + 1, some(&members)));
+            row = row.over(&format!("  cycle {}: {}", at + 1, some(&members)));
         }
         for &at in self
             .unresolved_at
@@ -236,8 +236,8 @@ impl<'g> View<'g> {
             .take(NAMED)
         {
             let unresolved = &self.graph.unresolved[at];
-            line.push_str(&format!(
-                "\n  unresolved {}:{} {}: {}",
+            row = row.over(&format!(
+                "  unresolved {}:{} {}: {}",
                 unresolved.path,
                 unresolved.line,
                 one_line(&unresolved.specifier),
@@ -248,9 +248,9 @@ impl<'g> View<'g> {
             .map(|&at| self.graph.external[at].name.as_str())
             .collect();
         if !external.is_empty() {
-            line.push_str(&format!("\n  external: {}", some(&external)));
+            row = row.over(&format!("  external: {}", some(&external)));
         }
-        line
+        row
     }
 }
 

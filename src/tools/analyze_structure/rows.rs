@@ -28,19 +28,22 @@ pub(super) fn row(
     let mut row = Row::new(
         "symbols",
         symbol(file, item.symbol, bounded),
-        line(file, item.symbol),
+        &line(file, item.symbol),
     );
     let listed = outline.listed_with.get(&at);
-    let mut heading = String::new();
-    for &file in listed.into_iter().flatten() {
+    let listed = listed.map(Vec::as_slice).unwrap_or_default();
+    for &file in listed {
+        row.parts
+            .extend(ins_and_outs(&analyzed.files[file], bounded));
+    }
+    // From the last on, since each goes above those that are there.
+    for &file in listed.iter().rev() {
         let file = &analyzed.files[file];
-        row.parts.extend(ins_and_outs(file, bounded));
-        heading.push_str(&format!("{}{}\n", file.path, counts(file)));
+        row = row.under(&format!("{}{}", file.path, counts(file)));
     }
-    if heading.is_empty() && starts_file {
-        heading = format!("{}\n", file.path);
+    if listed.is_empty() && starts_file {
+        row = row.under(&file.path);
     }
-    row.line = heading + &row.line;
     row
 }
 

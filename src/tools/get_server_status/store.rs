@@ -6,6 +6,8 @@ use actors::store::{Link, NodeRecord};
 use serde_json::{Value, json};
 
 use super::super::session_data;
+use otel::visible::line;
+
 use super::super::text::counted;
 use super::{Feature, FeatureState};
 use crate::answer::envelope::{count, list, or_null, strict, string};
@@ -148,9 +150,9 @@ pub(super) fn text(status: &Status) -> String {
     if let Some(link) = &store.health.link {
         text.push_str(&format!(
             "; {} {} at {}, {} ms",
-            link.role,
-            link.version,
-            link.address,
+            line(&link.role),
+            line(&link.version),
+            line(&link.address),
             millis(link.latency_us)
         ));
     }
