@@ -132,8 +132,23 @@ impl Operator {
 
     /// Everything that is stored of a session, in a form that can be read, checked and imported.
     pub async fn export(&self, id: SessionId) -> Result<ExportedSession, OperatorError> {
+        self.export_what_is_whole(id)
+            .await
+            .map(|(exported, _)| exported)
+    }
+
+    /// The same, and in words which results are left out because they are damaged.
+    ///
+    /// # Errors
+    /// As of [`Operator::export`].
+    pub async fn export_what_is_whole(
+        &self,
+        id: SessionId,
+    ) -> Result<(ExportedSession, Vec<String>), OperatorError> {
         let image = self.read(id).await?;
-        ExportedSession::of(&image).map_err(|cause| OperatorError::Unreadable { id, cause })
+        let exported =
+            ExportedSession::of(&image).map_err(|cause| OperatorError::Unreadable { id, cause })?;
+        Ok((exported, image.damaged))
     }
 
     async fn read(&self, id: SessionId) -> Result<Image, OperatorError> {
@@ -276,6 +291,7 @@ impl Operator {
             .results
             .iter()
             .map(|blob| (blob.id, blob.part))
+            .chain(before.lost)
             .filter(|old| !blobs.iter().any(|new| (new.id, new.part) == *old))
             .collect();
         let parts = in_parts(blobs);

@@ -127,7 +127,8 @@ impl ResultReader {
         }))
     }
 
-    /// Fails with reason `session_required`, `unknown_result`, `result_not_stored` or `store_unavailable`.
+    /// Fails with reason `session_required`, `unknown_result`, `result_not_stored`,
+    /// `data_loss`, `session_newer` or `store_unavailable`.
     pub fn get(&self, id: ResultId, deadline: Instant) -> Result<StoredResult, ToolError> {
         let Some(source) = &self.0 else {
             return Err(ToolError::new(
@@ -144,6 +145,13 @@ impl ResultReader {
             .block_on(async { tokio::time::timeout(left, read).await })
         {
             Err(_elapsed) => Err(ToolError::deadline_exceeded()),
+            Ok(Err(StoreError::Corrupt(why))) => Err(ToolError::new(
+                "data_loss",
+                format!("the stored result {id} is damaged: {why}"),
+            )),
+            Ok(Err(error @ StoreError::NewerSchema(_))) => {
+                Err(ToolError::new("session_newer", error.to_string()))
+            }
             Ok(Err(error)) => Err(ToolError::new("store_unavailable", error.to_string())),
             Ok(Ok(Err(false))) => Err(ToolError::new(
                 "unknown_result",

@@ -246,12 +246,26 @@ fn read_back(
                 ..answer
             }),
             Ok(None) => Err(CallError::ResultNotStored(result)),
-            Ok(Some(Err(error))) | Err(error) => Err(CallError::StoreUnavailable(error.cause())),
+            Ok(Some(Err(error))) | Err(error) => Err(unread(id, result, error)),
         };
         ports
             .into_iter()
             .for_each(|port| drop(port.send(reply.clone())));
     });
+}
+
+/// Of the result alone: the session is well.
+fn unread(session: SessionId, id: ResultId, error: StoreError) -> CallError {
+    if let StoreError::Corrupt(why) = error {
+        return CallError::ResultDamaged { id, why };
+    }
+    if let StoreError::NewerSchema(schema) = error {
+        return CallError::NewerSchema {
+            id: session,
+            schema,
+        };
+    }
+    CallError::StoreUnavailable(error.cause())
 }
 
 fn answer_of(

@@ -227,6 +227,7 @@ impl Sessions {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(true)) => Err(CallError::ResultNotStored(id)),
             Ok(Err(false)) => Err(CallError::UnknownResult(id)),
+            Err(StoreError::Corrupt(why)) => Err(CallError::ResultDamaged { id, why }),
             Err(error) => Err(self.heard(principal, session, &error)),
         }
     }

@@ -43,6 +43,7 @@ fn tells_of_a_session(error: &CallError) -> bool {
         CallError::UnknownSession(_)
         | CallError::UnknownResult(_)
         | CallError::ResultNotStored(_)
+        | CallError::ResultDamaged { .. }
         | CallError::SessionRequired
         | CallError::KeyReused
         | CallError::Busy { .. }

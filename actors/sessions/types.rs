@@ -179,6 +179,9 @@ pub enum CallError {
     UnknownResult(ResultId),
     #[error("result {0} was too large to keep, or was dropped for newer ones")]
     ResultNotStored(ResultId),
+    /// The session is well. The same read fails again, and so does the call under its idempotency key.
+    #[error("the stored result {id} is damaged: {why}")]
+    ResultDamaged { id: ResultId, why: String },
     #[error("an idempotency key needs a session that is kept")]
     SessionRequired,
     #[error("the idempotency key was used before with other arguments")]

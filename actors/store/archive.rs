@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{ResultBlob, Row, Store, StoreFuture};
-use crate::ids::SessionId;
+use super::{Part, ResultBlob, Row, Store, StoreFuture};
+use crate::ids::{ResultId, SessionId};
 
 /// Every method is safe beside running nodes.
 pub trait Archive: Store {
@@ -47,4 +47,8 @@ pub struct Image {
     pub deltas: Vec<Arc<[u8]>>,
     /// Ordered by id and part.
     pub results: Vec<ResultBlob>,
+    /// Results that are damaged, and therefore not among `results`.
+    pub lost: Vec<(ResultId, Part)>,
+    /// Why, in words: one for each, or one for all.
+    pub damaged: Vec<String>,
 }

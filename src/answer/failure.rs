@@ -78,6 +78,7 @@ impl From<CallError> for Failure {
             | CallError::NewerSchema { .. }
             | CallError::UnknownResult(_)
             | CallError::ResultNotStored(_)
+            | CallError::ResultDamaged { .. }
             | CallError::SessionRequired
             | CallError::KeyReused
             | CallError::LimitReached { .. }
@@ -113,6 +114,7 @@ fn reason_of(error: &CallError) -> &'static str {
         CallError::NewerSchema { .. } => "session_newer",
         CallError::UnknownResult(_) => "unknown_result",
         CallError::ResultNotStored(_) => "result_not_stored",
+        CallError::ResultDamaged { .. } => "data_loss",
         CallError::SessionRequired => "session_required",
         CallError::KeyReused => "key_reused",
         CallError::Busy { .. } => "busy",

@@ -101,7 +101,7 @@ pub static REASONS: &[Reason] = &[
         Code::DataLoss,
         false,
         "something stored could not be read back",
-        "Run the analysis again; create a new session if it is the session that was lost.",
+        "Run the analysis again, with a new idempotency_key if it had one; a session of which a result was lost goes on.",
     ),
     row(
         "deadline_exceeded",

@@ -178,6 +178,113 @@ fn what_is_damaged_is_replaced_by_an_import() {
     }
 }
 
+/// What was done to each stored part of a result: a script over its hash, its field and its bytes.
+const DAMAGED_RESULTS: [(&str, &str); 6] = [
+    ("garbage", "redis.call('HSET', KEYS[1], f, 'garbage')"),
+    ("empty", "redis.call('HSET', KEYS[1], f, '')"),
+    (
+        "cut off",
+        "redis.call('HSET', KEYS[1], f, string.sub(v, 1, -9))",
+    ),
+    (
+        "a byte flipped",
+        "redis.call('HSET', KEYS[1], f, string.sub(v, 1, -2) .. string.char((string.byte(v, -1) + 1) % 256))",
+    ),
+    (
+        "an unknown codec",
+        "redis.call('HSET', KEYS[1], f, string.sub(v, 1, 4) .. '\\9' .. string.sub(v, 6))",
+    ),
+    ("of another type", "redis.call('SET', KEYS[1], 'text')"),
+];
+
+fn damage_results(redis: &Redis, id: &str, how: &str) {
+    let script = format!(
+        "local all = redis.call('HGETALL', KEYS[1]) for i = 1, #all, 2 do local f, v = all[i], all[i + 1] {how} end"
+    );
+    redis.cli(&["EVAL", &script, "1", &format!("mca:{{{id}}}:d")]);
+}
+
+fn is_lost(status: &serde_json::Value, label: &str) {
+    assert_eq!(status["code"], "DATA_LOSS", "{label}: {status}");
+    assert_eq!(status["reason"], "data_loss", "{label}: {status}");
+    assert_eq!(status["retryable"], false, "{label}: {status}");
+    let recovery = text(status, "/recovery");
+    assert!(recovery.contains("again"), "{label}: {status}");
+}
+
+#[test]
+fn a_damaged_result_is_lost_and_its_session_lives() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &[]);
+    for (label, how) in DAMAGED_RESULTS {
+        let made = server.good("create_session", json!({"label": label}));
+        let id = text(&made, "/data/session_id").to_owned();
+        let keyed = json!({"session_id": id, "idempotency_key": "K"});
+        let first = server.good("analyze_complexity", keyed.clone());
+        let result = text(&first, "/context/result_id").to_owned();
+        damage_results(&redis, &id, how);
+        let replayed = server.call("analyze_complexity", keyed.clone());
+        is_lost(&replayed["structuredContent"]["status"], label);
+        let compare = json!({"session_id": id, "baseline": result});
+        let compared = server.call("compare_results", compare.clone());
+        is_lost(&compared["structuredContent"]["status"], label);
+        let batch = json!({"calls": [{"tool": "compare_results", "arguments": compare}]});
+        let batch = server.good("run_batch", batch);
+        is_lost(&batch["data"]["answers"][0]["status"], label);
+        let uri = format!("analysis://sessions/{id}/results/{result}");
+        let read = server.request("resources/read", json!({"uri": uri}));
+        assert_eq!(
+            read["error"]["data"]["code"], "DATA_LOSS",
+            "{label}: {read}"
+        );
+        let view = server.good("get_session", json!({"session_id": id}));
+        assert_eq!(view["data"]["status"], "open", "{label}");
+
+        // What is whole is saved.
+        let exported = sessions(&project, &redis, &["export", &id]);
+        assert_eq!(exported.code, Some(66), "{label}: {}", exported.stderr);
+        assert!(exported.stderr.contains("damaged"), "{}", exported.stderr);
+        let file = project.path().join("damaged.jsonl");
+        std::fs::write(&file, &exported.stdout).expect("written");
+        let file = file.to_str().expect("a path");
+        let valid = sessions(&project, &redis, &["validate", file]).ok();
+        assert_eq!(valid, "1 sessions, 0 not valid\n", "{label}");
+
+        // With a new key it is run again, and kept.
+        let again = json!({"session_id": id, "idempotency_key": "L"});
+        let again = server.good("analyze_complexity", again);
+        super::is_durable(&again, "redis");
+        let against = text(&again, "/context/result_id").to_owned();
+        let compare = json!({"session_id": id, "baseline": against, "against": result});
+        let compared = server.call("compare_results", compare);
+        let status = &compared["structuredContent"]["status"];
+        if how.contains("SET', KEYS[1], 'text'") {
+            // Nothing is left of it.
+            assert_eq!(status["retryable"], false, "{label}: {status}");
+        } else {
+            is_lost(status, label);
+        }
+        server.good(
+            "compare_results",
+            json!({"session_id": id, "baseline": against}),
+        );
+    }
+    // Also for a node that has to load them.
+    server.close();
+    let mut server = serve(&project, &redis.url(), &[]);
+    for row in server.good("list_sessions", json!({}))["data"]["sessions"]
+        .as_array()
+        .expect("rows")
+    {
+        assert_eq!(row["status"], "open", "{row}");
+        server.good(
+            "analyze_structure",
+            json!({"session_id": row["session_id"]}),
+        );
+    }
+}
+
 /// What a node has in memory is as good as ever, and nothing that could be released.
 #[test]
 fn what_a_node_holds_goes_on() {

@@ -55,6 +55,8 @@ impl Archive for MemoryStore {
                 snapshot: record.snapshot.clone(),
                 deltas: record.deltas.clone(),
                 results,
+                lost: Vec::new(),
+                damaged: Vec::new(),
             })
         })
     }

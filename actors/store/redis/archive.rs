@@ -84,13 +84,25 @@ impl RedisStore {
         let (ttl_ms, version) = (reply.number()?, reply.number()?);
         let (epoch, left_ms) = (reply.number()?, reply.number()?);
         let (snapshot, deltas, results) = (reply.bytes()?, reply.list()?, reply.list()?);
+        let no_results = reply.text()?;
+        let mut damaged: Vec<_> = (!no_results.is_empty())
+            .then(|| format!("its results: {no_results}"))
+            .into_iter()
+            .collect();
         let state = |framed: &[u8]| unwrap(framed, STATE_MAX);
+        let mut lost = Vec::new();
         let mut blobs = Vec::with_capacity(results.len() / 2);
         for pair in results.chunks_exact(2) {
             let (id, part) = read_field(&pair[0])
                 .ok_or_else(|| StoreError::Corrupt("a result without a name".to_owned()))?;
-            let bytes = unwrap(&pair[1], RESULT_MAX)?;
-            blobs.push(ResultBlob { id, part, bytes });
+            match unwrap(&pair[1], RESULT_MAX) {
+                Ok(bytes) => blobs.push(ResultBlob { id, part, bytes }),
+                Err(StoreError::Corrupt(why)) => {
+                    damaged.push(format!("result {id}: {why}"));
+                    lost.push((id, part));
+                }
+                Err(error) => return Err(error),
+            }
         }
         blobs.sort_by_key(|blob| (blob.id, blob.part));
         Ok(Image {
@@ -105,6 +117,8 @@ impl RedisStore {
                 .map(|delta| state(delta))
                 .collect::<Result<_, _>>()?,
             results: blobs,
+            lost,
+            damaged,
         })
     }
 }

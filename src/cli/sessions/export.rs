@@ -30,8 +30,18 @@ impl Export {
         };
         let mut exits = Vec::new();
         for id in ids {
-            let session = match operator.export(id).await {
-                Ok(session) => session,
+            let session = match operator.export_what_is_whole(id).await {
+                Ok((session, damaged)) => {
+                    for damage in &damaged {
+                        complain(&format!(
+                            "session {id} is exported without what is damaged: {damage}"
+                        ));
+                    }
+                    if !damaged.is_empty() {
+                        exits.push(Exit::NoInput);
+                    }
+                    session
+                }
                 // It ended between being listed and being read.
                 Err(OperatorError::Unknown(_)) if self.ids.is_empty() => continue,
                 Err(error) => {

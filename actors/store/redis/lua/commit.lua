@@ -10,7 +10,7 @@ if found.commit == ARGV[2] then
 end
 if found.lease <= found.now then return { 'lapsed' } end
 if found.version ~= tonumber(ARGV[3]) then return { 'regressed', text(found.version) } end
-local wrong = wrong_kind(KEYS[2], 'list') or wrong_kind(KEYS[3], 'hash')
+local wrong = wrong_kind(KEYS[2], 'list')
 if wrong then return { 'corrupt', found.principal, wrong } end
 local replaced = ARGV[6] == '1'
 local deltas = tonumber(ARGV[8])
@@ -22,6 +22,11 @@ redis.call('HSET', KEYS[1],
   'version', text(version), 'commit', ARGV[2], 'expires', text(expires),
   'lease', text(found.now + tonumber(ARGV[5])))
 local state, results = found.state_bytes, found.result_bytes
+-- Results that somebody overwrote are lost; the session goes on.
+if wrong_kind(KEYS[3], 'hash') then
+  redis.call('DEL', KEYS[3])
+  results = 0
+end
 if replaced then
   redis.call('HSET', KEYS[1], 'snapshot', ARGV[7])
   redis.call('DEL', KEYS[2])

@@ -31,7 +31,7 @@ if found then
 elseif refusal[1] ~= 'missing' then
   return refusal
 end
-local wrong = wrong_kind(KEYS[2], 'list') or wrong_kind(KEYS[3], 'hash')
+local wrong = wrong_kind(KEYS[2], 'list')
 if wrong then return { 'corrupt', ARGV[4], wrong } end
 local expires = now + tonumber(ARGV[7])
 epoch = text(epoch + 1)
@@ -43,5 +43,6 @@ redis.call('HSET', KEYS[1],
   'taken', taken_by(found and found.taken, epoch, ARGV[2], ARGV[3]))
 if #ARGV >= 12 then redis.call('HSET', KEYS[1], 'commit', ARGV[#ARGV]) end
 redis.call('DEL', KEYS[2])
+if wrong_kind(KEYS[3], 'hash') then redis.call('DEL', KEYS[3]) end
 expire(expires)
 return { 'ok', epoch, text(expires) }
