@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actors::ids::Principal;
 use axum::Router;
@@ -19,14 +20,18 @@ use tokio_util::sync::CancellationToken;
 use crate::config::http::{Admin, Http, Names};
 use crate::config::tokens;
 
+use guesses::Guesses;
+
 mod allowed;
 mod bearer;
 mod browser;
 mod denied;
+mod guesses;
 
 pub use allowed::Allowed;
 pub use bearer::Bearer;
 pub use denied::{Denied, Refused};
+pub use guesses::Peer;
 
 /// Says whose request it is, by its headers alone. What OAuth will be one more of.
 pub trait Authenticator: Send + Sync + 'static {
@@ -66,12 +71,17 @@ pub struct Access(Arc<Guard>);
 struct Guard {
     allowed: Allowed,
     who: Box<dyn Authenticator>,
+    guesses: Guesses,
 }
 
 impl Access {
     pub fn new(allowed: Allowed, who: impl Authenticator) -> Self {
         let who = Box::new(who);
-        Self(Arc::new(Guard { allowed, who }))
+        Self(Arc::new(Guard {
+            allowed,
+            who,
+            guesses: Guesses::default(),
+        }))
     }
 
     /// # Errors
@@ -117,7 +127,17 @@ impl Access {
     /// # Errors
     /// Why the request is not let in.
     fn admit(&self, request: &Request) -> Result<Admitted, Denied> {
-        Ok(self.0.who.admit(request.headers())?)
+        let refused = match self.0.who.admit(request.headers()) {
+            Ok(admitted) => return Ok(admitted),
+            Err(refused) => refused,
+        };
+        // A right token comes in whatever its neighbours behind the same proxy send.
+        if refused == Refused::Unknown {
+            let from = request.extensions().get::<Peer>().map(|peer| peer.0);
+            let counted = self.0.guesses.wrong(from, Instant::now());
+            counted.map_err(Denied::TooManyGuesses)?;
+        }
+        Err(refused.into())
     }
 }
 

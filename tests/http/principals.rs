@@ -77,6 +77,25 @@ fn a_stranger_gets_nothing_on_any_route() {
 
 /// The server runs on, and what cannot be read takes nobody's token away.
 #[test]
+fn who_guesses_tokens_is_slowed_down_and_clients_beside_are_not() {
+    let project = Project::small();
+    let (node, _folder) = serve(&project, "");
+    let message = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let statuses: Vec<u16> = (0..30)
+        .map(|n| {
+            bearing(&node, &format!("eve{n}"))
+                .post_to("/mcp", message)
+                .status
+        })
+        .collect();
+    assert_eq!(statuses[..20], [401; 20]);
+    assert_eq!(statuses[20..], [429; 10]);
+    let mut ann = bearing(&node, "ann").connected("2025-11-25");
+    let status = call(&mut ann, "get_server_status", json!({}));
+    assert_eq!(status["status"]["success"], true, "{status}");
+}
+
+#[test]
 fn tokens_come_and_go_with_a_signal() {
     let project = Project::small();
     let (node, folder) = serve(&project, "");

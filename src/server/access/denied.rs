@@ -1,8 +1,10 @@
 //! What a request hears that is not let in: a status, the challenge of RFC 6750 where a token is asked for, and words
 //! for whoever set the client up. Nothing that the request brought is repeated.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::json;
@@ -31,6 +33,8 @@ pub enum Denied {
     /// A header that may stand there once.
     Twice(HeaderName),
     Who(Refused),
+    /// Too many wrong tokens came from this address; for so long.
+    TooManyGuesses(Duration),
 }
 
 impl From<Refused> for Denied {
@@ -46,6 +50,7 @@ impl Denied {
             Self::HostMissing | Self::HostUnreadable | Self::Twice(_) => StatusCode::BAD_REQUEST,
             Self::Who(Refused::Unreadable) => StatusCode::BAD_REQUEST,
             Self::HostForeign | Self::OriginForeign => StatusCode::FORBIDDEN,
+            Self::TooManyGuesses(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Who(Refused::Missing | Refused::Unknown) => StatusCode::UNAUTHORIZED,
         }
     }
@@ -57,6 +62,7 @@ impl Denied {
             Self::HostForeign => "host_not_allowed",
             Self::OriginForeign => "origin_not_allowed",
             Self::Twice(_) => "repeated_header",
+            Self::TooManyGuesses(_) => "too_many_wrong_tokens",
             Self::Who(Refused::Missing) => "token_missing",
             Self::Who(Refused::Unreadable) => "token_unreadable",
             Self::Who(Refused::Unknown) => "token_unknown",
@@ -75,6 +81,10 @@ impl Denied {
                 "pages of that origin may not call this server: its operator may allow them with --allowed-origin"
             }
             Self::Twice(name) => return format!("the header {name} may be sent once"),
+            Self::TooManyGuesses(_) => {
+                "too many wrong tokens came from this address: correct the token, which is let in at once, or wait as long \
+                 as Retry-After says"
+            }
             Self::Who(Refused::Missing) => {
                 "who calls? Send the header `Authorization: Bearer TOKEN`; a token anywhere else is not looked at"
             }
@@ -103,7 +113,8 @@ impl Denied {
             | Self::HostUnreadable
             | Self::HostForeign
             | Self::OriginForeign
-            | Self::Twice(_) => None,
+            | Self::Twice(_)
+            | Self::TooManyGuesses(_) => None,
         }
     }
 
@@ -122,6 +133,9 @@ impl Denied {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Self::TooManyGuesses(wait) = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }

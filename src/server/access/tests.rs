@@ -3,7 +3,8 @@ use std::fs;
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use axum::routing::{any, get};
 use axum::{Extension, Router};
@@ -120,6 +121,35 @@ async fn who_brings_no_token_or_a_wrong_one_hears_a_challenge_on_every_route() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn who_guesses_is_told_to_wait_and_a_right_token_comes_in_beside() {
+    let router = with_tokens();
+    let wrong = [(HOST, "localhost"), (AUTHORIZATION, "Bearer let-me-in")];
+    let mut refused = 0;
+    for _ in 0..30 {
+        let (answer, body) = ask(router.clone(), Method::POST, "/mcp", &wrong).await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused += 1;
+            let wait: u64 = answer.headers()[RETRY_AFTER]
+                .to_str()
+                .expect("text")
+                .parse()
+                .expect("seconds");
+            assert!((1..=61).contains(&wait), "{wait}");
+            assert!(body.contains("too_many_wrong_tokens"), "{body}");
+        } else {
+            assert_eq!((answer.status(), refused), (StatusCode::UNAUTHORIZED, 0));
+        }
+    }
+    assert_eq!(refused, 10);
+    let right = [(HOST, "localhost"), (AUTHORIZATION, "Bearer open-sesame")];
+    let (answer, body) = ask(router.clone(), Method::POST, "/mcp", &right).await;
+    assert_eq!((answer.status(), body.as_str()), (StatusCode::OK, "alice"));
+    // No token at all is no guess.
+    let (answer, _) = ask(router, Method::POST, "/mcp", &right[..1]).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

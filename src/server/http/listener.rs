@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -15,7 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
 
+use crate::server::access::Peer;
 use crate::server::event_loops::EventLoops;
 
 /// Connections at once, where the system gives three times as many file handles: each may hold a stream open, and a
@@ -155,21 +158,33 @@ async fn connected(
     _permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     let stream = TcpStream::from_std(stream)?;
+    let peer = Peer(stream.peer_addr()?.ip());
     // Otherwise an event waits some 40 ms for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     let Some(tls) = tls else {
-        return answer(stream, router, limits, watcher).await;
+        return answer(stream, peer, router, limits, watcher).await;
     };
     let secured = tokio::time::timeout(limits.tls_within, tls.accept(stream)).await;
-    answer(secured.map_err(io::Error::from)??, router, limits, watcher).await
+    let secured = secured.map_err(io::Error::from)??;
+    answer(secured, peer, router, limits, watcher).await
 }
 
-async fn answer<S>(stream: S, router: Router, limits: Limits, watcher: Watcher) -> io::Result<()>
+async fn answer<S>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    limits: Limits,
+    watcher: Watcher,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_within));
+    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
@@ -177,7 +192,7 @@ where
         .max_headers(HEADERS_MAX)
         .serve_connection(
             TokioIo::new(Box::pin(stream)),
-            TowerToHyperService::new(router),
+            TowerToHyperService::new(service),
         );
     watcher.watch(connection).await.map_err(io::Error::other)
 }
