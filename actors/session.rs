@@ -157,6 +157,8 @@ pub(crate) struct Surroundings {
     pub(crate) cache: CacheHandle,
     pub(crate) desk: Arc<Desk>,
     pub(crate) leases: Arc<Leases>,
+    /// Cancelled when the node goes: running calls are left to the node that takes their session over.
+    pub(crate) leaving: CancellationToken,
     /// Turns to ask the store for a session.
     pub(crate) loads: Semaphore,
 }

@@ -159,6 +159,8 @@ impl Sessions {
                 (answer, _) => answer,
             },
             () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
+            // The session runs it on, or the node that takes the session over.
+            () = self.0.around.leaving.cancelled() => Err(CallError::ShuttingDown),
             () = call.cancel.cancelled() => {
                 self.cancel(&call, permit).await;
                 Err(CallError::Cancelled)

@@ -58,6 +58,12 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// A message has come to this node over the store's own server, so the server answers. Returns as soon as the store
+    /// serves again, and after a moment at the latest; at once where it was not taken for away.
+    fn heard_from(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Lays a new session down, owned by nobody.
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created>;
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::ids::Principal;
 use actors::operator::Operator;
@@ -105,7 +106,12 @@ pub async fn operator(config: &Config) -> Result<Operator, Error> {
 }
 
 fn in_memory(clock: Clock) -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new(clock, memory::Limits::default()))
+    // No other node can take a session over, so no lease has to end: an idle session would be loaded again.
+    let limits = memory::Limits {
+        lease: Duration::MAX,
+        ..memory::Limits::default()
+    };
+    Arc::new(MemoryStore::new(clock, limits))
 }
 
 /// What other nodes hear of this one.
@@ -139,5 +145,35 @@ fn options(limits: &Limits) -> Options {
         pool_workers: limits.workers.unwrap_or(own.pool_workers),
         cache_bytes: limits.cache_bytes.unwrap_or(own.cache_bytes),
         ..own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::ids::{NodeId, SessionId};
+    use actors::store::NewSession;
+
+    use super::*;
+
+    /// Longer than the lease of a shared store, shorter than the session's own time.
+    const IDLE: Duration = Duration::from_secs(1800);
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lease_of_a_session_in_memory_does_not_end_while_it_is_idle() {
+        let store = in_memory(Clock::starting_at(1_000_000));
+        let (id, node) = (SessionId::random(), NodeId::random());
+        let session = NewSession {
+            id,
+            principal: Principal::local(),
+            label: None,
+            snapshot: b"{}".as_slice().into(),
+            ttl_ms: 3_600_000,
+            key: None,
+        };
+        store.create(session).await.expect("made");
+        let acquired = store.acquire(id, node).await.expect("acquired");
+        tokio::time::sleep(IDLE).await;
+        let renewed = store.renew(id, acquired.fence).await;
+        assert!(renewed.is_ok(), "{renewed:?}");
     }
 }

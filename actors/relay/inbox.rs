@@ -196,7 +196,11 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
         let Some(sessions) = desk.sessions() else {
             return;
         };
-        let working = answer(&desk, &sessions, from, number, question);
+        let working = async {
+            // The store may be taken for away still: a question that came over it proves that it answers.
+            sessions.store().heard_from().await;
+            answer(&desk, &sessions, from, number, question).await
+        };
         let mut working = std::pin::pin!(working);
         let answer = loop {
             tokio::select! {

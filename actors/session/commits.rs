@@ -161,8 +161,12 @@ impl State {
     /// where not, they are told.
     pub(super) fn lost(&mut self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
         match error {
+            // An idle session's lease ends: nothing is wrong, and nothing is lost.
+            StoreError::Lapsed => {
+                tracing::debug!(session = %self.id, %error, "the session is loaded again");
+                myself.stop(Some("load again".to_owned()));
+            }
             StoreError::Fenced
-            | StoreError::Lapsed
             | StoreError::Overtaken { .. }
             | StoreError::Regressed { .. }
             | StoreError::Unavailable(_) => {

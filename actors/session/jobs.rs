@@ -87,6 +87,9 @@ impl State {
                     ),
                 );
             }
+            // It was this node that stopped it: the next owner of the session runs it again.
+            News::Outcome(Outcome::Failed(error))
+                if error == ToolError::cancelled() && self.is_left(request) => {}
             // The tool saw the caller's wish before we did.
             News::Outcome(Outcome::Failed(error)) if error == ToolError::cancelled() => {
                 self.decide(
@@ -129,6 +132,14 @@ impl State {
             }
         }
         self.pass(CrashPoint::SessionOutcomeDecided);
+    }
+}
+
+impl State {
+    /// The node goes, and the caller of `request` has not given it up.
+    fn is_left(&self, request: RequestId) -> bool {
+        let given_up = |extras: &Extras| extras.cancel.is_cancelled();
+        self.around.leaving.is_cancelled() && !self.extras.get(&request).is_some_and(given_up)
     }
 }
 

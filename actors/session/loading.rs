@@ -177,15 +177,15 @@ impl Acquiring {
             let within = match &acquired {
                 Err(StoreError::Unavailable(_)) => LOAD_WITHIN,
                 Err(StoreError::Held { node, left_ms }) => {
-                    if self.is_given_up(*node).await {
-                        continue;
+                    match self.ask_holder(*node).await {
+                        Holder::Released => continue,
+                        Holder::Busy => return acquired,
+                        Holder::NotYet => wait = wait.min(HELD_AGAIN_AFTER),
+                        Holder::Silent if self.silences(*node) < HAND_OVER_TRIES => continue,
+                        Holder::Silent => {
+                            wait = wait.max(Duration::from_millis(*left_ms).min(HELD_AGAIN_AFTER));
+                        }
                     }
-                    match self.silences(*node) {
-                        0 => return acquired,
-                        1..HAND_OVER_TRIES => continue,
-                        _ => {}
-                    }
-                    wait = wait.max(Duration::from_millis(*left_ms).min(HELD_AGAIN_AFTER));
                     HELD_WITHIN
                 }
                 Ok(_) | Err(_) => return acquired,
@@ -212,28 +212,39 @@ impl Acquiring {
         self.silent.iter().filter(|silent| **silent == node).count()
     }
 
-    /// False: something runs in it over there, or nobody answers there.
-    async fn is_given_up(&mut self, node: NodeId) -> bool {
+    async fn ask_holder(&mut self, node: NodeId) -> Holder {
         if self.silences(node) >= HAND_OVER_TRIES {
-            return false;
+            return Holder::Silent;
         }
         let question = Question::HandOver { session: self.id };
         let nobody = ProgressSink::default();
         let neighbours = &self.around.desk.neighbours;
-        match neighbours
+        let answer = neighbours
             .ask(node, question, HAND_OVER_SILENCE, &nobody)
-            .await
-        {
-            Ok(Answer::HandOver(HandOver::Released)) => true,
-            Ok(Answer::HandOver(HandOver::Busy)) => {
-                self.silent.retain(|silent| *silent != node);
-                false
-            }
-            // It is there and cannot: as good as not there.
-            Ok(_) | Err(Silence) => {
+            .await;
+        let holder = match answer {
+            Ok(Answer::HandOver(HandOver::Released)) => return Holder::Released,
+            Ok(Answer::HandOver(HandOver::Busy)) => Holder::Busy,
+            Ok(Answer::HandOver(HandOver::Failed)) => Holder::NotYet,
+            Ok(Answer::Call(_) | Answer::View(_) | Answer::Done(_) | Answer::Posted(_))
+            | Err(Silence) => {
                 self.silent.push(node);
-                false
+                return Holder::Silent;
             }
-        }
+        };
+        // It lives, whatever it did not say before.
+        self.silent.retain(|silent| *silent != node);
+        holder
     }
+}
+
+/// What the node that holds the session says.
+enum Holder {
+    Released,
+    /// A call runs in it over there.
+    Busy,
+    /// The node lives and cannot give it up at this moment, for example because its store does not answer it. It is
+    /// asked again soon.
+    NotYet,
+    Silent,
 }

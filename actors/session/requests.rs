@@ -241,15 +241,18 @@ impl State {
         myself.stop(Some("idle".to_owned()));
     }
 
-    /// Another node wants it: it goes, unless something runs here.
+    /// Another node wants it: it goes, unless something runs here. Where this node itself goes, it goes with what runs:
+    /// the next owner finds the call in the state and runs it again, as it would after a kill.
     pub(super) fn hand_over(
         &mut self,
         myself: &ActorRef<SessionMsg>,
         reply: RpcReplyPort<Option<HandOver>>,
     ) {
         self.pass(CrashPoint::SessionHandOverAsked);
-        let idle = |journal: &&Journal| !journal.is_busy() && journal.is_settled();
-        let free = self.replies.is_empty() && self.closing.is_empty();
+        let leaving = self.around.leaving.is_cancelled();
+        let idle = |journal: &&Journal| (leaving || !journal.is_busy()) && journal.is_settled();
+        // Callers have been told by then.
+        let free = (leaving || self.replies.is_empty()) && self.closing.is_empty();
         let held = self
             .journal()
             .filter(idle)
@@ -259,6 +262,10 @@ impl State {
             let _ = reply.send(Some(HandOver::Busy));
             return;
         };
+        if leaving {
+            self.stop_jobs();
+            self.around.leases.leave(self.id);
+        }
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
         tokio::spawn(async move {
             let answer = match in_time(store.release(id, fence, version)).await {

@@ -99,7 +99,10 @@ impl Sessions {
         }));
         let neighbours = Arc::clone(&self.0.around.desk.neighbours);
         // Whoever asked may leave, and this future with it.
-        let mut leaving = Leaving(Some((Arc::clone(&neighbours), node, call.request)));
+        let mut leaving = Leaving(
+            Some((Arc::clone(&neighbours), node, call.request)),
+            self.0.around.leaving.clone(),
+        );
         call.there.store(true, Ordering::Relaxed);
         let answer = neighbours
             .ask(node, question, SILENCE, &call.progress)
@@ -242,11 +245,16 @@ impl Sessions {
 pub(super) type Here<'a, R> = Pin<Box<dyn Future<Output = Result<R, CallError>> + Send + 'a>>;
 
 /// Dropped while it holds something: the node over there hears that nobody waits for the call any more.
-struct Leaving(Option<(Arc<Neighbours>, NodeId, RequestId)>);
+/// Unless it is this node that goes, and not the caller: the call is to be done all the same.
+struct Leaving(
+    Option<(Arc<Neighbours>, NodeId, RequestId)>,
+    CancellationToken,
+);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        if let Some((neighbours, node, request)) = self.0.take() {
+        if let Some((neighbours, node, request)) = self.0.take().filter(|_| !self.1.is_cancelled())
+        {
             tokio::spawn(async move { neighbours.tell(node, Question::Cancel { request }).await });
         }
     }

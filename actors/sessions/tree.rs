@@ -91,6 +91,7 @@ impl Sessions {
                 .with_second_level(backing.shared_cache.map(SecondLevel::new)),
             desk: Arc::new(Desk::new(options.node, neighbours)),
             leases: Arc::default(),
+            leaving: CancellationToken::new(),
             loads: Semaphore::new(options.loads_at_once.max(1)),
             options,
         });
@@ -149,7 +150,20 @@ impl Sessions {
         }
     }
 
-    /// Refuses new calls, lets running ones finish within `grace`, cancels the rest, gives every session up so that
+    /// Nobody is kept waiting any longer: callers of running calls hear [`CallError::ShuttingDown`]. The calls themselves
+    /// run on, and what they come to is recorded; [`Sessions::shutdown`] hands over the sessions of those that still run
+    /// then, to be run again by the node that takes the session over.
+    pub fn leave(&self) {
+        self.0.draining.cancel();
+        self.0.around.leaving.cancel();
+    }
+
+    /// Cancelled by [`Sessions::leave`].
+    pub fn leaving(&self) -> CancellationToken {
+        self.0.around.leaving.clone()
+    }
+
+    /// Refuses new calls, lets running ones finish within `grace`, leaves the rest, gives every session up so that
     /// other nodes may take them over without waiting, and stops every actor.
     pub async fn shutdown(&self, grace: Duration) {
         self.0.draining.cancel();
@@ -160,12 +174,13 @@ impl Sessions {
         let quiet = tokio::time::timeout(grace, quiet);
         let (quiet, ()) = tokio::join!(quiet, heartbeat::farewell(self));
         self.0.in_flight.close();
-        if quiet.is_err() {
-            self.0.around.pool.table.stop_all();
-        }
+        drop(quiet);
+        self.leave();
         if self.0.around.desk.neighbours.relay().is_some() {
             let _ = tokio::time::timeout(GIVE_UP_WITHIN, self.give_all_up()).await;
         }
+        // Of sessions that nobody takes over, and of throwaway ones.
+        self.0.around.pool.table.stop_all();
         let kept = self.store().health().sheltered;
         if kept.changes > 0 {
             tracing::error!(

@@ -11,6 +11,8 @@ pub struct Health {
     pub away: Option<String>,
     /// What works, and less well than the operator may think.
     pub warnings: Vec<String>,
+    /// This node was told that it is alone, and another one shares the store: what to do.
+    pub beside: Option<String>,
     /// Of the circuit breaker before a store that may go away: `closed`, `open`, `returning`.
     pub breaker: Option<&'static str>,
     /// Of a store over a network.

@@ -11,6 +11,7 @@
 //! It is owned above the tree, so no actor's death touches it; it ends with the process, and says `memory` for that.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::store::{
     NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
 };
 
+mod alone;
 mod behind;
 mod breaker;
 mod held;
@@ -103,6 +105,8 @@ struct Inner {
     state: Mutex<State>,
     /// The breaker has opened.
     opened: Notify,
+    /// Something came over the store's server: a probe is due.
+    heard: Notify,
 }
 
 struct State {
@@ -117,6 +121,7 @@ struct State {
     untold: HashMap<SessionId, u64>,
     /// The server that was there before it went away.
     run_id: String,
+    seen: alone::Seen,
 }
 
 impl Shelter {
@@ -136,8 +141,10 @@ impl Shelter {
                 lost: 0,
                 untold: HashMap::new(),
                 run_id: String::new(),
+                seen: alone::Seen::default(),
             }),
             opened: Notify::new(),
+            heard: Notify::new(),
         });
         tokio::spawn(returning::watch(Arc::downgrade(&inner)));
         Arc::new(Self(inner))
@@ -326,6 +333,8 @@ impl Store for Shelter {
                 away: state.breaker.is_open().then(|| state.why.clone()),
                 breaker: Some(state.breaker.name()),
                 sheltered,
+                warnings: health.warnings.into_iter().chain(state.beside()).collect(),
+                beside: state.beside(),
                 ..health
             }
         })
@@ -333,6 +342,10 @@ impl Store for Shelter {
 
     fn probe(&self) -> StoreFuture<'_, ()> {
         self.0.store.probe()
+    }
+
+    fn heard_from(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.heard_from())
     }
 
     fn create(&self, session: NewSession) -> StoreFuture<'_, Created> {

@@ -306,3 +306,31 @@ async fn what_one_node_forgets_all_do() {
     let forgotten = tokio::time::timeout(Duration::from_secs(30), forgotten).await;
     forgotten.expect("a node remembers what is out of date");
 }
+
+/// As after a kill: the call is in the state, and the next owner runs it again. Its caller has heard why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_goes_leaves_running_calls_to_the_next() {
+    let [a, b] = two(|_| How::Well).await;
+    let id = a.session().await;
+    let keyed = |sleep_ms: u64| CallRequest {
+        idempotency_key: Some("k".to_owned()),
+        ..request(Target::Session(id), "echo", json!({"sleep_ms": sleep_ms}))
+    };
+    let running = a.sessions.call(keyed(3000));
+    let leaving = async {
+        a.ran(1).await;
+        while a.sessions.get(&Principal::local(), id).await.unwrap().calls[0].state != "executing" {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        a.sessions.shutdown(Duration::ZERO).await;
+    };
+    let (answer, ()) = tokio::join!(running, leaving);
+    assert_eq!(answer.unwrap_err(), CallError::ShuttingDown);
+    assert_eq!(b.store.look(id).await.unwrap().node, None, "it is free");
+    let again = b.sessions.call(keyed(3000)).await.unwrap();
+    assert_eq!(echoed(&again), json!({"sleep_ms": 3000}));
+    assert!(again.replayed, "it is the same call");
+    assert_eq!(b.runs(), 1);
+    let view = b.sessions.get(&Principal::local(), id).await.unwrap();
+    assert_eq!(view.history.len(), 1);
+}

@@ -175,7 +175,7 @@ impl Inner {
     /// `None`: it is for the store.
     fn commit_here(&self, commit: &Commit) -> Option<Result<Committed, StoreError>> {
         let (now, now_ms) = (Instant::now(), self.clock.now_ms());
-        let (degrades, options) = (self.degrades(), &self.options);
+        let (degrades, alone, options) = (self.degrades(), self.is_alone(), &self.options);
         self.with(|state| {
             if !state.breaker.is_open() {
                 return state.waits(commit.session).then(|| Err(coming_back()));
@@ -186,7 +186,7 @@ impl Inner {
             }
             let all = state.pending_bytes;
             let kept = state.change(commit.session, |held| {
-                keep(held, commit, options, all, now, now_ms)
+                keep(held, commit, alone, options, all, now, now_ms)
             });
             Some(kept.unwrap_or(Err(away)))
         })
@@ -205,7 +205,7 @@ impl Inner {
             return renewed;
         }
         // What we know is the best that anybody knows, as long as nobody else can hold it.
-        let (now, single) = (Instant::now(), self.options.single_node);
+        let (now, single) = (Instant::now(), self.is_alone());
         let ours = self.with(|state| {
             let held = state.held.get(&id).filter(|held| held.fence == fence);
             held.is_some_and(|held| single || held.born.is_some() || held.lease_until > now)
@@ -305,7 +305,7 @@ impl Inner {
         if !self.degrades() {
             return Err(self.away());
         }
-        let (now, single) = (Instant::now(), self.options.single_node);
+        let (now, single) = (Instant::now(), self.is_alone());
         self.with(|state| {
             let away = self.away_as(state);
             let deleted = state.change(id, |held| {
@@ -370,6 +370,7 @@ impl State {
 fn keep(
     held: &mut Held,
     commit: &Commit,
+    alone: bool,
     options: &ShelterOptions,
     all: usize,
     now: Instant,
@@ -397,7 +398,7 @@ fn keep(
             expected: commit.expected,
         });
     }
-    if !options.single_node && held.born.is_none() && held.lease_until <= now {
+    if !alone && held.born.is_none() && held.lease_until <= now {
         return Err(StoreError::Unrecorded(
             "the store is away, and another node may hold the session by now",
         ));

@@ -12,6 +12,11 @@ const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
 /// Sessions that are brought back at once: the store has just come back, and others want it, too.
 const AT_ONCE: usize = 32;
 
+/// How long a question of another node waits for the store to serve again: a probe takes milliseconds, and whoever asks
+/// waits for longer.
+const SERVES_WITHIN: Duration = Duration::from_millis(500);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
 /// Ends with the shelter.
 pub(super) async fn watch(shelter: Weak<Inner>) {
     /// How often it is looked whether the shelter is still there.
@@ -19,6 +24,7 @@ pub(super) async fn watch(shelter: Weak<Inner>) {
     while let Some(inner) = shelter.upgrade() {
         if !inner.is_open() {
             inner.note_server();
+            inner.look_around().await;
             let opened = tokio::time::timeout(LOOK_EVERY, inner.opened.notified());
             let _ = opened.await;
             continue;
@@ -48,8 +54,13 @@ impl Inner {
         // Whoever holds the shelter may let go of it meanwhile.
         while shelter.strong_count() > 1 {
             // Half of it at least: full jitter could probe without a pause.
-            tokio::time::sleep(wait.mul_f64(0.5 + jitter() / 2.0)).await;
-            wait = (wait * 2).min(PROBE_AFTER_MAX);
+            tokio::select! {
+                () = tokio::time::sleep(wait.mul_f64(0.5 + jitter() / 2.0)) => {
+                    wait = (wait * 2).min(PROBE_AFTER_MAX);
+                }
+                // Its server lives. A first probe may still meet a connection that broke.
+                () = self.heard.notified() => wait = PROBE_AFTER,
+            }
             match in_time(self.store.probe()).await {
                 Ok(()) => {
                     self.with(|state| state.breaker.returns());
@@ -63,6 +74,18 @@ impl Inner {
                     }
                 }
             }
+        }
+    }
+
+    pub(super) async fn heard_from(&self) {
+        let until = Instant::now() + SERVES_WITHIN;
+        let serves = || self.with(|state| matches!(state.breaker, Breaker::Closed { .. }));
+        if serves() {
+            return;
+        }
+        self.heard.notify_one();
+        while !serves() && Instant::now() < until {
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
     }
 

@@ -69,6 +69,10 @@ const NOT_DURABLE: Cause = Cause {
     reason: "store_away",
     message: "the store is away: calls are answered, and nothing is durable until it is back",
 };
+const NOT_ALONE: Cause = Cause {
+    reason: "not_alone",
+    message: "--single-node is set, and another node uses the same Redis and prefix: take --single-node away, stop that node, or give one of them a --redis-prefix of its own",
+};
 const STORE_RESTARTS: Cause = Cause {
     reason: "store_restarting",
     message: "what talks to the store is being restarted: calls take longer",
@@ -110,6 +114,9 @@ fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
     let mut degraded = Vec::new();
     if !needs_store && status.store.health.away.is_some() {
         degraded.push(NOT_DURABLE);
+    }
+    if status.store.health.beside.is_some() {
+        degraded.push(NOT_ALONE);
     }
     if !status.store.available {
         degraded.push(STORE_RESTARTS);

@@ -1,0 +1,112 @@
+//! Whether a node that was told that it is alone is alone. Another node that shares the store may take its sessions when
+//! their leases end, so while one is there nothing is recorded past a lease.
+
+use super::*;
+
+/// What was seen of other nodes.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// When each node that was there at the first look had last announced itself. A node that died leaves its record
+    /// for a while; one that lives announces itself again.
+    first: Option<HashMap<NodeId, u64>>,
+    /// What the operator is told of a node that lives.
+    beside: Option<String>,
+}
+
+impl Seen {
+    /// Takes in what the store knows. True where what is told has changed.
+    fn look(&mut self, own: NodeId, nodes: &[NodeRecord]) -> bool {
+        let others = || {
+            let others = nodes.iter().filter(|other| other.node != own);
+            others.filter(|other| !other.draining)
+        };
+        let first = self
+            .first
+            .get_or_insert_with(|| others().map(|other| (other.node, other.seen_ms)).collect());
+        let lives = |other: &&NodeRecord| first.get(&other.node) != Some(&other.seen_ms);
+        let beside = others().find(lives).map(|other| {
+            format!(
+                "--single-node is set, and the node {} at {} uses the same Redis and prefix: take --single-node away, \
+                 stop that node, or give one of them a --redis-prefix of its own; until then changes are recorded \
+                 within the lease only while Redis is away",
+                other.node, other.address
+            )
+        });
+        let changed = beside.is_some() != self.beside.is_some();
+        self.beside = beside;
+        changed
+    }
+}
+
+impl Inner {
+    /// No other node can take a session while the store is away.
+    pub(super) fn is_alone(&self) -> bool {
+        self.options.single_node && self.with(|state| state.seen.beside.is_none())
+    }
+
+    /// Looks for other nodes, where none is to be there. A store that does not answer leaves it as it was.
+    pub(super) async fn look_around(&self) {
+        if !self.options.single_node {
+            return;
+        }
+        let Ok(nodes) = in_time(self.store.nodes()).await else {
+            return;
+        };
+        let own = self.options.node;
+        let changed = self.with(|state| {
+            let changed = state.seen.look(own, &nodes);
+            changed.then(|| state.seen.beside.clone())
+        });
+        match changed {
+            Some(Some(beside)) => tracing::error!("{beside}"),
+            Some(None) => tracing::info!("no other node uses the store any more"),
+            None => {}
+        }
+    }
+}
+
+impl State {
+    pub(super) fn beside(&self) -> Option<String> {
+        self.seen.beside.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(node: NodeId, seen_ms: u64, draining: bool) -> NodeRecord {
+        NodeRecord {
+            node,
+            version: "1".to_owned(),
+            address: "10.0.0.7:8642".to_owned(),
+            started_ms: 0,
+            seen_ms,
+            sessions: 0,
+            calls_in_flight: 0,
+            features: Vec::new(),
+            draining,
+        }
+    }
+
+    #[test]
+    fn a_node_that_lives_is_told_apart_from_the_record_of_one_that_died() {
+        let [own, other] = [NodeId::random(), NodeId::random()];
+        let mut seen = Seen::default();
+        // At the start: this may be the record of the process before.
+        assert!(!seen.look(own, &[record(own, 5, false), record(other, 1, false)]));
+        assert!(!seen.look(own, &[record(own, 6, false), record(other, 1, false)]));
+        assert!(seen.look(own, &[record(other, 2, false)]));
+        let told = seen.beside.clone().expect("it lives");
+        assert!(told.contains("10.0.0.7:8642") && told.contains("take --single-node away"));
+        assert!(!seen.look(own, &[record(other, 3, false)]), "told once");
+        assert!(
+            seen.look(own, &[record(other, 4, true)]),
+            "it is about to go"
+        );
+        assert_eq!(seen.beside, None);
+        // One that comes later is seen at once.
+        let third = NodeId::random();
+        assert!(seen.look(own, &[record(third, 9, false)]));
+    }
+}
