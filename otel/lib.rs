@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+mod library;
 mod panics;
 pub mod stderr;
 pub mod visible;
@@ -59,6 +60,7 @@ pub fn install(options: &Options) -> Result<(), Error> {
         .log_internal_errors(false);
     tracing_subscriber::registry()
         .with(filter(options.filter.as_deref())?)
+        .with(library::NoErrors)
         .with(to_stderr)
         .try_init()?;
     panics::tell();

@@ -17,9 +17,11 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::service::{Caller, DefaultSession, Service, UnknownTool};
+use left::Left;
 
 pub mod access;
 pub mod admin;
@@ -34,6 +36,7 @@ mod connections;
 mod convert;
 pub mod docs;
 mod hints;
+mod left;
 mod lines;
 mod progress;
 mod prompts;
@@ -69,11 +72,14 @@ pub struct Handler {
     tools: Arc<[Tool]>,
     /// What a call without `session_id` runs in, on a connection that was initialised.
     default_session: DefaultSession,
+    /// Cancelled when requests are to be answered `shutting_down`.
+    leaving: CancellationToken,
 }
 
 impl Handler {
     pub fn new(service: Service) -> Self {
         Self {
+            leaving: service.sessions.leaving(),
             service,
             tools: convert::tools(),
             default_session: DefaultSession::default(),
@@ -121,15 +127,45 @@ impl Handler {
         let caller = self.caller(context);
         let (sink, forwarder) = progress::forward(context);
         let span = tracing::info_span!("tools/call", tool, id = %context.id);
-        let answer = self
+        let session_id = arguments["session_id"].clone();
+        // Not the request's own: that is cancelled with every answer, and one that says `shutting_down` ends no call.
+        let cancel = CancellationToken::new();
+        let asked = self
             .service
-            .call(&caller, tool, arguments, context.ct.clone(), sink)
-            .instrument(span)
-            .await;
+            .call(&caller, tool, arguments, cancel.clone(), sink)
+            .instrument(span);
+        let mut asked = std::pin::pin!(asked);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                () = self.leaving.cancelled() => {
+                    Left::note(context);
+                    break self.service.left(tool, session_id, &left::failure());
+                }
+                answer = &mut asked => break answer,
+                () = context.ct.cancelled(), if !cancel.is_cancelled() => cancel.cancel(),
+            }
+        };
         forwarder.finish().await;
         match answer {
             Ok(answer) => Ok(convert::result(answer)),
             Err(unknown) => Err(unknown_tool(&unknown)),
+        }
+    }
+
+    /// What is no call, and may have to wait for a store.
+    async fn unless_left<T>(
+        &self,
+        context: &RequestContext<RoleServer>,
+        work: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        tokio::select! {
+            biased;
+            () = self.leaving.cancelled() => {
+                Left::note(context);
+                Err(resources::refused(&left::failure()))
+            }
+            done = work => done,
         }
     }
 
@@ -315,7 +351,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         let caller = self.admitted(&context)?;
-        completion::complete(&self.service, &caller, request).await
+        let work = completion::complete(&self.service, &caller, request);
+        self.unless_left(&context, work).await
     }
 
     async fn list_resources(
@@ -324,7 +361,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let caller = self.admitted(&context)?;
-        let mut listed = resources::list(&self.service, &caller, request).await?;
+        let work = resources::list(&self.service, &caller, request);
+        let mut listed = self.unless_left(&context, work).await?;
         (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::LIST, &context);
         Ok(listed)
     }
@@ -346,7 +384,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let caller = self.admitted(&context)?;
-        let (mut read, hint) = resources::read(&self.service, &caller, &request.uri).await?;
+        let work = resources::read(&self.service, &caller, &request.uri);
+        let (mut read, hint) = self.unless_left(&context, work).await?;
         (read.ttl_ms, read.cache_scope) = hints::for_peer(hint, &context);
         Ok(read.into())
     }

@@ -150,6 +150,35 @@ impl Service {
         Ok(answer)
     }
 
+    /// The answer to a call that the time to stop leaves without one. `session_id` as it was asked for.
+    ///
+    /// # Errors
+    /// As [`Service::call`].
+    pub fn left(
+        &self,
+        tool: &str,
+        session_id: Value,
+        failure: &Failure,
+    ) -> Result<Answer, UnknownTool> {
+        let entry = tools::entry(tool).ok_or_else(|| UnknownTool {
+            name: tool.to_owned(),
+            nearest: tools::nearest_tool(tool),
+        })?;
+        let call = Call {
+            caller: Caller {
+                principal: Principal::local(),
+                default_session: None,
+                request: None,
+            },
+            entry,
+            arguments: json!({"session_id": session_id}),
+            cancel: CancellationToken::new(),
+            progress: ProgressSink::default(),
+            started: Instant::now(),
+        };
+        Ok(call.failed(failure))
+    }
+
     /// One stored result as it was: `{session_id, result_id, tool, arguments, input_digest, created, data, coverage}`.
     /// Behind `analysis://sessions/{session_id}/results/{result_id}`.
     pub async fn read_result(

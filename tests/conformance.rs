@@ -160,7 +160,16 @@ fn with_fixture<T: Send + 'static>(examined: impl FnOnce(String) -> T + Send + '
             async move {
                 let (limits, closing) = (listener::Limits::default(), lifecycle.draining());
                 let loops = EventLoops::start().expect("threads");
-                listener::serve(port, None, router, &loops, limits, closing, DRAIN_WITHIN).await;
+                listener::serve(
+                    port,
+                    None,
+                    router,
+                    &loops,
+                    limits,
+                    closing,
+                    listener::Drain::within(DRAIN_WITHIN),
+                )
+                .await;
             }
         });
         lifecycle.ready();

@@ -4,6 +4,7 @@ mod admin;
 mod chaos;
 mod connections;
 mod fleet;
+mod leaving;
 mod nodes;
 mod offers;
 mod principals;

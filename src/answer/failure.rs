@@ -9,6 +9,8 @@ use super::reason::{self, Reason};
 
 /// Lets a client that asks again find another state of affairs.
 const STORE_RETRY: Duration = Duration::from_millis(500);
+/// Another node takes over by then, or this one has been started again.
+const RESTART_RETRY: Duration = Duration::from_secs(1);
 /// Longest message: it may quote what a client sent.
 const MESSAGE_BYTES: usize = 1000;
 
@@ -72,6 +74,7 @@ impl From<CallError> for Failure {
                 Some(*retry_after)
             }
             CallError::StoreUnavailable(_) | CallError::Unrecorded { .. } => Some(STORE_RETRY),
+            CallError::ShuttingDown => Some(RESTART_RETRY),
             CallError::UnknownSession(_)
             | CallError::SessionExpired(_)
             | CallError::Quarantined { .. }
@@ -88,8 +91,7 @@ impl From<CallError> for Failure {
             | CallError::Cancelled
             | CallError::DeadlineExceeded(_)
             | CallError::Interrupted { .. }
-            | CallError::Fenced(_)
-            | CallError::ShuttingDown => None,
+            | CallError::Fenced(_) => None,
         };
         let failure = Self::new(reason_of(&error), words(&error));
         match retry_after {

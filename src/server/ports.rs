@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::access::{Access, reload_on_hangup};
 use super::event_loops::EventLoops;
 use super::http::Edge;
-use super::http::listener::{self, Limits};
+use super::http::listener::{self, Drain, Limits};
 use super::lifecycle::Lifecycle;
 use super::{Handler, admin};
 use crate::config::http::{Admin, Tls};
@@ -90,7 +90,9 @@ impl Ports {
                 let router = access.protect(edge.router());
                 say("MCP over HTTP", &listener);
                 let (limits, closing) = (Limits::default(), lifecycle.draining());
-                listener::serve(listener, tls, router, loops, limits, closing, drain_within).await;
+                let sessions = service.sessions.clone();
+                let drain = Drain::within(drain_within).then(move || sessions.leave());
+                listener::serve(listener, tls, router, loops, limits, closing, drain).await;
             } else {
                 lifecycle.draining().await;
             }
@@ -102,7 +104,8 @@ impl Ports {
                 let router = admin::router(state, &access);
                 say("the admin port", &listener);
                 let (limits, closing) = (Limits::default(), lifecycle.stopped());
-                listener::serve(listener, None, router, loops, limits, closing, ADMIN_DRAIN).await;
+                let drain = Drain::within(ADMIN_DRAIN);
+                listener::serve(listener, None, router, loops, limits, closing, drain).await;
             }
         };
         lifecycle.ready();

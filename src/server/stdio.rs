@@ -18,6 +18,8 @@ use crate::service::Service;
 const GRACE_AFTER_END: Duration = Duration::from_millis(500);
 /// How long calls may go on after the operator asked to stop: supervisors kill after 10 s at the earliest.
 const GRACE_AFTER_STOP: Duration = Duration::from_secs(3);
+/// How long the answers of calls that are left then may take to be written.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// The connection ended otherwise than by its client or its operator.
 #[derive(Debug, Error)]
@@ -29,7 +31,8 @@ pub enum Error {
 }
 
 /// Serves until the client closes stdin or cannot be written to, or until `stop`. Calls that still run then get a
-/// grace, are cancelled after it, and are answered so where the client still listens.
+/// grace. After it they are answered `shutting_down` where the operator stopped the program, and cancelled where the
+/// client left.
 ///
 /// # Errors
 /// Only faults of the server itself; that a client went away is none.
@@ -47,22 +50,32 @@ async fn serve_here(service: Service, stop: CancellationToken) -> Result<(), Err
     let ended = CancellationToken::new();
     let calls = CancellationToken::new();
     let lines = Lines::new(reader, writer, ended.clone());
-    let watch = tokio::spawn(watch(stop, ended, calls.clone()));
-    let outcome = run(Handler::new(service), lines, calls).await;
+    let mut handler = Handler::new(service);
+    // Its own: where HTTP is served as well, its calls may run for longer.
+    handler.leaving = handler.leaving.child_token();
+    let watch = tokio::spawn(watch(stop, ended, handler.leaving.clone(), calls.clone()));
+    let outcome = run(handler, lines, calls).await;
     watch.abort();
     outcome
 }
 
-/// Cancels the calls that are left, one grace after the end.
-async fn watch(stop: CancellationToken, ended: CancellationToken, calls: CancellationToken) {
-    let grace = tokio::select! {
+/// Ends the calls that are left, one grace after the end.
+async fn watch(
+    stop: CancellationToken,
+    ended: CancellationToken,
+    leaving: CancellationToken,
+    calls: CancellationToken,
+) {
+    let last = tokio::select! {
         () = ended.cancelled() => GRACE_AFTER_END,
         () = stop.cancelled() => {
             ended.cancel();
-            GRACE_AFTER_STOP
+            tokio::time::sleep(GRACE_AFTER_STOP).await;
+            leaving.cancel();
+            LAST_WORDS_WITHIN
         }
     };
-    tokio::time::sleep(grace).await;
+    tokio::time::sleep(last).await;
     calls.cancel();
 }
 

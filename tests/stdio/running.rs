@@ -113,6 +113,22 @@ fn a_signal_ends_the_process_cleanly() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_call_that_outlasts_the_grace_of_a_signal_is_answered_shutting_down() {
+    let project = Project::large(4 * LARGE);
+    let mut server = Server::initialized(project.path());
+    let id = server.ask("tools/call", everything());
+    await_running(&mut server, |running| running > 0);
+    support::signal(server.pid(), Signal::TERM);
+    let answer = server.answer(&json!(id));
+    let status = &answer["result"]["structuredContent"]["status"];
+    assert_eq!(status["reason"], "shutting_down", "{answer}");
+    assert_eq!(status["retryable"], true, "{answer}");
+    let over = server.over();
+    assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
+}
+
 #[test]
 fn a_hundred_calls_at_once_are_each_answered_under_their_own_id() {
     let project = Project::small();

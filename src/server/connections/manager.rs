@@ -23,6 +23,7 @@ use super::opening::{Handshake, Opening};
 use super::replay::{self, EventId};
 use super::request;
 use super::{Known, Table};
+use crate::server::left::Left;
 
 /// Longest wait with the head of a response: proxies give up after half a minute at the earliest.
 const FIRST_EVENT_WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +50,7 @@ pub(crate) struct Bound<H> {
     /// Opened by this very request.
     opened: OnceLock<ConnectionId>,
     refused: OnceLock<Refused>,
+    left: OnceLock<Arc<ServerJsonRpcMessage>>,
 }
 
 impl<H: ServerHandler> Bound<H> {
@@ -66,6 +68,7 @@ impl<H: ServerHandler> Bound<H> {
             handshake: Mutex::default(),
             opened: OnceLock::new(),
             refused: OnceLock::new(),
+            left: OnceLock::new(),
         }
     }
 
@@ -75,6 +78,11 @@ impl<H: ServerHandler> Bound<H> {
             Refused::NotNow(error) => Some(error),
             Refused::Unknown | Refused::Unanswered => None,
         }
+    }
+
+    /// The answer of a request that the end of this node left before anything of it was sent.
+    pub(crate) fn left(&self) -> Option<&ServerJsonRpcMessage> {
+        self.left.get().map(AsRef::as_ref)
     }
 
     async fn known(&self, id: &SessionId) -> Result<Arc<Known>, Refused> {
@@ -178,11 +186,18 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Refused> {
         let known = self.known(id).await?;
         let handler = (self.handler)();
-        let mut events = request::serve(&self.table, &known, handler, message);
+        let left = Left::default();
+        let mut events = request::serve(&self.table, &known, handler, message, left.clone());
         // The head of the response goes out with the first event: until then, whoever stands between may still send
         // the request to another node.
         let first = tokio::time::timeout(FIRST_EVENT_WITHIN, events.recv()).await;
-        Ok(stream::iter(first.ok().flatten()).chain(received(events)))
+        let first = first.ok().flatten();
+        // Noted before the answer goes: whatever comes before it has been sent then.
+        let answer = first.as_ref().and_then(|event| event.message.clone());
+        if let Some(answer) = answer.filter(|answer| left.is_noted() && request::is_last(answer)) {
+            self.left.get_or_init(|| answer);
+        }
+        Ok(stream::iter(first).chain(received(events)))
     }
 
     async fn accept_message(

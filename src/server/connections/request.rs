@@ -24,6 +24,7 @@ use super::asked::Asked;
 use super::replay::EventId;
 use super::{Known, NotStarted, Running, Start, Table};
 use crate::answer::Failure;
+use crate::server::left::Left;
 use crate::server::resources;
 
 /// Messages on their way from a handler to its stream: progress waits here while the store is slow.
@@ -51,6 +52,7 @@ pub(crate) fn serve<H: ServerHandler>(
     known: &Arc<Known>,
     handler: H,
     message: ClientJsonRpcMessage,
+    left: Left,
 ) -> mpsc::Receiver<ServerSseMessage> {
     let (client, events) = mpsc::channel(EVENTS_MAX);
     let JsonRpcMessage::Request(request) = &message else {
@@ -70,7 +72,7 @@ pub(crate) fn serve<H: ServerHandler>(
         known,
         handler,
         message,
-        Log::new(table, known, running, 0, Some(client)),
+        Log::new(table, known, running, 0, Some(client), left),
     );
     events
 }
@@ -95,7 +97,7 @@ pub(crate) fn take_over<H: ServerHandler>(
         known,
         handler,
         message,
-        Log::new(table, known, running, at.number, None),
+        Log::new(table, known, running, at.number, None, Left::default()),
     );
     true
 }
@@ -113,6 +115,7 @@ fn run<H: ServerHandler>(
     let (id, running) = (request.id.clone(), log.running.clone());
     let begun = table.connections().are_shared().then(|| message.clone());
     message.insert_extension(known.caller(Some(running.stream)));
+    message.insert_extension(log.left.clone());
     let (outbound, messages) = mpsc::channel(MESSAGES_MAX);
     let (answers, inbound) = mpsc::channel(MESSAGES_MAX);
     let transport = OneRequest {
@@ -204,7 +207,7 @@ impl Transport<RoleServer> for OneRequest {
     }
 }
 
-fn is_last(message: &ServerJsonRpcMessage) -> bool {
+pub(crate) fn is_last(message: &ServerJsonRpcMessage) -> bool {
     matches!(
         message,
         JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)
@@ -232,6 +235,8 @@ struct Log {
     number: u64,
     /// Until it leaves, takes too long, or takes the stream up elsewhere.
     client: Option<mpsc::Sender<ServerSseMessage>>,
+    /// The answer is that there is none from this node.
+    left: Left,
 }
 
 impl Log {
@@ -241,6 +246,7 @@ impl Log {
         running: Running,
         number: u64,
         client: Option<mpsc::Sender<ServerSseMessage>>,
+        left: Left,
     ) -> Self {
         Self {
             connections: table.connections().clone(),
@@ -249,6 +255,7 @@ impl Log {
             running,
             number,
             client,
+            left,
         }
     }
 
@@ -270,7 +277,9 @@ impl Log {
         }
         while let Some(message) = messages.recv().await {
             let last = is_last(&message);
-            let event_id = if is_worth_keeping(self.number, &message) {
+            // The client gets it, and the stream has no end yet: another node that takes it up has the answer.
+            let is_left = last && self.left.is_noted();
+            let event_id = if !is_left && is_worth_keeping(self.number, &message) {
                 self.keep(&message, last).await
             } else {
                 None

@@ -33,6 +33,8 @@ const CROWDED_HEAD_WITHIN: Duration = Duration::from_secs(5);
 const TLS_WITHIN: Duration = Duration::from_secs(10);
 /// A peer that takes nothing for so long is gone, or means harm.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
+/// How long the answers of what the drain leaves may take to be written.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 /// Bytes of one request's head: tokens and cookies of proxies fit many times.
 const HEAD_BYTES: usize = 32 << 10;
 /// Header lines of one request.
@@ -94,8 +96,32 @@ fn connections() -> usize {
     third.map_or(CONNECTIONS_MAX, |third| third.min(CONNECTIONS_MAX))
 }
 
-/// Answers until `closing`. Then nothing new is accepted, what runs may end, and after `drain_within` the rest is cut
-/// off.
+/// How the end goes.
+pub struct Drain {
+    within: Duration,
+    time_up: Box<dyn FnOnce() + Send>,
+}
+
+impl Drain {
+    /// What runs may take so long.
+    pub fn within(within: Duration) -> Self {
+        Self {
+            within,
+            time_up: Box::new(|| ()),
+        }
+    }
+
+    /// Called when that time is over: what still runs is to be answered at once.
+    pub fn then(self, time_up: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            time_up: Box::new(time_up),
+            ..self
+        }
+    }
+}
+
+/// Answers until `closing`. Then nothing new is accepted, and what runs may end in its time. What is left after it may
+/// say its last words, and is cut off.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -103,7 +129,7 @@ pub async fn serve(
     loops: &EventLoops,
     limits: Limits,
     closing: impl Future<Output = ()>,
-    drain_within: Duration,
+    drain: Drain,
 ) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
@@ -135,10 +161,13 @@ pub async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain_within, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    let mut quiet = std::pin::pin!(graceful.shutdown());
+    if tokio::time::timeout(drain.within, &mut quiet).await.is_ok() {
+        return;
+    }
+    (drain.time_up)();
+    let quiet = tokio::time::timeout(LAST_WORDS_WITHIN, quiet).await;
+    if quiet.is_err() {
         tracing::info!("connections that were still open are cut off");
     }
 }

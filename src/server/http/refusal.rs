@@ -48,6 +48,20 @@ pub(crate) fn not_connected(error: &ConnectionError) -> Response {
     not_now(status, error.to_string(), TRY_AGAIN_AFTER)
 }
 
+/// The answer to a request that the end of the node left: the same message, under a status that proxies and clients know
+/// as one to try again elsewhere.
+pub(crate) fn left(body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 fn answer(status: StatusCode, error: ErrorData) -> Response {
     let body = serde_json::to_vec(&JsonRpcError::new(None, error)).unwrap_or_default();
     let mut response = Response::new(Body::from(body));

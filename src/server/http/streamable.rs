@@ -6,14 +6,15 @@ use actors::ids::Principal;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 use rmcp::ServerHandler;
 use rmcp::transport::StreamableHttpService;
 
-use super::refusal::not_connected;
+use super::refusal::{self, not_connected};
 use super::{Edge, batch, body};
 use crate::server::connections::manager::Bound;
+use crate::server::left::Left;
 
 /// One HTTP request; a batch is answered message by message.
 pub(super) async fn answer<H: ServerHandler>(
@@ -47,9 +48,11 @@ pub(super) async fn answer<H: ServerHandler>(
 pub(super) async fn one<H: ServerHandler>(
     edge: &Edge<H>,
     principal: &Principal,
-    request: Request<Body>,
+    mut request: Request<Body>,
 ) -> Response {
     let inner = &edge.0;
+    let left = Left::default();
+    request.extensions_mut().insert(left.clone());
     let handler = Arc::clone(&inner.handler);
     let bound = Arc::new(Bound::new(
         inner.table.clone(),
@@ -67,6 +70,13 @@ pub(super) async fn one<H: ServerHandler>(
     if let Some(error) = bound.not_now() {
         return not_connected(error);
     }
+    if let Some(answer) = bound.left() {
+        return refusal::left(Body::from(serde_json::to_vec(answer).unwrap_or_default()));
+    }
+    let whole = HeaderValue::from_static("application/json");
+    if left.is_noted() && response.headers().get(header::CONTENT_TYPE) == Some(&whole) {
+        return refusal::left(response.into_body());
+    }
     // The revisions name no status; there are clients that complain of any but this and 200.
     if closes && response.status() == StatusCode::ACCEPTED {
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -78,8 +88,6 @@ pub(super) async fn one<H: ServerHandler>(
 pub(super) fn with_body(parts: &axum::http::request::Parts, body: Bytes) -> Request<Body> {
     let mut request = Request::from_parts(parts.clone(), Body::from(body));
     // It is of the whole.
-    request
-        .headers_mut()
-        .remove(axum::http::header::CONTENT_LENGTH);
+    request.headers_mut().remove(header::CONTENT_LENGTH);
     request
 }

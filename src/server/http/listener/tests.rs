@@ -50,7 +50,16 @@ impl Served {
         let closed = closing.clone().cancelled_owned();
         let running = tokio::spawn(async move {
             let loops = EventLoops::start().expect("threads");
-            serve(listener, tls, router, &loops, limits, closed, SOON).await;
+            serve(
+                listener,
+                tls,
+                router,
+                &loops,
+                limits,
+                closed,
+                Drain::within(SOON),
+            )
+            .await;
         });
         Self {
             address,

@@ -1,0 +1,73 @@
+//! What the protocol's library reports as an error and is none: a client that has left gets no answer. Clients do that
+//! all the time, and whoever watches for errors must not be called for it.
+
+use std::fmt::Debug;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+const LIBRARY: &str = "rmcp";
+const NO_ERRORS: [&str; 2] = [
+    "failed to send pending response during drain",
+    "fail to response message",
+];
+
+/// Drops those events, whatever is logged.
+pub(super) struct NoErrors;
+
+impl<S: Subscriber> Layer<S> for NoErrors {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        if !event.metadata().target().starts_with(LIBRARY) {
+            return true;
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        !NO_ERRORS.contains(&message.0.as_str())
+    }
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    struct Count(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for Count {
+        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn that_a_client_has_left_is_no_error_and_all_else_is_heard() {
+        let heard = Arc::<AtomicUsize>::default();
+        let subscriber = tracing_subscriber::registry()
+            .with(NoErrors)
+            .with(Count(Arc::clone(&heard)));
+        tracing::subscriber::with_default(subscriber, || {
+            let error = "channel closed";
+            tracing::error!(target: "rmcp::service", %error, "failed to send pending response during drain");
+            assert_eq!(heard.load(Ordering::Relaxed), 0);
+            tracing::error!(target: "rmcp::service", %error, "response send task failed");
+            tracing::error!(target: "actors", "failed to send pending response during drain");
+        });
+        assert_eq!(heard.load(Ordering::Relaxed), 2);
+    }
+}
