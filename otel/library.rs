@@ -3,8 +3,8 @@
 
 use std::fmt::Debug;
 
-use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing_core::field::{Field, Visit};
+use tracing_core::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 

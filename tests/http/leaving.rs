@@ -58,7 +58,7 @@ fn ask(client: &Client, message: &Value) -> (u16, Value) {
 fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
     let project = Project::large(LARGE);
     let mut node = Node::start(project.path(), &DRAIN);
-    let mut asked: Vec<(String, u16, thread::JoinHandle<(u16, Value)>)> = Vec::new();
+    let mut asked = Vec::new();
     let mut ask_as = |how: &str, wanted: u16, client: Client, message: Value| {
         let asking = thread::spawn(move || ask(&client, &message));
         asked.push((how.to_owned(), wanted, asking));
