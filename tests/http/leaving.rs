@@ -82,9 +82,11 @@ fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
         ask_as(&format!("{revision}, with progress"), 200, client, message);
     }
     let mut stream = Stream::initialized(node.client());
-    runs(&node, asked.len() as u64);
+    let oldest = stream.ask("tools/call", everything());
+    runs(&node, asked.len() as u64 + 1);
     node.signal(Signal::TERM);
-    let oldest = stream.try_request("tools/call", everything());
+    let oldest = stream.answer(&oldest).expect("an answer");
+    says_shutting_down("2024-11-05", &oldest);
     let mut unlike = Vec::new();
     for (how, wanted, asking) in asked {
         let (status, answer) = asking.join().expect("it is answered");
@@ -95,9 +97,6 @@ fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
         }
     }
     assert!(unlike.is_empty(), "{unlike:?}");
-    if let Some(answer) = oldest {
-        says_shutting_down("2024-11-05", &answer);
-    }
     assert!(node.over().success(), "{}", node.log());
     assert!(!node.log().contains("ERROR"), "{}", node.log());
 }

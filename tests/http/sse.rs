@@ -64,11 +64,23 @@ impl Stream {
             assert!([404, 503].contains(&sent.status), "{}", sent.status);
             return None;
         }
+        self.answer(&message["id"])
+    }
+
+    /// Sent, and not waited for: gives its id.
+    pub(super) fn ask(&mut self, method: &str, params: Value) -> Value {
+        let message = self.client.message(method, params);
+        self.send(&message);
+        message["id"].clone()
+    }
+
+    /// `None`: the stream has ended.
+    pub(super) fn answer(&mut self, id: &Value) -> Option<Value> {
         loop {
             let event = self.events.next()?;
             assert_eq!(event.name.as_deref(), Some("message"), "{event:?}");
             let said = event.json();
-            if said["id"] == message["id"] {
+            if said["id"] == *id {
                 return Some(said);
             }
         }
