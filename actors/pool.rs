@@ -7,6 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::Place;
 use crate::ids::{Principal, RequestId, SessionId};
 use crate::results::{self, ResultReader};
-use crate::tool::{ProgressSink, Root, Tool, ToolContext, ToolError, ToolOutput};
+use crate::tool::{Care, InputKey, ProgressSink, Root, Tool, ToolContext, ToolError, ToolOutput};
 
 mod table;
 
@@ -46,6 +47,8 @@ pub(crate) struct Job {
     pub(crate) results: ResultReader,
     /// True where the result is to be stored: the worker then brings it into its stored form, too.
     pub(crate) keep: bool,
+    /// Where an earlier attempt was cut off: what is left out in this one.
+    pub(crate) left_out: Option<Vec<InputKey>>,
 }
 
 #[derive(Debug, Clone)]
@@ -133,7 +136,10 @@ fn start_waiting(state: &Arguments) {
     {
         let (table, place) = (Arc::clone(&state.table), state.place.clone());
         tokio::task::spawn_blocking(move || {
-            let outcome = run(job, progress);
+            let noting = Arc::clone(&table);
+            let outcome = run(job, progress, move |at_work, told| {
+                noting.note(key, nth, at_work, told);
+            });
             if let Outcome::Failed(error) = &outcome
                 && error.reason == "tool_panicked"
             {
@@ -147,7 +153,11 @@ fn start_waiting(state: &Arguments) {
     }
 }
 
-fn run(job: Job, progress: ProgressSink) -> Outcome {
+fn run(
+    job: Job,
+    progress: ProgressSink,
+    note: impl Fn(Option<InputKey>, SyncSender<()>) + Send + Sync + 'static,
+) -> Outcome {
     let Job {
         tool,
         arguments,
@@ -159,6 +169,7 @@ fn run(job: Job, progress: ProgressSink) -> Outcome {
         results,
         keep,
         at_ms,
+        left_out,
         progress: _,
     } = job;
     let context = ToolContext {
@@ -170,6 +181,7 @@ fn run(job: Job, progress: ProgressSink) -> Outcome {
         cache,
         results,
         keep_whole: keep,
+        care: left_out.map(|left_out| Care::new(left_out, note)),
     };
     if let Some(stop) = context.stop_reason() {
         return Outcome::Failed(stop);

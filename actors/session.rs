@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -195,6 +196,8 @@ pub(crate) struct State {
     /// Outputs whose commit is on its way, and what callers brought along for jobs to be.
     outputs: HashMap<RequestId, Arc<ToolOutput>>,
     extras: HashMap<RequestId, Extras>,
+    /// Tools that wait until it is laid down what they work on.
+    noting: HashMap<RequestId, SyncSender<()>>,
     closing: Vec<RpcReplyPort<Result<(), CallError>>>,
     /// Under which its lease is being kept.
     kept: Option<Fence>,
@@ -239,6 +242,7 @@ impl Actor for Session {
             replies: Replies::default(),
             outputs: HashMap::new(),
             extras: HashMap::new(),
+            noting: HashMap::new(),
             closing: Vec::new(),
             kept: None,
         })

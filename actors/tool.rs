@@ -15,6 +15,10 @@ use crate::cache::CacheHandle;
 use crate::ids::{Principal, ResultId};
 use crate::results::ResultReader;
 
+mod care;
+
+pub use care::{Care, InputKey};
+
 /// One analysis tool: synchronous, CPU-bound, called on the pool. Implementations keep no state of their own; a crash
 /// of any actor costs them nothing, and a panic in `call` fails that call alone.
 pub trait Tool: Send + Sync + 'static {
@@ -44,6 +48,8 @@ pub struct ToolContext {
     pub results: ResultReader,
     /// False in a throwaway session: [`ToolOutput::whole`] would be dropped, so it need not be built.
     pub keep_whole: bool,
+    /// There where an earlier attempt of the same call was cut off, perhaps together with its node.
+    pub care: Option<Care>,
 }
 
 impl ToolContext {

@@ -2,6 +2,7 @@
 //! takes one short lock.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Job, JobKey, Outcome};
 use crate::ids::{RequestId, SessionId};
 use crate::status::PoolStatus;
-use crate::tool::{Progress, ProgressSink};
+use crate::tool::{InputKey, Progress, ProgressSink};
 
 /// What a session hears of its job.
 #[derive(Debug, Clone)]
@@ -17,6 +18,11 @@ pub(crate) enum News {
     Outcome(Outcome),
     /// The queue is full.
     Refused,
+    /// The tool begins to work on this input, and goes on once `told` says that it is kept.
+    Noting {
+        at_work: Option<InputKey>,
+        told: SyncSender<()>,
+    },
 }
 
 pub(crate) type Notify = Arc<dyn Fn(News) + Send + Sync>;
@@ -172,6 +178,23 @@ impl Table {
             }
             None
         })
+    }
+
+    /// Tells the session of a running job what the tool works on: the one that stands there now, if that has changed.
+    pub(super) fn note(
+        &self,
+        key: JobKey,
+        run: u64,
+        at_work: Option<InputKey>,
+        told: SyncSender<()>,
+    ) {
+        let notify = self.with(|inner| {
+            let entry = inner.jobs.get(&key).filter(|entry| entry.run == run)?;
+            Some(Arc::clone(&entry.notify))
+        });
+        if let Some(notify) = notify {
+            notify(News::Noting { at_work, told });
+        }
     }
 
     pub(super) fn finish(&self, key: JobKey, run: u64, outcome: Outcome) {

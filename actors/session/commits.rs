@@ -193,6 +193,12 @@ impl State {
                 Effect::Run { request, .. } => self.submit(myself, request),
                 Effect::Adopt { request } => self.adopt(myself, request),
                 Effect::StopJob { request } => self.around.pool.table.stop(self.key(request)),
+                Effect::Noted { request } => {
+                    if let Some(told) = self.noting.remove(&request) {
+                        // A job that does not wait any more has been stopped.
+                        let _ = told.try_send(());
+                    }
+                }
                 Effect::Answer { request } => self.answer(myself, request),
                 Effect::Await { asker, running } => {
                     if asker != running {

@@ -29,6 +29,15 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
                 .all(|call| !matches!(call.state, CallState::Executing { attempt: 0, .. })),
         ),
         (
+            "no more inputs are left out than attempts were cut off",
+            machine.calls.values().all(|call| match &call.state {
+                CallState::Executing {
+                    attempt, suspects, ..
+                } => suspects.left_out.len() < *attempt as usize,
+                CallState::ToolSelected | CallState::ParametersSet { .. } => true,
+            }),
+        ),
+        (
             "a key points at a call that runs or has ended",
             machine.closed
                 || machine

@@ -1,5 +1,6 @@
 //! How a session has its tools run.
 
+use super::journal::Executing;
 use super::*;
 use crate::tool::ToolError;
 
@@ -9,7 +10,12 @@ impl State {
             return;
         };
         // Decided, and perhaps not committed yet: what is being run is in the state ahead.
-        let Some((tool, arguments)) = journal.executing(request) else {
+        let Some(Executing {
+            tool,
+            arguments,
+            left_out,
+        }) = journal.executing(request)
+        else {
             return;
         };
         let principal = journal.committed().principal.clone();
@@ -53,6 +59,7 @@ impl State {
             results,
             keep,
             at_ms: self.now(),
+            left_out,
         };
         self.around
             .pool
@@ -86,6 +93,16 @@ impl State {
                         now,
                     ),
                 );
+            }
+            News::Noting { at_work, told } => {
+                // One that has ended drops `told`: its job is being stopped.
+                let runs = self
+                    .journal()
+                    .is_some_and(|journal| journal.executing(request).is_some());
+                if runs {
+                    self.noting.insert(request, told);
+                    self.decide(myself, Event::InputNoted { request, at_work });
+                }
             }
             // It was this node that stopped it: the next owner of the session runs it again.
             News::Outcome(Outcome::Failed(error))

@@ -17,6 +17,7 @@ use crate::options::Limits;
 use crate::store::{
     Acquired, Change, Commit, Committed, Fence, Part, Reached, ResultBlob, StoreError,
 };
+use crate::tool::InputKey;
 
 mod owning;
 
@@ -43,6 +44,14 @@ pub(crate) struct Journal {
     next: Batch,
     /// Ends that the newest commit made, or that somebody is told of with it: the history may be too short for them.
     just_ended: Vec<Arc<Ended>>,
+}
+
+/// What is to be run.
+pub(crate) struct Executing {
+    pub(crate) tool: Arc<str>,
+    pub(crate) arguments: Arc<Value>,
+    /// From the second attempt on: inputs on which earlier attempts were cut off.
+    pub(crate) left_out: Option<Vec<InputKey>>,
 }
 
 struct Stored {
@@ -128,13 +137,19 @@ impl Journal {
         self.ahead.as_deref().unwrap_or(&self.committed)
     }
 
-    /// Tool and arguments of a call that is to be run, committed or on its way.
-    pub(crate) fn executing(&self, request: RequestId) -> Option<(Arc<str>, Arc<Value>)> {
+    /// A call that is to be run, committed or on its way.
+    pub(crate) fn executing(&self, request: RequestId) -> Option<Executing> {
         let call = self.ahead().calls.get(&request)?;
         match &call.state {
-            CallState::Executing { arguments, .. } => {
-                Some((Arc::clone(&call.tool), Arc::clone(arguments)))
-            }
+            CallState::Executing {
+                arguments,
+                attempt,
+                suspects,
+            } => Some(Executing {
+                tool: Arc::clone(&call.tool),
+                arguments: Arc::clone(arguments),
+                left_out: (*attempt > 1).then(|| suspects.left_out.clone()),
+            }),
             CallState::ToolSelected | CallState::ParametersSet { .. } => None,
         }
     }
@@ -232,6 +247,7 @@ impl Journal {
                 other @ (Effect::Run { .. }
                 | Effect::Adopt { .. }
                 | Effect::StopJob { .. }
+                | Effect::Noted { .. }
                 | Effect::Answer { .. }
                 | Effect::Await { .. }
                 | Effect::Replay { .. }) => batch.effects.push(other),
@@ -256,7 +272,7 @@ impl Journal {
             | Effect::Replay {
                 original: request, ..
             } => self.committed.find_ended(*request).is_some(),
-            Effect::Await { .. } | Effect::Forget { .. } => false,
+            Effect::Await { .. } | Effect::Noted { .. } | Effect::Forget { .. } => false,
         }
     }
 

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::ids::{Principal, RequestId, ResultId};
-use crate::tool::Root;
+use crate::tool::{InputKey, Root};
 
 mod apply;
 mod bounds;
+mod cut_off;
 mod decide;
 mod event;
 
@@ -63,8 +64,23 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CallState {
     ToolSelected,
-    ParametersSet { arguments: Arc<Value> },
-    Executing { arguments: Arc<Value>, attempt: u32 },
+    ParametersSet {
+        arguments: Arc<Value>,
+    },
+    Executing {
+        arguments: Arc<Value>,
+        attempt: u32,
+        suspects: Suspects,
+    },
+}
+
+/// Inputs that may have ended the nodes on which earlier attempts of a call ran.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Suspects {
+    /// The tool worked on each of them when an attempt was cut off. The next attempts leave them out.
+    pub(crate) left_out: Vec<InputKey>,
+    /// The tool works on it now.
+    pub(crate) at_work: Option<InputKey>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

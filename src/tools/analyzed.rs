@@ -16,6 +16,8 @@ use crate::analysis::{ENGINE_VERSION, FileAnalysis};
 use crate::answer::{CacheUse, Coverage, Failure};
 use crate::workspace::{self, ContentHash, File, Scan, Selection, SkipReason};
 
+mod careful;
+pub(super) use careful::ENDED_NODE;
 mod codec;
 pub(crate) use codec::{AnalysisCodec, namespace};
 mod compute;
@@ -148,11 +150,17 @@ fn assemble(
             .collect(),
         ..Coverage::default()
     };
+    let mut notices: Vec<_> = (scan.notes.iter())
+        .map(|(note, count)| format!("{}: {}", note.name(), counted(*count, "file")))
+        .collect();
     let mut files = Vec::with_capacity(scan.files.len());
     for (index, (file, analysis)) in scan.files.into_iter().zip(analyses).enumerate() {
         let Some(analysis) = analysis else {
             let reason = computed.skipped.get(&index).copied().unwrap_or(FAILED);
             *coverage.skipped.entry(reason.to_owned()).or_default() += 1;
+            if reason == ENDED_NODE {
+                notices.push(format!("{ENDED_NODE}: {} is left out", file.path));
+            }
             continue;
         };
         if analysis.syntax.cplusplus {
@@ -175,9 +183,7 @@ fn assemble(
         coverage,
         cache,
         digest: digest_of(scan.digest, &computed.read_otherwise),
-        notices: (scan.notes.iter())
-            .map(|(note, count)| format!("{}: {}", note.name(), counted(*count, "file")))
-            .collect(),
+        notices,
     }
 }
 

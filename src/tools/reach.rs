@@ -120,6 +120,7 @@ mod tests {
             cache: actors::cache::CacheHandle::none(),
             results: actors::results::ResultReader::default(),
             keep_whole: false,
+            care: None,
         };
         let opened = reach().open(&ctx).map_err(|error| error.reason)?;
         Ok(opened.roots.into_iter().map(|root| root.name).collect())

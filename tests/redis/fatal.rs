@@ -1,4 +1,5 @@
-//! A call that takes its node with it whenever it runs: after so many attempts the next node answers it instead.
+//! A call that takes its node with it: the file that does so is found and left out, and where nothing is found, the
+//! next node answers the call after so many attempts.
 
 use serde_json::{Value, json};
 
@@ -69,4 +70,68 @@ fn a_call_that_ends_its_node_is_answered_by_the_last_one() {
     assert_eq!(calls[0]["attempt"], ATTEMPTS, "{view}");
     last.client()
         .good_stateless("analyze_complexity", arguments);
+}
+
+/// Of a file that takes a while: tens of thousands of functions.
+const FUNCTION: &str = "def f(a, b):\n    return [a, b, a + b, a * b, (a, b), {a: b}]\n\n\n";
+const LARGE_BYTES: usize = 8 << 20;
+
+#[test]
+fn a_file_on_which_a_node_ended_is_left_out_and_the_rest_is_answered() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let large = FUNCTION.repeat(LARGE_BYTES / FUNCTION.len());
+    std::fs::write(project.path().join("large.py"), large).expect("written");
+    let mut node = start(&project, &redis);
+    let made = node
+        .client()
+        .good_stateless("create_session", json!({"label": "fatal"}));
+    let id = text(&made, "/data/session_id").to_owned();
+    let arguments = json!({"session_id": id, "idempotency_key": "again"});
+    let call = json!({"name": "analyze_complexity", "arguments": arguments});
+    let state_of_call = || {
+        let line = sessions(&project, &redis, &["export", &id]).json();
+        let calls = line["state"]["calls"].as_object().expect("calls").clone();
+        Some(calls.values().next()?["state"]["executing"].clone())
+    };
+    for attempt in 1..=2 {
+        if attempt == 1 {
+            // The first attempt is cut off before it has parsed anything.
+            let stall = json!({"actor": "pool", "mode": "stall", "for_ms": 60_000});
+            assert_eq!(node.post_admin("/admin/chaos/actors", &stall), 200);
+        } else {
+            node = start(&project, &redis);
+        }
+        let (mut client, call) = (node.client(), call.clone());
+        let asking = std::thread::spawn(move || {
+            let (message, client) = client.stateless_message("tools/call", call);
+            client.try_post_to("/mcp", message.to_string().as_bytes())
+        });
+        until(|| {
+            let state = state_of_call()?;
+            // From the second attempt on it is laid down which file is parsed.
+            let reached =
+                state["attempt"] == attempt && (attempt == 1 || state["at_work"].is_string());
+            reached.then_some(())
+        });
+        node.kill();
+        assert!(
+            asking.join().expect("asked").is_none(),
+            "attempt {attempt} was answered"
+        );
+    }
+    let last = start(&project, &redis);
+    let answer = last.client().stateless("tools/call", call);
+    let answer: Value = answer.of_status(200).message();
+    let answer = &answer["result"]["structuredContent"];
+    assert_eq!(answer["status"]["code"], "OK", "{answer}");
+    let coverage = &answer["coverage"];
+    assert_eq!(coverage["skipped"]["analysis_ended_node"], 1, "{answer}");
+    assert!(coverage["files_analyzed"].as_u64() > Some(5), "{coverage}");
+    let notices = answer["context"]["notices"].to_string();
+    assert!(notices.contains("large.py"), "{notices}");
+    let view = last
+        .client()
+        .good_stateless("get_session", json!({"session_id": id}));
+    assert_eq!(view["data"]["calls"][0]["attempt"], 3, "{view}");
 }

@@ -44,6 +44,7 @@ fn job() -> Job {
         cache: CacheHandle::none(),
         results: ResultReader::default(),
         keep: false,
+        left_out: None,
     }
 }
 
@@ -54,6 +55,7 @@ fn listener() -> (Notify, Receiver<String>) {
             News::Outcome(Outcome::Failed(error)) => error.reason,
             News::Outcome(Outcome::Finished(_)) => "finished".to_owned(),
             News::Refused => "refused".to_owned(),
+            News::Noting { .. } => "noting".to_owned(),
         });
     };
     (Arc::new(notify), heard)
@@ -125,4 +127,19 @@ fn queue_and_outcomes_are_bounded_and_what_is_forgotten_is_gone() {
         table.with(|inner| (inner.jobs.len(), inner.outcomes.len())),
         (0, 0)
     );
+}
+
+#[test]
+fn a_note_goes_to_the_session_that_stands_there_now() {
+    let table = Table::new(1, 8, 8);
+    let (key, (old, old_heard), (new, new_heard)) = (key(), listener(), listener());
+    table.enqueue(key, job(), old);
+    let run = table.start_next().unwrap().run;
+    assert!(table.adopt(key, new));
+    let (tell, told) = sync_channel(1);
+    table.note(key, run, None, tell);
+    assert_eq!(new_heard.try_recv(), Ok("noting".to_owned()));
+    assert!(old_heard.try_recv().is_err());
+    // Nobody kept the sender: the tool hears that, and sends its note again.
+    assert!(told.recv().is_err());
 }

@@ -41,12 +41,14 @@ impl Machine {
                 request,
                 attempt,
                 at_ms,
+                suspects,
             } => {
                 self.step(*request, *at_ms, |state| {
                     let arguments = Arc::clone(state.arguments()?);
                     Some(CallState::Executing {
                         arguments,
                         attempt: *attempt,
+                        suspects: suspects.clone(),
                     })
                 });
             }

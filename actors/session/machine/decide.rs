@@ -1,6 +1,5 @@
 //! What a machine decides: looks, and changes nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,6 +7,7 @@ use serde_json::Value;
 use super::bounds::kept_arguments;
 use super::{
     CallState, Decision, Delta, Effect, End, Ended, Event, Finished, Machine, Rejected, Requested,
+    Suspects,
 };
 use crate::ids::RequestId;
 use crate::options::Limits;
@@ -62,6 +62,7 @@ impl Machine {
                     limits,
                 )
             }
+            Event::InputNoted { request, at_work } => self.input_noted(request, at_work),
             Event::CancelRequested { request, at_ms } => {
                 self.cancel_requested(request, at_ms, limits)
             }
@@ -219,6 +220,7 @@ impl Machine {
                 request,
                 attempt: 1,
                 at_ms,
+                suspects: Suspects::default(),
             }],
             effects: vec![Effect::Run {
                 request,
@@ -264,7 +266,10 @@ impl Machine {
         let Some(call) = self.calls.get(&request) else {
             return Err(Rejected::NotRunning);
         };
-        let CallState::Executing { arguments, attempt } = &call.state else {
+        let CallState::Executing {
+            arguments, attempt, ..
+        } = &call.state
+        else {
             return Err(Rejected::OutOfOrder {
                 state: call.state.name(),
                 wanted: "ended",
@@ -322,51 +327,6 @@ impl Machine {
         Ok(decision)
     }
 
-    /// Each call that was running is adopted, run again, or given up.
-    pub(super) fn recovered(
-        &self,
-        live: &BTreeSet<RequestId>,
-        at_ms: u64,
-        limits: &Limits,
-    ) -> Decision {
-        let mut decision = Decision::default();
-        let mut ahead = self.clone();
-        for (&request, call) in &self.calls {
-            let CallState::Executing { attempt, .. } = call.state else {
-                continue;
-            };
-            if live.contains(&request) {
-                decision.effects.push(Effect::Adopt { request });
-                continue;
-            }
-            let next = attempt + 1;
-            if call.idempotent && next <= limits.attempts {
-                decision.deltas.push(Delta::ExecutionStarted {
-                    request,
-                    attempt: next,
-                    at_ms,
-                });
-                decision.effects.push(Effect::Run {
-                    request,
-                    attempt: next,
-                });
-                continue;
-            }
-            let end = End::Failed {
-                reason: "interrupted".into(),
-                message: interrupted(call.idempotent, attempt).into(),
-                retry_after_ms: None,
-            };
-            // Decided on what the ends before it leave, so that the history is trimmed once for each.
-            if let Ok(one) = ahead.ended(request, end, at_ms, limits) {
-                one.deltas.iter().for_each(|delta| ahead.apply(delta));
-                decision.deltas.extend(one.deltas);
-                decision.effects.extend(one.effects);
-            }
-        }
-        decision
-    }
-
     pub(super) fn noticed(&self, text: Arc<str>, limits: &Limits) -> Decision {
         if self.notices.contains(&text) {
             return Decision::default();
@@ -397,7 +357,7 @@ fn delta(delta: Delta) -> Decision {
     }
 }
 
-fn effect(effect: Effect) -> Decision {
+pub(super) fn effect(effect: Effect) -> Decision {
     Decision {
         deltas: Vec::new(),
         effects: vec![effect],
@@ -411,11 +371,4 @@ fn check_size(bytes: usize, limits: &Limits) -> Result<(), Rejected> {
     } else {
         Ok(())
     }
-}
-
-fn interrupted(idempotent: bool, attempts: u32) -> String {
-    if idempotent {
-        return format!("the call was cut off {attempts} times and is not tried again");
-    }
-    "the call was cut off, and its tool cannot be run twice safely".to_owned()
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::Ended;
+use super::{Ended, Suspects};
 use crate::ids::{RequestId, ResultId};
 use crate::store::Part;
+use crate::tool::InputKey;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
@@ -46,6 +47,11 @@ pub(crate) enum Event {
         message: Arc<str>,
         retry_after: Option<Duration>,
         at_ms: u64,
+    },
+    /// The tool begins to work on this input, or has finished with the last one that it noted.
+    InputNoted {
+        request: RequestId,
+        at_work: Option<InputKey>,
     },
     CancelRequested {
         request: RequestId,
@@ -101,10 +107,13 @@ pub(crate) enum Delta {
         arguments: Arc<Value>,
         at_ms: u64,
     },
+    /// Also tells, under the same attempt, which input the tool works on: a version that knows no suspects then reads
+    /// what it has read before.
     ExecutionStarted {
         request: RequestId,
         attempt: u32,
         at_ms: u64,
+        suspects: Suspects,
     },
     KeyUsed {
         key: Arc<str>,
@@ -144,6 +153,10 @@ pub(crate) enum Effect {
         request: RequestId,
     },
     StopJob {
+        request: RequestId,
+    },
+    /// The tool that waits until its note is kept goes on.
+    Noted {
         request: RequestId,
     },
     /// Whoever waits for `request` is answered from what is remembered of it.

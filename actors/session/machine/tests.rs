@@ -75,6 +75,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         5 => (request(), finished).prop_map(move |(request, finished)| Event::ToolFinished { request, finished, at_ms }),
         2 => (request(), reason).prop_map(move |(request, reason)| Event::ToolFailed { request, reason: reason.into(), message: "m".into(), retry_after: None, at_ms }),
         1 => request().prop_map(move |request| Event::CancelRequested { request, at_ms }),
+        2 => (request(), prop::option::of((0_u8..3).prop_map(|n| InputKey([n; 32])))).prop_map(|(request, at_work)| Event::InputNoted { request, at_work }),
         1 => live.prop_map(move |live| Event::Recovered { live, at_ms }),
         1 => (0_u8..5).prop_map(|n| Event::Noticed { text: format!("n{n}").into() }),
         1 => prop::collection::vec(result, 0..2).prop_map(|results| Event::WholesDeclined { results }),
@@ -158,6 +159,7 @@ fn check_effects(
                     "what may run once ran twice"
                 );
             }
+            Effect::Noted { request } => prop_assert!(after.calls.contains_key(request)),
             Effect::Adopt { request } => prop_assert!(after.calls.contains_key(request)),
             Effect::Answer { request } => {
                 prop_assert!(
@@ -290,5 +292,61 @@ fn a_newer_schema_is_refused_untouched() {
     assert_eq!(
         snapshot::decode_deltas(bytes).unwrap_err(),
         crate::store::StoreError::NewerSchema(3)
+    );
+}
+
+/// What is at work when a call is cut off is left out from then on; what was cleared before is not.
+#[test]
+fn what_a_cut_off_attempt_worked_on_is_left_out_of_the_next() {
+    let mut machine = machine();
+    let request = RequestId::from_u128(1);
+    let [first, second] = [1, 2].map(|n| InputKey([n; 32]));
+    let call = Requested {
+        tool: "t".into(),
+        idempotent: true,
+        arguments: Arc::new(json!({})),
+        bytes: 2,
+        key: None,
+    };
+    let cut_off = || Event::Recovered {
+        live: std::collections::BTreeSet::new(),
+        at_ms: 2,
+    };
+    let note = |at_work| Event::InputNoted { request, at_work };
+    let suspects = |machine: &Machine| match &machine.calls[&request].state {
+        CallState::Executing {
+            attempt, suspects, ..
+        } => (*attempt, suspects.left_out.clone(), suspects.at_work),
+        other @ (CallState::ToolSelected | CallState::ParametersSet { .. }) => panic!("{other:?}"),
+    };
+    run(
+        &mut machine,
+        Event::CallRequested {
+            request,
+            call,
+            at_ms: 1,
+        },
+    )
+    .unwrap();
+    run(&mut machine, cut_off()).unwrap();
+    assert_eq!(suspects(&machine), (2, vec![], None));
+    run(&mut machine, note(Some(first))).unwrap();
+    run(&mut machine, note(Some(second))).unwrap();
+    assert_eq!(suspects(&machine), (2, vec![], Some(second)));
+    let mut cleared = machine.clone();
+    run(&mut cleared, note(None)).unwrap();
+    run(&mut cleared, cut_off()).unwrap();
+    assert_eq!(suspects(&cleared), (3, vec![], None));
+    run(&mut machine, cut_off()).unwrap();
+    assert_eq!(suspects(&machine), (3, vec![second], None));
+    assert_eq!(
+        run(
+            &mut machine,
+            Event::InputNoted {
+                request: RequestId::from_u128(2),
+                at_work: None
+            }
+        ),
+        Err(Rejected::NotRunning)
     );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::stored::{StoredDigest, StoredEnded};
+use super::stored::{StoredDigest, StoredEnded, from_stored, to_stored};
 use crate::ids::{RequestId, ResultId};
 use crate::session::machine::Delta;
 
@@ -34,6 +34,10 @@ pub(super) enum StoredDelta {
         request: RequestId,
         attempt: u32,
         at_ms: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<StoredDigest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_work: Option<StoredDigest>,
     },
     KeyUsed {
         key: Arc<str>,
@@ -87,11 +91,17 @@ impl From<&Delta> for StoredDelta {
                 request,
                 attempt,
                 at_ms,
-            } => Self::ExecutionStarted {
-                request,
-                attempt,
-                at_ms,
-            },
+                suspects,
+            } => {
+                let (left_out, at_work) = to_stored(&suspects);
+                Self::ExecutionStarted {
+                    request,
+                    attempt,
+                    at_ms,
+                    left_out,
+                    at_work,
+                }
+            }
             Delta::KeyUsed {
                 key,
                 tool,
@@ -140,10 +150,13 @@ impl From<StoredDelta> for Delta {
                 request,
                 attempt,
                 at_ms,
+                left_out,
+                at_work,
             } => Self::ExecutionStarted {
                 request,
                 attempt,
                 at_ms,
+                suspects: from_stored(left_out, at_work),
             },
             StoredDelta::KeyUsed {
                 key,

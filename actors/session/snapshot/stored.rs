@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::SCHEMA;
 use crate::ids::{Principal, RequestId, ResultId};
-use crate::session::machine::{Call, CallState, End, Ended, Key, Machine};
-use crate::tool::Root;
+use crate::session::machine::{Call, CallState, End, Ended, Key, Machine, Suspects};
+use crate::tool::{InputKey, Root};
 
 /// A whole session.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,8 +54,17 @@ pub(super) struct StoredCall {
 #[serde(rename_all = "snake_case")]
 pub(super) enum StoredState {
     ToolSelected,
-    ParametersSet { arguments: Arc<Value> },
-    Executing { arguments: Arc<Value>, attempt: u32 },
+    ParametersSet {
+        arguments: Arc<Value>,
+    },
+    Executing {
+        arguments: Arc<Value>,
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<StoredDigest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_work: Option<StoredDigest>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -186,13 +195,38 @@ impl From<StoredSession> for Machine {
     }
 }
 
+/// `left_out` and `at_work`, as they are stored.
+pub(super) fn to_stored(suspects: &Suspects) -> (Vec<StoredDigest>, Option<StoredDigest>) {
+    let digest = |input: &InputKey| StoredDigest(input.0);
+    let left_out = suspects.left_out.iter().map(digest).collect();
+    (left_out, suspects.at_work.as_ref().map(digest))
+}
+
+pub(super) fn from_stored(left_out: Vec<StoredDigest>, at_work: Option<StoredDigest>) -> Suspects {
+    let input = |digest: StoredDigest| InputKey(digest.0);
+    Suspects {
+        left_out: left_out.into_iter().map(input).collect(),
+        at_work: at_work.map(input),
+    }
+}
+
 impl From<&Call> for StoredCall {
     fn from(call: &Call) -> Self {
         let state = match call.state.clone() {
             CallState::ToolSelected => StoredState::ToolSelected,
             CallState::ParametersSet { arguments } => StoredState::ParametersSet { arguments },
-            CallState::Executing { arguments, attempt } => {
-                StoredState::Executing { arguments, attempt }
+            CallState::Executing {
+                arguments,
+                attempt,
+                suspects,
+            } => {
+                let (left_out, at_work) = to_stored(&suspects);
+                StoredState::Executing {
+                    arguments,
+                    attempt,
+                    left_out,
+                    at_work,
+                }
             }
         };
         Self {
@@ -209,9 +243,16 @@ impl From<StoredCall> for Call {
         let state = match stored.state {
             StoredState::ToolSelected => CallState::ToolSelected,
             StoredState::ParametersSet { arguments } => CallState::ParametersSet { arguments },
-            StoredState::Executing { arguments, attempt } => {
-                CallState::Executing { arguments, attempt }
-            }
+            StoredState::Executing {
+                arguments,
+                attempt,
+                left_out,
+                at_work,
+            } => CallState::Executing {
+                arguments,
+                attempt,
+                suspects: from_stored(left_out, at_work),
+            },
         };
         Self {
             tool: stored.tool,

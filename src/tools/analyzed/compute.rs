@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actors::cache::Weighed;
 use actors::tool::{ToolContext, ToolError};
 
+use super::careful::{Careful, ENDED_NODE, NOTED_FROM};
 use super::throttle::Throttle;
 use super::{Slots, weight};
 use crate::analysis::{self, FileAnalysis};
@@ -71,19 +72,36 @@ pub(super) fn all(
         stopped: AtomicBool::new(false),
         computed: Mutex::default(),
     };
-    let next = AtomicUsize::new(0);
     let done = AtomicU64::new(0);
     let total = order.len() as u64;
+    let count = || {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        throttle.report(done, Some(total), || {
+            format!("{done} of {total} files analysed")
+        });
+    };
+    let careful = Careful::of(ctx, slots);
+    let large = order.partition_point(|slot| careful.is_some() && size(slot) >= NOTED_FROM);
+    let (large, order) = order.split_at(large);
+    if let Some(careful) = careful {
+        let leave_out = |slot| {
+            work.leave_out(slot);
+            count();
+        };
+        let analyse = |slot| {
+            work.slot(slot);
+            count();
+        };
+        careful.work_through(large, leave_out, analyse)?;
+    }
+    let next = AtomicUsize::new(0);
     let work_through = || {
         while let Some(&slot) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             if work.should_stop() {
                 return;
             }
             work.slot(slot);
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            throttle.report(done, Some(total), || {
-                format!("{done} of {total} files analysed")
-            });
+            count();
         }
     };
     // Threads of this call alone: in a pool that calls share, a small call would wait for a large one to end.
@@ -123,6 +141,18 @@ impl Work<'_> {
             self.stopped.store(true, Ordering::Relaxed);
         }
         stop
+    }
+
+    /// It was being analysed when a node ended.
+    fn leave_out(&self, slot: usize) {
+        for &index in &self.slots.files[slot] {
+            let path = &self.files[index].path;
+            tracing::warn!(
+                ?path,
+                "a file is left out: a node ended while it was analysed"
+            );
+            self.note(|computed| computed.note_skipped(index, ENDED_NODE));
+        }
     }
 
     /// The first of the equal files that still holds what was scanned stands for all of them.

@@ -34,6 +34,7 @@ fn context() -> ToolContext {
         cache: actors::cache::CacheHandle::none(),
         results: actors::results::ResultReader::default(),
         keep_whole: true,
+        care: None,
     }
 }
 
