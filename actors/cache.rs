@@ -23,7 +23,7 @@ mod shared;
 pub use handle::{CacheHandle, Fetched};
 use lru::Lru;
 pub(crate) use shared::SecondLevel;
-pub use shared::{Codec, Shared, SharedCache, SharedError, SharedFuture};
+pub use shared::{Codec, Room, Shared, SharedCache, SharedError, SharedFuture};
 
 /// Longest wait for what another caller is computing. A large file takes a second; then both may as well compute.
 const PENDING_WAIT: Duration = Duration::from_secs(10);

@@ -72,8 +72,13 @@ pub struct SharedCacheStatus {
     /// Not asked for while it was left alone.
     pub skipped: u64,
     pub errors: u64,
-    /// Values that were not written because too many waited.
+    /// Values that were not kept: too many waited to be written, the second level refused them, or it failed.
     pub dropped: u64,
+    /// What all nodes keep there, and may keep. `None`: it has not said yet.
+    pub bytes: Option<u64>,
+    pub budget: Option<u64>,
+    /// Why it keeps less than its budget allows.
+    pub short: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

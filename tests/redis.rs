@@ -7,6 +7,7 @@ use crate::support::server::NEWEST_WITH_INITIALIZE;
 use crate::support::{Ended, Project, Server, program};
 
 mod away;
+mod crowded;
 mod damaged;
 mod doctor;
 mod equal;

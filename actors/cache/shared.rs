@@ -29,7 +29,8 @@ pub trait SharedCache: Send + Sync + 'static {
     /// One answer each, in order; what is damaged is not there.
     fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>>;
 
-    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()>;
+    /// Answers with how many of them were not kept.
+    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, u64>;
 
     /// Nothing that was put before is found again, by any node.
     fn invalidate(&self) -> SharedFuture<'_, ()>;
@@ -37,8 +38,20 @@ pub trait SharedCache: Send + Sync + 'static {
     /// Another node has invalidated: what is remembered about that is out of date.
     fn invalidated(&self);
 
-    /// Whether it is there: one question, which it answers from afar.
+    /// Whether it is there: one question, which it answers from afar. It makes room where others need it.
     fn probe(&self) -> SharedFuture<'_, ()>;
+
+    /// What it holds, and may hold, as it said last.
+    fn room(&self) -> Room;
+}
+
+/// What a second level holds. `None`: it has not said yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Room {
+    pub bytes: Option<u64>,
+    pub budget: Option<u64>,
+    /// Why it keeps less than its budget allows.
+    pub short: Option<String>,
 }
 
 /// How values become bytes. Only who makes the values knows.
@@ -190,7 +203,11 @@ impl SecondLevel {
 
     pub(crate) fn status(&self) -> SharedCacheStatus {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let room = self.shared.cache.room();
         SharedCacheStatus {
+            bytes: room.bytes,
+            budget: room.budget,
+            short: room.short,
             away: self.left_alone().clone(),
             hits: count(&self.counts.hits),
             misses: count(&self.counts.misses),
@@ -259,12 +276,20 @@ async fn write(
             return;
         }
         let Some(level) = level.upgrade() else { return };
+        let many = entries.len() as u64;
         let written = tokio::time::timeout(WITHIN, level.shared.cache.put(entries)).await;
-        match written {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => level.failed(&error.to_string()),
-            Err(_) => level.failed("it did not take values in time"),
-        }
+        let dropped = match written {
+            Ok(Ok(refused)) => refused,
+            Ok(Err(error)) => {
+                level.failed(&error.to_string());
+                many
+            }
+            Err(_) => {
+                level.failed("it did not take values in time");
+                many
+            }
+        };
+        level.counts.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
 }
 

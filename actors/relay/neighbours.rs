@@ -90,9 +90,10 @@ impl Neighbours {
         })
     }
 
-    pub(crate) async fn tell(&self, to: NodeId, question: Question) {
+    /// Asks without waiting for an answer.
+    pub(crate) async fn tell(&self, to: NodeId, question: Question) -> Result<(), Silence> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let _ = self.send(to, number, Body::Question(question)).await;
+        self.send(to, number, Body::Question(question)).await
     }
 
     /// Something was said about question `number`. Nobody may wait for it any more.

@@ -186,13 +186,20 @@ impl Sessions {
         };
         self.forget_cache_here();
         let nodes = patiently(|| self.store().nodes()).await;
+        let mut unheard = None;
         for node in nodes.map_err(|error| away(error.cause()))? {
             if node.node != self.node() {
                 let neighbours = &self.0.around.desk.neighbours;
-                neighbours.tell(node.node, Question::ForgetCache).await;
+                let sent = neighbours.tell(node.node, Question::ForgetCache).await;
+                if sent.is_err() {
+                    unheard = Some(node.node);
+                }
             }
         }
-        told.map_err(|error| away(error.to_string()))
+        told.map_err(|error| away(error.to_string()))?;
+        unheard.map_or(Ok(()), |node| {
+            Err(away(format!("node {node} could not be told")))
+        })
     }
 
     pub(crate) fn forget_cache_here(&self) {
@@ -255,7 +262,9 @@ impl Drop for Leaving {
     fn drop(&mut self) {
         if let Some((neighbours, node, request)) = self.0.take().filter(|_| !self.1.is_cancelled())
         {
-            tokio::spawn(async move { neighbours.tell(node, Question::Cancel { request }).await });
+            tokio::spawn(async move {
+                let _ = neighbours.tell(node, Question::Cancel { request }).await;
+            });
         }
     }
 }

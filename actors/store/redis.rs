@@ -12,6 +12,7 @@
 //! mca:{cp:…}      ZSET   a principal's transport sessions by end, to be counted
 //! mca:nodes       ZSET   nodes by when they were last heard of;  mca:node:… how each is
 //! mca:inbox:…     LIST   messages to a node
+//! mca:{cache}:s0  HASH   shared analyses, s0 to s7: a ring that is forgotten segment by segment;  :m HASH its state
 //! ```
 //! A commit is all-or-nothing because its script looks at everything before its first write, and safe to repeat
 //! because the session remembers the last commit's id. Only the server's clock decides about leases and ends. The

@@ -36,6 +36,9 @@ pub struct Layer {
     /// Redis of the shared cache [default: that of the sessions]
     #[arg(long, value_name = "URL")]
     pub cache_redis_url: Option<Url>,
+    /// What the shared cache may keep in its Redis, for all nodes [default: a quarter of its maxmemory, or 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub shared_cache_bytes: Option<Bytes>,
     /// What an answer must have survived to be durable: redis, fsync or replicated:N [default: redis]
     #[arg(long, value_name = "LEVEL")]
     pub durability: Option<Durability>,
@@ -131,6 +134,7 @@ impl Layer {
             redis_url: self.redis_url.or(lower.redis_url),
             redis_prefix: self.redis_prefix.or(lower.redis_prefix),
             cache_redis_url: self.cache_redis_url.or(lower.cache_redis_url),
+            shared_cache_bytes: self.shared_cache_bytes.or(lower.shared_cache_bytes),
             durability: self.durability.or(lower.durability),
             when_redis_is_away: self.when_redis_is_away.or(lower.when_redis_is_away),
             single_node: self.single_node.or(lower.single_node),

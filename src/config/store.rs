@@ -37,6 +37,8 @@ pub struct Redis {
     pub prefix: String,
     /// A Redis of its own for shared analyses: sessions then never compete with them for memory.
     pub cache_url: Option<Url>,
+    /// What shared analyses may take there, in bytes. `None`: by its `maxmemory`.
+    pub shared_cache_bytes: Option<usize>,
     pub durability: Durability,
     pub when_away: WhenAway,
     /// No other node uses this Redis: what is recorded while it is away outlives the lease.
@@ -149,6 +151,7 @@ impl Layer {
             ("--redis-url", self.redis_url.is_some()),
             ("--redis-prefix", self.redis_prefix.is_some()),
             ("--cache-redis-url", self.cache_redis_url.is_some()),
+            ("--shared-cache-bytes", self.shared_cache_bytes.is_some()),
             ("--durability", self.durability.is_some()),
             ("--when-redis-is-away", self.when_redis_is_away.is_some()),
             ("--single-node", self.single_node.is_some_and(|on| on.0)),
@@ -169,6 +172,7 @@ impl Redis {
                 .clone()
                 .unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
             cache_url: layer.cache_redis_url.clone(),
+            shared_cache_bytes: layer.shared_cache_bytes.map(|size| size.0),
             durability: layer.durability.unwrap_or_default(),
             when_away: layer.when_redis_is_away.unwrap_or_default(),
             single_node: layer.single_node.is_some_and(|on| on.0),

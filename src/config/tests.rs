@@ -152,6 +152,7 @@ fn every_setting_of_redis_may_come_from_the_environment_or_a_file() {
         assert_eq!(redis.url.secret(), "rediss://u:p@h:1");
         assert_eq!(redis.prefix, "x");
         assert!(redis.cache_url.is_some() && redis.single_node);
+        assert_eq!(redis.shared_cache_bytes, Some(64 << 20));
         assert_eq!(redis.durability, Durability::Replicated(2));
         assert_eq!(redis.when_away, WhenAway::Degrade);
         redis.ca.expect("a file")
@@ -161,6 +162,7 @@ fn every_setting_of_redis_may_come_from_the_environment_or_a_file() {
         ("MCA_REDIS_URL", "rediss://u:p@h:1"),
         ("MCA_REDIS_PREFIX", "x"),
         ("MCA_CACHE_REDIS_URL", "redis://cache"),
+        ("MCA_SHARED_CACHE_BYTES", "64MiB"),
         ("MCA_DURABILITY", "replicated:2"),
         ("MCA_WHEN_REDIS_IS_AWAY", "degrade"),
         ("MCA_SINGLE_NODE", "true"),
@@ -170,6 +172,7 @@ fn every_setting_of_redis_may_come_from_the_environment_or_a_file() {
     assert_eq!(ca, Path::new("ca.pem"));
     let file = file(
         "store = 'redis'\nredis_url = 'rediss://u:p@h:1'\nredis_prefix = 'x'\ncache_redis_url = 'redis://cache'\n\
+         shared_cache_bytes = '64MiB'\n\
          durability = 'replicated:2'\nwhen_redis_is_away = 'degrade'\nsingle_node = true\nredis_ca = 'ca.pem'\n",
     );
     let flags = Layer {

@@ -64,7 +64,8 @@ fn shared_cache(redis: &Redis, node: NodeId) -> Result<Shared, Error> {
             ..sessions
         },
     };
-    let cache = RedisCache::open(&options, &tools::namespace());
+    let budget = redis.shared_cache_bytes.map(|bytes| bytes as u64);
+    let cache = RedisCache::open(&options, &tools::namespace(), budget);
     Ok(Shared {
         cache: Arc::new(cache.map_err(|error| told(redis, error))?),
         codec: Arc::new(tools::AnalysisCodec),

@@ -7,6 +7,7 @@ use crate::cache::CacheHandle;
 const FAILS: u8 = 1;
 const HANGS: u8 = 2;
 const LIES: u8 = 3;
+const REFUSES: u8 = 4;
 
 /// A second level in memory, with a mood.
 #[derive(Default)]
@@ -30,10 +31,13 @@ impl SharedCache for Fake {
             Ok(keys.iter().map(|key| values.get(key).cloned()).collect())
         })
     }
-    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()> {
+    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, u64> {
         Box::pin(async move {
+            if self.mood.load(Ordering::SeqCst) == REFUSES {
+                return Ok(entries.len() as u64);
+            }
             self.values.lock().unwrap().extend(entries);
-            Ok(())
+            Ok(0)
         })
     }
     fn invalidate(&self) -> SharedFuture<'_, ()> {
@@ -43,6 +47,9 @@ impl SharedCache for Fake {
         })
     }
     fn invalidated(&self) {}
+    fn room(&self) -> Room {
+        Room::default()
+    }
     fn probe(&self) -> SharedFuture<'_, ()> {
         Box::pin(async move {
             match self.mood.load(Ordering::SeqCst) {
@@ -224,13 +231,16 @@ async fn one_that_is_slow_stays_left_alone() {
         fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>> {
             Box::pin(async move { Ok(vec![None; keys.len()]) })
         }
-        fn put(&self, _: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()> {
-            Box::pin(async { Ok(()) })
+        fn put(&self, _: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, u64> {
+            Box::pin(async { Ok(0) })
         }
         fn invalidate(&self) -> SharedFuture<'_, ()> {
             Box::pin(async { Ok(()) })
         }
         fn invalidated(&self) {}
+        fn room(&self) -> Room {
+            Room::default()
+        }
         fn probe(&self) -> SharedFuture<'_, ()> {
             Box::pin(async {
                 tokio::time::sleep(BATCH_WITHIN * 4).await;
@@ -247,4 +257,23 @@ async fn one_that_is_slow_stays_left_alone() {
     level.failed("a call waited in vain");
     tokio::time::sleep(PROBE_EVERY * 3).await;
     assert!(level.is_left_alone());
+}
+
+/// Whatever becomes of a value that was offered, it is counted.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_counted() {
+    let fake = Arc::new(Fake::default());
+    let level = SecondLevel::new(Shared {
+        cache: Arc::clone(&fake) as _,
+        codec: Arc::new(Numbers),
+    });
+    let even: CacheValue = Arc::new(2_u64);
+    level.offer(key(1), &even);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(level.status().dropped, 0);
+    fake.mood.store(REFUSES, Ordering::SeqCst);
+    level.offer(key(2), &even);
+    level.offer(key(3), &even);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(level.status().dropped, 2);
 }

@@ -1,46 +1,82 @@
-//! The second level of the cache: values by key, in the sessions' Redis or in one of their own, each with a time to
-//! live. A generation, which is part of every key, makes all of them unreachable at once: nothing is looked for.
+//! The second level of the cache: values by key, in the sessions' Redis or in one of their own, within a budget.
+//!
+//! All nodes and all versions keep them in one ring of eight hashes. The newest takes values until it holds an eighth of
+//! the budget; then the next one does, after it was forgotten with all that it held. One script does that, and it gives
+//! memory back as soon as others need it: see `lua/cache_put.lua`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{Client, pipe};
 
-use super::index::read;
+use super::keys::{CacheKeys, Keys};
 use super::link::{self, Counts, Lane};
-use super::{RedisError, RedisOptions, Shared, client, frame};
-use crate::cache::{CacheKey, SharedCache, SharedError, SharedFuture};
+use super::reply::Reply;
+use super::{RedisError, RedisOptions, Shared, client, frame, script};
+use crate::cache::{CacheKey, Room, SharedCache, SharedError, SharedFuture};
 use crate::clock::millis;
 use crate::store::StoreError;
 
 /// A tree that nobody asked about for a week is asked about anew.
 const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long the generation is remembered: a message tells of a new one at once, and messages may be lost.
-const GENERATION_FOR: Duration = Duration::from_secs(1);
-/// A server without memory is written to again after so long.
-const FULL_FOR: Duration = Duration::from_secs(60);
+/// Of a server without `maxmemory`, as much as a node keeps in its own memory.
+const BUDGET_WITHOUT_MAXMEMORY: u64 = 256 << 20;
+/// Beyond this share of `maxmemory` the cache gives way: sessions, buffers and what is freed late need the rest.
+const MEMORY_PERCENT: u64 = 75;
+/// What one script takes at most, so that it neither holds sessions up nor fills the memory that it is to spare.
+const BATCH_BYTES: usize = 1 << 20;
+/// That memory was short is said for so long: it may be short every few seconds.
+const SHORT_FOR: Duration = Duration::from_secs(60);
 /// Of one value, unpacked.
 const VALUE_MAX: usize = 16 << 20;
+/// Of a digest over the version and the key: enough to tell values apart, and paid for with each of them.
+const NAME_BYTES: usize = 16;
 
 /// See the module.
 pub struct RedisCache {
     lane: Lane,
-    prefix: String,
+    keys: CacheKeys,
+    namespace: String,
+    /// 0: by `maxmemory`.
+    budget: u64,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    generation: Option<(u64, Instant)>,
-    full_until: Option<Instant>,
+    /// As the server said last. Empty: unknown.
+    generation: String,
+    bytes: Option<u64>,
+    budget: Option<u64>,
+    short: Option<(String, Instant)>,
+    /// It has refused values: none are sent before a probe finds room.
+    full: bool,
 }
 
+/// What the script that makes room answers.
+struct Answer {
+    generation: String,
+    bytes: u64,
+    budget: u64,
+    refused: u64,
+    short: bool,
+    used: u64,
+    maxmemory: u64,
+}
+
+type Name = [u8; NAME_BYTES];
+
 impl RedisCache {
-    /// Does no I/O. `namespace` names whatever made the values: another version finds none of them.
+    /// Does no I/O. `namespace` names what made the values: another version finds none of them. `budget` is in bytes, of
+    /// all nodes together; without it, it is a quarter of the server's `maxmemory`.
     ///
     /// # Errors
     /// A URL or certificates that cannot be read.
-    pub fn open(options: &RedisOptions, namespace: &str) -> Result<Self, RedisError> {
+    pub fn open(
+        options: &RedisOptions,
+        namespace: &str,
+        budget: Option<u64>,
+    ) -> Result<Self, RedisError> {
         let unreadable = |error: redis::RedisError| RedisError::Url(error.to_string());
         let parsed = client(options).map_err(unreadable)?;
         let info = link::tuned(parsed.get_connection_info());
@@ -53,7 +89,9 @@ impl RedisCache {
         let client = Client::open(info).map_err(unreadable)?;
         Ok(Self {
             lane: Lane::for_values(client, shared),
-            prefix: format!("{}:cache:{namespace}", options.prefix),
+            keys: Keys::new(&options.prefix).cache(),
+            namespace: namespace.to_owned(),
+            budget: budget.unwrap_or(0),
             state: Mutex::default(),
         })
     }
@@ -62,79 +100,162 @@ impl RedisCache {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn generation(&self) -> Result<u64, StoreError> {
-        let known = self.with(|state| state.generation);
-        if let Some((generation, at)) = known
-            && at.elapsed() < GENERATION_FOR
-        {
-            return Ok(generation);
-        }
-        self.ask_generation().await
-    }
-
-    async fn ask_generation(&self) -> Result<u64, StoreError> {
-        let mut which = pipe();
-        which.cmd("GET").arg(format!("{}:g", self.prefix));
-        let answers = self.lane.ask(which.ignore_errors()).await?;
-        let generation = read::<Option<u64>>(answers.into_iter().next())?.unwrap_or(0);
-        self.with(|state| state.generation = Some((generation, Instant::now())));
-        Ok(generation)
-    }
-
-    fn key(&self, generation: u64, key: &CacheKey) -> String {
-        let digest = blake3::Hash::from_bytes(key.0).to_hex();
-        format!("{}:{generation}:{digest}", self.prefix)
+    fn name(&self, key: &CacheKey) -> Name {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(self.namespace.len() as u64).to_le_bytes());
+        hasher.update(self.namespace.as_bytes());
+        hasher.update(&key.0);
+        let mut name = [0; NAME_BYTES];
+        hasher.finalize_xof().fill(&mut name);
+        name
     }
 
     async fn read_all(&self, keys: &[CacheKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let generation = self.generation().await?;
+        let names: Vec<_> = keys.iter().map(|key| self.name(key)).collect();
         let mut all = pipe();
-        for key in keys {
-            all.cmd("GET").arg(self.key(generation, key));
+        for segment in &self.keys.segments {
+            let asked = all.cmd("HMGET").arg(segment);
+            names.iter().for_each(|name| {
+                asked.arg(name.as_slice());
+            });
         }
         let answers = self.lane.ask(all.ignore_errors()).await?;
-        let value = |answer| {
-            let framed = read::<Option<Vec<u8>>>(Some(answer)).ok().flatten()?;
-            let (_, bytes) = frame::unwrap(&framed, VALUE_MAX).ok()?;
-            Some(bytes.to_vec())
-        };
-        Ok(answers.into_iter().map(value).collect())
+        let mut found = vec![None; keys.len()];
+        let mut refused = None;
+        for answer in answers {
+            let values = answer.and_then(|answer| {
+                redis::from_redis_value::<Vec<Option<Vec<u8>>>>(answer).map_err(Into::into)
+            });
+            match values {
+                Ok(values) => found
+                    .iter_mut()
+                    .zip(values)
+                    .filter_map(|(found, value)| Some((found, unwrapped(&value?)?)))
+                    .for_each(|(found, value)| *found = Some(value)),
+                // Somebody else has put it there; the next script that writes takes it away.
+                Err(error) if error.code() == Some("WRONGTYPE") => {}
+                Err(error) => refused = Some(error),
+            }
+        }
+        refused.map_or(Ok(found), |error| Err(link::unavailable(&error)))
     }
 
-    async fn write_all(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> Result<(), StoreError> {
-        if self.with(|state| state.full_until.is_some_and(|until| Instant::now() < until)) {
-            return Ok(());
+    /// How many were not kept.
+    async fn write_all(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> Result<u64, StoreError> {
+        if self.with(|state| state.full) {
+            return Ok(entries.len() as u64);
         }
-        let generation = self.generation().await?;
-        let mut all = pipe();
-        for (key, bytes) in entries {
-            all.cmd("SET")
-                .arg(self.key(generation, &key))
-                .arg(frame::wrap(&bytes, 0))
-                .arg("PX")
-                .arg(millis(TTL));
+        let mut refused = 0;
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for (key, value) in entries {
+            let value = frame::wrap(&value, 0);
+            if !batch.is_empty() && bytes + value.len() > BATCH_BYTES {
+                refused += self.write(std::mem::take(&mut batch)).await?;
+                bytes = 0;
+            }
+            bytes += value.len();
+            batch.push((self.name(&key), value));
         }
-        let answers = self.lane.ask(all.ignore_errors()).await?;
-        let full = |error: &redis::RedisError| error.code() == Some("OOM");
-        if answers
-            .iter()
-            .any(|answer| answer.as_ref().is_err_and(full))
+        if !batch.is_empty() {
+            refused += self.write(batch).await?;
+        }
+        Ok(refused)
+    }
+
+    async fn write(&self, batch: Vec<(Name, Vec<u8>)>) -> Result<u64, StoreError> {
+        if self.with(|state| state.full) {
+            return Ok(batch.len() as u64);
+        }
+        let answer = self.make_room(batch).await?;
+        self.with(|state| state.full = answer.short && answer.refused > 0);
+        Ok(answer.refused)
+    }
+
+    /// Forgets what is beyond the budget or what others need, then keeps the entries: one round trip.
+    async fn make_room(&self, entries: Vec<(Name, Vec<u8>)>) -> Result<Answer, StoreError> {
+        let mut put = script::CACHE_PUT
+            .on(&self.keys.all())
+            .arg(self.with(|state| state.generation.clone()))
+            .arg(self.budget)
+            .arg(BUDGET_WITHOUT_MAXMEMORY)
+            .arg(MEMORY_PERCENT)
+            .arg(millis(TTL));
+        for (name, value) in &entries {
+            put = put.arg(name.as_slice()).arg(value.as_slice());
+        }
+        let answer = Answer::read(self.run(put).await?)?;
+        self.learn(&answer);
+        Ok(answer)
+    }
+
+    fn learn(&self, answer: &Answer) {
+        let short = answer.short.then(|| {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            format!(
+                "its Redis uses {} of {} MiB, and beyond {MEMORY_PERCENT} % shared analyses are forgotten and not kept: \
+                 raise maxmemory, or keep them elsewhere (--cache-redis-url)",
+                mib(answer.used),
+                mib(answer.maxmemory),
+            )
+        });
+        if let Some(why) = &short
+            && !self.with(|state| state.short.is_some())
         {
-            // Sessions need that memory more.
-            tracing::warn!("the server of the shared cache has no memory left");
-            self.with(|state| state.full_until = Some(Instant::now() + FULL_FOR));
+            tracing::warn!("the shared cache gives way: {why}");
         }
+        self.with(|state| {
+            state.generation.clone_from(&answer.generation);
+            state.bytes = Some(answer.bytes);
+            state.budget = Some(answer.budget);
+            match short {
+                Some(why) => state.short = Some((why, Instant::now())),
+                None => {
+                    let over = |(_, at): &(String, Instant)| at.elapsed() >= SHORT_FOR;
+                    state.short.take_if(|short| over(short));
+                }
+            }
+        });
+    }
+
+    async fn forget_all(&self) -> Result<(), StoreError> {
+        let forget = script::CACHE_FORGET.on(&self.keys.all()).arg(millis(TTL));
+        let generation = self.run(forget).await?.text()?;
+        self.with(|state| {
+            state.generation = generation;
+            state.bytes = Some(0);
+        });
         Ok(())
     }
 
-    async fn new_generation(&self) -> Result<(), StoreError> {
-        let mut next = pipe();
-        next.cmd("INCR").arg(format!("{}:g", self.prefix));
-        let answers = self.lane.ask(next.ignore_errors()).await?;
-        let generation = read::<u64>(answers.into_iter().next())?;
-        self.with(|state| state.generation = Some((generation, Instant::now())));
+    async fn look(&self) -> Result<(), StoreError> {
+        let answer = self.make_room(Vec::new()).await?;
+        self.with(|state| state.full &= answer.short);
         Ok(())
     }
+
+    async fn run(&self, invocation: script::Invocation) -> Result<Reply, StoreError> {
+        let mut answers = self.lane.run(vec![invocation]).await?;
+        Reply::read(answers.pop().unwrap_or(Ok(redis::Value::Nil)))
+    }
+}
+
+impl Answer {
+    fn read(mut reply: Reply) -> Result<Self, StoreError> {
+        Ok(Self {
+            generation: reply.text()?,
+            bytes: reply.number()?,
+            budget: reply.number()?,
+            refused: reply.number()?,
+            short: reply.number()? == 1,
+            used: reply.number()?,
+            maxmemory: reply.number()?,
+        })
+    }
+}
+
+fn unwrapped(framed: &[u8]) -> Option<Vec<u8>> {
+    let (_, bytes) = frame::unwrap(framed, VALUE_MAX).ok()?;
+    Some(bytes.to_vec())
 }
 
 impl SharedCache for RedisCache {
@@ -142,22 +263,27 @@ impl SharedCache for RedisCache {
         Box::pin(async move { self.read_all(keys).await.map_err(|error| told(&error)) })
     }
 
-    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, ()> {
+    fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, u64> {
         Box::pin(async move { self.write_all(entries).await.map_err(|error| told(&error)) })
     }
 
     fn invalidate(&self) -> SharedFuture<'_, ()> {
-        Box::pin(async move { self.new_generation().await.map_err(|error| told(&error)) })
+        Box::pin(async move { self.forget_all().await.map_err(|error| told(&error)) })
     }
 
     fn invalidated(&self) {
-        self.with(|state| state.generation = None);
+        self.with(|state| state.generation.clear());
     }
 
     fn probe(&self) -> SharedFuture<'_, ()> {
-        Box::pin(async move {
-            let asked = self.ask_generation().await;
-            asked.map(|_| ()).map_err(|error| told(&error))
+        Box::pin(async move { self.look().await.map_err(|error| told(&error)) })
+    }
+
+    fn room(&self) -> Room {
+        self.with(|state| Room {
+            bytes: state.bytes,
+            budget: state.budget,
+            short: state.short.as_ref().map(|(why, _)| why.clone()),
         })
     }
 }

@@ -305,7 +305,7 @@ async fn memory(connection: &mut MultiplexedConnection, info: &Info) -> Outcome 
     if used.saturating_mul(10) > limit.saturating_mul(9) {
         return Outcome::Warning {
             what: said,
-            advice: "raise `maxmemory`, shorten --session-ttl, or keep shared analyses elsewhere (--cache-redis-url)"
+            advice: "raise `maxmemory`, shorten --session-ttl, or let shared analyses take less (--shared-cache-bytes) or live elsewhere (--cache-redis-url)"
                 .to_owned(),
         };
     }

@@ -6,6 +6,9 @@ use crate::store::Part;
 /// The index of sessions is cut into so many parts, by principal: none grows without bound, and all can be visited.
 pub(super) const PARTITIONS: u8 = 64;
 
+/// The shared cache is cut into so many parts, which are forgotten whole, the oldest first. The scripts know the number.
+pub(super) const SEGMENTS: usize = 8;
+
 /// Key names under one prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
@@ -57,6 +60,19 @@ impl ConnectionKeys {
     }
 }
 
+/// Of the shared cache.
+pub(super) struct CacheKeys {
+    pub(super) segments: [String; SEGMENTS],
+    pub(super) state: String,
+}
+
+impl CacheKeys {
+    pub(super) fn all(&self) -> Vec<&str> {
+        let segments = self.segments.iter().map(String::as_str);
+        segments.chain([self.state.as_str()]).collect()
+    }
+}
+
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         Self {
@@ -105,6 +121,14 @@ impl Keys {
     pub(super) fn connections_of(&self, principal: &Principal) -> String {
         let digest = blake3::hash(principal.as_str().as_bytes()).to_hex();
         format!("{}:{{cp:{}}}", self.prefix, &digest[..32])
+    }
+
+    pub(super) fn cache(&self) -> CacheKeys {
+        let prefix = &self.prefix;
+        CacheKeys {
+            segments: std::array::from_fn(|nth| format!("{prefix}:{{cache}}:s{nth}")),
+            state: format!("{prefix}:{{cache}}:m"),
+        }
     }
 
     pub(super) fn nodes(&self) -> String {

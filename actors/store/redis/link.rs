@@ -57,7 +57,8 @@ pub(super) fn connection_config() -> AsyncConnectionConfig {
 
 pub(super) struct Lane {
     client: Client,
-    /// What the server must be set up for, and with our scripts. `None`: for values alone, any will do.
+    /// What the server must be set up for, and with our scripts, loaded when it connects. `None`: for the shared cache, any
+    /// will do.
     level: Option<Level>,
     shared: Arc<Shared>,
     open: Mutex<Open>,
@@ -90,7 +91,7 @@ impl Lane {
         }
     }
 
-    /// Runs no scripts, and takes a server that forgets.
+    /// Loads a script when it is first needed, and takes a server that forgets.
     pub(super) fn for_values(client: Client, shared: Arc<Shared>) -> Self {
         Self {
             client,

@@ -80,9 +80,11 @@ connection_script!(CONNECTION_CLOSE, "connection_close");
 connection_script!(CONNECTION_APPEND, "connection_append");
 connection_script!(CONNECTION_READ, "connection_read");
 script!(CONNECTION_ENLIST, "connection_enlist");
+script!(CACHE_PUT, "cache_put");
+script!(CACHE_FORGET, "cache_forget");
 
 /// Loaded when a connection opens.
-pub(super) static ALL: [&Operation; 25] = [
+pub(super) static ALL: [&Operation; 27] = [
     &CREATE,
     &ACQUIRE,
     &COMMIT,
@@ -108,6 +110,8 @@ pub(super) static ALL: [&Operation; 25] = [
     &CONNECTION_APPEND,
     &CONNECTION_READ,
     &CONNECTION_ENLIST,
+    &CACHE_PUT,
+    &CACHE_FORGET,
 ];
 
 /// One call of an operation: its keys are given first, then its arguments.

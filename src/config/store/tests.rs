@@ -38,7 +38,14 @@ fn redis_without_more_is_the_one_on_this_machine() {
 
 #[test]
 fn what_means_something_for_redis_alone_is_refused_without_it() {
-    let cases: [(&str, Layer); 6] = [
+    let cases: [(&str, Layer); 7] = [
+        (
+            "--shared-cache-bytes",
+            Layer {
+                shared_cache_bytes: Some(crate::config::units::Bytes(1 << 20)),
+                ..Layer::default()
+            },
+        ),
         (
             "--redis-url",
             Layer {

@@ -177,6 +177,7 @@ pub(super) fn shared_cache_schema() -> Value {
     let shared = strict(json!({
         "available": {"type": "boolean"}, "away": or_null("string"), "hits": count(), "misses": count(),
         "skipped": count(), "errors": count(), "dropped": count(),
+        "bytes": or_null("integer"), "budget": or_null("integer"), "short": or_null("string"),
     }));
     json!({"anyOf": [{"type": "null"}, shared]})
 }
@@ -193,22 +194,30 @@ pub(super) fn shared_cache(shared: Option<&SharedCacheStatus>) -> Value {
         "skipped": shared.skipped,
         "errors": shared.errors,
         "dropped": shared.dropped,
+        "bytes": shared.bytes,
+        "budget": shared.budget,
+        "short": shared.short,
     })
 }
 
 pub(super) fn shared_cache_feature(shared: Option<&SharedCacheStatus>) -> Feature {
-    let (state, why) = match shared.map(|shared| &shared.away) {
+    let (state, why) = match shared {
         None => (
             FeatureState::Off,
             "sessions are kept in memory: there is nobody to share with".to_owned(),
         ),
-        Some(None) => (FeatureState::Available, String::new()),
-        Some(Some(away)) => (
+        Some(SharedCacheStatus {
+            away: Some(away), ..
+        }) => (
             FeatureState::Degraded,
             format!(
                 "it is left alone until it answers again ({away}): files are analysed here instead"
             ),
         ),
+        Some(SharedCacheStatus {
+            short: Some(why), ..
+        }) => (FeatureState::Degraded, why.clone()),
+        Some(_) => (FeatureState::Available, String::new()),
     };
     Feature {
         name: "shared_cache",

@@ -30,7 +30,6 @@ const COMMANDS: [&[&str]; 32] = [
     &["ZREMRANGEBYSCORE", "%:z", "1", "1"],
     &["SET", "%:s", "a", "PX", "60000"],
     &["GET", "%:s"],
-    &["INCR", "%:n"],
     &["TYPE", "%:s"],
     &["PEXPIRE", "%:h", "60000"],
     &["PEXPIREAT", "%:z", "1"],
@@ -45,6 +44,7 @@ const COMMANDS: [&[&str]; 32] = [
     &["INFO", "server"],
     &["WAIT", "0", "1"],
     &["CONFIG|GET", "appendfsync"],
+    &["UNLINK", "%:n"],
     &["DEL", "%:h", "%:l", "%:z", "%:s", "%:n"],
 ];
 

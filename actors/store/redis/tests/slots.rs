@@ -40,6 +40,9 @@ async fn the_keys_of_a_script_lie_in_one_slot() {
         let slots: Vec<_> = connection.all().map(&mut slot).to_vec();
         assert!(slots.iter().all(|other| *other == slots[0]));
     }
+    let cache = keys.cache();
+    let slots: Vec<_> = cache.all().into_iter().map(&mut slot).collect();
+    assert!(slots.iter().all(|other| *other == slots[0]));
     for partition in 0..keys::PARTITIONS {
         let index = keys.index(partition);
         let slots = index.all().map(&mut slot);
@@ -47,8 +50,9 @@ async fn the_keys_of_a_script_lie_in_one_slot() {
     }
 }
 
-/// What scripts may do, each with one key, which comes first. TIME has none, and DEL has nothing but keys.
-const COMMANDS: [&str; 20] = [
+/// What scripts may do, each with one key, which comes first. TIME and INFO have none, and DEL and UNLINK have nothing
+/// but keys.
+const COMMANDS: [&str; 22] = [
     "DEL",
     "HDEL",
     "HGET",
@@ -56,6 +60,7 @@ const COMMANDS: [&str; 20] = [
     "HMGET",
     "HSET",
     "HSTRLEN",
+    "INFO",
     "LLEN",
     "LRANGE",
     "PEXPIRE",
@@ -63,6 +68,7 @@ const COMMANDS: [&str; 20] = [
     "RPUSH",
     "TIME",
     "TYPE",
+    "UNLINK",
     "ZADD",
     "ZLEXCOUNT",
     "ZRANGEBYSCORE",
@@ -90,12 +96,13 @@ const FOREIGN: [&str; 6] = [
     "require",
 ];
 
-/// `KEYS[n]`: a key that the script was given, by its number.
+/// `KEYS[n]`: a key that the script was given, by its number or by a variable that holds the number.
 fn is_given(word: &str) -> bool {
     let number = word
         .strip_prefix("KEYS[")
         .and_then(|rest| rest.strip_suffix(']'));
-    number.is_some_and(|number| number.parse::<u8>().is_ok())
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase());
+    number.is_some_and(|number| number.parse::<u8>().is_ok() || is_name(number))
 }
 
 /// The first place where a script does what it may not.
@@ -122,7 +129,8 @@ fn forbidden(script: &str) -> Option<String> {
         let mut words = arguments.trim_start_matches(',').split(',').map(str::trim);
         let allowed = match command {
             "TIME" => words.all(str::is_empty),
-            "DEL" => words.all(is_given),
+            "INFO" => words.all(|word| word == "'memory'"),
+            "DEL" | "UNLINK" => words.all(is_given),
             _ => COMMANDS.contains(&command) && words.next().is_some_and(is_given),
         };
         if !allowed {
@@ -152,6 +160,8 @@ fn what_a_script_was_not_given_is_found() {
         "redis.call('HGET', 'mca:other', 'x')",
         "local key = redis.call('HGET', KEYS[1], 'key')\nredis.call('DEL', key)",
         "redis.call('DEL', KEYS[1], ARGV[2])",
+        "redis.call('UNLINK', KEYS[1], ARGV[2])",
+        "redis.call('INFO', 'everything')",
         "redis.call('HSET', KEYS[1] .. ':x', 'a', 'b')",
         "redis.call('HGET', KEYS[ARGV[1]], 'x')",
         "redis.call('KEYS', '*')",
