@@ -102,6 +102,10 @@ pub trait Store: Send + Sync + 'static {
     /// Marks a session as not to be run, with the reason; `None` lets it run again.
     fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()>;
 
+    /// Ends a quarantined session and deletes all that it stored: its owner need not wait for an operator. `Fenced`
+    /// where it may run, `Missing` where it is not that owner's.
+    fn close_quarantined<'a>(&'a self, id: SessionId, owner: &'a Principal) -> StoreFuture<'a, ()>;
+
     /// One part of a stored result.
     fn result(
         &self,

@@ -6,6 +6,10 @@ use crate::session;
 use crate::session::journal::Journal;
 use crate::store::Reached;
 
+/// What the owner of a quarantined session can do about it.
+const ENDS_QUARANTINED: &str = "the session is quarantined and runs no calls: close_session ends it and frees what it stores, \
+     create_session makes another";
+
 impl Sessions {
     /// Lays a session down in the store. Its actor starts with its first call.
     pub async fn create(&self, request: CreateRequest) -> Result<SessionView, CallError> {
@@ -130,7 +134,7 @@ impl Sessions {
             history: Vec::new(),
             keys_remembered: 0,
             keys_limit: self.0.around.options.limits.keys,
-            notices: Vec::new(),
+            notices: vec![ENDS_QUARANTINED.to_owned()],
             replayed: false,
             durability: Durability {
                 level: self.store().level(),
@@ -181,26 +185,32 @@ impl Sessions {
             return Ok(());
         };
         let error = self.unless_anothers(principal, id, error).await;
-        if matches!(error, CallError::Quarantined { .. }) {
-            return self.delete_quarantined(principal, id).await;
+        if let CallError::Quarantined { reason, .. } = error {
+            return self.close_quarantined(principal, id, reason).await;
         }
         Err(error)
     }
 
-    async fn delete_quarantined(
+    /// The session is not run for it, so that one which cannot be read goes, too.
+    async fn close_quarantined(
         &self,
         principal: &Principal,
         id: SessionId,
+        reason: String,
     ) -> Result<(), CallError> {
-        let store = self.store();
         let heard = |error: StoreError| self.heard(principal, id, &error);
-        in_time(store.quarantine(id, None)).await.map_err(heard)?;
-        let acquired = in_time(store.acquire(id, self.0.around.options.node))
-            .await
-            .map_err(heard)?;
-        in_time(store.delete(id, acquired.fence))
-            .await
-            .map_err(heard)
+        let close = || patiently(|| self.store().close_quarantined(id, principal));
+        match close().await {
+            // Its supervisor has given it up a moment ago, and the store does not know yet.
+            Err(StoreError::Fenced) => {
+                let quarantine = || self.store().quarantine(id, Some(reason.clone()));
+                patiently(quarantine).await.map_err(heard)?;
+                close().await.map_err(heard)
+            }
+            // The caller asked twice, or another node was faster.
+            Err(StoreError::Deleted) => Ok(()),
+            closed => closed.map_err(heard),
+        }
     }
 
     /// A stored result as it was.

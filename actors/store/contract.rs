@@ -82,6 +82,7 @@ both!(
     renewing_puts_the_end_off,
     what_is_deleted_is_remembered_as_such,
     a_quarantined_session_is_fenced_off_and_not_given_out,
+    a_quarantined_session_is_closed_by_its_owner_alone,
     a_lease_keeps_others_away_until_it_ends,
     a_lapsed_lease_changes_nothing,
     a_released_session_is_free_at_once,

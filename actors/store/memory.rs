@@ -183,6 +183,20 @@ impl Store for MemoryStore {
         })
     }
 
+    fn close_quarantined<'a>(&'a self, id: SessionId, owner: &'a Principal) -> StoreFuture<'a, ()> {
+        self.at_once(|inner, _| {
+            let record = inner.record(id)?;
+            if record.principal != *owner {
+                return Err(StoreError::Missing);
+            }
+            if record.quarantine.is_none() {
+                return Err(StoreError::Fenced);
+            }
+            inner.delete(id);
+            Ok(())
+        })
+    }
+
     fn result(
         &self,
         id: SessionId,

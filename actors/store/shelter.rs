@@ -389,6 +389,15 @@ impl Store for Shelter {
         self.0.ask(move |store| store.quarantine(id, reason))
     }
 
+    fn close_quarantined<'a>(&'a self, id: SessionId, owner: &'a Principal) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let closed = self.0.ask(move |store| store.close_quarantined(id, owner));
+            closed.await?;
+            self.0.with(|state| state.forget(id));
+            Ok(())
+        })
+    }
+
     fn result(
         &self,
         id: SessionId,

@@ -291,7 +291,7 @@ pub static REASONS: &[Reason] = &[
         Code::FailedPrecondition,
         false,
         "the session crashed too often and was taken out of service; others are not harmed",
-        "Call create_session and go on with the new id; get_session says why.",
+        "Call create_session and go on with the new id; get_session says why, and close_session frees what it stores.",
     ),
     row(
         "session_required",

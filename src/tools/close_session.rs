@@ -14,7 +14,7 @@ pub(super) fn spec() -> Spec {
     Spec {
         name: NAME,
         title: "Close session",
-        description: "Ends a session, cancels its calls and deletes what it stored.",
+        description: "Ends a session, cancels its calls and deletes what it stored. A quarantined one, too.",
         category: "sessions",
         tags: &["session", "delete", "cleanup"],
         words: &[

@@ -139,7 +139,16 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
     let refused = server.call("analyze_structure", json!({"session_id": again}));
     let status = &refused["structuredContent"]["status"];
     assert_eq!(status["reason"], "session_quarantined", "{status}");
-    for (id, damage) in &damaged {
+    // So is its owner, who needs no operator for it.
+    let (own, _) = &damaged[1];
+    let seen = server.good("get_session", json!({"session_id": own}));
+    assert_eq!(seen["data"]["session"]["status"], "quarantined", "{seen}");
+    assert!(seen.to_string().contains("close_session"), "{seen}");
+    server.good("close_session", json!({"session_id": own}));
+    let gone = server.call("get_session", json!({"session_id": own}));
+    let status = &gone["structuredContent"]["status"];
+    assert_eq!(status["reason"], "unknown_session", "{status}");
+    for (id, damage) in damaged.iter().filter(|(id, _)| id != own) {
         let closed = sessions(&project, &redis, &["close", id]);
         assert_eq!(closed.code, Some(0), "{}: {}", damage.label, closed.stderr);
     }

@@ -165,6 +165,11 @@ impl Store for Flaky {
             self.inner.quarantine(id, reason).await
         })
     }
+    fn close_quarantined<'a>(&'a self, id: SessionId, owner: &'a Principal) -> StoreFuture<'a, ()> {
+        self.ask(Op::Other, async move {
+            self.inner.close_quarantined(id, owner).await
+        })
+    }
     fn result(
         &self,
         id: SessionId,

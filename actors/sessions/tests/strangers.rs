@@ -136,3 +136,37 @@ async fn an_owner_hears_what_a_session_is() {
         world.sessions.shutdown(Duration::from_secs(1)).await;
     }
 }
+
+/// The owner need not wait for an operator, also where nobody can read what is stored.
+#[tokio::test(start_paused = true)]
+async fn an_owner_closes_a_session_that_nobody_may_run() {
+    for state in ["quarantined", "unreadable"] {
+        let world = world().await;
+        let id = in_state(&world, state).await;
+        let owner = Principal::local();
+        let error = world.call(id, "echo", json!({})).await.unwrap_err();
+        assert!(error.to_string().contains("is quarantined"), "{error}");
+        // Its actor tells why for a moment, and then the store does.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let view = world.sessions.get(&owner, id).await.unwrap();
+        let told = view.notices.concat();
+        assert!(told.contains("close_session"), "{state}: {told}");
+        let before = world.store.usage(&owner).await.unwrap();
+        world.sessions.close(&owner, id).await.unwrap();
+        let gone = world.sessions.get(&owner, id).await.map(drop);
+        assert_eq!(gone, Err(CallError::UnknownSession(id)), "{state}");
+        let usage = world.store.usage(&owner).await.unwrap();
+        assert_eq!(usage.sessions + 1, before.sessions, "{state}");
+        world.sessions.shutdown(Duration::from_secs(1)).await;
+    }
+}
+
+/// Given up a moment ago: the store is told of it before the session is closed.
+#[tokio::test(start_paused = true)]
+async fn an_owner_closes_a_session_before_the_store_knows_that_it_is_given_up() {
+    let world = world().await;
+    let id = in_state(&world, "unreadable").await;
+    world.sessions.close(&Principal::local(), id).await.unwrap();
+    assert_eq!(world.store.look(id).await, Err(StoreError::Deleted));
+    world.sessions.shutdown(Duration::from_secs(1)).await;
+}

@@ -234,6 +234,28 @@ pub(super) async fn a_quarantined_session_is_fenced_off_and_not_given_out(store:
     assert!(store.acquire(id, node(1)).await.is_ok());
 }
 
+pub(super) async fn a_quarantined_session_is_closed_by_its_owner_alone(store: &dyn Store) {
+    let owner = Principal::named("who closes");
+    let session = new(&owner);
+    let id = session.id;
+    store.create(session).await.unwrap();
+    let close = || store.close_quarantined(id, &owner);
+    assert_eq!(close().await, Err(StoreError::Fenced), "it may run");
+    store.quarantine(id, Some("why".to_owned())).await.unwrap();
+    let stranger = Principal::named("a stranger");
+    let refused = store.close_quarantined(id, &stranger).await;
+    assert_eq!(refused, Err(StoreError::Missing));
+    assert!(store.look(id).await.is_ok());
+    close().await.unwrap();
+    assert_eq!(store.look(id).await, Err(StoreError::Deleted));
+    assert_eq!(close().await, Err(StoreError::Deleted));
+    let until = Instant::now() + PATIENCE;
+    while store.usage(&owner).await.unwrap() != Usage::default() {
+        assert!(Instant::now() < until, "it still counts for its owner");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 pub(super) async fn an_old_fence_and_an_old_version_are_refused(store: &dyn Store) {
     let id = created(store).await;
     let old = store.acquire(id, node(1)).await.unwrap().fence;

@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::reply::row;
 use super::sessions::RESULT_MAX;
 use super::{RedisStore, frame, script};
-use crate::ids::SessionId;
+use crate::ids::{Principal, SessionId};
 use crate::store::archive::{Archive, Image, Listed, Mark};
 use crate::store::{ResultBlob, StoreError, StoreFuture};
 
@@ -23,24 +23,36 @@ impl Archive for RedisStore {
 
     fn discard(&self, id: SessionId, remember: bool) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let keys = self.0.keys.session(id);
-            let discard = script::DISCARD.on(&keys.all()).arg(u8::from(remember));
-            let mut reply = match self.one(id, discard).await {
-                Ok(reply) => reply,
-                Err(StoreError::Missing) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let (principal, created, key) = (reply.principal()?, reply.number()?, reply.text()?);
-            // Of what could not be read nobody knows where it is listed: that goes with its time.
-            if created > 0 {
-                self.unlist(id, &principal, created, key);
+            match self.discard_session(id, remember, None).await {
+                Err(StoreError::Missing) => Ok(()),
+                other => other,
             }
-            Ok(())
         })
     }
 }
 
 impl RedisStore {
+    /// Takes away what nobody may run; one of `owner` alone, where that is said.
+    pub(super) async fn discard_session(
+        &self,
+        id: SessionId,
+        remember: bool,
+        owner: Option<&Principal>,
+    ) -> Result<(), StoreError> {
+        let keys = self.0.keys.session(id);
+        let discard = script::DISCARD
+            .on(&keys.all())
+            .arg(u8::from(remember))
+            .arg(owner.map(Principal::as_str).unwrap_or_default());
+        let mut reply = self.one(id, discard).await?;
+        let (principal, created, key) = (reply.principal()?, reply.number()?, reply.text()?);
+        // Of what could not be read nobody knows where it is listed: that goes with its time.
+        if created > 0 {
+            self.unlist(id, &principal, created, key);
+        }
+        Ok(())
+    }
+
     /// A mark is the partition and the last member that was told, or nothing where it was told to its end.
     async fn all_sessions(&self, after: Option<Mark>, limit: usize) -> Result<Listed, StoreError> {
         let mark = after.map_or_else(String::new, |mark| mark.0);

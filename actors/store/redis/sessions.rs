@@ -133,6 +133,10 @@ impl Store for RedisStore {
         Box::pin(async move { self.one(id, quarantine).await.map(|_| ()) })
     }
 
+    fn close_quarantined<'a>(&'a self, id: SessionId, owner: &'a Principal) -> StoreFuture<'a, ()> {
+        Box::pin(self.discard_session(id, true, Some(owner)))
+    }
+
     fn result(
         &self,
         id: SessionId,

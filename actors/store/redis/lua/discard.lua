@@ -1,7 +1,12 @@
--- KEYS: session, journal, results. ARGV: whether to remember that it was closed. Takes away what nobody may run: a
--- quarantined session, what cannot be read, what remembers a closed one.
+-- KEYS: session, journal, results. ARGV: whether to remember that it was closed, and the principal that it must belong to
+-- (or nothing). Takes away what nobody may run: a quarantined session, what cannot be read, what remembers a closed one.
 if kind_of(KEYS[1]) == 'none' then return { 'missing' } end
-local found = session()
+local found, refusal = session()
+if ARGV[2] ~= '' then
+  if not found and refusal[1] ~= 'corrupt' then return refusal end
+  local owner = found and found.principal or refusal[2]
+  if owner ~= ARGV[2] then return { 'missing' } end
+end
 if found and not found.quarantine then return { 'fenced' } end
 local key = found and redis.call('HGET', KEYS[1], 'key') or ''
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
