@@ -142,7 +142,7 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
     // So is its owner, who needs no operator for it.
     let (own, _) = &damaged[1];
     let seen = server.good("get_session", json!({"session_id": own}));
-    assert_eq!(seen["data"]["session"]["status"], "quarantined", "{seen}");
+    assert_eq!(seen["data"]["status"], "quarantined", "{seen}");
     assert!(seen.to_string().contains("close_session"), "{seen}");
     server.good("close_session", json!({"session_id": own}));
     let gone = server.call("get_session", json!({"session_id": own}));
