@@ -14,6 +14,7 @@ use crate::ids::{Principal, RequestId, ResultId, SessionId};
 use crate::persistence::patiently;
 use crate::results;
 use crate::sessions::{BUSY_RETRY, CallAnswer, CallError};
+use crate::store::memory::LEASE;
 use crate::store::{Part, StoreError};
 use crate::tool::{ToolError, ToolOutput};
 
@@ -337,7 +338,8 @@ pub(crate) fn as_call_error(
         StoreError::Held { node, left_ms } => CallError::Elsewhere {
             id,
             node: *node,
-            retry_after: Duration::from_millis(*left_ms),
+            // However long the store says: no lease lasts longer than that.
+            retry_after: Duration::from_millis(*left_ms).min(LEASE),
         },
         StoreError::Limit(what) => CallError::LimitReached {
             what: (*what).into(),

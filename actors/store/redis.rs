@@ -258,6 +258,12 @@ impl RedisStore {
         misfit.map_or(Ok(()), |misfit| Err(StoreError::Unavailable(misfit)))
     }
 
+    /// What came over the connections cannot be right: none of them is used again.
+    fn distrust(&self) {
+        self.0.shared.broke();
+        self.0.pool.retain(|_, _| false);
+    }
+
     fn lane(&self, id: SessionId) -> &Lane {
         let lanes = self.0.lanes.len() as u128;
         &self.0.lanes[usize::try_from(id.as_u128() % lanes).unwrap_or(0)]

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use serde_json::json;
+
 use crate::support::redis::{Redis, free_port};
 use crate::support::{Ended, Project};
 
@@ -209,4 +211,36 @@ fn tls_is_explained() {
     let Some(plain) = Redis::good() else { return };
     let url = format!("rediss://127.0.0.1:{}", plain.port);
     finds(&doctor(&url, &["--redis-ca", ca]), 69, &["redis://"]);
+}
+
+/// It hides sessions from lists, and hinders nobody from making and using them.
+#[test]
+fn a_shared_key_of_a_wrong_type_is_named_and_stops_no_session() {
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    for partition in 0..64 {
+        redis.cli(&["SET", &format!("mca:{{ix:{partition:02}}}:l"), "text"]);
+    }
+    redis.cli(&["SET", "mca:nodes", "text"]);
+    let mut server = super::serve(&project, &redis.url(), &[]);
+    let made = server.good("create_session", json!({}));
+    super::is_durable(&made, "redis");
+    let id = made["data"]["session_id"].clone();
+    for _ in 0..4 {
+        let refused = server.call("list_sessions", json!({}));
+        let status = &refused["structuredContent"]["status"];
+        assert_eq!(status["reason"], "store_unavailable", "{status}");
+        assert!(status.to_string().contains("doctor"), "{status}");
+    }
+    let answer = server.good("analyze_complexity", json!({"session_id": id}));
+    super::is_durable(&answer, "redis");
+    finds(
+        &doctor(&redis.url(), &[]),
+        78,
+        &[
+            "mca:nodes is a string, not a zset",
+            "mca:{ix:63}:l",
+            "DEL mca:nodes",
+        ],
+    );
 }

@@ -18,7 +18,7 @@ impl Archive for RedisStore {
     }
 
     fn read(&self, id: SessionId) -> StoreFuture<'_, Image> {
-        Box::pin(self.image(id))
+        Box::pin(async move { self.seen_twice(|| self.image(id)).await })
     }
 
     fn discard(&self, id: SessionId, remember: bool) -> StoreFuture<'_, ()> {
@@ -92,7 +92,7 @@ impl RedisStore {
         }
         let answer = answered.map(|mut answers| answers.pop().unwrap_or(Value::Nil));
         let mut reply = Reply::read(answer)?;
-        let row = row(id, &mut reply)?;
+        let row = row(id, &mut reply, self.0.clock.now_ms())?;
         let (ttl_ms, version) = (reply.number()?, reply.number()?);
         let (epoch, left_ms) = (reply.number()?, reply.number()?);
         let (snapshot, deltas, results) = (reply.bytes()?, reply.list()?, reply.list()?);

@@ -3,7 +3,7 @@
 use redis::Value;
 
 use super::keys::field;
-use super::reply::Reply;
+use super::reply::{Reply, strange};
 use super::script::{self, Invocation};
 use super::{RedisStore, frame};
 use crate::ids::SessionId;
@@ -60,7 +60,31 @@ impl RedisStore {
             Some(error) => Err(error),
             None => self.committed(commit, answers.next().unwrap_or(Ok(Value::Nil))),
         };
-        commits.iter().zip(refused).map(answer).collect()
+        let mut results: Vec<_> = commits.iter().zip(refused).map(answer).collect();
+        for (commit, result) in commits.iter().zip(&mut results) {
+            if let Ok(committed) = result {
+                let version = committed.version;
+                if version != commit.expected + commit.change.versions() {
+                    *result = self.commit_surely(commit, version).await;
+                }
+            }
+        }
+        results
+    }
+
+    /// The store says that a commit made another version than it makes. The answer may have been damaged on its way, or
+    /// be the answer to another's commit: the same commit is sent again over another connection, which changes nothing
+    /// where it was applied. What is said twice is so.
+    async fn commit_surely(&self, commit: &Commit, said: u64) -> Result<Committed, StoreError> {
+        self.distrust();
+        let again = self.committing(commit)?;
+        let mut answers = self.lane(commit.session).run(vec![again]).await?;
+        let committed = self.committed(commit, answers.pop().unwrap_or(Ok(Value::Nil)))?;
+        let made = commit.expected + commit.change.versions();
+        if committed.version != made && committed.version != said {
+            return Err(strange());
+        }
+        Ok(committed)
     }
 
     fn committing(&self, commit: &Commit) -> Result<Invocation, StoreError> {
@@ -106,7 +130,8 @@ impl RedisStore {
         answer: redis::RedisResult<Value>,
     ) -> Result<Committed, StoreError> {
         let mut reply = Reply::read(answer).map_err(|error| expecting(error, commit.expected))?;
-        let (version, expires_ms) = (reply.number()?, reply.number()?);
+        let (version, left_ms) = (reply.number()?, reply.number()?);
+        let expires_ms = self.ends_in(left_ms);
         self.list_again(commit.session, expires_ms, &mut reply)?;
         Ok(Committed {
             version,

@@ -84,7 +84,42 @@ pub async fn examine(options: &RedisOptions) -> Vec<Finding> {
     findings.push(finding("clock", clock(&mut connection).await));
     let permissions = commands::check(&mut connection, &options.prefix).await;
     findings.push(finding("permissions", permissions));
+    findings.push(finding(
+        "index",
+        index(&mut connection, &options.prefix).await,
+    ));
     findings
+}
+
+/// Keys that all sessions and nodes share: one of a wrong type hides sessions from lists, or nodes from one another.
+async fn index(connection: &mut MultiplexedConnection, prefix: &str) -> Outcome {
+    let keys = super::keys::Keys::new(prefix).shared();
+    let mut types = redis::pipe();
+    for (key, _) in &keys {
+        types.cmd("TYPE").arg(key);
+    }
+    let found: Result<Vec<String>, Refused> = types.query_async(connection).await;
+    let found = match found {
+        Ok(found) => found,
+        Err(refused) => return trouble::of_answer(&refused, "TYPE"),
+    };
+    let is_wrong = |((_, wanted), found): &(&(String, &str), &String)| {
+        *found != "none" && found.as_str() != *wanted
+    };
+    let wrong: Vec<_> = keys.iter().zip(&found).filter(is_wrong).collect();
+    let Some(((first, _), _)) = wrong.first() else {
+        return Outcome::Good("every shared key is of its type".to_owned());
+    };
+    let told = wrong
+        .iter()
+        .map(|((key, wanted), found)| format!("{key} is a {found}, not a {wanted}"));
+    Outcome::Misfit {
+        what: told.collect::<Vec<_>>().join("; "),
+        advice: format!(
+            "something else wrote there: delete each (DEL {first}). Sessions that are not listed are found by their id, \
+             and are listed again as they are used"
+        ),
+    }
 }
 
 fn finding(name: &'static str, outcome: Outcome) -> Finding {

@@ -70,6 +70,11 @@ impl RedisStore {
         match self.one(id, put).await {
             Ok(_) => Ok(()),
             Err(StoreError::Limit(_)) => Err(StoreError::Limit("sessions of one caller")),
+            // A key of the index is of a wrong type: the session is made all the same, and is found by its id.
+            Err(StoreError::Corrupt(why)) => {
+                tracing::error!(session = %id, why, "a key of the index is damaged: the session is not listed");
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -191,7 +196,9 @@ impl RedisStore {
                 .collect();
             let looks = found.iter().map(|(_, (_, id))| self.looking(*id)).collect();
             for ((member, (created, id)), answer) in found.into_iter().zip(lane.run(looks).await?) {
-                match Reply::read(answer).and_then(|mut reply| row(id, &mut reply)) {
+                match Reply::read(answer)
+                    .and_then(|mut reply| row(id, &mut reply, self.0.clock.now_ms()))
+                {
                     Ok(row) if row.created_ms == created => rows.push(row),
                     // Listed once more, at a time that is not its own.
                     Ok(_) => gone.push(member.clone()),
@@ -262,6 +269,16 @@ pub(super) fn read<T: redis::FromRedisValue>(
 ) -> Result<T, StoreError> {
     let value = answer
         .unwrap_or(Ok(Value::Nil))
-        .map_err(|error| super::link::unavailable(&error))?;
+        .map_err(|error| answered(&error))?;
     redis::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// A key of a wrong type says nothing of the server, which is there: it is no sign that the store is away.
+pub(super) fn answered(error: &redis::RedisError) -> StoreError {
+    if error.code() == Some("WRONGTYPE") {
+        return StoreError::Corrupt(
+            "a key of the index or of the nodes is of a wrong type: `doctor` names it".to_owned(),
+        );
+    }
+    super::link::unavailable(error)
 }

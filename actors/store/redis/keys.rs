@@ -139,6 +139,21 @@ impl Keys {
         format!("{}:node:{node}", self.prefix)
     }
 
+    /// The keys that belong to no one session, connection or node, with the type of each.
+    pub(super) fn shared(&self) -> Vec<(String, &'static str)> {
+        let mut shared = vec![(self.nodes(), "zset")];
+        for partition in 0..PARTITIONS {
+            let index = self.index(partition);
+            shared.extend([
+                (index.ordered, "zset"),
+                (index.by_end, "zset"),
+                (index.bytes, "hash"),
+                (index.bytes_of_principals, "hash"),
+            ]);
+        }
+        shared
+    }
+
     pub(super) fn inbox(&self, node: NodeId) -> String {
         format!("{}:inbox:{node}", self.prefix)
     }

@@ -17,6 +17,7 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
+use super::reply::{is_whole, strange};
 use super::script::{ALL, Invocation};
 use super::server::{self, Server};
 use super::{Level, Shared};
@@ -117,7 +118,7 @@ impl Lane {
             .filter(|index| answers[*index].as_ref().is_err_and(is_forgotten))
             .collect();
         if forgotten.is_empty() {
-            return Ok(answers);
+            return self.trusted(answers).await;
         }
         let mut again = pipe();
         again.ignore_errors();
@@ -129,7 +130,20 @@ impl Lane {
         for (index, answer) in forgotten.into_iter().zip(repeated) {
             answers[index] = answer;
         }
-        Ok(answers)
+        self.trusted(answers).await
+    }
+
+    /// An answer that no script gives was damaged on its way, and what follows it on the same connection may belong to
+    /// somebody else's question: all connections are made anew, and those who asked ask again.
+    async fn trusted(
+        &self,
+        answers: Vec<RedisResult<Value>>,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        if answers.iter().all(is_whole) {
+            return Ok(answers);
+        }
+        self.shared.broke();
+        Err(strange())
     }
 
     pub(super) async fn ask(&self, all: &Pipeline) -> Result<Vec<RedisResult<Value>>, StoreError> {

@@ -3,7 +3,7 @@
 use redis::pipe;
 
 use super::RedisStore;
-use super::index::read;
+use super::index::{answered, read};
 use crate::clock::millis;
 use crate::ids::NodeId;
 use crate::store::{NODE_SEEN_FOR, NodeRecord, StoreError};
@@ -29,13 +29,17 @@ impl RedisStore {
             .arg(self.0.keys.nodes())
             .arg("-inf")
             .arg(now.saturating_sub(seen_for));
+        say.cmd("ZREMRANGEBYSCORE")
+            .arg(self.0.keys.nodes())
+            .arg(now.saturating_add(seen_for))
+            .arg("+inf");
         say.cmd("SET")
             .arg(self.0.keys.node(node.node))
             .arg(record)
             .arg("PX")
             .arg(seen_for);
         for answer in self.0.lanes[0].ask(say.ignore_errors()).await? {
-            answer.map_err(|error| super::link::unavailable(&error))?;
+            answer.map_err(|error| answered(&error))?;
         }
         // It may be set up otherwise by now, and what it is decides what answers may promise. That it is told is enough.
         let _ = self.ask_server().await;
@@ -52,7 +56,8 @@ impl RedisStore {
             .cmd("ZRANGEBYSCORE")
             .arg(self.0.keys.nodes())
             .arg(since)
-            .arg("+inf")
+            // What is ahead was said before the clock was set back: who is there says it again within one period.
+            .arg(since.saturating_add(2 * millis(NODE_SEEN_FOR)))
             .arg("LIMIT")
             .arg(0)
             .arg(SHOWN_MAX);

@@ -103,7 +103,9 @@ impl Reply {
         if text.is_empty() {
             return Ok(None);
         }
-        NodeId::parse(&text).map(Some).map_err(|_| strange())
+        NodeId::parse(&text)
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt("its node is none".to_owned()))
     }
 
     pub(super) fn commit(&mut self) -> Result<Option<CommitId>, StoreError> {
@@ -111,12 +113,45 @@ impl Reply {
         if text.is_empty() {
             return Ok(None);
         }
-        CommitId::parse(&text).map(Some).map_err(|_| strange())
+        CommitId::parse(&text)
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt("its last commit is none".to_owned()))
     }
 }
 
-fn strange() -> StoreError {
-    StoreError::Corrupt("the store answered with something else".to_owned())
+/// Nothing that is stored makes a script answer so: it came to us damaged, and says nothing of any session.
+pub(super) fn strange() -> StoreError {
+    StoreError::Unavailable("its answer arrived damaged".to_owned())
+}
+
+/// What a script begins its answer with.
+const WORDS: [&[u8]; 12] = [
+    b"ok",
+    b"missing",
+    b"deleted",
+    b"expired",
+    b"fenced",
+    b"overtaken",
+    b"lapsed",
+    b"limit",
+    b"quarantined",
+    b"held",
+    b"regressed",
+    b"corrupt",
+];
+
+/// Whether an answer has the shape that scripts give theirs.
+pub(super) fn is_whole(answer: &RedisResult<Value>) -> bool {
+    let Ok(Value::Array(parts)) = answer else {
+        // Every error of a server begins with a word in capitals.
+        let code = answer.as_ref().err().and_then(redis::RedisError::code);
+        return code.is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_uppercase()));
+    };
+    let plain =
+        |part: &Value| matches!(part, Value::BulkString(_) | Value::Int(_) | Value::Array(_));
+    let begins =
+        matches!(parts.first(), Some(Value::BulkString(word)) if WORDS.contains(&word.as_slice()));
+    begins && parts.iter().all(plain)
 }
 
 /// Of an answer that is one number, or begins with one.
@@ -128,10 +163,11 @@ pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
     redis::from_redis_value(first.clone()).ok()
 }
 
-/// A session as lists show it.
-pub(super) fn row(id: SessionId, reply: &mut Reply) -> Result<Row, StoreError> {
+/// A session as lists show it. The script says how long it has left, for its clock need not be ours.
+pub(super) fn row(id: SessionId, reply: &mut Reply, now_ms: u64) -> Result<Row, StoreError> {
     let (principal, label) = (reply.principal()?, reply.text()?);
-    let (created_ms, expires_ms) = (reply.number()?, reply.number()?);
+    let (created_ms, left_ms) = (reply.number()?, reply.number()?);
+    let expires_ms = now_ms.saturating_add(left_ms);
     let (quarantined, reason) = (reply.number()? == 1, reply.reason()?);
     Ok(Row {
         id,

@@ -6,7 +6,7 @@ use redis::Value;
 
 use super::commits::{expecting, state, written};
 use super::keys::field;
-use super::reply::{Reply, row};
+use super::reply::{Reply, row, strange};
 use super::script::{self, Invocation};
 use super::{RedisStore, frame, index};
 use crate::clock::millis;
@@ -50,7 +50,10 @@ impl Store for RedisStore {
 
     fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired> {
         Box::pin(async move {
-            match self.acquire_session(id, node, after).await {
+            match self
+                .seen_twice(|| self.acquire_session(id, node, after))
+                .await
+            {
                 Err(StoreError::Corrupt(reason)) => Err(self.take_out(id, reason).await),
                 other => other,
             }
@@ -69,8 +72,8 @@ impl Store for RedisStore {
             .arg(self.lease());
         Box::pin(async move {
             let mut reply = self.one(id, renew).await?;
-            let (_version, expires) = (reply.number()?, reply.number()?);
-            self.list_again(id, expires, &mut reply)?;
+            let (_version, left) = (reply.number()?, reply.number()?);
+            self.list_again(id, self.ends_in(left), &mut reply)?;
             Ok(self.acknowledged())
         })
     }
@@ -143,7 +146,7 @@ impl Store for RedisStore {
         result: ResultId,
         part: Part,
     ) -> StoreFuture<'_, Option<Arc<[u8]>>> {
-        Box::pin(self.read_result(id, result, part))
+        Box::pin(async move { self.seen_twice(|| self.read_result(id, result, part)).await })
     }
 
     fn list<'a>(
@@ -164,7 +167,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             self.one(id, look)
                 .await
-                .and_then(|mut reply| row(id, &mut reply))
+                .and_then(|mut reply| row(id, &mut reply, self.0.clock.now_ms()))
         })
     }
 
@@ -190,6 +193,25 @@ struct Claimed {
 }
 
 impl RedisStore {
+    /// Damage is believed when it is seen again, the same, over other connections: it may have come about on the way.
+    pub(super) async fn seen_twice<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, StoreError> {
+        let is_damage = |error: &StoreError| {
+            matches!(error, StoreError::Corrupt(_) | StoreError::NewerSchema(_))
+        };
+        let first = match ask().await {
+            Err(error) if is_damage(&error) => error,
+            other => return other,
+        };
+        self.distrust();
+        match ask().await {
+            Err(second) if is_damage(&second) && second != first => Err(strange()),
+            other => other,
+        }
+    }
+
     pub(super) async fn one(
         &self,
         id: SessionId,
@@ -197,6 +219,11 @@ impl RedisStore {
     ) -> Result<Reply, StoreError> {
         let mut answers = self.lane(id).run(vec![invocation]).await?;
         Reply::read(answers.pop().unwrap_or(Ok(Value::Nil)))
+    }
+
+    /// By this node's clock, which need not agree with the server's.
+    pub(super) fn ends_in(&self, left_ms: u64) -> u64 {
+        self.0.clock.now_ms().saturating_add(left_ms)
     }
 
     pub(super) fn lease(&self) -> u64 {
@@ -305,7 +332,8 @@ impl RedisStore {
             .arg(self.lease())
             .arg(after);
         let mut reply = self.one(id, acquire).await?;
-        let (epoch, version, expires_ms) = (reply.number()?, reply.number()?, reply.number()?);
+        let (epoch, version, left_ms) = (reply.number()?, reply.number()?, reply.number()?);
+        let expires_ms = self.ends_in(left_ms);
         let (last_commit, _principal) = (reply.commit()?, reply.text()?);
         let fence = Fence { epoch, node };
         let stored = frame::state(&reply.bytes()?, reply.list()?, version);

@@ -11,8 +11,10 @@ use crate::store::{
 };
 
 mod cached;
+mod clock;
 mod damage;
 mod fates;
+mod garbled;
 mod levels;
 pub(crate) mod proxy;
 mod random;

@@ -4,7 +4,13 @@ if not found then return refusal end
 refusal = stopped(found)
 if refusal then return refusal end
 local node = holder(found)
-if node and node ~= ARGV[1] then return { 'held', node, text(found.lease - found.now) } end
+if node and node ~= ARGV[1] then
+  -- Cut down once: from then on it ends as any lease does, however often others ask.
+  if found.lease - found.now > LEASE_MAX_MS then
+    redis.call('HSET', KEYS[1], 'lease', text(found.now + LEASE_MAX_MS))
+  end
+  return { 'held', node, text(lease_left(found)) }
+end
 local wrong = wrong_kind(KEYS[2], 'list')
 if wrong then return { 'corrupt', found.principal, wrong } end
 local epoch = text(math.max(found.epoch, tonumber(ARGV[3])) + 1)
@@ -12,6 +18,6 @@ redis.call('HSET', KEYS[1],
   'fence', epoch .. ':' .. ARGV[1], 'epoch', epoch, 'lease', text(found.now + tonumber(ARGV[2])),
   'taken', taken_by(found.taken, epoch, ARGV[1], text(found.version)))
 return {
-  'ok', epoch, text(found.version), text(found.expires), found.commit or '', found.principal,
+  'ok', epoch, text(found.version), text(found.expires - found.now), found.commit or '', found.principal,
   redis.call('HGET', KEYS[1], 'snapshot') or '', redis.call('LRANGE', KEYS[2], 0, -1),
 }

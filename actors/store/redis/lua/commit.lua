@@ -6,7 +6,7 @@ if not found then return refusal end
 refusal = not_held(found, ARGV[1])
 if refusal then return refusal end
 if found.commit == ARGV[2] then
-  return { 'ok', text(found.version), text(found.expires), 0, found.principal, text(found.created) }
+  return { 'ok', text(found.version), text(found.expires - found.now), 0, found.principal, text(found.created) }
 end
 if found.lease <= found.now then return { 'lapsed' } end
 if found.version ~= tonumber(ARGV[3]) then return { 'regressed', text(found.version) } end
@@ -55,4 +55,4 @@ end
 found.state_bytes, found.result_bytes = state, math.max(0, results)
 redis.call('HSET', KEYS[1], 'state_bytes', text(state), 'result_bytes', text(found.result_bytes))
 expire(expires)
-return { 'ok', text(version), text(expires), told(found, expires) }
+return { 'ok', text(version), text(found.ttl), told(found, expires) }

@@ -7,6 +7,9 @@ local TAKEN_OVER_MAX = 8
 -- Deltas that a reader has to fold at most: the owner makes a snapshot long before.
 local DELTAS_MAX = 1024
 
+-- The longest lease that a node is given. One that ends later was written before the clock was set back.
+local LEASE_MAX_MS = 15000
+
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -40,7 +43,7 @@ local function session()
   if found.tombstone then return nil, { 'deleted' } end
   for _, name in ipairs(NUMBERS) do
     local number = tonumber(found[name])
-    if not number then
+    if not number or number < 0 or number >= 2 ^ 53 or number ~= math.floor(number) then
       return nil, { 'corrupt', found.principal or '', 'the field ' .. name .. ' is no number' }
     end
     found[name] = number
@@ -51,6 +54,8 @@ local function session()
     return nil, { 'corrupt', found.principal or '', 'fields are missing' }
   end
   if found.expires <= found.now then return nil, { 'expired', found.principal } end
+  -- Every end is one time to live after a change: one that is later was written before the clock was set back.
+  found.expires = math.min(found.expires, found.now + found.ttl)
   return found
 end
 
@@ -71,6 +76,11 @@ local function holder(found)
   if found.fence ~= '' and found.lease > found.now then
     return string.match(found.fence, ':(.*)$')
   end
+end
+
+-- How long its lease lasts: no longer than the longest does.
+local function lease_left(found)
+  return math.min(found.lease - found.now, LEASE_MAX_MS)
 end
 
 -- Who took it over from whom, oldest first: the first epoch of each, his node, and the version that he found.

@@ -8,4 +8,4 @@ local expires = found.now + found.ttl
 redis.call('HSET', KEYS[1],
   'expires', text(expires), 'lease', text(found.now + tonumber(ARGV[2])))
 expire(expires)
-return { 'ok', text(found.version), text(expires), told(found, expires) }
+return { 'ok', text(found.version), text(found.ttl), told(found, expires) }

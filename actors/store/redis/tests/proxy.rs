@@ -22,16 +22,19 @@ pub(crate) enum Way {
     Cut,
     /// As `Cut`, with a reset.
     Reset,
+    /// One answer in `garble_one_in` has a byte that is another, or is missing.
+    Garble,
 }
 
 impl Way {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Pass,
         Self::Delay,
         Self::Blackhole,
         Self::Mute,
         Self::Cut,
         Self::Reset,
+        Self::Garble,
     ];
 }
 
@@ -44,6 +47,8 @@ pub(crate) struct Proxy {
 struct Control {
     way: AtomicU8,
     delay_ms: AtomicU64,
+    garble_one_in: AtomicU64,
+    random: AtomicU64,
     connections: AtomicU64,
     broken: AtomicU64,
 }
@@ -51,6 +56,34 @@ struct Control {
 impl Control {
     fn way(&self) -> Way {
         Way::ALL[usize::from(self.way.load(Ordering::SeqCst))]
+    }
+
+    /// xorshift: the same numbers from the same seed.
+    fn random(&self) -> u64 {
+        let next = |mut x: u64| {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^ (x << 17)
+        };
+        let update = |x| Some(next(x));
+        let before = self
+            .random
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+        next(before.unwrap_or(1))
+    }
+
+    fn garble(&self, bytes: &mut Vec<u8>) {
+        let one_in = self.garble_one_in.load(Ordering::SeqCst);
+        if bytes.is_empty() || !self.random().is_multiple_of(one_in) {
+            return;
+        }
+        self.broken.fetch_add(1, Ordering::SeqCst);
+        let at = usize::try_from(self.random() % bytes.len() as u64).unwrap_or(0);
+        if self.random().is_multiple_of(4) {
+            bytes.remove(at);
+        } else {
+            bytes[at] ^= 1 << (self.random() % 8);
+        }
     }
 }
 
@@ -61,6 +94,8 @@ impl Proxy {
         let control = Arc::new(Control {
             way: AtomicU8::new(Way::Pass as u8),
             delay_ms: AtomicU64::new(0),
+            garble_one_in: AtomicU64::new(1),
+            random: AtomicU64::new(1),
             connections: AtomicU64::new(0),
             broken: AtomicU64::new(0),
         });
@@ -93,6 +128,13 @@ impl Proxy {
         self.set(Way::Delay);
     }
 
+    #[allow(dead_code, reason = "of use to those who share this file")]
+    pub(crate) fn garble(&self, one_in: u64, seed: u64) {
+        self.control.garble_one_in.store(one_in, Ordering::SeqCst);
+        self.control.random.store(seed | 1, Ordering::SeqCst);
+        self.set(Way::Garble);
+    }
+
     pub(crate) fn connections(&self) -> u64 {
         self.control.connections.load(Ordering::SeqCst)
     }
@@ -123,12 +165,12 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
         };
         let Ok(read @ 1..) = read else { return };
         let way = control.way();
-        if way != Way::Pass && way != Way::Delay {
+        if !matches!(way, Way::Pass | Way::Delay | Way::Garble) {
             control.broken.fetch_add(1, Ordering::SeqCst);
         }
         match way {
-            Way::Pass | Way::Delay if torn => return,
-            Way::Pass => {}
+            Way::Pass | Way::Delay | Way::Garble if torn => return,
+            Way::Pass | Way::Garble => {}
             Way::Delay if from_client => {}
             Way::Delay => {
                 let ms = control.delay_ms.load(Ordering::SeqCst);
@@ -148,7 +190,11 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
         let sent = if from_client {
             server.write_all(&asked[..read]).await
         } else {
-            client.write_all(&answered[..read]).await
+            let mut answer = answered[..read].to_vec();
+            if way == Way::Garble {
+                control.garble(&mut answer);
+            }
+            client.write_all(&answer).await
         };
         if sent.is_err() {
             return;

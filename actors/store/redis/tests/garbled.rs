@@ -1,0 +1,74 @@
+//! Answers that arrive damaged: they are asked for again, and say nothing of the sessions.
+
+use super::proxy::{Proxy, Way};
+use super::*;
+
+const SESSIONS: usize = 6;
+const COMMITS: u64 = 40;
+const SEEDS: [u64; 4] = [1, 7, 1234, 987_654_321];
+/// Answers of which one is damaged.
+const ONE_IN: u64 = 10;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Commits, and acquires the session again now and then. Returns the newest version that was acknowledged.
+async fn work(store: RedisStore, id: SessionId, mut fence: Fence) -> u64 {
+    let started = Instant::now();
+    let mut version = 1;
+    let mut next = commit(id, fence, version);
+    while version <= COMMITS {
+        assert!(started.elapsed() < PATIENCE, "it stands at {version}");
+        match one(&store, &next).await {
+            Ok(committed) => {
+                assert_eq!(committed.version, version + 1);
+                version = committed.version;
+                if version.is_multiple_of(10) {
+                    fence = acquired(&store, id).await;
+                }
+                next = commit(id, fence, version);
+            }
+            Err(StoreError::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    version
+}
+
+async fn acquired(store: &RedisStore, id: SessionId) -> Fence {
+    let started = Instant::now();
+    loop {
+        match store.acquire(id, NODE).await {
+            Ok(acquired) => return acquired.fence,
+            Err(StoreError::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+        assert!(started.elapsed() < PATIENCE, "it is not acquired");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_answers_cost_no_session_and_no_commit() {
+    let Some(server) = server::good() else { return };
+    for seed in SEEDS {
+        let proxy = Proxy::before(server.port).await;
+        let store = store_at(proxy.url());
+        let mut sessions = Vec::new();
+        for _ in 0..SESSIONS {
+            sessions.push(held(&store).await);
+        }
+        proxy.garble(ONE_IN, seed);
+        let mut working = tokio::task::JoinSet::new();
+        for (id, fence) in sessions {
+            let store = store.clone();
+            working.spawn(async move { (id, work(store, id, fence).await) });
+        }
+        let done = working.join_all().await;
+        proxy.set(Way::Pass);
+        assert!(proxy.broken() > 10, "{}", proxy.broken());
+        let store = store_at(server.url());
+        for (id, version) in done {
+            assert_eq!(store.look(id).await.unwrap().quarantine, None, "{seed}");
+            let found = store.acquire(id, NODE).await.unwrap();
+            assert_eq!(found.version, version, "{seed}");
+        }
+    }
+}
