@@ -57,10 +57,12 @@ impl Sessions {
         };
         let created = patiently(|| self.store().create(new.clone()))
             .await
-            .map_err(|error| match error {
+            .map_err(|error| {
                 // Of an index or a key of creation: there is no session yet that it could say anything of.
-                StoreError::Corrupt(_) => CallError::StoreUnavailable(error.to_string()),
-                error => self.heard(&request.principal, id, &error),
+                if matches!(error, StoreError::Corrupt(_)) {
+                    return CallError::StoreUnavailable(error.to_string());
+                }
+                self.heard(&request.principal, id, &error)
             })?;
         match created {
             Created::New(Reached { level, durable }) => Ok(SessionView {
