@@ -27,7 +27,7 @@ pub mod memory;
 pub mod redis;
 pub mod shelter;
 
-pub use health::{Health, Link, LinkPool, NodeRecord, Sheltered};
+pub use health::{Eviction, Health, Link, LinkPool, NodeRecord, Sheltered, Shortfall};
 
 /// One answer for each commit of a group.
 pub type CommitsFuture<'a> =
@@ -176,6 +176,8 @@ pub struct Reached {
     pub level: DurabilityLevel,
     /// Whether that is what the operator asked for.
     pub durable: bool,
+    /// The store may delete it when memory is short (an evicting policy): so it is not durable, whatever it reached.
+    pub evictable: bool,
 }
 
 impl Reached {
@@ -183,6 +185,7 @@ impl Reached {
     pub const MEMORY: Self = Self {
         level: DurabilityLevel::Memory,
         durable: false,
+        evictable: false,
     };
 }
 

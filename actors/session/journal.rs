@@ -170,13 +170,13 @@ impl Journal {
         self.stored.as_ref().map_or(0, |stored| stored.version)
     }
 
-    /// The store put the end off at `now_ms`, and says what the session has reached. That is no less than it was: what
-    /// was kept for a store that was away may have come to it since.
+    /// The store put the end off at `now_ms`, and says what the session has reached. That is no less than it was, unless
+    /// the store has begun to evict keys: what was kept for a store that was away may have come to it since.
     pub(crate) fn renewed(&mut self, now_ms: u64, reached: Reached) {
         let expires_ms = now_ms.saturating_add(self.committed.ttl_ms);
         if let Some(stored) = &mut self.stored {
             stored.expires_ms = expires_ms;
-            if reached.durable || stored.reached == Reached::MEMORY {
+            if reached.durable || reached.evictable || stored.reached == Reached::MEMORY {
                 stored.reached = reached;
             }
         }

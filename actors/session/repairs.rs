@@ -2,11 +2,15 @@
 //! more is recorded.
 
 use super::*;
-use crate::store::{NewSession, Repair};
+use crate::store::{NewSession, Reached, Repair};
 
 /// What a caller reads on every answer that is less durable than its operator asked for.
-pub(crate) fn not_durable(reached: DurabilityLevel) -> &'static str {
-    match reached {
+pub(crate) fn not_durable(reached: Reached) -> &'static str {
+    if reached.evictable {
+        return "not durable: the store deletes sessions when its memory is short (maxmemory-policy of its Redis); its \
+                operator has to set maxmemory-policy noeviction";
+    }
+    match reached.level {
         DurabilityLevel::Memory => {
             "not durable: the store is away; this answer is kept in memory and may be lost"
         }
@@ -168,7 +172,7 @@ pub(super) fn notices(around: &Surroundings, journal: &Journal) -> Vec<String> {
     let asked_for_more = around.persistence.store.level() != DurabilityLevel::Memory;
     let reached = journal.reached();
     if asked_for_more && journal.fence().is_some() && !reached.durable {
-        notices.insert(0, not_durable(reached.level).to_owned());
+        notices.insert(0, not_durable(reached).to_owned());
     }
     notices
 }

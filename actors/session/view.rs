@@ -89,7 +89,7 @@ fn history(machine: &Machine, ended: &Ended) -> Option<HistoryView> {
 }
 
 pub(super) fn durability(journal: &Journal) -> Durability {
-    let Reached { level, durable } = journal.reached();
+    let Reached { level, durable, .. } = journal.reached();
     Durability {
         level,
         durable,

@@ -65,12 +65,12 @@ impl Sessions {
                 self.heard(&request.principal, id, &error)
             })?;
         match created {
-            Created::New(Reached { level, durable }) => Ok(SessionView {
+            Created::New(reached) => Ok(SessionView {
                 version: 1,
-                notices: self.not_durable(level, durable),
+                notices: self.not_durable(reached),
                 durability: Durability {
-                    level,
-                    durable,
+                    level: reached.level,
+                    durable: reached.durable,
                     version: 1,
                     epoch: 0,
                 },
@@ -298,9 +298,10 @@ impl Sessions {
     }
 
     /// What a session says that is less durable than the operator asked for.
-    fn not_durable(&self, level: DurabilityLevel, durable: bool) -> Vec<String> {
+    fn not_durable(&self, reached: Reached) -> Vec<String> {
         let asked_for_more = self.store().level() != DurabilityLevel::Memory;
-        let told = (asked_for_more && !durable).then(|| session::not_durable(level).to_owned());
+        let told =
+            (asked_for_more && !reached.durable).then(|| session::not_durable(reached).to_owned());
         told.into_iter().collect()
     }
 

@@ -13,11 +13,35 @@ pub struct Health {
     pub warnings: Vec<String>,
     /// This node was told that it is alone, and another one shares the store: what to do.
     pub beside: Option<String>,
+    /// Why answers are not durable though the store is there. `None`: they are.
+    pub shortfall: Option<Shortfall>,
+    /// Of a store whose server may evict keys.
+    pub eviction: Option<Eviction>,
     /// Of the circuit breaker before a store that may go away: `closed`, `open`, `returning`.
     pub breaker: Option<&'static str>,
     /// Of a store over a network.
     pub link: Option<Link>,
     pub sheltered: Sheltered,
+}
+
+/// A server that is set up for less than the durability that was asked for. It is used, and answers say that they are
+/// not durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// For programs: `store_evicts`, `level_not_reached`.
+    pub reason: &'static str,
+    /// For people, with what to do. Names no address.
+    pub message: String,
+}
+
+/// What a server evicts when its memory is short.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Eviction {
+    /// Its `maxmemory-policy`. `None`: it does not say.
+    pub policy: Option<String>,
+    /// Keys that the server evicted since this node first asked it: keys of any kind and of any program. A session has
+    /// up to three.
+    pub keys: u64,
 }
 
 /// The server at the other end, as it last said.

@@ -22,6 +22,7 @@
 //! leases are kept over one of their own, from the keeper's thread, and transport sessions have two; what blocks or is
 //! large is given a connection of the pool.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::relay::Relay;
 use crate::sessions::DurabilityLevel;
 use crate::store::memory::LEASE;
-use crate::store::{Health, LinkPool, Reached, StoreError};
+use crate::store::{Eviction, Health, LinkPool, Reached, StoreError};
 
 mod archive;
 mod cache;
@@ -159,7 +160,15 @@ struct Shared {
 impl Shared {
     fn saw(&self, mut server: Server, took: Duration) {
         server.link.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        server.seen = Some(Instant::now());
+        let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = known.as_ref() {
+            let evicted = server.evicted_since(before);
+            self.counts
+                .evicted_keys
+                .fetch_add(evicted, Ordering::Relaxed);
+        }
+        *known = Some(server);
     }
 
     fn broke(&self) {
@@ -171,10 +180,13 @@ impl Shared {
     }
 
     fn server(&self) -> Option<Server> {
-        self.server
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.ask(Server::clone)
+    }
+
+    /// What the server said last; `None` where it has said nothing yet.
+    fn ask<R>(&self, question: impl FnOnce(&Server) -> R) -> Option<R> {
+        let known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(question)
     }
 }
 
@@ -204,7 +216,7 @@ impl RedisStore {
             server: Mutex::default(),
             broken: Mutex::default(),
         });
-        let lane = || Lane::new(client.clone(), options.level, Arc::clone(&shared));
+        let lane = || Lane::new(client.clone(), Arc::clone(&shared));
         Ok(Self(Arc::new(Inner {
             keys: Keys::new(&options.prefix),
             lanes: (0..LANES).map(|_| lane()).collect(),
@@ -223,18 +235,13 @@ impl RedisStore {
     /// # Errors
     /// `Misfit`: it is there and is not. `Away`: it cannot be asked.
     pub async fn check(&self) -> Result<(), RedisError> {
-        let away = |error: StoreError| RedisError::Away(error.to_string());
-        let Err(error) = self.ask_server().await else {
-            return Ok(());
-        };
-        match self
-            .0
-            .shared
-            .server()
-            .and_then(|server| server.misfit(self.0.options.level))
-        {
-            Some(misfit) => Err(RedisError::Misfit(misfit)),
-            None => Err(away(error)),
+        let asked = self.ask_server().await;
+        let level = self.0.options.level;
+        let misfit = self.0.shared.ask(|server| server.misfit(level)).flatten();
+        match (misfit, asked) {
+            (Some(misfit), _) => Err(RedisError::Misfit(misfit)),
+            (None, Err(error)) => Err(RedisError::Away(error.to_string())),
+            (None, Ok(())) => Ok(()),
         }
     }
 
@@ -252,10 +259,10 @@ impl RedisStore {
         let asked = Instant::now();
         let answers = self.0.lanes[0].ask(&server::questions()).await?;
         let server = Server::read(answers).map_err(|error| link::unavailable(&error))?;
-        let (serves, misfit) = (server.serves(), server.misfit(self.0.options.level));
+        let (serves, unusable) = (server.serves(), server.unusable());
         self.0.shared.saw(server, asked.elapsed());
         serves.map_err(StoreError::Unavailable)?;
-        misfit.map_or(Ok(()), |misfit| Err(StoreError::Unavailable(misfit)))
+        unusable.map_or(Ok(()), |why| Err(StoreError::Unavailable(why)))
     }
 
     /// What came over the connections cannot be right: none of them is used again.
@@ -270,7 +277,6 @@ impl RedisStore {
     }
 
     fn health(&self) -> Health {
-        use std::sync::atomic::Ordering;
         let server = self.0.shared.server();
         let counts = &self.0.shared.counts;
         let mut link = server
@@ -287,9 +293,16 @@ impl RedisStore {
             waiting: pool.waiting as u64,
         };
         link.reconnects = counts.made_anew.load(Ordering::Relaxed);
+        let level = self.0.options.level;
+        let eviction = server.as_ref().map(|server| Eviction {
+            policy: server.policy().map(str::to_owned),
+            keys: counts.evicted_keys.load(Ordering::Relaxed),
+        });
         Health {
+            shortfall: server.as_ref().and_then(|server| server.shortfall(level)),
+            eviction,
             warnings: server
-                .map(|server| server.warnings(self.0.options.level))
+                .map(|server| server.warnings(level))
                 .unwrap_or_default(),
             link: Some(link),
             ..Health::default()
@@ -298,15 +311,27 @@ impl RedisStore {
 
     /// What a commit that was acknowledged has reached by that alone.
     fn acknowledged(&self) -> Reached {
+        let asked = self
+            .0
+            .shared
+            .ask(|server| (server.evicts().is_some(), server.on_disk()));
+        let (evicts, on_disk) = asked.unwrap_or_default();
+        if evicts {
+            return Reached {
+                evictable: true,
+                ..NOT_MORE
+            };
+        }
         match self.0.options.level {
             Level::Redis => Reached {
-                level: DurabilityLevel::Redis,
                 durable: true,
+                ..NOT_MORE
             },
-            Level::Fsync => match self.0.shared.server().and_then(|server| server.on_disk()) {
+            Level::Fsync => match on_disk {
                 Some(OnDisk::WithCommit) => Reached {
                     level: DurabilityLevel::Fsync,
                     durable: true,
+                    ..NOT_MORE
                 },
                 Some(OnDisk::WhenAsked) | None => NOT_MORE,
             },
@@ -317,6 +342,9 @@ impl RedisStore {
     /// What those that were acknowledged just now have reached after all: asks for it where that has to be asked for.
     async fn reached(&self) -> Reached {
         let reached = self.acknowledged();
+        if reached.evictable {
+            return reached;
+        }
         let question = match self.0.options.level {
             Level::Replicated(wanted) => Some((
                 redis::cmd("WAIT").arg(wanted).arg(WAIT_MS).to_owned(),
@@ -344,6 +372,7 @@ impl RedisStore {
             Ok(answers) if reply::first_number(&answers) >= Some(wanted) => Reached {
                 level,
                 durable: true,
+                ..NOT_MORE
             },
             Ok(_) => reached,
             Err(error) => {
@@ -361,6 +390,7 @@ const WAIT_MS: u64 = 1000;
 const NOT_MORE: Reached = Reached {
     level: DurabilityLevel::Redis,
     durable: false,
+    evictable: false,
 };
 
 #[cfg(test)]

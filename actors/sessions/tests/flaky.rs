@@ -65,6 +65,7 @@ impl Flaky {
         Reached {
             level: self.level,
             durable: self.level != DurabilityLevel::Memory,
+            evictable: false,
         }
     }
 

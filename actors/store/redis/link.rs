@@ -17,10 +17,10 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
+use super::Shared;
 use super::reply::{is_whole, strange};
 use super::script::{ALL, Invocation};
 use super::server::{self, Server};
-use super::{Level, Shared};
 use crate::store::StoreError;
 
 /// On loopback and in one data centre a connection takes milliseconds; whoever waits has more to do than wait.
@@ -58,9 +58,8 @@ pub(super) fn connection_config() -> AsyncConnectionConfig {
 
 pub(super) struct Lane {
     client: Client,
-    /// What the server must be set up for, and with our scripts, loaded when it connects. `None`: for the shared cache, any
-    /// will do.
-    level: Option<Level>,
+    /// With our scripts, loaded when it connects. Otherwise for the shared cache, and any server will do.
+    for_sessions: bool,
     shared: Arc<Shared>,
     open: Mutex<Open>,
 }
@@ -80,13 +79,15 @@ struct Open {
 pub(super) struct Counts {
     pub(super) open: AtomicU64,
     pub(super) made_anew: AtomicU64,
+    /// Keys that the server evicted while this node looked on.
+    pub(super) evicted_keys: AtomicU64,
 }
 
 impl Lane {
-    pub(super) fn new(client: Client, level: Level, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(client: Client, shared: Arc<Shared>) -> Self {
         Self {
             client,
-            level: Some(level),
+            for_sessions: true,
             shared,
             open: Mutex::default(),
         }
@@ -96,7 +97,7 @@ impl Lane {
     pub(super) fn for_values(client: Client, shared: Arc<Shared>) -> Self {
         Self {
             client,
-            level: None,
+            for_sessions: false,
             shared,
             open: Mutex::default(),
         }
@@ -210,7 +211,7 @@ impl Lane {
         }
     }
 
-    /// With what it is asked: whether it is a master, set up for what was asked, and has our scripts.
+    /// With what it is asked: whether it is a master that knows what we need, and has our scripts.
     async fn connect(&self) -> Result<MultiplexedConnection, StoreError> {
         let config = connection_config();
         let connecting = self
@@ -230,13 +231,15 @@ impl Lane {
             .map_err(|error| unavailable(&error))?;
         let took = asked.elapsed();
         let fits = server.serves();
-        let misfit = self.level.and_then(|level| server.misfit(level));
+        let unusable = server.unusable().filter(|_| self.for_sessions);
         self.shared.saw(server, took);
         fits.map_err(StoreError::Unavailable)?;
-        if let Some(misfit) = misfit {
-            return Err(StoreError::Unavailable(misfit));
+        // One that promises less than was asked for is used: its answers say so, and a node that had to do without it
+        // could promise nothing.
+        if let Some(unusable) = unusable {
+            return Err(StoreError::Unavailable(unusable));
         }
-        if self.level.is_none() {
+        if !self.for_sessions {
             return Ok(connection);
         }
         let mut load = pipe();

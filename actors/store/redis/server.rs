@@ -1,11 +1,12 @@
 //! What a server says of itself, and whether that is what was asked for.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use redis::{Pipeline, RedisError, RedisResult, Value, from_redis_value, pipe};
 
 use super::Level;
-use crate::store::Link;
+use crate::store::{Link, Shortfall};
 
 /// Older servers lack commands that the scripts need, and rules of users that the documentation names.
 pub(super) const OLDEST: (u32, u32) = (6, 2);
@@ -18,14 +19,23 @@ pub(super) struct Server {
     pub(super) link: Link,
     /// `None`: it does not say (an ACL may forbid CONFIG).
     config: Option<Config>,
+    /// `None`: it does not say.
+    policy: Option<String>,
     loading: bool,
+    /// Keys that it evicted since it started, or since somebody reset its statistics.
+    evicted_keys: u64,
+    uptime_seconds: u64,
+    /// When it said so. `None`: nobody has noted that.
+    pub(super) seen: Option<Instant>,
 }
+
+/// What keeps everything that was acknowledged until it expires.
+const KEEPS_ALL: &str = "noeviction";
 
 #[derive(Debug, Clone, PartialEq)]
 struct Config {
     appendonly: bool,
     appendfsync: String,
-    maxmemory_policy: String,
 }
 
 /// How a commit is known to be on disk.
@@ -72,6 +82,8 @@ impl Server {
             }
         }
         let setting = |name: &str| config.get(name).cloned().unwrap_or_default();
+        // INFO says it, too, where CONFIG is denied.
+        let policy = [text("maxmemory_policy"), setting("maxmemory-policy")];
         Ok(Self {
             link: Link {
                 role: text("role"),
@@ -84,9 +96,12 @@ impl Server {
             config: (!denied).then(|| Config {
                 appendonly: setting("appendonly") == "yes",
                 appendfsync: setting("appendfsync"),
-                maxmemory_policy: setting("maxmemory-policy"),
             }),
+            policy: policy.into_iter().find(|policy| !policy.is_empty()),
             loading: text("loading") == "1",
+            evicted_keys: number("evicted_keys").unwrap_or(0),
+            uptime_seconds: number("uptime_in_seconds").unwrap_or(0),
+            seen: None,
         })
     }
 
@@ -104,14 +119,42 @@ impl Server {
         Ok(())
     }
 
-    /// What stands between its configuration and what was asked for, and what to do.
-    pub(super) fn misfit(&self, level: Level) -> Option<String> {
+    /// Why it cannot be used at all, and what to do.
+    pub(super) fn unusable(&self) -> Option<String> {
         if version(&self.link.version).is_some_and(|version| version < OLDEST) {
             return Some(format!(
                 "it is Redis {}, which is too old: run Redis {}.{} or newer",
                 self.link.version, OLDEST.0, OLDEST.1
             ));
         }
+        None
+    }
+
+    /// What stands between its configuration and what was asked for: a node does not start with it.
+    pub(super) fn misfit(&self, level: Level) -> Option<String> {
+        let short = || self.shortfall(level).map(|short| short.message);
+        self.unusable().or_else(short)
+    }
+
+    /// Why what it acknowledges is not durable at that level, and what to do. A node that runs goes on with it.
+    pub(super) fn shortfall(&self, level: Level) -> Option<Shortfall> {
+        if let Some(policy) = self.evicts() {
+            return Some(Shortfall {
+                reason: "store_evicts",
+                message: format!(
+                    "its maxmemory-policy is {policy}, which deletes sessions when memory is short: set \
+                     maxmemory-policy noeviction"
+                ),
+            });
+        }
+        let message = self.below(level)?;
+        Some(Shortfall {
+            reason: "level_not_reached",
+            message,
+        })
+    }
+
+    fn below(&self, level: Level) -> Option<String> {
         if let Level::Replicated(wanted) = level
             && self.link.replicas < u64::from(wanted)
         {
@@ -122,13 +165,6 @@ impl Server {
             ));
         }
         let config = self.config.as_ref()?;
-        if config.maxmemory_policy != "noeviction" {
-            return Some(format!(
-                "its maxmemory-policy is {}, which throws sessions away when memory is short: set maxmemory-policy \
-                 noeviction",
-                config.maxmemory_policy
-            ));
-        }
         if level == Level::Fsync && self.on_disk().is_none() {
             return Some(format!(
                 "durability fsync needs appendonly yes and appendfsync always (or a server of version 7.2 or later), \
@@ -138,6 +174,33 @@ impl Server {
             ));
         }
         None
+    }
+
+    /// Its policy, where that deletes keys which have not expired.
+    pub(super) fn evicts(&self) -> Option<&str> {
+        self.policy().filter(|policy| *policy != KEEPS_ALL)
+    }
+
+    pub(super) fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    /// Keys that it evicted after `before` was seen.
+    pub(super) fn evicted_since(&self, before: &Self) -> u64 {
+        if self.link.run_id == before.link.run_id {
+            // It counts from zero again where somebody reset its statistics.
+            let more = self.evicted_keys.checked_sub(before.evicted_keys);
+            return more.unwrap_or(self.evicted_keys);
+        }
+        let between = match (self.seen, before.seen) {
+            (Some(now), Some(then)) => now.saturating_duration_since(then).as_secs(),
+            _ => 0,
+        };
+        // It was started anew meanwhile. Another server that runs for longer counted for others before.
+        if self.uptime_seconds <= between {
+            return self.evicted_keys;
+        }
+        0
     }
 
     /// How `fsync` is reached; `None`: not at all.
@@ -249,6 +312,39 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    /// INFO tells it where CONFIG is denied.
+    #[test]
+    fn a_policy_that_evicts_is_known_without_config() {
+        let info = format!("{INFO}maxmemory_policy:allkeys-lfu\r\n");
+        let short = server(&info, None).shortfall(Level::Redis).unwrap();
+        assert_eq!(short.reason, "store_evicts");
+        let keeps = format!("{INFO}maxmemory_policy:noeviction\r\n");
+        assert_eq!(server(&keeps, None).shortfall(Level::Redis), None);
+    }
+
+    #[test]
+    fn keys_are_counted_that_were_evicted_since_the_server_was_asked_before() {
+        let now = Instant::now();
+        let at = |run: &str, seconds: u64, evicted: u64, uptime: u64| {
+            let info = format!(
+                "{INFO}run_id:{run}\r\nevicted_keys:{evicted}\r\nuptime_in_seconds:{uptime}\r\n"
+            );
+            Server {
+                seen: Some(now + std::time::Duration::from_secs(seconds)),
+                ..server(&info, None)
+            }
+        };
+        let before = at("a", 0, 10, 100);
+        for (after, wanted, why) in [
+            (at("a", 10, 17, 110), 7, "the same server"),
+            (at("a", 10, 3, 110), 3, "its statistics were reset"),
+            (at("b", 10, 5, 8), 5, "it was started anew"),
+            (at("b", 10, 5, 800), 0, "another, which counted before"),
+        ] {
+            assert_eq!(after.evicted_since(&before), wanted, "{why}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Alive, and ready for traffic. Open to all, so they name no address and no id: `/admin/store` tells the rest.
 
+use std::borrow::Cow;
+
 use actors::status::Status;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
@@ -46,36 +48,42 @@ pub(super) async fn readiness(Shared(state): Shared<State>) -> Response {
 
 struct Cause {
     reason: &'static str,
-    message: &'static str,
+    message: Cow<'static, str>,
 }
 
 const STARTING: Cause = Cause {
     reason: "starting",
-    message: "not everything listens yet",
+    message: Cow::Borrowed("not everything listens yet"),
 };
 const DRAINING: Cause = Cause {
     reason: "draining",
-    message: "about to stop: what runs may end, nothing new is taken",
+    message: Cow::Borrowed("about to stop: what runs may end, nothing new is taken"),
 };
 const FAILED: Cause = Cause {
     reason: "failed",
-    message: "the supervision tree gave up: the process ends and is to be started again",
+    message: Cow::Borrowed(
+        "the supervision tree gave up: the process ends and is to be started again",
+    ),
 };
 const STORE_AWAY: Cause = Cause {
     reason: "store_away",
-    message: "the store is away, and calls are refused without it",
+    message: Cow::Borrowed("the store is away, and calls are refused without it"),
 };
 const NOT_DURABLE: Cause = Cause {
     reason: "store_away",
-    message: "the store is away: calls are answered, and nothing is durable until it is back",
+    message: Cow::Borrowed(
+        "the store is away: calls are answered, and nothing is durable until it is back",
+    ),
 };
 const NOT_ALONE: Cause = Cause {
     reason: "not_alone",
-    message: "--single-node is set, and another node uses the same Redis and prefix: take --single-node away, stop that node, or give one of them a --redis-prefix of its own",
+    message: Cow::Borrowed(
+        "--single-node is set, and another node uses the same Redis and prefix: take --single-node away, stop that node, or give one of them a --redis-prefix of its own",
+    ),
 };
 const STORE_RESTARTS: Cause = Cause {
     reason: "store_restarting",
-    message: "what talks to the store is being restarted: calls take longer",
+    message: Cow::Borrowed("what talks to the store is being restarted: calls take longer"),
 };
 
 impl Cause {
@@ -118,6 +126,13 @@ fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
     if status.store.health.beside.is_some() {
         degraded.push(NOT_ALONE);
     }
+    // While it is away nothing is durable anyway.
+    if let (Some(short), None) = (&status.store.health.shortfall, &status.store.health.away) {
+        degraded.push(Cause {
+            reason: short.reason,
+            message: Cow::Owned(format!("answers are not durable: {}", short.message)),
+        });
+    }
     if !status.store.available {
         degraded.push(STORE_RESTARTS);
     }
@@ -129,6 +144,7 @@ mod tests {
     use std::sync::Arc;
 
     use actors::sessions::Sessions;
+    use actors::store::Shortfall;
     use actors::store::memory::{Limits, MemoryStore};
     use actors::tool::Catalogue;
     use actors::{Clock, Options};
@@ -160,6 +176,25 @@ mod tests {
         assert!(degraded(&status, true).is_empty());
         for cause in degraded(&status, false) {
             assert!(!cause.value().to_string().contains("10.0.0.7"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_promises_less_is_listed_and_turns_no_traffic_away() {
+        let mut status = well().await;
+        status.store.health.shortfall = Some(Shortfall {
+            reason: "store_evicts",
+            message: "its maxmemory-policy is allkeys-lru".to_owned(),
+        });
+        for needs_store in [false, true] {
+            assert!(reasons(Ready, false, &status, needs_store).is_empty());
+            let degraded = degraded(&status, needs_store);
+            assert_eq!(names(&degraded), ["store_evicts"]);
+            assert!(
+                degraded[0].value()["message"]
+                    .to_string()
+                    .contains("allkeys-lru")
+            );
         }
     }
 

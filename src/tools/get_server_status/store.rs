@@ -19,6 +19,7 @@ pub(super) fn schema() -> Value {
         "replication_offset": count(), "replicas": count(), "latency_ms": {"type": "number", "minimum": 0},
         "connections": count(), "reconnects": count(),
     }));
+    let eviction = strict(json!({"policy": or_null("string"), "keys": count()}));
     strict(json!({
         "kind": string(),
         "level": {"enum": ["memory", "redis", "fsync", "replicated"]},
@@ -29,6 +30,7 @@ pub(super) fn schema() -> Value {
         "warnings": list(string()),
         "pending_commits": count(),
         "link": {"anyOf": [{"type": "null"}, link]},
+        "eviction": {"anyOf": [{"type": "null"}, eviction]},
         "sheltered": strict(json!({
             "sessions": count(), "changes": count(), "bytes": count(), "since": or_null("string"), "lost": count(),
         })),
@@ -55,6 +57,10 @@ pub(super) fn data(store: &StoreStatus) -> Value {
         "warnings": store.health.warnings,
         "pending_commits": store.pending_commits,
         "link": store.health.link.as_ref().map(link),
+        "eviction": store.health.eviction.as_ref().map(|eviction| json!({
+            "policy": eviction.policy,
+            "keys": eviction.keys,
+        })),
         "sheltered": {
             "sessions": sheltered.sessions,
             "changes": sheltered.changes,
@@ -94,7 +100,9 @@ pub(super) fn nodes(status: &Status) -> Value {
 
 /// Whether what is answered now is what the operator asked for.
 fn is_durable(store: &StoreStatus) -> bool {
-    store.level != DurabilityLevel::Memory && store.available && store.health.away.is_none()
+    let health = &store.health;
+    let promises = health.away.is_none() && health.shortfall.is_none();
+    store.level != DurabilityLevel::Memory && store.available && promises
 }
 
 pub(super) fn features(store: &StoreStatus) -> Vec<Feature> {
@@ -164,6 +172,10 @@ pub(super) fn text(status: &Status) -> String {
             counted(sheltered.sessions, "session"),
             sheltered.lost
         ));
+    }
+    if let Some(eviction) = store.health.eviction.as_ref().filter(|it| it.keys > 0) {
+        let evicted = counted(eviction.keys, "key");
+        text.push_str(&format!("; {evicted} evicted by it, sessions' or others'"));
     }
     if !status.nodes.is_empty() {
         text.push_str(&format!("; {}", counted(status.nodes.len() as u64, "node")));

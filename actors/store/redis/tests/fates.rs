@@ -168,7 +168,7 @@ async fn what_was_acknowledged_outlives_the_death_of_the_server() {
             let mut fence = fence;
             let mut next = commit(id, fence, 1);
             let mut acknowledged = 1;
-            while !over.load(std::sync::atomic::Ordering::SeqCst) {
+            while !over.load(Ordering::SeqCst) {
                 match one(&store, &next).await {
                     Ok(committed) => {
                         assert_eq!(committed.version, next.expected + 1);
@@ -201,7 +201,7 @@ async fn what_was_acknowledged_outlives_the_death_of_the_server() {
         .unwrap();
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
-    over.store(true, std::sync::atomic::Ordering::SeqCst);
+    over.store(true, Ordering::SeqCst);
     let mut commits = 0;
     for (id, acknowledged) in working.join_all().await {
         let stored = until(|| store.acquire(id, NODE)).await.version;

@@ -12,7 +12,11 @@ fn at(server: &Server, level: Level) -> RedisStore {
 }
 
 fn reached(level: DurabilityLevel, durable: bool) -> Reached {
-    Reached { level, durable }
+    Reached {
+        level,
+        durable,
+        evictable: false,
+    }
 }
 
 #[tokio::test]
@@ -28,15 +32,13 @@ async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() 
             panic!("{level:?} is not reached here")
         };
         assert!(why.contains(words), "{why}");
-        assert!(matches!(
-            store.probe().await,
-            Err(StoreError::Unavailable(_))
-        ));
-        let refused = store.create(new()).await;
-        assert!(
-            matches!(refused, Err(StoreError::Unavailable(_))),
-            "{refused:?}"
-        );
+        // A node that runs goes on with it, and promises nothing.
+        assert_eq!(store.probe().await, Ok(()));
+        let short = store.health().shortfall.unwrap();
+        assert_eq!(short.reason, "level_not_reached");
+        let made = store.create(new()).await;
+        let less = reached(DurabilityLevel::Redis, false);
+        assert_eq!(made, Ok(Created::New(less)), "{level:?}");
     }
     let mut meddler = server.connection();
     run(
@@ -48,6 +50,54 @@ async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() 
         panic!("sessions would be thrown away")
     };
     assert!(why.contains("noeviction"), "{why}");
+}
+
+/// Connections that are made under such a policy serve as those that were there before.
+#[tokio::test]
+async fn nothing_is_durable_while_the_server_evicts_and_all_is_again_afterwards() {
+    let Some(server) = server::good() else { return };
+    let store = at(&server, Level::Redis);
+    let (id, fence) = held(&store).await;
+    let durable = one(&store, &commit(id, fence, 1)).await.unwrap();
+    assert_eq!(durable.reached, reached(DurabilityLevel::Redis, true));
+    let mut meddler = server.connection();
+    let mut set = |name: &str, to: &str| {
+        run(&mut meddler, &["CONFIG", "SET", name, to]).unwrap();
+    };
+    let evictable = Reached {
+        evictable: true,
+        ..reached(DurabilityLevel::Redis, false)
+    };
+    for (policy, expected) in [("allkeys-lru", 2), ("volatile-ttl", 3)] {
+        set("maxmemory-policy", policy);
+        store.probe().await.unwrap();
+        let committed = one(&store, &commit(id, fence, expected)).await.unwrap();
+        assert_eq!(committed.reached, evictable, "{policy}");
+        assert_eq!(store.renew(id, fence).await.unwrap(), evictable);
+        let health = store.health();
+        let short = health.shortfall.unwrap();
+        assert_eq!(short.reason, "store_evicts");
+        assert!(short.message.contains(policy), "{short:?}");
+        assert_eq!(health.eviction.unwrap().policy.unwrap(), policy);
+        // Over every connection, also those that nobody has needed yet.
+        for _ in 0..LANES * 4 {
+            let made = store.create(new()).await;
+            assert_eq!(made, Ok(Created::New(evictable)), "{policy}");
+        }
+    }
+    let evicted = || store.health().eviction.unwrap().keys;
+    assert_eq!(evicted(), 0);
+    set("maxmemory", "1");
+    let _ = store.look(id).await;
+    set("maxmemory", "0");
+    let there: usize = server.keys().len();
+    set("maxmemory-policy", "noeviction");
+    store.probe().await.unwrap();
+    assert!(evicted() > 0, "{there} keys are left");
+    let made = store.create(new()).await;
+    let again = reached(DurabilityLevel::Redis, true);
+    assert_eq!(made, Ok(Created::New(again)));
+    assert_eq!(store.health().shortfall, None);
 }
 
 #[tokio::test]
@@ -113,7 +163,8 @@ async fn a_commit_waits_for_its_replica_and_says_when_it_does_not_come() {
         assert_eq!(committed.reached, reached(DurabilityLevel::Redis, false));
     }
     let noticed = async {
-        while store.probe().await.is_ok() {
+        while store.health().shortfall.is_none() {
+            store.probe().await.unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
