@@ -58,6 +58,8 @@ pub struct Limits {
     pub workers: Option<usize>,
     /// Of analyses that may be used again.
     pub cache_bytes: Option<usize>,
+    /// What analyses may take together. `None`: the default of `tools`.
+    pub memory: Option<usize>,
     /// `None`: the default of `workspace::Limits`.
     pub max_file_bytes: Option<u64>,
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use mcp_code_analysis::cli::{self, Command, Exit, complain};
 use mcp_code_analysis::config::{self, Config, Layer};
+use metered::Metered;
 use mimalloc::MiMalloc;
 use tokio::runtime::Runtime;
 
-/// Parsing and answers are made of many small values. It serves the parser, which is C, as well.
+/// Parsing and answers are made of many small values. It serves the parser, which is C, as well. What each thread takes
+/// is counted, so that an analysis is stopped before it takes too much.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Metered<MiMalloc> = Metered(MiMalloc);
 
 /// On the command line only what is wrong is said: the result is what was asked for.
 const QUIET: &str = "warn";

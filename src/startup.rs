@@ -66,7 +66,8 @@ pub async fn start(config: &Config) -> Result<Service, Error> {
             backing::in_redis(redis, options.node, clock).await?
         }
     };
-    let reach = reach(&workspace, &config.principals)?;
+    let memory = config.limits.memory.unwrap_or(tools::DEFAULT_MEMORY);
+    let reach = reach(&workspace, &config.principals)?.with_memory(memory);
     let tools = tools::analysis_tools(&reach);
     let sessions = Sessions::start_at(options, backing, tools, clock)
         .await

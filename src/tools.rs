@@ -13,6 +13,7 @@ mod analyze_complexity;
 mod analyze_dependencies;
 mod analyze_structure;
 mod analyzed;
+pub use analyzed::DEFAULT_MEMORY;
 pub(crate) use analyzed::{AnalysisCodec, namespace};
 mod argument;
 pub(crate) mod close_session;

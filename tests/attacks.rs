@@ -9,6 +9,7 @@ use crate::support::redis::Redis;
 use crate::support::wire::{self, Reply};
 
 mod floods;
+mod memory;
 mod names;
 mod neighbours;
 mod paths;

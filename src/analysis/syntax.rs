@@ -121,9 +121,15 @@ fn parse(
     })
 }
 
+/// Every parser is made here, so that all that tree-sitter allocates is counted.
+fn new_parser() -> Parser {
+    metered::meter_tree_sitter();
+    Parser::new()
+}
+
 thread_local! {
     /// One for each thread: a parser keeps the memory of the files before.
-    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+    static PARSER: RefCell<Parser> = RefCell::new(new_parser());
 }
 
 enum Step {

@@ -46,6 +46,9 @@ struct RunLimits {
     /// Memory for analyses within this run [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     cache_bytes: Option<Bytes>,
+    /// Memory that analyses may take together [default: 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Bytes>,
     /// Larger files are skipped, and counted [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     max_file_bytes: Option<Bytes>,
@@ -64,6 +67,7 @@ impl Analyze {
             config: self.limits.config.clone(),
             call_deadline: self.limits.call_deadline,
             cache_bytes: self.limits.cache_bytes,
+            memory: self.limits.memory,
             max_file_bytes: self.limits.max_file_bytes,
             workers: self.limits.workers,
             log: self.limits.log.clone(),

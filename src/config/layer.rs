@@ -63,6 +63,9 @@ pub struct Layer {
     /// Memory for analyses that may be used again [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     pub cache_bytes: Option<Bytes>,
+    /// Memory that analyses may take together [default: 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<Bytes>,
     /// Larger files are skipped, and counted [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     pub max_file_bytes: Option<Bytes>,
@@ -143,6 +146,7 @@ impl Layer {
             call_deadline: self.call_deadline.or(lower.call_deadline),
             workers: self.workers.or(lower.workers),
             cache_bytes: self.cache_bytes.or(lower.cache_bytes),
+            memory: self.memory.or(lower.memory),
             max_file_bytes: self.max_file_bytes.or(lower.max_file_bytes),
             log: self.log.or(lower.log),
             stdio: self.stdio.or(lower.stdio),
@@ -188,6 +192,7 @@ impl Layer {
                 call_deadline: self.call_deadline.map(|deadline| deadline.0),
                 workers: self.workers.map(|workers| workers.0),
                 cache_bytes: self.cache_bytes.map(|size| size.0),
+                memory: self.memory.map(|size| size.0),
                 max_file_bytes: self.max_file_bytes.map(|size| size.0 as u64),
             },
         })

@@ -22,6 +22,9 @@ mod codec;
 pub(crate) use codec::{AnalysisCodec, namespace};
 mod compute;
 pub(super) use compute::FAILED;
+mod memory;
+pub use memory::DEFAULT_MEMORY;
+pub(super) use memory::{MEMORY_LIMIT, Memory};
 mod throttle;
 mod weight;
 
@@ -42,6 +45,8 @@ pub(crate) struct Analyzed {
     pub(crate) digest: String,
     /// What a reader should know of the files that were taken.
     pub(crate) notices: Vec<String>,
+    /// Room for the analyses that were made here, as long as the call looks at them.
+    _held: memory::Held,
 }
 
 impl Analyzed {
@@ -58,19 +63,17 @@ impl Analyzed {
             .scan(selection, &seen, &stop)
             .map_err(|error| stopped_or(ctx, error))?;
         let slots = Slots::of(&scan.files);
-        let mut computed = Computed::default();
+        let memory = &reach.memory;
+        let mut computed = Computed::within(memory);
+        let means = compute::Means {
+            ctx,
+            memory,
+            workspace: &workspace,
+        };
         let fetched = ctx
             .cache
             .get_or_compute(&slots.keys, ctx.deadline, |missing, hand_in| {
-                let part = compute::all(
-                    ctx,
-                    &workspace,
-                    &scan.files,
-                    &slots,
-                    missing,
-                    hand_in,
-                    &throttle,
-                )?;
+                let part = compute::all(&means, &scan.files, &slots, missing, hand_in, &throttle)?;
                 computed.merge(part);
                 Ok::<_, ToolError>(())
             })?;
@@ -184,6 +187,7 @@ fn assemble(
         cache,
         digest: digest_of(scan.digest, &computed.read_otherwise),
         notices,
+        _held: computed.held,
     }
 }
 

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use actors::ids::Principal;
 use actors::tool::{Root, ToolContext, ToolError};
 
+use super::analyzed::{DEFAULT_MEMORY, Memory};
 use crate::workspace::{self, Limits, Workspace};
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Reach {
     pub limits: Limits,
+    /// What analyses may take, all calls together.
+    pub memory: Arc<Memory>,
     /// The server's own.
     everybody: Arc<[Root]>,
     /// Of principals from whom some of it was taken away.
@@ -24,8 +27,17 @@ impl Reach {
     pub fn of(workspace: &Workspace) -> Self {
         Self {
             limits: workspace.limits,
+            memory: Memory::new(DEFAULT_MEMORY),
             everybody: to_actors(&workspace.roots),
             narrowed: Arc::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self {
+            memory: Memory::new(bytes),
+            ..self
         }
     }
 

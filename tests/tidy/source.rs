@@ -72,7 +72,7 @@ impl Source {
     pub(super) fn naming<'s>(&'s self, name: &'s str) -> impl Iterator<Item = usize> + 's {
         let stem = name.trim_end_matches('*');
         let wanted: Vec<&str> = stem.split("::").collect();
-        let keyword = ["async", "await"].contains(&stem);
+        let keyword = ["async", "await", "unsafe"].contains(&stem);
         self.named.iter().filter_map(move |named| {
             let counts = keyword || named.imported || named.parts.len() > 1;
             let is_below = if name.ends_with('*') {

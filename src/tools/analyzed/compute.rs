@@ -1,6 +1,7 @@
 //! Reads and analyses the files that the cache did not have: on all cores, the largest first, so that no core is left
 //! alone with a large file at the end.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,9 +11,10 @@ use actors::cache::Weighed;
 use actors::tool::{ToolContext, ToolError};
 
 use super::careful::{Careful, ENDED_NODE, NOTED_FROM};
+use super::memory::{Held, MEMORY_LIMIT, Memory, Share};
 use super::throttle::Throttle;
 use super::{Slots, weight};
-use crate::analysis::{self, FileAnalysis};
+use crate::analysis::{self, Cancelled, FileAnalysis};
 use crate::workspace::{ContentHash, File, Workspace};
 
 /// The reason under which a file is counted whose analysis panicked: a fault of ours, which must not cost the others.
@@ -26,10 +28,20 @@ pub(super) struct Computed {
     pub(super) skipped: HashMap<usize, &'static str>,
     /// Digests of what was read otherwise; zeros for what could no longer be read.
     pub(super) read_otherwise: BTreeMap<usize, [u8; 32]>,
+    /// Room for the analyses.
+    pub(super) held: Held,
 }
 
 impl Computed {
+    pub(super) fn within(memory: &Arc<Memory>) -> Self {
+        Self {
+            held: Held::of(memory),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
+        self.held.add(other.held);
         self.changed.extend(other.changed);
         self.skipped.extend(other.skipped);
         self.read_otherwise.extend(other.read_otherwise);
@@ -46,10 +58,20 @@ impl Computed {
     }
 }
 
+/// What a call analyses with.
+pub(super) struct Means<'c> {
+    pub(super) ctx: &'c ToolContext,
+    pub(super) memory: &'c Arc<Memory>,
+    pub(super) workspace: &'c Workspace,
+}
+
 /// Blocks until every slot of `missing` is done, or the call should stop.
 pub(super) fn all(
-    ctx: &ToolContext,
-    workspace: &Workspace,
+    &Means {
+        ctx,
+        memory,
+        workspace,
+    }: &Means<'_>,
     files: &[File],
     slots: &Slots,
     missing: &[usize],
@@ -65,12 +87,13 @@ pub(super) fn all(
     order.sort_by_key(|slot| std::cmp::Reverse(size(slot)));
     let work = Work {
         ctx,
+        memory,
         workspace,
         files,
         slots,
         hand_in,
         stopped: AtomicBool::new(false),
-        computed: Mutex::default(),
+        computed: Mutex::new(Computed::within(memory)),
     };
     let done = AtomicU64::new(0);
     let total = order.len() as u64;
@@ -121,8 +144,17 @@ pub(super) fn all(
     }
 }
 
+/// Why there is no analysis.
+enum Broken {
+    /// The call should stop.
+    Stopped,
+    /// The file is left out for this reason.
+    Skipped(&'static str),
+}
+
 struct Work<'w> {
     ctx: &'w ToolContext,
+    memory: &'w Arc<Memory>,
     workspace: &'w Workspace,
     files: &'w [File],
     slots: &'w Slots,
@@ -159,6 +191,11 @@ impl Work<'_> {
     fn slot(&self, slot: usize) {
         for &index in &self.slots.files[slot] {
             let file = &self.files[index];
+            let source_bytes = usize::try_from(file.bytes).unwrap_or(usize::MAX);
+            let Some(share) = self.memory.share(source_bytes, &|| self.should_stop()) else {
+                return;
+            };
+            let before = metered::net();
             let source = match self.workspace.read(file) {
                 Ok(source) => source,
                 Err(reason) => {
@@ -166,18 +203,26 @@ impl Work<'_> {
                     continue;
                 }
             };
-            let Some(analysis) = self.analysis(file, &source.text) else {
-                if !self.should_stop() {
-                    self.note(|computed| computed.note_skipped(index, FAILED));
+            let analysis = match self.analysis(file, &source.text, &share, before) {
+                Ok(analysis) => Arc::new(analysis),
+                Err(Broken::Stopped) => return,
+                Err(Broken::Skipped(reason)) => {
+                    self.note(|computed| computed.note_skipped(index, reason));
+                    return;
                 }
-                return;
             };
-            let analysis = Arc::new(analysis);
+            drop(share);
+            let weight = weight::of(&analysis);
+            let mut fits = true;
+            self.note(|computed| fits = computed.held.hold(weight));
+            if !fits {
+                self.note(|computed| computed.note_skipped(index, MEMORY_LIMIT));
+                return;
+            }
             if source.hash != file.hash {
                 self.note(|computed| computed.note_changed(index, source.hash, analysis));
                 continue;
             }
-            let weight = weight::of(&analysis);
             (self.hand_in)(
                 slot,
                 Weighed {
@@ -189,15 +234,31 @@ impl Work<'_> {
         }
     }
 
-    /// `None` where the call should stop, or the analysis panicked.
-    fn analysis(&self, file: &File, text: &str) -> Option<FileAnalysis> {
-        let cancelled = || self.should_stop();
+    /// `before`: what this thread had allocated when it began with the file.
+    fn analysis(
+        &self,
+        file: &File,
+        text: &str,
+        share: &Share,
+        before: isize,
+    ) -> Result<FileAnalysis, Broken> {
+        let is_over = Cell::new(false);
+        let cancelled = || {
+            let taken = metered::net().wrapping_sub(before);
+            is_over.set(is_over.get() || usize::try_from(taken).is_ok_and(|it| it > share.limit));
+            is_over.get() || self.should_stop()
+        };
         let run = || analysis::analyze(file.language, text, &cancelled);
         match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(result) => result.ok(),
+            Ok(Ok(analysis)) => Ok(analysis),
+            Ok(Err(Cancelled)) if is_over.get() => {
+                tracing::warn!(path = ?file.path, limit = share.limit, "the analysis of a file was stopped: it takes too much memory");
+                Err(Broken::Skipped(MEMORY_LIMIT))
+            }
+            Ok(Err(Cancelled)) => Err(Broken::Stopped),
             Err(_) => {
-                tracing::error!(path = %file.path, "the analysis of a file panicked");
-                None
+                tracing::error!(path = ?file.path, "the analysis of a file panicked");
+                Err(Broken::Skipped(FAILED))
             }
         }
     }

@@ -1,0 +1,126 @@
+//! The only unsafe code of this project: two allocators that count and pass on.
+//!
+//! Both call another allocator with the arguments that they were given and return what it returns. They never look into
+//! the memory, so all they must keep is the contract of the allocator below.
+#![expect(
+    unsafe_code,
+    reason = "an allocator is unsafe by its signature; each use says why it is sound"
+)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::c_void;
+use std::sync::Once;
+
+use crate::{add, subtract};
+
+/// The allocator `A`, counted for each thread.
+pub struct Metered<A>(pub A);
+
+// SAFETY: every method passes its arguments to the same method of `A` and returns its result unchanged, so `A` keeps the
+// contract. Counting neither allocates nor panics: `NET` is a constant-initialised thread-local without a destructor.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Metered<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise about `layout` is passed on.
+        let block = unsafe { self.0.alloc(layout) };
+        if !block.is_null() {
+            add(layout.size());
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise about `layout` is passed on.
+        let block = unsafe { self.0.alloc_zeroed(layout) };
+        if !block.is_null() {
+            add(layout.size());
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        subtract(layout.size());
+        // SAFETY: the block came from a method of this allocator, so from `A`, with this layout.
+        unsafe { self.0.dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the block came from `A` with this layout; the caller's promise about `size` is passed on.
+        let moved = unsafe { self.0.realloc(block, layout, size) };
+        if !moved.is_null() {
+            subtract(layout.size());
+            add(size);
+        }
+        moved
+    }
+}
+
+/// Has tree-sitter count what it allocates. Must be called before a thread makes its first parser; further calls do
+/// nothing.
+pub fn meter_tree_sitter() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let counting = tree_sitter::Allocator {
+            malloc: counted_malloc,
+            calloc: counted_calloc,
+            realloc: counted_realloc,
+            free: counted_free,
+        };
+        // SAFETY: the four functions are one family, the C library's, which is also the family that tree-sitter uses
+        // before: a block of before may be freed by the new functions. They never return null for a size above zero,
+        // and align as malloc does. `Once` lets one thread write the pointers, before any caller of this function,
+        // and so any thread that makes a parser, goes on.
+        unsafe { tree_sitter::set_allocator(Some(counting)) };
+    });
+}
+
+unsafe extern "C" fn counted_malloc(size: usize) -> *mut c_void {
+    // SAFETY: malloc takes any size.
+    let block = unsafe { libc::malloc(size) };
+    had(block, size)
+}
+
+unsafe extern "C" fn counted_calloc(count: usize, size: usize) -> *mut c_void {
+    // SAFETY: calloc takes any two sizes, and returns null where their product overflows.
+    let block = unsafe { libc::calloc(count, size) };
+    had(block, count.saturating_mul(size))
+}
+
+unsafe extern "C" fn counted_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    let before = usable(block);
+    // SAFETY: the block is null or came from one of these functions, so from the C library, and is live.
+    let moved = unsafe { libc::realloc(block, size) };
+    subtract(before);
+    had(moved, size)
+}
+
+unsafe extern "C" fn counted_free(block: *mut c_void) {
+    subtract(usable(block));
+    // SAFETY: the block is null or came from one of these functions, so from the C library, and is live.
+    unsafe { libc::free(block) }
+}
+
+/// Counts a block. Ends the process where there is none: tree-sitter does not look whether it got one.
+#[inline]
+fn had(block: *mut c_void, asked: usize) -> *mut c_void {
+    if block.is_null() && asked > 0 {
+        std::process::abort();
+    }
+    add(usable(block));
+    block
+}
+
+/// The size of a block as its allocator keeps it: the same when it is counted and when it is freed.
+#[inline]
+fn usable(block: *mut c_void) -> usize {
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: the block is null or live; malloc_size takes both, and only looks at what the allocator keeps.
+    let size = unsafe { libc::malloc_size(block) };
+    #[cfg(not(target_vendor = "apple"))]
+    // SAFETY: the block is null or live; malloc_usable_size takes both, and only looks at what the allocator keeps.
+    let size = unsafe { libc::malloc_usable_size(block) };
+    size
+}
