@@ -294,21 +294,20 @@ async fn a_session_ends_and_its_owner_is_told(store: &dyn Store) {
 }
 
 async fn renewing_puts_the_end_off(store: &dyn Store) {
+    /// A store says how long a session has left, and the way of its answer is added to that.
+    const ON_THE_WAY_MS: u64 = 300;
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     let before = store.look(id).await.unwrap().expires_ms;
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    tokio::time::sleep(Duration::from_millis(2 * ON_THE_WAY_MS)).await;
     store.keep(&[(id, fence)]).await.remove(0).unwrap();
-    assert_eq!(
-        store.look(id).await.unwrap().expires_ms,
-        before,
-        "a lease is no use"
-    );
+    let kept = store.look(id).await.unwrap().expires_ms;
+    assert!(kept.abs_diff(before) < ON_THE_WAY_MS, "a lease is no use");
     store.renew(id, fence).await.unwrap();
     let after = store.look(id).await.unwrap().expires_ms;
-    assert!(after >= before + 20, "{before} {after}");
+    assert!(after >= before + ON_THE_WAY_MS, "{before} {after}");
     let committed = one(store, commit(id, fence, 1)).await.unwrap();
-    assert!(committed.expires_ms >= after);
+    assert!(committed.expires_ms + ON_THE_WAY_MS >= after);
 }
 
 async fn what_is_deleted_is_remembered_as_such(store: &dyn Store) {

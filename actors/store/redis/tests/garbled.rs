@@ -63,7 +63,8 @@ async fn damaged_answers_cost_no_session_and_no_commit() {
         }
         let done = working.join_all().await;
         proxy.set(Way::Pass);
-        assert!(proxy.broken() > 10, "{}", proxy.broken());
+        // How many replies there are depends on how commits are grouped.
+        assert!(proxy.broken() > 0, "{seed}");
         let store = store_at(server.url());
         for (id, version) in done {
             assert_eq!(store.look(id).await.unwrap().quarantine, None, "{seed}");
