@@ -51,6 +51,7 @@ mod nodes;
 mod relay;
 mod reply;
 mod script;
+mod second_look;
 mod server;
 mod sessions;
 
@@ -263,12 +264,6 @@ impl RedisStore {
         self.0.shared.saw(server, asked.elapsed());
         serves.map_err(StoreError::Unavailable)?;
         unusable.map_or(Ok(()), |why| Err(StoreError::Unavailable(why)))
-    }
-
-    /// What came over the connections cannot be right: none of them is used again.
-    fn distrust(&self) {
-        self.0.shared.broke();
-        self.0.pool.retain(|_, _| false);
     }
 
     fn lane(&self, id: SessionId) -> &Lane {

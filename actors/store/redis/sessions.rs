@@ -6,10 +6,9 @@ use redis::Value;
 
 use super::commits::{expecting, state, written};
 use super::keys::field;
-use super::reply::{Reply, row, strange};
+use super::reply::{Reply, row};
 use super::script::{self, Invocation};
 use super::{RedisStore, frame, index};
-use crate::clock::millis;
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
@@ -193,25 +192,6 @@ struct Claimed {
 }
 
 impl RedisStore {
-    /// Damage is believed when it is seen again, the same, over other connections: it may have come about on the way.
-    pub(super) async fn seen_twice<T, F: Future<Output = Result<T, StoreError>>>(
-        &self,
-        ask: impl Fn() -> F,
-    ) -> Result<T, StoreError> {
-        let is_damage = |error: &StoreError| {
-            matches!(error, StoreError::Corrupt(_) | StoreError::NewerSchema(_))
-        };
-        let first = match ask().await {
-            Err(error) if is_damage(&error) => error,
-            other => return other,
-        };
-        self.distrust();
-        match ask().await {
-            Err(second) if is_damage(&second) && second != first => Err(strange()),
-            other => other,
-        }
-    }
-
     pub(super) async fn one(
         &self,
         id: SessionId,
@@ -219,15 +199,6 @@ impl RedisStore {
     ) -> Result<Reply, StoreError> {
         let mut answers = self.lane(id).run(vec![invocation]).await?;
         Reply::read(answers.pop().unwrap_or(Ok(Value::Nil)))
-    }
-
-    /// By this node's clock, which need not agree with the server's.
-    pub(super) fn ends_in(&self, left_ms: u64) -> u64 {
-        self.0.clock.now_ms().saturating_add(left_ms)
-    }
-
-    pub(super) fn lease(&self) -> u64 {
-        millis(self.0.options.lease)
     }
 
     async fn create_session(&self, session: NewSession) -> Result<Created, StoreError> {
