@@ -230,6 +230,8 @@ async fn memory_that_others_need_is_given_back() {
     assert!(less.short.is_some(), "{less:?}");
     let bytes = less.bytes.unwrap();
     assert!(bytes > MIB && bytes < full, "{bytes} of {full}");
+    let found = cache.get(&[nth(0), nth(2499)]).await.unwrap();
+    assert_eq!(found, [None, Some(value(2499))]);
     // Beyond all measure.
     fill(60, "many");
     assert_eq!(cache.put(values(5000..5100)).await, Ok(100));
