@@ -7,6 +7,9 @@ use super::{A_LEASE, Scenario};
 use crate::support::link::Way;
 
 const REFUSING: Setup = Setup::TWO.serving(&["--when-redis-is-away", "refuse"]);
+/// Until a node that was cut off for a moment has given up what others ask for: a second, and what a loaded machine
+/// adds to it.
+const NEXT_QUESTION: Duration = Duration::from_secs(3);
 const TWO_SECONDS: Duration = Duration::from_secs(2);
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -35,7 +38,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         }),
         Scenario::new("network: garbled for 2 s", |world| {
             world.all_links(Way::Garble, TWO_SECONDS);
-        }),
+        })
+        .sampled(),
         Scenario::new("network: flapping", |world| {
             for _ in 0..10 {
                 world.all_links(Way::Cut, Duration::from_millis(150));
@@ -54,11 +58,21 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             world.one_link(0, Way::Cut, TWO_SECONDS);
         })
         .on(Setup::TWO)
-        .within(A_LEASE),
+        .within(NEXT_QUESTION),
         Scenario::new("network: one of two nodes cut off, refuse", |world| {
             world.one_link(0, Way::Cut, TWO_SECONDS);
         })
-        .on(REFUSING),
+        .on(REFUSING)
+        .within(NEXT_QUESTION)
+        .sampled(),
+        Scenario::new("network: one of two nodes flaps, refuse", |world| {
+            for _ in 0..5 {
+                world.one_link(0, Way::Cut, Duration::from_millis(700));
+                world.hold(Duration::from_millis(300));
+            }
+        })
+        .on(REFUSING)
+        .within(NEXT_QUESTION),
         Scenario::new("network: one of two nodes hears nothing", |world| {
             world.one_link(0, Way::Mute, Duration::from_secs(3));
         })

@@ -17,6 +17,8 @@ const FSYNC: Setup = Setup::ONE.serving(&["--durability", "fsync"]).redis(&[
     "--maxmemory-policy",
     "noeviction",
 ]);
+/// Nodes ask Redis what it is set up for every 10 s.
+const HEALTH_CHECK: Duration = Duration::from_secs(11);
 /// With room for what the clients of a scenario store, and not for much more.
 const SMALL: Setup = Setup::ONE.redis(&[
     "--appendonly",
@@ -135,7 +137,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             world
                 .redis
                 .cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
-            world.hold(Duration::from_secs(2));
+            world.hold(HEALTH_CHECK);
+            world.nothing_is_durable();
             world
                 .redis
                 .cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);

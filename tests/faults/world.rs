@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::load::Caller;
 use crate::support::Project;
 use crate::support::link::{Link, Way};
 use crate::support::node::Node;
@@ -161,6 +165,24 @@ impl World {
         self.links[nth].set(way);
         self.hold(time);
         self.links[nth].set(Way::Pass);
+    }
+
+    /// A call in a session of its own, and readiness, say that it would not last.
+    pub(crate) fn nothing_is_durable(&self) {
+        let mut caller = Caller::new(PRINCIPALS[0], &self.addresses, 0);
+        let over = AtomicBool::new(false);
+        let made = caller.until_answered("create_session", &json!({}), &over);
+        let made = made.expect("an answer");
+        assert_eq!(made["context"]["durability"]["durable"], false, "{made}");
+        let notice = made["context"]["notices"][0].as_str().unwrap_or_default();
+        assert!(notice.contains("maxmemory-policy"), "{made}");
+        for node in &self.nodes {
+            let (code, ready) = node.ask_admin("/readyz");
+            assert_eq!(code, 200, "{ready}");
+            assert_eq!(ready["degraded"][0]["reason"], "store_evicts", "{ready}");
+            let (_, store) = node.ask_admin("/admin/store");
+            assert_eq!(store["breaker"], "closed", "{store}");
+        }
     }
 
     /// The answers of all nodes, `null` for one that is down.
