@@ -73,6 +73,12 @@ async fn beat(sessions: Sessions, announcement: Announcement, within: Duration) 
     let told = tokio::time::timeout(within, sessions.store().announce(&record)).await;
     if !matches!(told, Ok(Ok(()))) {
         tracing::debug!("the store did not hear that this node is there");
+        return;
+    }
+    // A store that goes back does not know any more who is there.
+    let nodes = tokio::time::timeout(within, sessions.store().nodes()).await;
+    for node in nodes.into_iter().flatten().flatten() {
+        sessions.roster().named(node.node);
     }
 }
 

@@ -13,8 +13,8 @@ use crate::persistence::in_time;
 use crate::session::snapshot;
 use crate::store::archive::{Archive, Image};
 use crate::store::{
-    Acquired, Change, Commit, Fence, NewSession, NodeRecord, Part, Repair, ResultBlob, Row,
-    StoreError,
+    Acquired, Change, Commit, Fence, Lineage, NewSession, NodeRecord, Part, Repair, ResultBlob,
+    Row, StoreError,
 };
 
 mod exported;
@@ -253,11 +253,13 @@ impl Operator {
                 node: self.node,
             },
             version,
-            ancestors: Vec::new(),
+            lineage: Lineage::default(),
+            last: None,
             out: None,
+            aside: None,
         };
         let fence = match in_time(self.store.repair(repair)).await {
-            Ok(fence) => fence,
+            Ok(repaired) => repaired.fence,
             Err(
                 StoreError::Fenced | StoreError::Overtaken { .. } | StoreError::Regressed { .. },
             ) => {

@@ -14,6 +14,7 @@ pub(crate) mod inbox;
 pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod neighbours;
+pub(crate) mod peers;
 
 pub type RelayFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RelayError>> + Send + 'a>>;
 

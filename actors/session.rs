@@ -31,7 +31,7 @@ use crate::relay::inbox::Desk;
 use crate::relay::message::HandOver;
 use crate::results::ResultReader;
 use crate::sessions::{CallAnswer, CallError, DurabilityLevel, SessionView};
-use crate::store::{Acquired, Fence, Reached, StoreError};
+use crate::store::{Acquired, Fence, Reached, Repaired, StoreError};
 use crate::tool::{Catalogue, ProgressSink, Root, ToolOutput};
 
 mod commits;
@@ -49,7 +49,7 @@ pub(crate) mod view;
 pub(crate) use repairs::not_durable;
 pub(crate) use replies::as_call_error;
 
-use journal::Journal;
+use journal::{Journal, Line};
 use machine::{Effect, Event, Finished, Machine, Rejected, Requested};
 use replies::Replies;
 
@@ -102,7 +102,7 @@ pub(crate) enum SessionMsg {
     },
     /// The store had lost it, or had an older version.
     Repaired {
-        result: Result<Fence, StoreError>,
+        result: Result<Repaired, StoreError>,
     },
     /// Nobody has called for a while: go to sleep if so.
     Rest,

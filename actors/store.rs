@@ -19,8 +19,10 @@ use crate::sessions::DurabilityLevel;
 #[cfg(test)]
 mod contract;
 mod health;
+mod lineage;
 #[cfg(test)]
 mod model;
+mod peers;
 
 pub mod archive;
 pub mod memory;
@@ -28,6 +30,8 @@ pub mod redis;
 pub mod shelter;
 
 pub use health::{Eviction, Health, Link, LinkPool, NodeRecord, Sheltered, Shortfall};
+pub use lineage::{Claim, Lineage, Turn};
+pub use peers::{Peers, PeersFuture, Said, Shown};
 
 /// One answer for each commit of a group.
 pub type CommitsFuture<'a> =
@@ -87,10 +91,20 @@ pub trait Store: Send + Sync + 'static {
     /// Extends leases, and nothing else: for sessions that are busy without a commit. One answer each, in order.
     fn keep<'a>(&'a self, held: &'a [(SessionId, Fence)]) -> KeepFuture<'a>;
 
-    /// Lays a session down again that the store has lost, or has in an older version than its owner was acknowledged.
-    /// Refused where another owner has had it since: `Fenced` when he found all that is to be repaired, `Overtaken`
-    /// when he did not, so that it is lost. `Regressed` where the store is not behind.
-    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence>;
+    /// Lays a session down again that the store has lost, or has in an older version than its owner was acknowledged,
+    /// however much older. Refused where another node has had it since, by the [`Lineage`] of both: `Fenced` when what
+    /// is stored has all that is to be repaired, `Overtaken` when it has not, so that it is lost. `Lapsed` where the
+    /// node has acquired it under a later fence than it names here.
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Repaired>;
+
+    /// How to ask the other nodes, for a store that asks them before it takes a repair.
+    fn meet(&self, _peers: Arc<dyn Peers>) {}
+
+    /// Another node is about to repair a session, and knows of it what it claims: this node lays down what it knows
+    /// itself, if it had the session later. `None`: it has not had it.
+    fn asked(&self, _id: SessionId, _theirs: Claim) -> PeersFuture<'_, Option<Said>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Gives a session up, so that another may acquire it without waiting. `version` is what its owner knows to be
     /// stored: one that is `Regressed` is to be repaired first, for nobody else could.
@@ -207,8 +221,29 @@ pub struct Acquired {
     /// The commit that made this version.
     pub last_commit: Option<CommitId>,
     pub reached: Reached,
-    /// Changes that were acknowledged as not durable while the store was away, and are lost: its owner is told.
-    pub lost: u64,
+    /// Who had it before, up to this acquisition.
+    pub lineage: Lineage,
+    /// What was acknowledged and is lost: its owner is told.
+    pub lost: Lost,
+}
+
+/// Changes that were acknowledged and are lost, by why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Another node went on from an older state.
+    pub overtaken: u64,
+    /// The store went back, and no node had them any more.
+    pub forgotten: u64,
+    /// The store went back, a node went on from the older state, and the node that had the session later replaced that.
+    pub replaced: u64,
+    /// Kept while the store was away, and not taken back by it.
+    pub refused: u64,
+}
+
+impl Lost {
+    pub(crate) fn all(self) -> u64 {
+        self.overtaken + self.forgotten + self.replaced + self.refused
+    }
 }
 
 /// What a live owner knows of a session that its store has forgotten.
@@ -216,25 +251,53 @@ pub struct Acquired {
 pub struct Repair {
     pub session: NewSession,
     pub created_ms: u64,
+    /// The newest that this node was given.
     pub fence: Fence,
     /// The newest version that was acknowledged to this owner; `session.snapshot` is its state.
     pub version: u64,
-    /// Commits that led to it, oldest first, as far as its owner knows them. What the store has must be one of them:
-    /// otherwise somebody else has gone on from where it went back to.
-    pub ancestors: Vec<CommitId>,
+    /// Up to the acquisition under which that was.
+    pub lineage: Lineage,
+    /// The commit that made the version.
+    pub last: Option<CommitId>,
     /// The commit whose fate is not known. It may be what was stored last, and then nothing is lost.
     pub out: Option<CommitId>,
+    /// Under which another node acquired it, to repair it as well, and asked this one before it went on: that is no
+    /// turn of the other node.
+    pub aside: Option<Fence>,
 }
 
-/// What a store remembers of one who acquired a session from another: his first fence, and the version that he found.
+impl Repair {
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            node: self.fence.node,
+            epoch: self.fence.epoch,
+            lineage: self.lineage.clone(),
+            version: self.version,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TakenOver {
-    pub(crate) fence: Fence,
-    pub(crate) found: u64,
+pub struct Repaired {
+    pub fence: Fence,
+    /// Changes of another branch that was stored, and is gone: it was made under an older fence.
+    pub dropped: u64,
+    /// Who holds that branch, and hears of it with the next thing that it does. `None`: nobody.
+    pub holder: Option<NodeId>,
+    /// Changes that another node made later, and that nobody has any more. A store does not know of any; see
+    /// [`shelter`].
+    pub forgotten: u64,
 }
 
-/// So many of them are remembered. An owner who was away for longer than that hears no more than that he was.
-const TAKEN_OVER_MAX: usize = 8;
+impl Repaired {
+    pub(crate) fn lost(self) -> Lost {
+        Lost {
+            forgotten: self.forgotten,
+            replaced: self.dropped,
+            ..Lost::default()
+        }
+    }
+}
 
 /// One atomic change of one session.
 #[derive(Debug, Clone)]

@@ -75,7 +75,13 @@ impl Connections {
         match tokio::time::timeout(TAKEN_WITHIN, asking).await {
             Ok(Ok(Answer::Posted(taken))) => Ok(taken),
             Ok(
-                Ok(Answer::HandOver(_) | Answer::Call(_) | Answer::View(_) | Answer::Done(_))
+                Ok(
+                    Answer::HandOver(_)
+                    | Answer::Call(_)
+                    | Answer::View(_)
+                    | Answer::Done(_)
+                    | Answer::Said(_),
+                )
                 | Err(_),
             )
             | Err(_) => Err(PostError::Silent(node)),

@@ -173,6 +173,7 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
             return;
         }
     };
+    desk.neighbours.roster().heard(from);
     let question = match body {
         Body::Question(Question::Cancel { request }) => {
             if let Some(cancel) = desk.with(|running| running.get(&request).cloned()) {
@@ -250,6 +251,13 @@ async fn answer(
         } => {
             let connections = sessions.connections();
             Answer::Posted(connections.deliver(connection, message.into()).await)
+        }
+        Question::Repairing { session, claim } => {
+            let Ok(claim) = claim.try_into() else {
+                return Answer::Said(None);
+            };
+            let said = sessions.store().asked(session, claim).await;
+            Answer::Said(said.map(Into::into))
         }
         // Taken up where it came in.
         Question::Cancel { .. } => Answer::Done(Ok(())),

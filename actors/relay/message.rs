@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::ids::{ConnectionId, NodeId, Principal, RequestId, SessionId};
 use crate::sessions::{CallAnswer, CallError, SessionView};
+use crate::store::{self, Lineage};
 use crate::tool::Progress;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub(crate) enum Question {
     },
     /// Cached values are out of date.
     ForgetCache,
+    /// The sender is about to repair the session, which its store has in an older state than `claim` says. A node that
+    /// had it later lays down what it has. Nodes before this question do not answer it.
+    Repairing { session: SessionId, claim: Claim },
     /// For whoever holds the stream of that connection, or can use what is said.
     Post {
         connection: ConnectionId,
@@ -102,6 +106,86 @@ pub(crate) enum Answer {
     Done(Result<(), CallError>),
     /// Whether somebody there took it.
     Posted(bool),
+    /// `None`: the session is not known there.
+    Said(Option<Said>),
+}
+
+/// [`store::Claim`], with the lineage as the store writes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    node: NodeId,
+    epoch: u64,
+    lineage: String,
+    version: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Said {
+    claim: Claim,
+    shown: Shown,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Shown {
+    Stored,
+    CannotYet,
+    Gone,
+}
+
+impl From<&store::Claim> for Claim {
+    fn from(claim: &store::Claim) -> Self {
+        Self {
+            node: claim.node,
+            epoch: claim.epoch,
+            lineage: claim.lineage.to_string(),
+            version: claim.version,
+        }
+    }
+}
+
+/// What another node says cannot be read.
+pub(crate) struct Garbled;
+
+impl TryFrom<Claim> for store::Claim {
+    type Error = Garbled;
+
+    fn try_from(claim: Claim) -> Result<Self, Garbled> {
+        Ok(Self {
+            node: claim.node,
+            epoch: claim.epoch,
+            lineage: Lineage::parse(&claim.lineage).ok_or(Garbled)?,
+            version: claim.version,
+        })
+    }
+}
+
+impl From<store::Said> for Said {
+    fn from(said: store::Said) -> Self {
+        Self {
+            claim: (&said.claim).into(),
+            shown: match said.shown {
+                store::Shown::Stored => Shown::Stored,
+                store::Shown::CannotYet => Shown::CannotYet,
+                store::Shown::Gone => Shown::Gone,
+            },
+        }
+    }
+}
+
+impl TryFrom<Said> for store::Said {
+    type Error = Garbled;
+
+    fn try_from(said: Said) -> Result<Self, Garbled> {
+        Ok(Self {
+            claim: said.claim.try_into()?,
+            shown: match said.shown {
+                Shown::Stored => store::Shown::Stored,
+                Shown::CannotYet => store::Shown::CannotYet,
+                Shown::Gone => store::Shown::Gone,
+            },
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::Relay;
 use super::message::{Answer, Body, Message, Question};
+use super::peers::Roster;
 use crate::ids::NodeId;
 use crate::tool::{Progress, ProgressSink};
 
@@ -20,6 +21,7 @@ pub(crate) struct Neighbours {
     relay: Option<Arc<dyn Relay>>,
     next: AtomicU64,
     asked: Mutex<HashMap<u64, mpsc::Sender<News>>>,
+    roster: Roster,
 }
 
 enum News {
@@ -39,6 +41,7 @@ impl Neighbours {
             relay,
             next: AtomicU64::new(0),
             asked: Mutex::default(),
+            roster: Roster::default(),
         }
     }
 
@@ -48,6 +51,11 @@ impl Neighbours {
 
     pub(crate) fn relay(&self) -> Option<&Arc<dyn Relay>> {
         self.relay.as_ref()
+    }
+
+    /// The nodes that are there.
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// Asks `node`, and waits as long as it shows that it is at work; `silence` without a word ends it.

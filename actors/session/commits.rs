@@ -98,7 +98,7 @@ impl State {
     }
 
     /// Nobody called for longer than the lease, so it ended. Most often nobody else wanted the session meanwhile.
-    fn reacquire(&self, myself: &ActorRef<SessionMsg>, id: CommitId) {
+    pub(super) fn reacquire(&self, myself: &ActorRef<SessionMsg>, id: CommitId) {
         let (session, node) = (self.id, self.around.options.node);
         let epoch = self
             .journal()
@@ -122,7 +122,7 @@ impl State {
         };
         match result {
             Ok(acquired) if journal.reacquired(id, &acquired) => self.resend(myself, id),
-            // Somebody has gone on with it: from what we knew, or from what the store went back to.
+            // Another node has gone on with it, from what we knew or from an older state, or the store went back.
             Ok(_) | Err(StoreError::Held { .. }) => self.repair(myself, &StoreError::Fenced),
             Err(StoreError::Unavailable(_)) => {
                 let after = journal.again_after();

@@ -4,7 +4,6 @@
 //! or done before its commit is acknowledged, and one commit is out at a time. What is refused is dropped with
 //! everything behind it: the session then loads again.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +14,13 @@ use super::{invariants, snapshot};
 use crate::ids::{CommitId, RequestId, ResultId, SessionId};
 use crate::options::Limits;
 use crate::store::{
-    Acquired, Change, Commit, Committed, Fence, Part, Reached, ResultBlob, StoreError,
+    Acquired, Change, Commit, Committed, Fence, Lineage, Part, Reached, ResultBlob, StoreError,
 };
 use crate::tool::InputKey;
 
 mod owning;
+
+pub(crate) use owning::Line;
 
 /// Below this size a snapshot costs the store what a delta costs, and is quicker to read back.
 const SNAPSHOT_BELOW: usize = 4 << 10;
@@ -28,8 +29,6 @@ const DELTA_SHARE: usize = 4;
 /// Deltas, and bytes of them, that a reader has to fold at most.
 const JOURNAL_DELTAS: usize = 64;
 const JOURNAL_BYTES: usize = 64 << 10;
-/// Commits of this owner that are remembered: a store that went back further than that is not repaired.
-const ANCESTORS: usize = 64;
 /// Pause before a commit of unknown fate is sent again; each one is twice as long as the one before, up to the last.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(1);
@@ -59,8 +58,10 @@ struct Stored {
     fence: Fence,
     /// What the newest answer of the store survives.
     reached: Reached,
-    /// Commits that led to this version, the newest last.
-    ancestors: VecDeque<CommitId>,
+    /// Who had the session, up to our own turn.
+    lineage: Lineage,
+    /// The commit that made this version.
+    last: Option<CommitId>,
     version: u64,
     expires_ms: u64,
     snapshot_bytes: usize,
@@ -110,7 +111,8 @@ impl Journal {
             session,
             fence: acquired.fence,
             reached: acquired.reached,
-            ancestors: acquired.last_commit.into_iter().collect(),
+            lineage: acquired.lineage.clone(),
+            last: acquired.last_commit,
             version: acquired.version,
             expires_ms: acquired.expires_ms,
             snapshot_bytes: acquired.snapshot.len(),
@@ -385,10 +387,7 @@ impl Journal {
         if let Some(stored) = &mut self.stored {
             stored.version = committed.version;
             stored.reached = committed.reached;
-            stored.ancestors.push_back(id);
-            if stored.ancestors.len() > ANCESTORS {
-                stored.ancestors.pop_front();
-            }
+            stored.last = Some(id);
             stored.expires_ms = committed.expires_ms;
         }
         if self.next.deltas.is_empty() {

@@ -6,6 +6,7 @@ use super::*;
 use crate::ids::NodeId;
 use crate::relay::message::{Answer, HandOver, Question};
 use crate::relay::neighbours::Silence;
+use crate::store::Lost;
 
 /// Pause before a session that could not be loaded is loaded again; doubled each time, up to the last.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -47,16 +48,15 @@ impl State {
             .as_ref()
             .ok()
             .map(|acquired| (acquired.fence, acquired.version));
-        let lost = acquired.as_ref().map_or(0, |acquired| acquired.lost);
+        let lost = acquired
+            .as_ref()
+            .map_or_else(|_| Lost::default(), |acquired| acquired.lost);
         let loaded = acquired.and_then(|acquired| Journal::load(self.id, &acquired));
         self.pass(CrashPoint::SessionLoaded);
         match loaded {
             Ok(journal) => {
                 self.begin(myself, journal);
-                if lost > 0 {
-                    let text = format!(
-                        "{lost} changes that were answered are lost: the store was away or went back, and somebody else went on with the session meanwhile"
-                    );
+                for text in repairs::told(lost) {
                     self.decide(myself, Event::Noticed { text: text.into() });
                 }
             }

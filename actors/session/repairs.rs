@@ -2,7 +2,7 @@
 //! more is recorded.
 
 use super::*;
-use crate::store::{NewSession, Reached, Repair};
+use crate::store::{Lost, NewSession, Reached, Repair, Repaired};
 
 /// What a caller reads on every answer that is less durable than its operator asked for.
 pub(crate) fn not_durable(reached: Reached) -> &'static str {
@@ -54,7 +54,12 @@ impl State {
         let Some(journal) = self.journal() else {
             return;
         };
-        let Some((fence, ancestors)) = journal.lineage() else {
+        let Some(Line {
+            fence,
+            lineage,
+            last,
+        }) = journal.line()
+        else {
             return;
         };
         tracing::warn!(session = %self.id, %error, "the session is laid down again, unless another has gone on with it");
@@ -71,8 +76,10 @@ impl State {
             created_ms: machine.created_ms,
             fence,
             version: journal.version(),
-            ancestors,
+            lineage,
+            last,
             out: journal.out(),
+            aside: None,
         };
         let (store, myself) = (Arc::clone(&self.around.persistence.store), myself.clone());
         tokio::spawn(async move {
@@ -84,18 +91,27 @@ impl State {
     pub(super) fn repaired(
         &mut self,
         myself: &ActorRef<SessionMsg>,
-        result: Result<Fence, StoreError>,
+        result: Result<Repaired, StoreError>,
     ) {
         let Phase::Running(journal) = &mut self.phase else {
             return;
         };
         match result {
-            Ok(fence) => {
+            Ok(repaired) => {
                 tracing::error!(session = %self.id, "the store had gone back: the session was laid down again");
-                if let Some(id) = journal.repaired(fence) {
+                if let Some(id) = journal.repaired(repaired.fence) {
                     self.resend(myself, id);
                 }
                 self.mind_lease();
+                for text in told(repaired.lost()) {
+                    self.decide(myself, Event::Noticed { text: text.into() });
+                }
+            }
+            // This node has a later fence than the one that it knows of.
+            Err(StoreError::Lapsed) if journal.out().is_some() => {
+                if let Some(id) = journal.out() {
+                    self.reacquire(myself, id);
+                }
             }
             Err(StoreError::Unavailable(_)) => {
                 // The commit that found it out is sent again, and finds it out again.
@@ -105,7 +121,7 @@ impl State {
                 }
             }
             Err(error @ StoreError::Overtaken { .. }) => {
-                tracing::error!(session = %self.id, %error, "what was acknowledged is lost: somebody else went on");
+                tracing::error!(session = %self.id, %error, "what was acknowledged is lost: another node went on");
                 self.lost(myself, &StoreError::Fenced);
             }
             // Whoever has it now found all of it.
@@ -159,6 +175,37 @@ impl State {
         }
         myself.stop(Some("nothing is recorded".to_owned()));
     }
+}
+
+/// What an owner reads of changes that are lost, once for each reason.
+pub(super) fn told(lost: Lost) -> Vec<String> {
+    let Lost {
+        overtaken,
+        forgotten,
+        replaced,
+        refused,
+    } = lost;
+    let why = [
+        (
+            overtaken,
+            "the store was away or went back, and another node went on with the session meanwhile",
+        ),
+        (
+            forgotten,
+            "the store went back to an older state, and no node had the newer one any more",
+        ),
+        (
+            replaced,
+            "the store went back, a node went on from the older state, and a node that had the newer one replaced it",
+        ),
+        (
+            refused,
+            "the store was away, and did not take them when it was back",
+        ),
+    ];
+    let told = why.into_iter().filter(|(changes, _)| *changes > 0);
+    told.map(|(changes, why)| format!("{changes} changes that were answered are lost: {why}"))
+        .collect()
 }
 
 /// Of the session, and of how durable it is just now.

@@ -111,9 +111,11 @@ impl Sessions {
         leaving.0 = None;
         match answer? {
             Answer::Call(answer) => Ok(answer),
-            Answer::HandOver(_) | Answer::View(_) | Answer::Done(_) | Answer::Posted(_) => {
-                Err(Silence)
-            }
+            Answer::HandOver(_)
+            | Answer::View(_)
+            | Answer::Done(_)
+            | Answer::Posted(_)
+            | Answer::Said(_) => Err(Silence),
         }
     }
 

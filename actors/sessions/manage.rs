@@ -112,7 +112,11 @@ impl Sessions {
             },
             |answer| match answer {
                 Answer::View(view) => Some(*view),
-                Answer::HandOver(_) | Answer::Call(_) | Answer::Done(_) | Answer::Posted(_) => None,
+                Answer::HandOver(_)
+                | Answer::Call(_)
+                | Answer::Done(_)
+                | Answer::Posted(_)
+                | Answer::Said(_) => None,
             },
         )
         .await
@@ -324,6 +328,10 @@ impl Sessions {
 fn done(answer: Answer) -> Option<Result<(), CallError>> {
     match answer {
         Answer::Done(done) => Some(done),
-        Answer::HandOver(_) | Answer::Call(_) | Answer::View(_) | Answer::Posted(_) => None,
+        Answer::HandOver(_)
+        | Answer::Call(_)
+        | Answer::View(_)
+        | Answer::Posted(_)
+        | Answer::Said(_) => None,
     }
 }

@@ -14,6 +14,7 @@ use crate::relay::Relay;
 use crate::relay::inbox::Desk;
 use crate::relay::message::HandOver;
 use crate::relay::neighbours::Neighbours;
+use crate::relay::peers::{OverRelay, Roster};
 use crate::supervisor::{self, Root};
 
 /// Longest wait for sessions to be given up as the node goes; what is left then waits for its lease to end.
@@ -74,6 +75,10 @@ impl Sessions {
         let neighbours = Arc::new(Neighbours::new(options.node, backing.relay));
         // Nobody else could take a session of a store that is ours alone.
         let shared = neighbours.relay().is_some();
+        if shared {
+            let peers = OverRelay(Arc::clone(&neighbours));
+            backing.store.meet(Arc::new(peers));
+        }
         let keeper = shared.then(KeeperThread::start).transpose()?.map(Arc::new);
         let in_flight = Arc::new(Semaphore::new(options.calls_in_flight));
         let around = Arc::new(Surroundings {
@@ -234,6 +239,10 @@ impl Sessions {
 
     pub(crate) fn places(&self) -> &Places {
         &self.0.places
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        self.0.around.desk.neighbours.roster()
     }
 
     pub fn node(&self) -> NodeId {

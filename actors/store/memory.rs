@@ -11,7 +11,7 @@ use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
     Acquired, Commit, CommitsFuture, Created, Fence, KeepFuture, NODE_SEEN_FOR, NewSession,
-    NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
+    NodeRecord, Part, Reached, Repair, Repaired, Row, Store, StoreError, StoreFuture, Usage,
 };
 
 mod archive;
@@ -148,7 +148,7 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(results))
     }
 
-    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Repaired> {
         let lease = millis(self.limits.lease);
         self.at_once(|inner, now| inner.repair(repair, now, lease))
     }

@@ -5,14 +5,14 @@
 //! remembered. When it fails, commits are kept here and acknowledged as not durable, within bounds, as long as nobody
 //! else can hold the session; sessions are made here; what is not known here is refused at once. When it is back, each
 //! session is acquired again: where the store has what our branch was based on, the branch is laid down as one commit;
-//! where somebody else has gone on, it is dropped, counted and told; where the store itself went back, it is repaired
-//! from what is known here.
+//! where another node has gone on, it is dropped, counted and told; where the store itself went back, it is repaired
+//! from what is known here, after the nodes that live were asked whether they had the session later (`peers`).
 //!
 //! It is owned above the tree, so no actor's death touches it; it ends with the process, and says `memory` for that.
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -22,19 +22,23 @@ use crate::clock::Clock;
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
-    Acquired, Commit, CommitsFuture, Committed, Created, Fence, Health, KeepFuture, NewSession,
-    NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
+    Acquired, Claim, Commit, CommitsFuture, Committed, Created, Fence, Health, KeepFuture, Lineage,
+    Lost, NewSession, NodeRecord, Part, Peers, PeersFuture, Reached, Repair, Repaired, Row, Said,
+    Store, StoreError, StoreFuture, Usage,
 };
 
 mod alone;
 mod behind;
 mod breaker;
 mod held;
+mod ledger;
 mod local;
+mod peers;
 mod returning;
 
 use breaker::Breaker;
 use held::Held;
+use ledger::{Known, Ledger};
 
 /// Longest wait for one answer of the store: longer than it takes itself, shorter than whoever asks us waits.
 const STORE_WITHIN: Duration = Duration::from_secs(4);
@@ -107,6 +111,8 @@ struct Inner {
     opened: Notify,
     /// Something came over the store's server: a probe is due.
     heard: Notify,
+    /// Set once, when the node can ask others.
+    peers: OnceLock<Arc<dyn Peers>>,
 }
 
 struct State {
@@ -116,9 +122,10 @@ struct State {
     held: HashMap<SessionId, Held>,
     held_bytes: usize,
     pending_bytes: usize,
+    ledger: Ledger,
     /// Changes lost since the start, and by session those that its owner has not been told of.
     lost: u64,
-    untold: HashMap<SessionId, u64>,
+    untold: HashMap<SessionId, Lost>,
     /// The server that was there before it went away.
     run_id: String,
     seen: alone::Seen,
@@ -136,6 +143,7 @@ impl Shelter {
                 why: String::new(),
                 since_ms: None,
                 held: HashMap::new(),
+                ledger: Ledger::default(),
                 held_bytes: 0,
                 pending_bytes: 0,
                 lost: 0,
@@ -145,6 +153,7 @@ impl Shelter {
             }),
             opened: Notify::new(),
             heard: Notify::new(),
+            peers: OnceLock::new(),
         });
         tokio::spawn(returning::watch(Arc::downgrade(&inner)));
         Arc::new(Self(inner))
@@ -283,18 +292,34 @@ impl State {
         Some(done)
     }
 
-    /// Changes that nobody will see again.
-    fn lose(&mut self, id: SessionId, changes: u64) {
+    /// What is known here of a session stands for nothing any more, and `lost` of it nobody will see again.
+    fn lose(&mut self, id: SessionId, lost: Lost) {
         self.forget(id);
-        // Until it is acquired again, all that is lost of it is lost of one branch, however often that is found out.
-        let known = self.untold.get(&id).copied().unwrap_or(0);
-        if changes <= known {
+        self.ledger.forget(id);
+        self.count(id, lost);
+    }
+
+    /// To be told when it is acquired next.
+    fn count(&mut self, id: SessionId, lost: Lost) {
+        // Until then all that is lost of it is lost of one branch, however often that is found out.
+        let known = self.untold.get(&id).copied().unwrap_or_default();
+        if lost.all() <= known.all() {
             return;
         }
-        self.lost += changes - known;
-        if known > 0 || self.untold.len() < UNTOLD_MAX {
-            self.untold.insert(id, changes);
+        self.lost += lost.all() - known.all();
+        if known.all() > 0 || self.untold.len() < UNTOLD_MAX {
+            self.untold.insert(id, lost);
         }
+    }
+
+    /// What the store has of it, as far as it concerns this node.
+    fn note(&mut self, id: SessionId, lineage: &Lineage, version: u64, epoch: u64) {
+        let known = Known {
+            lineage: lineage.clone(),
+            version,
+            epoch,
+        };
+        self.ledger.note(id, known);
     }
 
     fn waits(&self, id: SessionId) -> bool {
@@ -368,8 +393,16 @@ impl Store for Shelter {
         Box::pin(self.0.keep(held))
     }
 
-    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Repaired> {
         Box::pin(self.0.repair(repair))
+    }
+
+    fn meet(&self, peers: Arc<dyn Peers>) {
+        self.0.meet(peers);
+    }
+
+    fn asked(&self, id: SessionId, theirs: Claim) -> PeersFuture<'_, Option<Said>> {
+        Box::pin(self.0.asked(id, theirs))
     }
 
     fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
@@ -384,6 +417,7 @@ impl Store for Shelter {
         self.0.with(|state| {
             if !state.waits(id) {
                 state.forget(id);
+                state.ledger.forget(id);
             }
         });
         self.0.ask(move |store| store.quarantine(id, reason))

@@ -118,3 +118,38 @@ fn what_another_did_not_find_is_counted_and_told() {
         "what {gone:?} were is told to be lost"
     );
 }
+
+/// One node, nobody else, and a dump that is older by more changes than anybody would count.
+#[test]
+fn nothing_is_lost_however_far_redis_goes_back() {
+    for calls in [20, 100] {
+        let Some(mut redis) = Redis::with(&["--appendonly", "no"]) else {
+            return;
+        };
+        let project = Project::small();
+        let mut server = serve(&project, &redis.url(), &[]);
+        let made = server.good("create_session", json!({}));
+        let arguments = json!({"session_id": text(&made, "/data/session_id")});
+        let mut known = vec![result(&server.good("analyze_structure", arguments.clone()))];
+        assert_eq!(redis.cli(&["SAVE"]), "OK");
+        for _ in 0..calls {
+            known.push(result(&server.good("analyze_structure", arguments.clone())));
+        }
+        redis.restart();
+        let answer = durable(&mut server, "analyze_complexity", &arguments);
+        known.push(result(&answer));
+        let notices = answer["context"]["notices"].as_array().cloned();
+        let told = notices.unwrap_or_default();
+        let told = told
+            .iter()
+            .any(|notice| notice.to_string().contains("lost"));
+        assert!(!told, "{calls}: {answer}");
+        assert_eq!(lost(&mut server), 0, "{calls}");
+        let id = text(&made, "/data/session_id");
+        let found = history(&mut server, id);
+        // The newest first, and as many as a history keeps.
+        let newest: Vec<_> = known.iter().rev().take(found.len()).cloned().collect();
+        assert_eq!(found, newest, "{calls}");
+        assert!(found.len() > 20.min(calls), "{calls}: {}", found.len());
+    }
+}

@@ -2,29 +2,42 @@
 
 use super::*;
 
+/// What an owner remembers of how it came to its state.
+pub(crate) struct Line {
+    pub(crate) fence: Fence,
+    pub(crate) lineage: Lineage,
+    pub(crate) last: Option<CommitId>,
+}
+
 impl Journal {
-    /// The lease had ended, and the session was acquired anew: whether it is as the commit that is out takes it to be,
-    /// or as that commit made it, or older, which that commit finds out. If so, it goes on under the new fence.
+    /// The lease had ended, and the session was acquired anew. True where it is as the commit that is out takes it to
+    /// be, or as that commit made it: the commit goes on under the new fence. Otherwise what we know is to be laid down
+    /// again under that fence, unless another node has gone on with the session.
     pub(crate) fn reacquired(&mut self, id: CommitId, acquired: &Acquired) -> bool {
         let (Some(stored), Some(out)) = (&mut self.stored, &mut self.out) else {
             return false;
         };
-        let last = acquired.last_commit;
-        let same = acquired.version == stored.version && last == stored.ancestors.back().copied();
-        let known = last.is_none_or(|last| stored.ancestors.contains(&last));
-        let behind = acquired.version < stored.version && known;
-        if out.commit.id != id || !(same || behind || last == Some(id)) {
+        if out.commit.id != id {
             return false;
         }
         stored.fence = acquired.fence;
         out.commit.fence = acquired.fence;
-        true
+        let last = acquired.last_commit;
+        let same = acquired.version == stored.version && last == stored.last;
+        let fits = same || last == Some(id);
+        if fits {
+            stored.lineage = acquired.lineage.clone();
+        }
+        fits
     }
 
-    /// Our fence, and the commits that led to what is committed.
-    pub(crate) fn lineage(&self) -> Option<(Fence, Vec<CommitId>)> {
+    pub(crate) fn line(&self) -> Option<Line> {
         let stored = self.stored.as_ref()?;
-        Some((stored.fence, stored.ancestors.iter().copied().collect()))
+        Some(Line {
+            fence: stored.fence,
+            lineage: stored.lineage.clone(),
+            last: stored.last,
+        })
     }
 
     /// The session was laid down again under that fence. Returns the commit to be sent again.

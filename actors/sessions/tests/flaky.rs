@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use super::*;
 use crate::ids::NodeId;
 use crate::store::{
-    Acquired, Commit, CommitsFuture, Fence, KeepFuture, NodeRecord, Part, Reached, Repair, Row,
-    StoreFuture, Usage,
+    Acquired, Commit, CommitsFuture, Fence, KeepFuture, NodeRecord, Part, Reached, Repair,
+    Repaired, Row, StoreFuture, Usage,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Store for Flaky {
             held.iter().map(|_| Err(lost())).collect()
         }))
     }
-    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Repaired> {
         self.ask(Op::Other, async { self.inner.repair(repair).await })
     }
     fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()> {

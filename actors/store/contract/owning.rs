@@ -77,7 +77,12 @@ pub(super) async fn kept_leases_do_not_end(store: &dyn Store) {
     assert!(one(store, commit(id, fence, 1)).await.is_ok());
 }
 
-fn repair_of(id: SessionId, fence: Fence, version: u64, ancestors: Vec<CommitId>) -> Repair {
+/// Of somebody who was told that version last, after those turns: epochs, nodes, and what they found.
+fn repair_of(id: SessionId, fence: Fence, version: u64, turns: &[(u64, u128, u64)]) -> Repair {
+    let words = turns
+        .iter()
+        .map(|(epoch, by, found)| format!("{epoch}:{}@{found}", node(*by)));
+    let words: Vec<_> = words.collect();
     Repair {
         session: NewSession {
             id,
@@ -87,85 +92,77 @@ fn repair_of(id: SessionId, fence: Fence, version: u64, ancestors: Vec<CommitId>
         created_ms: 1_700_000_000_000,
         fence,
         version,
-        ancestors,
+        lineage: Lineage::parse(&words.join(" ")).unwrap(),
+        last: Some(CommitId::random()),
         out: None,
+        aside: None,
     }
+}
+
+fn fence(epoch: u64, by: u128) -> Fence {
+    let node = node(by);
+    Fence { epoch, node }
 }
 
 pub(super) async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store) {
     // The store has never heard of it, as after it went back to before it was made.
-    let (id, last) = (SessionId::random(), CommitId::random());
-    let fence = Fence {
-        epoch: 4,
-        node: node(1),
+    let id = SessionId::random();
+    let lost = repair_of(id, fence(4, 1), 9, &[(2, 2, 1), (4, 1, 3)]);
+    let (last, lineage) = (lost.last.unwrap(), lost.lineage.clone());
+    let given = store.repair(lost).await.unwrap();
+    assert_eq!((given.fence, given.dropped), (fence(5, 1), 0));
+    let given = given.fence;
+    let again = Commit {
+        id: last,
+        ..commit(id, given, 8)
     };
-    let given = store
-        .repair(repair_of(id, fence, 9, vec![last]))
-        .await
-        .unwrap();
-    assert_eq!(
-        given,
-        Fence {
-            epoch: 5,
-            node: node(1)
-        }
-    );
-    let again = one(
-        store,
-        Commit {
-            id: last,
-            ..commit(id, given, 8)
-        },
-    )
-    .await
-    .unwrap();
+    let again = one(store, again).await.unwrap();
     assert_eq!(again.version, 9, "its last commit is known");
     assert_eq!(one(store, commit(id, given, 9)).await.unwrap().version, 10);
-    let read = state(&store.acquire(id, node(1)).await.unwrap());
+    let read = store.acquire(id, node(1)).await.unwrap();
+    let turns = read.lineage.to_string();
+    assert!(turns.starts_with(&lineage.to_string()), "{turns}");
     assert_eq!(
-        read,
+        state(&read),
         (10, "repaired".to_owned(), vec!["delta 9".to_owned()])
     );
     assert_eq!(store.look(id).await.unwrap().created_ms, 1_700_000_000_000);
-    // It has an older version.
-    let id = created(store).await;
-    let fence = store.acquire(id, node(1)).await.unwrap().fence;
-    let first = commit(id, fence, 1);
-    let known = first.id;
-    one(store, first).await.unwrap();
-    let given = store
-        .repair(repair_of(id, fence, 7, vec![known, last]))
-        .await
-        .unwrap();
-    assert_eq!(one(store, commit(id, given, 7)).await.unwrap().version, 8);
-    assert_eq!(
-        one(store, commit(id, fence, 8)).await,
-        Err(StoreError::Fenced)
-    );
+}
+
+/// However far the store went back, and however many commits its owner has forgotten.
+pub(super) async fn an_owner_repairs_what_nobody_else_has_had(store: &dyn Store) {
+    for (before_it, ahead) in [(false, 1), (false, 10_000), (true, 1), (true, 10_000)] {
+        let id = created(store).await;
+        let acquired = store.acquire(id, node(1)).await.unwrap();
+        let (mut ours, mut turns) = (acquired.fence, vec![(1, 1, 1)]);
+        one(store, commit(id, ours, 1)).await.unwrap();
+        if before_it {
+            // To before our turn: there is another's, which was before it.
+            turns = vec![(1, 1, 1), (2, 2, 2), (7, 1, 5)];
+            ours = fence(7, 1);
+        }
+        let version = 2 + ahead;
+        let repaired = store.repair(repair_of(id, ours, version, &turns)).await;
+        let repaired = repaired.unwrap();
+        assert_eq!((repaired.dropped, repaired.holder), (0, None));
+        let next = one(store, commit(id, repaired.fence, version)).await;
+        assert_eq!(next.unwrap().version, version + 1);
+        let old = one(store, commit(id, ours, version + 1)).await;
+        assert_eq!(old, Err(StoreError::Fenced));
+    }
 }
 
 pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store) {
     let id = created(store).await;
     let ours = store.acquire(id, node(1)).await.unwrap().fence;
     let first = commit(id, ours, 1);
-    let known = vec![first.id];
     one(store, first.clone()).await.unwrap();
-    let not_behind = store.repair(repair_of(id, ours, 2, known.clone())).await;
-    assert!(matches!(
-        not_behind,
-        Err(StoreError::Regressed { stored: 2, .. })
-    ));
-    let strange = store
-        .repair(repair_of(id, ours, 9, vec![CommitId::random()]))
-        .await;
-    assert_eq!(
-        strange,
-        Err(StoreError::Overtaken { from: 2 }),
-        "what is stored is no ancestor"
-    );
+    let turns = [(1, 1, 1)];
+    let not_behind = store.repair(repair_of(id, ours, 2, &turns)).await;
+    assert_eq!(not_behind, Err(StoreError::Fenced));
     let out = Repair {
         out: Some(first.id),
-        ..repair_of(id, ours, 1, vec![])
+        ..repair_of(id, ours, 9, &turns)
     };
     assert_eq!(
         store.repair(out).await,
@@ -174,9 +171,9 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
     );
     store.release(id, ours, 2).await.unwrap();
     let theirs = store.acquire(id, node(2)).await.unwrap().fence;
-    // He found version 2, so somebody who was acknowledged 9 has lost the rest, and nobody who knew no more has.
+    // It found version 2: a node that was acknowledged 9 has lost the rest, and one that knew no more has not.
     let lost = Err(StoreError::Overtaken { from: 2 });
-    let repair = |version| store.repair(repair_of(id, ours, version, known.clone()));
+    let repair = |version| store.repair(repair_of(id, ours, version, &turns));
     assert_eq!(repair(9).await, lost, "another holds it");
     assert_eq!(repair(2).await, Err(StoreError::Fenced));
     one(store, commit(id, theirs, 2)).await.unwrap();
@@ -185,9 +182,11 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
     store.release(id, theirs, 3).await.unwrap();
     assert_eq!(repair(9).await, lost, "another has held it since");
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
-    assert_eq!(repair(9).await, lost, "and we again");
+    assert_eq!(repair(9).await, Err(StoreError::Lapsed), "and we again");
+    let again = store.repair(repair_of(id, fence, 9, &turns)).await;
+    assert_eq!(again, lost);
     store.delete(id, fence).await.unwrap();
-    let deleted = store.repair(repair_of(id, fence, 9, vec![])).await;
+    let deleted = store.repair(repair_of(id, fence, 9, &turns)).await;
     assert_eq!(deleted, Err(StoreError::Deleted), "it was closed");
 }
 
@@ -195,19 +194,47 @@ pub(super) async fn an_owner_of_before_hears_what_a_later_one_did_not_find(store
     // As our fence of before the store went back: another has its epoch now.
     let id = created(store).await;
     let theirs = store.acquire(id, node(2)).await.unwrap().fence;
-    let ours = Fence {
-        epoch: theirs.epoch,
-        node: node(1),
-    };
-    let known = vec![CommitId::random()];
     let lost = Err(StoreError::Overtaken { from: 1 });
-    let repair = || store.repair(repair_of(id, ours, 2, known.clone()));
+    let repair = || store.repair(repair_of(id, fence(1, 1), 2, &[(1, 1, 1)]));
     assert_eq!(repair().await, lost);
-    // He has as many versions as we had, and they are others.
+    // It has as many versions as we had, and they are others.
     one(store, commit(id, theirs, 1)).await.unwrap();
     assert_eq!(repair().await, lost);
     one(store, commit(id, theirs, 2)).await.unwrap();
     assert_eq!(repair().await, lost);
+}
+
+/// The store went back past a take-over, and the owner of before went on: the one that took over wins, also later.
+pub(super) async fn the_higher_fence_wins(store: &dyn Store) {
+    for (repairs_first, released) in [(false, false), (true, false), (false, true)] {
+        let id = created(store).await;
+        let mut a = store.acquire(id, node(1)).await.unwrap().fence;
+        let a_turns = [(1, 1, 1)];
+        one(store, commit(id, a, 1)).await.unwrap();
+        // Node 2 took over at version 5, and came to 7. The store is at 2 again.
+        let mut at = 2;
+        if repairs_first {
+            let repaired = store.repair(repair_of(id, a, 5, &a_turns)).await.unwrap();
+            (a, at) = (repaired.fence, 5);
+        }
+        for _ in 0..9 {
+            one(store, commit(id, a, at)).await.unwrap();
+            at += 1;
+        }
+        if released {
+            store.release(id, a, at).await.unwrap();
+        }
+        let b_turns = [(1, 1, 1), (2, 2, 5)];
+        let repaired = store.repair(repair_of(id, fence(2, 2), 7, &b_turns)).await;
+        let repaired = repaired.unwrap();
+        let holder = (!released).then(|| node(1));
+        assert_eq!((repaired.dropped, repaired.holder), (at - 5, holder));
+        // What the first one did since is lost, and it hears of no more.
+        let lost = store.repair(repair_of(id, a, at, &a_turns)).await;
+        assert_eq!(lost, Err(StoreError::Overtaken { from: 5 }));
+        let next = one(store, commit(id, repaired.fence, 7)).await;
+        assert_eq!(next.unwrap().version, 8);
+    }
 }
 
 pub(super) async fn a_node_is_given_no_fence_twice(store: &dyn Store) {

@@ -1,8 +1,9 @@
 //! Who owns a session of the memory store: giving it out, and laying it down again for an owner who knows more.
 
 use super::tables::{Record, Tables};
-use crate::ids::{CommitId, NodeId};
-use crate::store::{Fence, Repair, StoreError, TAKEN_OVER_MAX, TakenOver};
+use crate::ids::NodeId;
+use crate::store::lineage::Standing;
+use crate::store::{Fence, Repair, Repaired, StoreError};
 
 use super::Limits;
 
@@ -12,27 +13,26 @@ impl Tables {
         repair: Repair,
         now: u64,
         lease: u64,
-    ) -> Result<Fence, StoreError> {
+    ) -> Result<Repaired, StoreError> {
+        let id = repair.session.id;
+        let (mut dropped, mut holder) = (0, None);
+        if let Ok(record) = self.record(id) {
+            record.may_run()?;
+            dropped = record.may_be_replaced(&repair)?;
+            holder = record.fence.map(|fence| fence.node);
+        }
         let Repair {
             session,
             created_ms,
             fence,
             version,
-            ancestors,
-            out,
+            lineage,
+            last,
+            out: _,
+            aside: _,
         } = repair;
-        let id = session.id;
         match self.record(id) {
             Ok(record) => {
-                record.may_run()?;
-                record.may_be_replaced(fence, version, &ancestors, out)?;
-                if record.version >= version {
-                    let stored = record.version;
-                    return Err(StoreError::Regressed {
-                        stored,
-                        expected: version,
-                    });
-                }
                 record.snapshot = session.snapshot;
                 record.deltas = Vec::new();
             }
@@ -50,16 +50,26 @@ impl Tables {
         let old_key = (record.created_ms, id);
         record.created_ms = created_ms;
         record.version = version;
-        record.last_commit = ancestors.last().map(|id| (*id, Vec::new()));
-        record.epoch = record.epoch.max(fence.epoch);
-        let given = record.give_to(fence.node, now, lease);
+        record.last_commit = last.map(|id| (id, Vec::new()));
+        let known = lineage.is_last(fence.node).then(|| lineage.clone());
+        record.lineage = lineage;
+        let given = record.give_to(fence.node, fence.epoch, now, lease);
+        // It is the turn that the claimant had.
+        if let Some(known) = known {
+            record.lineage = known;
+        }
         let principal = record.principal.clone();
         self.weigh(id);
         if let Some(own) = self.by_principal.get_mut(&principal) {
             own.remove(&old_key);
             own.insert((created_ms, id));
         }
-        Ok(given)
+        Ok(Repaired {
+            fence: given,
+            dropped,
+            holder: holder.filter(|holder| *holder != fence.node),
+            forgotten: 0,
+        })
     }
 }
 
@@ -79,53 +89,30 @@ impl Record {
         Ok(())
     }
 
-    /// Nobody but the owner under `fence`, who knows those commits, has changed it or may do so.
-    fn may_be_replaced(
-        &self,
-        fence: Fence,
-        version: u64,
-        ancestors: &[CommitId],
-        out: Option<CommitId>,
-    ) -> Result<(), StoreError> {
+    /// Whether what is stored may give way to it, and how many changes of another branch go with that.
+    fn may_be_replaced(&self, repair: &Repair) -> Result<u64, StoreError> {
         let last = self.last_commit.as_ref().map(|(last, _)| *last);
-        if last.is_some() && last == out {
+        if last.is_some() && last == repair.out {
             return Err(StoreError::Fenced);
         }
-        let ends = self.taken.iter().skip(1).map(|next| next.fence.epoch);
-        let ends = ends.chain([self.epoch + 1]);
-        let mut runs = self.taken.iter().zip(ends);
-        let since = runs.find(|(taken, end)| taken.fence.node != fence.node && *end > fence.epoch);
-        if let Some((taken, _)) = since {
-            let went_back = taken.fence.epoch <= fence.epoch;
-            let is_ours = last.is_some_and(|last| ancestors.contains(&last));
-            let has_ours = ancestors.is_empty() || is_ours && self.version >= version;
-            if !has_ours && (taken.found < version || went_back) {
-                return Err(StoreError::Overtaken { from: taken.found });
-            }
-            return Err(StoreError::Fenced);
+        let node = repair.fence.node;
+        if self.lineage.is_last(node) && self.epoch > repair.fence.epoch {
+            return Err(StoreError::Lapsed);
         }
-        if last.is_some_and(|last| !ancestors.contains(&last)) {
-            if ancestors.is_empty() {
-                return Err(StoreError::Fenced);
-            }
-            let from = self.version.min(version.saturating_sub(1));
-            return Err(StoreError::Overtaken { from });
+        let lineage = self.lineage.without(repair.aside);
+        match lineage.judge(self.version, &repair.claim()) {
+            Standing::Later { from } => Ok(self.version - from),
+            Standing::Found => Err(StoreError::Fenced),
+            Standing::Overtaken { from } => Err(StoreError::Overtaken { from }),
         }
-        Ok(())
     }
 
-    pub(super) fn give_to(&mut self, node: NodeId, now: u64, lease: u64) -> Fence {
-        self.epoch += 1;
+    /// `after`: the newest epoch that the node has had. It is given no fence twice.
+    pub(super) fn give_to(&mut self, node: NodeId, after: u64, now: u64, lease: u64) -> Fence {
+        self.epoch = self.epoch.max(after) + 1;
+        self.lineage.acquired(self.epoch, node, self.version);
         let epoch = self.epoch;
         let fence = Fence { epoch, node };
-        let taken_over = self.taken.back().is_none_or(|last| last.fence.node != node);
-        if taken_over {
-            let found = self.version;
-            self.taken.push_back(TakenOver { fence, found });
-            if self.taken.len() > TAKEN_OVER_MAX {
-                self.taken.pop_front();
-            }
-        }
         self.fence = Some(fence);
         self.lease_ms = now.saturating_add(lease);
         fence

@@ -7,8 +7,8 @@ use super::Limits;
 use crate::clock::millis;
 use crate::ids::{CommitId, NodeId, Principal, ResultId, SessionId};
 use crate::store::{
-    Acquired, Change, Commit, Committed, CreateKey, Created, Fence, NewSession, NodeRecord, Part,
-    Reached, ResultBlob, Row, StoreError, TakenOver,
+    Acquired, Change, Commit, Committed, CreateKey, Created, Fence, Lineage, Lost, NewSession,
+    NodeRecord, Part, Reached, ResultBlob, Row, StoreError,
 };
 
 /// Deltas after which a reader would have too much to fold: the session is asked for a snapshot long before.
@@ -45,8 +45,7 @@ pub(crate) struct Record {
     /// When the lease of whoever has the fence ends.
     pub(super) lease_ms: u64,
     pub(super) epoch: u64,
-    /// The newest last.
-    pub(super) taken: VecDeque<TakenOver>,
+    pub(super) lineage: Lineage,
     pub(super) version: u64,
     pub(super) last_commit: Option<(CommitId, Vec<ResultId>)>,
     pub(super) snapshot: Arc<[u8]>,
@@ -114,7 +113,7 @@ impl Tables {
                 fence: None,
                 lease_ms: 0,
                 epoch: 0,
-                taken: VecDeque::new(),
+                lineage: Lineage::default(),
                 version: 1,
                 last_commit: None,
                 snapshot: new.snapshot,
@@ -146,8 +145,7 @@ impl Tables {
                 left_ms,
             });
         }
-        record.epoch = record.epoch.max(after);
-        let fence = record.give_to(node, now, lease);
+        let fence = record.give_to(node, after, now, lease);
         Ok(Acquired {
             fence,
             version: record.version,
@@ -156,7 +154,8 @@ impl Tables {
             expires_ms: record.expires_ms,
             last_commit: record.last_commit.as_ref().map(|(id, _)| *id),
             reached: Reached::MEMORY,
-            lost: 0,
+            lineage: record.lineage.clone(),
+            lost: Lost::default(),
         })
     }
 

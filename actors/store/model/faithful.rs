@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::Rules;
-use super::record::{Fence, Log, Record, Reply, Request};
+use super::record::{Fence, Log, Record, Reply, Request, Turns};
 use crate::clock::Clock;
 use crate::ids::{CommitId, NodeId, Principal, SessionId};
 use crate::store::memory::{LEASE, Limits, MemoryStore};
-use crate::store::{self, Change, Commit, NewSession, Repair, Store, StoreError};
+use crate::store::{self, Change, Commit, Lineage, NewSession, Repair, Store, StoreError};
 
 const ALL: Rules = Rules { without: None };
 const HELD: StoreError = StoreError::Held {
@@ -32,7 +32,9 @@ enum Step {
     Repair {
         fence: usize,
         log: usize,
+        turns: usize,
         out: Option<u8>,
+        aside: Option<usize>,
     },
     Release {
         fence: usize,
@@ -49,8 +51,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..3_u8, 0..5_u8).prop_map(|(node, after)| Step::Acquire { node, after }),
         8 => (0..2_usize, id.clone(), 0..2_usize)
             .prop_map(|(fence, id, onto)| Step::Commit { fence, id, onto }),
-        5 => (nth.clone(), nth.clone(), proptest::option::of(id))
-            .prop_map(|(fence, log, out)| Step::Repair { fence, log, out }),
+        5 => (nth.clone(), nth.clone(), nth.clone(), proptest::option::of(id), proptest::option::of(nth.clone()))
+            .prop_map(|(fence, log, turns, out, aside)| Step::Repair { fence, log, turns, out,
+                aside }),
         2 => (0..2_usize, 0..2_usize).prop_map(|(fence, known)| Step::Release { fence, known }),
         2 => Just(Step::LeaseEnds),
         1 => Just(Step::Replicate),
@@ -67,6 +70,7 @@ struct Both {
     id: SessionId,
     fences: Vec<Fence>,
     logs: Vec<Log>,
+    turns: Vec<Turns>,
 }
 
 fn version(log: u8) -> u64 {
@@ -82,6 +86,18 @@ fn fence_of(fence: Fence) -> store::Fence {
         epoch: u64::from(fence.epoch),
         node: NodeId::from_u128(u128::from(fence.node) + 1),
     }
+}
+
+fn lineage_of(turns: Turns) -> Lineage {
+    let words = turns.as_slice().iter().map(|turn| {
+        let fence = fence_of(Fence {
+            epoch: turn.epoch,
+            node: turn.node,
+        });
+        format!("{}:{}@{}", fence.epoch, fence.node, version(turn.found))
+    });
+    let words: Vec<_> = words.collect();
+    Lineage::parse(&words.join(" ")).expect("as it is written")
 }
 
 fn new(id: SessionId) -> NewSession {
@@ -106,8 +122,8 @@ fn in_its_words(
         Request::Repair { log, .. } => version(log.len()),
     };
     match reply {
-        Reply::Acquired { fence, log } => Ok((Some(fence_of(fence)), version(log.len()))),
-        Reply::Repaired { fence } => Ok((Some(fence_of(fence)), 0)),
+        Reply::Acquired { fence, log, .. } => Ok((Some(fence_of(fence)), version(log.len()))),
+        Reply::Repaired { fence, dropped } => Ok((Some(fence_of(fence)), dropped.into())),
         Reply::Committed | Reply::Released => Ok((None, 0)),
         Reply::Held => Err(HELD),
         Reply::Fenced => Err(StoreError::Fenced),
@@ -156,26 +172,35 @@ impl Both {
                     .remove(0)
                     .map(|_| (None, 0))
             }
-            Request::Repair { fence, log, out } => {
+            Request::Repair {
+                fence,
+                log,
+                turns,
+                out,
+                aside,
+            } => {
                 let repair = Repair {
                     session: new(self.id),
                     created_ms: 0,
                     fence: fence_of(fence),
                     version: version(log.len()),
-                    ancestors: log.ids().map(commit_id).collect(),
+                    lineage: lineage_of(turns),
+                    last: log.last().map(commit_id),
                     out: out.map(commit_id),
+                    aside: aside.map(fence_of),
                 };
                 self.store
                     .repair(repair)
                     .await
-                    .map(|fence| (Some(fence), 0))
+                    .map(|given| (Some(given.fence), given.dropped))
             }
         };
         prop_assert_eq!(answer, in_its_words(&request, reply), "{:?}", request);
-        if let Reply::Acquired { fence, .. } | Reply::Repaired { fence } = reply {
+        if let Reply::Acquired { fence, .. } | Reply::Repaired { fence, .. } = reply {
             self.fences.push(fence);
         }
         self.logs.push(self.model.log);
+        self.turns.push(self.model.turns);
         Ok(())
     }
 
@@ -196,9 +221,25 @@ impl Both {
                 let (fence, onto) = (self.fence(fence), self.log(onto));
                 self.ask(Request::Commit { fence, id, onto }).await
             }
-            Step::Repair { fence, log, out } => {
+            Step::Repair {
+                fence,
+                log,
+                turns,
+                out,
+                aside,
+            } => {
                 let (fence, log) = (self.fence(fence), self.log(log));
-                self.ask(Request::Repair { fence, log, out }).await
+                let turns = self.turns.iter().rev().nth(turns);
+                let turns = turns.copied().unwrap_or_default();
+                let aside = aside.map(|nth| self.fence(nth));
+                let repair = Request::Repair {
+                    fence,
+                    log,
+                    turns,
+                    out,
+                    aside,
+                };
+                self.ask(repair).await
             }
             Step::Release { fence, known } => {
                 let (fence, known) = (self.fence(fence), self.log(known).len());
@@ -244,6 +285,7 @@ async fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
         id,
         fences: Vec::new(),
         logs: Vec::new(),
+        turns: Vec::new(),
     };
     for step in steps {
         match step {

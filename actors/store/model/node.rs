@@ -1,6 +1,6 @@
 //! A node of the model, with its session's actor.
 
-use super::record::{Fence, Log, Reply, Request};
+use super::record::{Claim, Fence, Log, Reply, Request, Turns};
 use super::{Rule, Rules};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,7 @@ pub(super) struct Node {
     /// `None`: the session is not loaded here.
     pub(super) fence: Option<Fence>,
     pub(super) log: Log,
+    pub(super) turns: Turns,
     /// The newest epoch that it has had: outlives its session's actor.
     pub(super) epoch: u8,
     pub(super) out: Option<u8>,
@@ -25,6 +26,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn forget(&mut self) {
         (self.fence, self.log, self.out) = (None, Log::default(), None);
+        self.turns = Turns::default();
     }
 
     pub(super) fn has(&mut self, fence: Fence) {
@@ -54,26 +56,35 @@ impl Node {
             self.talk = Talk::Asked(Request::Repair {
                 fence,
                 log: self.log,
+                turns: self.turns,
                 out: self.out,
+                aside: None,
             });
         }
     }
 
+    pub(super) fn claim(&self, number: u8) -> Claim {
+        Claim {
+            node: number,
+            turns: self.turns,
+            version: self.log.len(),
+        }
+    }
+
     /// For the first time, or because the lease had ended under a commit that is out.
-    pub(super) fn acquired(&mut self, fence: Fence, log: Log, rules: Rules) {
+    pub(super) fn acquired(&mut self, fence: Fence, log: Log, turns: Turns, rules: Rules) {
         let Some(out) = self.out else {
             self.has(fence);
-            self.log = log;
+            (self.log, self.turns) = (log, turns);
             return;
         };
         let same = self.log.len() == log.len()
             && (self.log.last() == log.last() || !rules.keep(Rule::LineageIsCompared));
-        let behind =
-            log.len() < self.log.len() && log.last().is_none_or(|last| self.log.contains(last));
-        if !(same || behind || log.last() == Some(out)) {
+        self.has(fence);
+        if !(same || log.last() == Some(out)) {
             return self.ask_for_repair();
         }
-        self.has(fence);
+        self.turns = turns;
         self.send_out();
     }
 }

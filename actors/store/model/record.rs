@@ -1,7 +1,7 @@
 //! The stored session as the protocol sees it, and what each operation does to it: the scripts, in a few lines each.
 
 use super::{Rule, Rules};
-use crate::store::TAKEN_OVER_MAX;
+use crate::store::lineage::TURNS_MAX;
 
 /// Ids of commits, oldest first: four bits each. What a session *is* in this model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -47,6 +47,132 @@ pub(super) struct Fence {
     pub(super) node: u8,
 }
 
+/// One turn of a node, as [`crate::store::Turn`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub(super) struct Turn {
+    pub(super) epoch: u8,
+    pub(super) node: u8,
+    pub(super) found: u8,
+}
+
+/// As [`crate::store::Lineage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub(super) struct Turns {
+    all: [Turn; TURNS_MAX],
+    count: u8,
+}
+
+/// What a node had, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) node: u8,
+    pub(super) turns: Turns,
+    pub(super) version: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Later { from: u8 },
+    Found,
+    Overtaken { from: u8 },
+}
+
+impl Turns {
+    pub(super) fn as_slice(&self) -> &[Turn] {
+        &self.all[..usize::from(self.count)]
+    }
+
+    pub(super) fn last(&self) -> Option<Turn> {
+        self.as_slice().last().copied()
+    }
+
+    /// The epoch with which the newest owner began.
+    pub(super) fn began(&self) -> Option<u8> {
+        newest(self.as_slice())
+    }
+
+    /// The same of the newest owner beside that node.
+    pub(super) fn began_by_another(&self, node: u8) -> Option<u8> {
+        let all = self.as_slice();
+        let newer = all.iter().rev().take_while(|turn| turn.node == node);
+        newest(&all[..all.len() - newer.count()])
+    }
+
+    fn is_last(&self, node: u8) -> bool {
+        self.last().is_some_and(|last| last.node == node)
+    }
+
+    pub(super) fn acquired(&mut self, epoch: u8, node: u8, found: u8) {
+        if usize::from(self.count) == TURNS_MAX {
+            self.all.rotate_left(1);
+            self.count -= 1;
+        }
+        self.all[usize::from(self.count)] = Turn { epoch, node, found };
+        self.count += 1;
+    }
+
+    fn without(mut self, fence: Option<Fence>) -> Self {
+        let began = |last: Turn| {
+            fence
+                == Some(Fence {
+                    epoch: last.epoch,
+                    node: last.node,
+                })
+        };
+        if self.last().is_some_and(began) {
+            self.count -= 1;
+            self.all[usize::from(self.count)] = Turn::default();
+        }
+        self
+    }
+
+    fn beside<'a>(&'a self, other: &Self) -> &'a [Turn] {
+        let oldest = other.all[0].epoch;
+        let full = usize::from(other.count) == TURNS_MAX;
+        let from = self
+            .as_slice()
+            .partition_point(|turn| full && turn.epoch < oldest);
+        &self.as_slice()[from..]
+    }
+
+    pub(super) fn judge(&self, stored: u8, claim: &Claim, rules: Rules) -> Standing {
+        let (theirs, ours) = (self.beside(&claim.turns), claim.turns.beside(self));
+        let both = theirs.iter().zip(ours);
+        let shared = both.take_while(|(theirs, ours)| theirs == ours).count();
+        let mut since = theirs[shared..].iter();
+        let mine = rules.keep(Rule::OwnTurnIsNobodyElses);
+        let other = since.find(|turn| !mine || turn.node != claim.node);
+        let own = ours.get(shared);
+        let yields = rules.keep(Rule::RepairYieldsToLaterOwners);
+        let (from, later) = match (other, own) {
+            (None, None) => (stored, true),
+            (None, Some(own)) => (own.found.min(stored), true),
+            (Some(other), None) => (other.found, !yields),
+            (Some(_), Some(own)) => {
+                let later = newest(ours) > newest(theirs) || !yields;
+                (theirs[shared].found.min(own.found), later)
+            }
+        };
+        // As it was before: the longer one is taken for the later one.
+        if !rules.keep(Rule::HigherFenceWins) && later && claim.version <= stored {
+            return Standing::Overtaken { from };
+        }
+        if claim.version <= from {
+            return Standing::Found;
+        }
+        if later {
+            return Standing::Later { from };
+        }
+        Standing::Overtaken { from }
+    }
+}
+
+fn newest(turns: &[Turn]) -> Option<u8> {
+    let last = turns.last()?;
+    let run = turns.iter().rev().take_while(|turn| turn.node == last.node);
+    run.last().map(|first| first.epoch)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Record {
     pub(super) epoch: u8,
@@ -54,8 +180,7 @@ pub(super) struct Record {
     /// The lease has not ended, by the store's clock.
     pub(super) live: bool,
     pub(super) log: Log,
-    /// First fences of runs of acquisitions by one node, with the version found then; the newest last.
-    pub(super) taken: Vec<(Fence, u8)>,
+    pub(super) turns: Turns,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,25 +189,39 @@ pub(super) enum Request {
     Acquire { node: u8, after: u8 },
     /// `onto` is what its sender believes to be stored: no part of the protocol, but what is checked.
     Commit { fence: Fence, id: u8, onto: Log },
-    /// `log` stands for the state, its version and its ancestors; `out` is the commit whose fate is not known.
+    /// `log` stands for the state and its version; `out` is the commit whose fate is not known.
     Repair {
         fence: Fence,
         log: Log,
+        turns: Turns,
         out: Option<u8>,
+        /// Of a node that asked this one before it went on.
+        aside: Option<Fence>,
     },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Reply {
-    Acquired { fence: Fence, log: Log },
+    Acquired {
+        fence: Fence,
+        log: Log,
+        turns: Turns,
+    },
     Committed,
     Released,
-    Repaired { fence: Fence },
+    Repaired {
+        fence: Fence,
+        dropped: u8,
+    },
     Held,
     Fenced,
     Lapsed,
-    Regressed { stored: u8 },
-    Overtaken { from: u8 },
+    Regressed {
+        stored: u8,
+    },
+    Overtaken {
+        from: u8,
+    },
 }
 
 impl Record {
@@ -90,7 +229,13 @@ impl Record {
         match *request {
             Request::Acquire { node, after } => self.acquire(node, after, rules),
             Request::Commit { fence, id, onto } => self.commit(fence, id, onto.len(), rules),
-            Request::Repair { fence, log, out } => self.repair(fence, log, out, rules),
+            Request::Repair {
+                fence,
+                log,
+                turns,
+                out,
+                aside,
+            } => self.repair(fence, log, turns, out, aside, rules),
         }
     }
 
@@ -101,31 +246,27 @@ impl Record {
         if held && rules.keep(Rule::LiveLeaseIsLeftAlone) {
             return Reply::Held;
         }
-        if rules.keep(Rule::EpochsOfANodeRise) {
-            self.epoch = self.epoch.max(after);
-        }
-        let fence = self.give_to(node, rules);
+        let fence = self.give_to(node, after, rules);
         Reply::Acquired {
             fence,
             log: self.log,
+            turns: self.turns,
         }
     }
 
-    fn give_to(&mut self, node: u8, rules: Rules) -> Fence {
+    fn give_to(&mut self, node: u8, after: u8, rules: Rules) -> Fence {
+        if rules.keep(Rule::EpochsOfANodeRise) {
+            self.epoch = self.epoch.max(after);
+        }
         let same = self.fence.is_some_and(|fence| fence.node == node);
         if !same || rules.keep(Rule::EachAcquisitionRaisesTheEpoch) {
             self.epoch += 1;
         }
+        self.turns.acquired(self.epoch, node, self.log.len());
         let fence = Fence {
             epoch: self.epoch,
             node,
         };
-        if self.taken.last().is_none_or(|(last, _)| last.node != node) {
-            self.taken.push((fence, self.log.len()));
-            if self.taken.len() > TAKEN_OVER_MAX {
-                self.taken.remove(0);
-            }
-        }
         self.fence = Some(fence);
         self.live = true;
         fence
@@ -160,58 +301,45 @@ impl Record {
         Reply::Committed
     }
 
-    fn repair(&mut self, fence: Fence, log: Log, out: Option<u8>, rules: Rules) -> Reply {
-        if self.log.last().is_some()
-            && self.log.last() == out
-            && rules.keep(Rule::CommitOfUnknownFateIsOurs)
-        {
+    fn repair(
+        &mut self,
+        fence: Fence,
+        log: Log,
+        turns: Turns,
+        out: Option<u8>,
+        aside: Option<Fence>,
+        rules: Rules,
+    ) -> Reply {
+        if self.log.last().is_some() && self.log.last() == out {
             return Reply::Fenced;
         }
-        if rules.keep(Rule::RepairYieldsToLaterOwners)
-            && let Some(refusal) = self.had_by_others_since(fence, log, rules)
+        let newer = self.turns.is_last(fence.node) && self.epoch > fence.epoch;
+        if newer && rules.keep(Rule::RepairNamesTheNewestFence) {
+            return Reply::Lapsed;
+        }
+        let claim = Claim {
+            node: fence.node,
+            turns,
+            version: log.len(),
+        };
+        let dropped = match self
+            .turns
+            .without(aside)
+            .judge(self.log.len(), &claim, rules)
         {
-            return refusal;
-        }
-        let known = self.log.last().is_none_or(|last| log.contains(last));
-        if !known && rules.keep(Rule::RepairKnowsWhatItReplaces) {
-            if log.len() == 0 {
-                return Reply::Fenced;
+            Standing::Later { from } => self.log.len() - from,
+            Standing::Overtaken { from } if rules.keep(Rule::TakingOverIsRemembered) => {
+                return Reply::Overtaken { from };
             }
-            return Reply::Overtaken {
-                from: self.log.len().min(log.len() - 1),
-            };
-        }
-        if self.log.len() >= log.len() {
-            return Reply::Regressed {
-                stored: self.log.len(),
-            };
-        }
+            Standing::Overtaken { .. } | Standing::Found => return Reply::Fenced,
+        };
         self.log = log;
-        self.epoch = self.epoch.max(fence.epoch);
-        let fence = self.give_to(fence.node, rules);
-        Reply::Repaired { fence }
-    }
-
-    fn had_by_others_since(&self, fence: Fence, log: Log, rules: Rules) -> Option<Reply> {
-        let ends = self
-            .taken
-            .iter()
-            .skip(1)
-            .map(|(next, _)| next.epoch)
-            .chain([self.epoch + 1]);
-        let mut runs = self.taken.iter().zip(ends);
-        let since = runs.find(|((first, _), end)| first.node != fence.node && *end > fence.epoch);
-        let ((first, found), _) = since?;
-        if !rules.keep(Rule::TakingOverIsRemembered) {
-            return Some(Reply::Fenced);
+        self.turns = turns;
+        let fence = self.give_to(fence.node, fence.epoch, rules);
+        if turns.is_last(fence.node) {
+            self.turns = turns;
         }
-        let went_back = first.epoch <= fence.epoch;
-        let is_ours = self.log.last().is_some_and(|last| log.contains(last));
-        let has_ours = log.last().is_none() || is_ours && self.log.len() >= log.len();
-        if !has_ours && (*found < log.len() || went_back) {
-            return Some(Reply::Overtaken { from: *found });
-        }
-        Some(Reply::Fenced)
+        Reply::Repaired { fence, dropped }
     }
 
     pub(super) fn release(&mut self, fence: Fence, known: u8, rules: Rules) -> Reply {

@@ -2,9 +2,9 @@
 
 use stateright::{Model, Property};
 
-use super::Rules;
 use super::node::{Node, Talk};
-use super::record::{Log, Record, Reply, Request};
+use super::record::{Log, Record, Reply, Request, Standing, Turns};
+use super::{Rule, Rules};
 
 const NODES: u8 = 2;
 
@@ -17,6 +17,8 @@ pub(super) struct Bounds {
     pub(super) failovers: u8,
     pub(super) crashes: u8,
     pub(super) late: usize,
+    /// A node may be asked, and not be reached.
+    pub(super) deaf: bool,
     /// A failover may find a clock that is behind: a lease that has ended has not ended there.
     pub(super) skewed: bool,
 }
@@ -30,6 +32,8 @@ struct Wrongs {
     repaired_over_others: bool,
     not_repaired: bool,
     lost_in_silence: bool,
+    unasked: bool,
+    without_lease: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,9 +51,6 @@ pub(super) struct World {
     commits: u8,
     failovers: u8,
     crashes: u8,
-    /// Since the store went back, somebody has acquired the session, or committed to it under a lease.
-    touched: bool,
-    skewed: bool,
     wrongs: Wrongs,
 }
 
@@ -60,6 +61,8 @@ pub(super) enum Action {
     Release(u8),
     Crash(u8),
     Arrive(u8),
+    /// A repair, and the other node was not reached before it.
+    ArriveUnasked(u8),
     Hear(u8),
     LoseReply(u8),
     /// It is waited for no more and asked again; the first one may still arrive.
@@ -85,6 +88,7 @@ impl Model for Protocol {
         let node = Node {
             fence: None,
             log: Log::default(),
+            turns: Turns::default(),
             epoch: 0,
             out: None,
             talk: Talk::Silent,
@@ -99,8 +103,6 @@ impl Model for Protocol {
             commits: 0,
             failovers: 0,
             crashes: 0,
-            touched: false,
-            skewed: false,
             wrongs: Wrongs::default(),
         }]
     }
@@ -122,8 +124,11 @@ impl Model for Protocol {
                     actions.push(Action::Release(number));
                 }
                 (Talk::Silent, None) => {}
-                (Talk::Asked(_), _) => {
+                (Talk::Asked(request), _) => {
                     actions.push(Action::Arrive(number));
+                    if bounds.deaf && matches!(request, Request::Repair { .. }) {
+                        actions.push(Action::ArriveUnasked(number));
+                    }
                     if world.late.len() < bounds.late {
                         actions.push(Action::Linger(number));
                     }
@@ -188,6 +193,10 @@ impl Model for Protocol {
             Property::always(super::REPAIRED, |_, world: &World| {
                 !world.wrongs.not_repaired
             }),
+            Property::always(super::UNDER_LEASE, |_, world: &World| {
+                !world.wrongs.without_lease
+            }),
+            Property::always(super::ASKED, |_, world: &World| !world.wrongs.unasked),
             Property::always(super::SAID, |_, world: &World| {
                 !world.wrongs.lost_in_silence
             }),
@@ -224,13 +233,18 @@ impl World {
                 }
             }
             Action::Arrive(number) => {
-                if let Talk::Asked(request) = self.node(number).talk {
-                    let before = self.record.log;
-                    let reply = self.apply(&request, rules);
-                    self.is_heard(&request, reply, before);
-                    self.node(number).talk = Talk::Answered(request, reply);
+                if let Talk::Asked(Request::Repair { .. }) = self.node(number).talk {
+                    self.ask_the_other(number, rules);
                 }
+                let later = self.other_was_later(number);
+                self.arrive(number, rules);
+                let repaired = matches!(
+                    self.node(number).talk,
+                    Talk::Answered(Request::Repair { .. }, Reply::Repaired { .. })
+                );
+                self.wrongs.unasked |= later && repaired;
             }
+            Action::ArriveUnasked(number) => self.arrive(number, rules),
             Action::Hear(number) => {
                 if let Talk::Answered(request, reply) = self.node(number).talk {
                     self.hear(number, request, reply, rules);
@@ -264,8 +278,6 @@ impl World {
                 self.failovers += 1;
                 self.record = std::mem::take(&mut self.behind);
                 self.record.live |= skewed;
-                self.skewed |= skewed;
-                self.touched = false;
                 self.ended = [false; NODES as usize];
                 // It was on its way to a server that is no more.
                 self.late.clear();
@@ -277,21 +289,77 @@ impl World {
         &mut self.nodes[usize::from(number)]
     }
 
+    fn arrive(&mut self, number: u8, rules: Rules) {
+        if let Talk::Asked(request) = self.node(number).talk {
+            let before = self.record.clone();
+            let reply = self.apply(&request, rules);
+            self.is_heard(&request, reply, &before);
+            self.node(number).talk = Talk::Answered(request, reply);
+        }
+    }
+
+    fn other_was_later(&self, number: u8) -> bool {
+        let (node, other) = (
+            &self.nodes[usize::from(number)],
+            &self.nodes[usize::from(1 - number)],
+        );
+        let claim = other.claim(1 - number);
+        let all = Rules { without: None };
+        let standing = node.turns.judge(node.log.len(), &claim, all);
+        other.fence.is_some() && matches!(standing, Standing::Later { .. })
+    }
+
+    /// That one lays its own down first, where it had the session later.
+    fn ask_the_other(&mut self, number: u8, rules: Rules) {
+        let other = 1 - number;
+        let node = &self.nodes[usize::from(other)];
+        let Some(fence) = node.fence.filter(|_| rules.keep(Rule::LivingNodesAreAsked)) else {
+            return;
+        };
+        if !self.other_was_later(number) {
+            return;
+        }
+        let request = Request::Repair {
+            fence,
+            log: node.log,
+            turns: node.turns,
+            out: node.out,
+            aside: self.nodes[usize::from(number)].fence,
+        };
+        // What stands against it, its own actor finds out by itself.
+        if let Reply::Repaired { fence, .. } = self.apply(&request, rules) {
+            let node = self.node(other);
+            node.has(fence);
+            // What is on its way goes on under the fence that it was given, as the shelter sees to.
+            if let Talk::Asked(Request::Commit { .. }) = node.talk {
+                node.send_out();
+            }
+        }
+    }
+
     /// The store takes a request up, and what must not happen is looked for.
     fn apply(&mut self, request: &Request, rules: Rules) -> Reply {
         let before = self.record.clone();
         let reply = self.record.step(request, rules);
         let after = &self.record;
         match (request, reply) {
-            (Request::Acquire { .. }, Reply::Acquired { .. }) => self.touched = true,
             (Request::Commit { onto, .. }, Reply::Committed) if before.log != after.log => {
                 self.wrongs.applied_elsewhere |= *onto != before.log;
-                self.touched |= before.live;
+                self.wrongs.without_lease |= !before.live;
             }
-            (Request::Repair { log, .. }, Reply::Repaired { .. }) => {
+            (
+                Request::Repair {
+                    fence, log, turns, ..
+                },
+                Reply::Repaired { dropped, .. },
+            ) => {
                 let taken_away = |id: u8| before.log.contains(id) && !log.contains(id);
-                self.wrongs.repaired_over_others |= self.acknowledged.ids().any(taken_away);
-                self.touched = true;
+                if self.acknowledged.ids().any(taken_away) {
+                    let ours = turns.began();
+                    let others = before.turns.began_by_another(fence.node);
+                    self.wrongs.repaired_over_others |= others >= ours;
+                    self.wrongs.lost_in_silence |= dropped == 0;
+                }
             }
             _ => {}
         }
@@ -299,13 +367,22 @@ impl World {
     }
 
     /// What an owner that gives up is told.
-    fn is_heard(&mut self, request: &Request, reply: Reply, stored: Log) {
-        if let Request::Repair { log, .. } = request
-            && !matches!(reply, Reply::Repaired { .. })
+    fn is_heard(&mut self, request: &Request, reply: Reply, before: &Record) {
+        if let Request::Repair {
+            fence, log, turns, ..
+        } = request
+            // One that lapsed is acquired anew, and asked again.
+            && !matches!(reply, Reply::Repaired { .. } | Reply::Lapsed)
         {
-            let lost = !log.begins(stored);
+            let lost = !log.begins(before.log);
             let said = matches!(reply, Reply::Overtaken { .. });
-            self.wrongs.not_repaired |= lost && !self.touched && !self.skewed;
+            let ours = turns.began();
+            let since = before
+                .turns
+                .as_slice()
+                .iter()
+                .any(|turn| turn.node != fence.node && Some(turn.epoch) >= ours);
+            self.wrongs.not_repaired |= lost && !since;
             self.wrongs.lost_in_silence |= lost && !said;
             self.wrongs.regressed_for_nothing |= said && self.failovers == 0;
         }
@@ -325,7 +402,6 @@ impl World {
         self.wrongs.lost_in_silence |= !known.begins(stored);
         let node = self.node(number);
         node.forget();
-        node.epoch = 0;
     }
 
     fn hear(&mut self, number: u8, request: Request, reply: Reply, rules: Rules) {
@@ -351,12 +427,13 @@ impl World {
                 node.ask_for_repair();
                 self.wrongs.regressed_for_nothing |= !failed_over;
             }
-            (Request::Acquire { .. }, Reply::Acquired { fence, log }) => {
-                node.acquired(fence, log, rules)
+            (Request::Acquire { .. }, Reply::Acquired { fence, log, turns }) => {
+                node.acquired(fence, log, turns, rules)
             }
             // Whoever has it now: what we knew is there, or is said to be lost.
             (Request::Acquire { .. }, Reply::Held) if node.out.is_some() => node.ask_for_repair(),
-            (Request::Repair { .. }, Reply::Repaired { fence }) => {
+            (Request::Repair { .. }, Reply::Lapsed) => node.ask_for_it(number),
+            (Request::Repair { .. }, Reply::Repaired { fence, .. }) => {
                 node.has(fence);
                 node.send_out();
             }

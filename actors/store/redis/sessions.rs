@@ -12,8 +12,9 @@ use super::{RedisStore, frame, index};
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
-    Acquired, Commit, CommitsFuture, CreateKey, Created, Fence, Health, KeepFuture, NewSession,
-    NodeRecord, Part, Reached, Repair, Row, Store, StoreError, StoreFuture, Usage,
+    Acquired, Commit, CommitsFuture, CreateKey, Created, Fence, Health, KeepFuture, Lineage, Lost,
+    NewSession, NodeRecord, Part, Reached, Repair, Repaired, Row, Store, StoreError, StoreFuture,
+    Usage,
 };
 
 /// Longer than anybody takes from claiming a key to laying its session down, and far shorter than the end of a session
@@ -97,7 +98,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn repair(&self, repair: Repair) -> StoreFuture<'_, Fence> {
+    fn repair(&self, repair: Repair) -> StoreFuture<'_, Repaired> {
         Box::pin(self.repair_session(repair))
     }
 
@@ -308,6 +309,8 @@ impl RedisStore {
         let (last_commit, _principal) = (reply.commit()?, reply.text()?);
         let fence = Fence { epoch, node };
         let stored = frame::state(&reply.bytes()?, reply.list()?, version);
+        // What cannot be read names nobody.
+        let lineage = Lineage::parse(&reply.text()?).unwrap_or_default();
         if matches!(stored, Err(StoreError::NewerSchema(_))) {
             // A node of that version is to go on with it at once.
             self.release(id, fence, version).await?;
@@ -321,7 +324,8 @@ impl RedisStore {
             expires_ms,
             last_commit,
             reached: self.acknowledged(),
-            lost: 0,
+            lineage,
+            lost: Lost::default(),
         })
     }
 
@@ -354,14 +358,16 @@ impl RedisStore {
         script::LOOK.on(&[&keys.session])
     }
 
-    async fn repair_session(&self, repair: Repair) -> Result<Fence, StoreError> {
+    async fn repair_session(&self, repair: Repair) -> Result<Repaired, StoreError> {
         let Repair {
             session,
             created_ms,
             fence,
             version,
-            ancestors,
+            lineage,
+            last,
             out,
+            aside,
         } = repair;
         let keys = self.0.keys.session(session.id);
         let ttl_ms = session.ttl_ms;
@@ -369,7 +375,7 @@ impl RedisStore {
         let weight = index::weight(snapshot.len());
         self.enlist(session.id, &session.principal, created_ms, ttl_ms, weight)
             .await?;
-        let mut invocation = script::REPAIR
+        let invocation = script::REPAIR
             .on(&keys.all())
             .arg(fence.epoch)
             .arg(fence.node.to_string())
@@ -381,15 +387,20 @@ impl RedisStore {
             .arg(snapshot)
             .arg(self.lease())
             .arg(out.map(|id| id.to_string()).unwrap_or_default())
-            .arg(weight);
-        for ancestor in ancestors {
-            invocation = invocation.arg(ancestor.to_string());
-        }
+            .arg(weight)
+            .arg(lineage.to_string())
+            .arg(last.map(|id| id.to_string()).unwrap_or_default())
+            .arg(aside.map(written).unwrap_or_default());
         let answered = self.one(session.id, invocation).await;
         let mut reply = answered.map_err(|error| expecting(error, version))?;
-        Ok(Fence {
-            epoch: reply.number()?,
-            node: fence.node,
+        Ok(Repaired {
+            fence: Fence {
+                epoch: reply.number()?,
+                node: fence.node,
+            },
+            dropped: reply.number()?,
+            holder: reply.node()?,
+            forgotten: 0,
         })
     }
 

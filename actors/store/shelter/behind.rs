@@ -4,23 +4,63 @@
 use super::returning::lost_by;
 use super::*;
 use crate::store::Reached;
+use crate::store::lineage::Standing;
 
 impl Inner {
-    /// Whoever had the session here died with it, or waits for it, and it was acknowledged to him in a newer version.
-    pub(super) fn knows_more(&self, id: SessionId, acquired: &Acquired) -> bool {
-        self.with(|state| {
-            let held = state.held.get(&id);
-            held.is_some_and(|held| held.stored_version > acquired.version && !held.waits())
-        })
+    /// It is acquired as it was before, where the store went back, or what is lost of it is counted.
+    pub(super) async fn compared(
+        &self,
+        id: SessionId,
+        acquired: Acquired,
+        loads: bool,
+        asked: Instant,
+    ) -> Result<Acquired, StoreError> {
+        let node = acquired.fence.node;
+        let standing = |claim| acquired.lineage.judge(acquired.version, &claim);
+        // An actor of this node had it, or waits for it, and its bytes are here.
+        let held = self.with(|state| {
+            let held = state.held.get(&id)?;
+            (held.last_commit() != acquired.last_commit).then(|| held.claim(node))
+        });
+        if let Some(claim) = held {
+            match standing(claim) {
+                Standing::Later { .. } => return self.acquired_behind(id, acquired, asked).await,
+                Standing::Overtaken { from } => self.lost(id, &StoreError::Overtaken { from }),
+                Standing::Found => {}
+            }
+            return Ok(self.acquired(id, acquired, asked));
+        }
+        // One that has an actor is asked for its state next, and is not lost.
+        let known = self.with(|state| {
+            let bytes = state.held.contains_key(&id);
+            state.ledger.get(id).filter(|_| loads && !bytes).cloned()
+        });
+        if let Some(known) = known {
+            let mut lost = Lost::default();
+            match standing(known.claim(node)) {
+                Standing::Later { from } => lost.forgotten = known.lost_after(from),
+                Standing::Overtaken { from } => lost.overtaken = known.lost_after(from),
+                Standing::Found => {}
+            }
+            if lost.all() > 0 {
+                tracing::error!(session = %id, changes = lost.all(), "the store went back: changes that were answered are lost");
+                self.with(|state| state.lose(id, lost));
+            }
+        }
+        Ok(self.acquired(id, acquired, asked))
     }
 
-    /// The store went back, and is acquired as it was before, or what is lost is said.
-    pub(super) async fn acquired_behind(
+    async fn acquired_behind(
         &self,
         id: SessionId,
         acquired: Acquired,
         asked: Instant,
     ) -> Result<Acquired, StoreError> {
+        self.with(|state| {
+            if let Some(held) = state.held.get_mut(&id) {
+                held.real = acquired.fence;
+            }
+        });
         match self.lay_down_again(id).await {
             Ok(()) => {}
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
@@ -29,50 +69,73 @@ impl Inner {
                 return Ok(self.acquired(id, acquired, asked));
             }
         }
-        let reached = acquired.reached;
-        let again = self.with(|state| {
+        self.as_held(id, acquired.reached).ok_or_else(coming_back)
+    }
+
+    /// The store has lost it whole, and it is here.
+    pub(super) async fn acquired_anew(
+        &self,
+        id: SessionId,
+        node: NodeId,
+    ) -> Result<Acquired, StoreError> {
+        self.lay_down_again(id).await?;
+        let real = self.with(|state| state.held.get(&id).map(|held| held.real.epoch));
+        let (asked, epoch) = (Instant::now(), real.ok_or(StoreError::Missing)?);
+        let acquired = in_time(self.store.acquire_after(id, node, epoch)).await?;
+        Ok(self.acquired(id, acquired, asked))
+    }
+
+    /// For an actor that goes on with it under the fence that the store knows.
+    fn as_held(&self, id: SessionId, reached: Reached) -> Option<Acquired> {
+        self.with(|state| {
+            let lost = state.untold.remove(&id).unwrap_or_default();
             let held = state.held.get_mut(&id)?;
             held.fence = held.real;
             Some(Acquired {
                 reached,
+                lost,
                 ..held.as_acquired()
             })
-        });
-        again.ok_or_else(coming_back)
+        })
     }
 
-    pub(super) async fn repair(&self, mut repair: Repair) -> Result<Fence, StoreError> {
+    pub(super) async fn repair(&self, mut repair: Repair) -> Result<Repaired, StoreError> {
         if self.is_open() {
             return Err(self.away());
         }
         let (id, asked) = (repair.session.id, Instant::now());
         repair.fence = self.real(id, repair.fence);
-        let (version, ancestors) = (repair.version, repair.ancestors.clone());
+        let (version, last, lineage) = (repair.version, repair.last, repair.lineage.clone());
         let (snapshot, ttl_ms) = (Arc::clone(&repair.session.snapshot), repair.session.ttl_ms);
-        let given = match self.noted(in_time(self.store.repair(repair)).await) {
+        let given = match self.noted(self.lay_down(repair).await) {
             Ok(given) => given,
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
-                self.with(|state| state.lose(id, lost_by(&error, version)));
+                // The actor acquires it anew, and asks again.
+                if error != StoreError::Lapsed {
+                    self.with(|state| state.lose(id, lost_by(&error, version, 0)));
+                }
                 return Err(error);
             }
         };
         let now_ms = self.clock.now_ms();
         let acquired = Acquired {
-            fence: given,
+            fence: given.fence,
             version,
             snapshot,
             deltas: Vec::new(),
             expires_ms: now_ms.saturating_add(ttl_ms),
-            last_commit: None,
+            last_commit: last,
             reached: Reached::MEMORY,
-            lost: 0,
+            lineage,
+            lost: Lost::default(),
         };
         let lease_until = self.lease_from(asked);
         self.with(|state| {
-            let mut held = Held::acquired(&acquired, lease_until, now_ms);
-            held.ancestors = ancestors.into();
-            state.hold(id, held);
+            // Its actor tells it.
+            state.lost += given.lost().all();
+            state.note(id, &acquired.lineage, version, given.fence.epoch);
+            state.hold(id, Held::acquired(&acquired, lease_until, now_ms));
         });
         Ok(given)
     }
@@ -86,7 +149,12 @@ impl Inner {
         if self.with(|state| !state.held.contains_key(&id)) {
             // There was no room for its bytes.
             if let StoreError::Regressed { stored, .. } = error {
-                self.with(|state| state.lose(id, version.saturating_sub(stored)));
+                let forgotten = version.saturating_sub(stored);
+                let lost = Lost {
+                    forgotten,
+                    ..Lost::default()
+                };
+                self.with(|state| state.lose(id, lost));
             }
             return Err(error);
         }

@@ -1,18 +1,15 @@
 //! What is known of a session that this node holds, so that it can go on while the store is away.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::ids::{CommitId, ResultId};
+use crate::ids::{CommitId, NodeId, ResultId};
 use crate::session::snapshot;
 use crate::store::{
-    Acquired, Change, Commit, Committed, Fence, NewSession, Part, Repair, ResultBlob, StoreError,
+    Acquired, Change, Claim, Commit, Committed, Fence, Lineage, Lost, NewSession, Part, Repair,
+    ResultBlob, StoreError,
 };
-
-/// Commits that are remembered as ancestors of a session that its store may have lost.
-const ANCESTORS: usize = 64;
 
 /// A session's bytes.
 #[derive(Debug, Clone)]
@@ -61,7 +58,10 @@ pub(super) struct Held {
     pub(super) version: u64,
     /// What the store has acknowledged.
     pub(super) stored_version: u64,
-    pub(super) ancestors: VecDeque<CommitId>,
+    /// The commit that made that version.
+    pub(super) last: Option<CommitId>,
+    /// Who had the session, up to our own turn.
+    pub(super) lineage: Lineage,
     pub(super) pending: Vec<Commit>,
     pub(super) pending_bytes: usize,
     pub(super) pending_since: Option<Instant>,
@@ -88,7 +88,8 @@ impl Held {
             },
             version: acquired.version,
             stored_version: acquired.version,
-            ancestors: acquired.last_commit.into_iter().collect(),
+            last: acquired.last_commit,
+            lineage: acquired.lineage.clone(),
             pending: Vec::new(),
             pending_bytes: 0,
             pending_since: None,
@@ -116,7 +117,8 @@ impl Held {
             expires_ms,
             last_commit: None,
             reached: crate::store::Reached::MEMORY,
-            lost: 0,
+            lineage: Lineage::default(),
+            lost: Lost::default(),
         };
         Self {
             born: Some((session, now_ms)),
@@ -134,7 +136,7 @@ impl Held {
     ) {
         if commit.expected == self.version {
             self.now.take(&commit.change);
-            self.remember(commit.id);
+            self.last = Some(commit.id);
         }
         (self.version, self.stored_version) = (done.version, done.version);
         self.expires_ms = done.expires_ms;
@@ -154,13 +156,6 @@ impl Held {
         bytes
     }
 
-    pub(super) fn remember(&mut self, id: CommitId) {
-        self.ancestors.push_back(id);
-        if self.ancestors.len() > ANCESTORS {
-            self.ancestors.pop_front();
-        }
-    }
-
     /// For whoever goes on with it here.
     pub(super) fn as_acquired(&self) -> Acquired {
         Acquired {
@@ -171,7 +166,17 @@ impl Held {
             expires_ms: self.expires_ms,
             last_commit: self.last_commit(),
             reached: crate::store::Reached::MEMORY,
-            lost: 0,
+            lineage: self.lineage.clone(),
+            lost: Lost::default(),
+        }
+    }
+
+    pub(super) fn claim(&self, node: NodeId) -> Claim {
+        Claim {
+            node,
+            epoch: self.real.epoch,
+            lineage: self.lineage.clone(),
+            version: self.version,
         }
     }
 
@@ -182,7 +187,7 @@ impl Held {
 
     pub(super) fn last_commit(&self) -> Option<CommitId> {
         let pending = self.pending.last().map(|commit| commit.id);
-        pending.or(self.ancestors.back().copied())
+        pending.or(self.last)
     }
 
     /// A part of a result that is pending. `None`: ask the store. `Some(None)`: it is dropped.
@@ -205,7 +210,7 @@ impl Held {
     /// How many of the pending commits the store has, if what it has is on our way at all: the fate of the first may
     /// not have been known, and so that of all of them together, which are sent as one.
     pub(super) fn applied(&self, version: u64, last: Option<CommitId>) -> Option<usize> {
-        if version == self.stored_version {
+        if version == self.stored_version && last == self.last {
             return Some(0);
         }
         let mut reaches = self.stored_version;
@@ -265,8 +270,6 @@ impl Held {
     /// All of it, for a store that has lost it.
     pub(super) fn as_repair(&self, id: crate::ids::SessionId) -> Result<Repair, StoreError> {
         let machine = snapshot::fold(&self.now.snapshot, &self.now.deltas)?;
-        let ancestors = self.ancestors.iter().copied();
-        let pending = self.pending.iter().map(|commit| commit.id);
         Ok(Repair {
             created_ms: machine.created_ms,
             session: NewSession {
@@ -279,15 +282,17 @@ impl Held {
             },
             fence: self.real,
             version: self.version,
-            ancestors: ancestors.chain(pending).collect(),
+            lineage: self.lineage.clone(),
+            last: self.last_commit(),
             out: None,
+            aside: None,
         })
     }
 
     /// What was pending is in the store, under this fence.
     pub(super) fn settled(&mut self, real: Fence, version: u64, lease_until: Instant) {
-        let ids: Vec<_> = self.pending.drain(..).map(|commit| commit.id).collect();
-        ids.into_iter().for_each(|id| self.remember(id));
+        self.last = self.last_commit();
+        self.pending.clear();
         self.pending_bytes = 0;
         self.pending_since = None;
         self.born = None;

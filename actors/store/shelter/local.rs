@@ -51,15 +51,20 @@ impl Inner {
                 return Err(coming_back());
             }
             let asked = Instant::now();
-            let known = self.with(|state| state.held.get(&id).map(|held| held.real.epoch));
-            let after = after.max(known.unwrap_or(0));
-            let acquired = self.noted(in_time(self.store.acquire_after(id, node, after)).await);
+            let known = self.with(|state| {
+                let held = state.held.get(&id).map_or(0, |held| held.real.epoch);
+                held.max(state.ledger.get(id).map_or(0, |known| known.epoch))
+            });
+            // Otherwise it is an actor that has the session, and asks for it again.
+            let loads = after == 0;
+            let newest = after.max(known);
+            let acquired = self.noted(in_time(self.store.acquire_after(id, node, newest)).await);
             match acquired {
-                Ok(acquired) if self.knows_more(id, &acquired) => {
-                    return self.acquired_behind(id, acquired, asked).await;
-                }
-                Ok(acquired) => return Ok(self.acquired(id, acquired, asked)),
+                Ok(acquired) => return self.compared(id, acquired, loads, asked).await,
                 Err(StoreError::Unavailable(_)) if self.is_open() => {}
+                Err(StoreError::Missing) if self.with(|state| state.held.contains_key(&id)) => {
+                    return self.acquired_anew(id, node).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -92,7 +97,13 @@ impl Inner {
     ) -> Acquired {
         let (lease_until, now_ms) = (self.lease_from(asked), self.clock.now_ms());
         self.with(|state| {
-            acquired.lost = state.untold.remove(&id).unwrap_or(0);
+            acquired.lost = state.untold.remove(&id).unwrap_or_default();
+            state.note(
+                id,
+                &acquired.lineage,
+                acquired.version,
+                acquired.fence.epoch,
+            );
             state.hold(id, Held::acquired(&acquired, lease_until, now_ms));
         });
         acquired
@@ -149,6 +160,8 @@ impl Inner {
             for (commit, answer) in commits.iter().zip(&answers) {
                 match answer {
                     Ok(done) => {
+                        let epoch = commit.fence.epoch;
+                        state.ledger.committed(commit.session, epoch, done.version);
                         state.change(commit.session, |held| {
                             if held.real == commit.fence {
                                 held.committed(commit, done, lease_until, now_ms);
@@ -163,6 +176,7 @@ impl Inner {
                             .is_some_and(|held| held.real == commit.fence && !held.waits());
                         if stale {
                             state.forget(commit.session);
+                            state.ledger.forget(commit.session);
                         }
                     }
                     Err(_) => {}
@@ -283,9 +297,9 @@ impl Inner {
                 Ok(())
             }
             // Nobody could repair it once it is given up.
-            Err(error @ (StoreError::Fenced | StoreError::Regressed { .. })) => {
-                self.release_behind(id, version, error).await
-            }
+            Err(
+                error @ (StoreError::Fenced | StoreError::Regressed { .. } | StoreError::Missing),
+            ) => self.release_behind(id, version, error).await,
             Err(error) => Err(error),
         }
     }
@@ -298,7 +312,10 @@ impl Inner {
             let real = self.real(id, fence);
             let deleted = self.noted(in_time(self.store.delete(id, real)).await);
             if deleted.is_ok() {
-                self.with(|state| state.forget(id));
+                self.with(|state| {
+                    state.forget(id);
+                    state.ledger.forget(id);
+                });
             }
             return deleted;
         }

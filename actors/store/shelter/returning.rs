@@ -119,7 +119,12 @@ impl Inner {
     }
 
     async fn bring_back(&self, id: SessionId) -> Brought {
-        match self.try_to_bring_back(id).await {
+        let mut brought = self.try_to_bring_back(id).await;
+        if let Err(StoreError::Lapsed) = brought {
+            // Another node asked meanwhile, and it was laid down for that.
+            brought = self.try_to_bring_back(id).await;
+        }
+        match brought {
             Ok(()) => Brought::Back,
             Err(error @ StoreError::Unavailable(_)) => Brought::Away(error),
             Err(error) => {
@@ -131,16 +136,16 @@ impl Inner {
 
     /// What is known here of a session is not in the store, and will not be.
     pub(super) fn lost(&self, id: SessionId, error: &StoreError) {
-        let changes = self.with(|state| {
+        let lost = self.with(|state| {
             let known = state.held.get(&id);
-            let changes = known.map_or(0, |held| {
-                lost_by(error, held.version).max(held.pending.len() as u64)
+            let lost = known.map_or_else(Lost::default, |held| {
+                lost_by(error, held.version, held.pending.len() as u64)
             });
-            state.lose(id, changes);
-            changes
+            state.lose(id, lost);
+            lost
         });
-        if changes > 0 {
-            tracing::error!(session = %id, %error, changes, "changes that were answered are lost");
+        if lost.all() > 0 {
+            tracing::error!(session = %id, %error, changes = lost.all(), "changes that were answered are lost");
         }
     }
 
@@ -167,9 +172,8 @@ impl Inner {
         enum Plan {
             Nothing,
             Delete,
-            Behind,
-            /// Somebody else has gone on with it.
-            Elsewhere,
+            /// The store went back, or another node has gone on with it: the store says which.
+            Astray,
             Settled,
             Commit(Commit),
         }
@@ -180,11 +184,8 @@ impl Inner {
             if held.deleted {
                 return Plan::Delete;
             }
-            if version < held.stored_version {
-                return Plan::Behind;
-            }
             match held.applied(version, last) {
-                None => Plan::Elsewhere,
+                None => Plan::Astray,
                 Some(from) => held
                     .as_one(from, acquired.fence, version)
                     .map_or(Plan::Settled, Plan::Commit),
@@ -199,8 +200,7 @@ impl Inner {
                 self.with(|state| state.forget(id));
                 return Ok(());
             }
-            Plan::Behind => {
-                // The store went back, and we are its owner again.
+            Plan::Astray => {
                 self.with(|state| {
                     if let Some(held) = state.held.get_mut(&id) {
                         held.real = acquired.fence;
@@ -208,7 +208,6 @@ impl Inner {
                 });
                 return self.lay_down_again(id).await;
             }
-            Plan::Elsewhere => return self.lay_down_again(id).await,
             Plan::Settled => {}
             Plan::Commit(commit) => {
                 let group = [commit];
@@ -218,7 +217,8 @@ impl Inner {
                 answers.pop().unwrap_or_else(|| Err(lost()))?;
             }
         }
-        self.settle(id, acquired.fence, asked).await
+        let lineage = Some(acquired.lineage);
+        self.settle(id, acquired.fence, lineage, asked).await
     }
 
     /// Made here, under a key that may stand for another by now: then it is a session like any other, by its id.
@@ -260,19 +260,33 @@ impl Inner {
             Err(error) => return Err(error),
         };
         let asked = Instant::now();
-        let fence = in_time(self.store.repair(repair)).await?;
-        tracing::warn!(session = %id, "the store had lost a session, and has it again");
-        self.settle(id, fence, asked).await
+        let repaired = self.lay_down(repair).await?;
+        tracing::warn!(session = %id, "the store had gone back: a session was laid down again");
+        self.with(|state| state.count(id, repaired.lost()));
+        self.settle(id, repaired.fence, None, asked).await
     }
 
-    async fn settle(&self, id: SessionId, real: Fence, asked: Instant) -> Result<(), StoreError> {
+    /// `lineage`: as it was acquired, where it was as we knew it.
+    pub(super) async fn settle(
+        &self,
+        id: SessionId,
+        real: Fence,
+        lineage: Option<Lineage>,
+        asked: Instant,
+    ) -> Result<(), StoreError> {
         let lease_until = self.lease_from(asked);
         let released = self.with(|state| {
-            state.change(id, |held| {
+            let settled = state.change(id, |held| {
                 let version = held.version;
                 held.settled(real, version, lease_until);
-                held.released
-            })
+                if let Some(lineage) = lineage {
+                    held.lineage = lineage;
+                }
+                (held.released, held.lineage.clone(), version)
+            });
+            let (released, lineage, version) = settled?;
+            state.note(id, &lineage, version, real.epoch);
+            Some(released)
         });
         if released == Some(true) {
             let version = self.with(|state| state.held.get(&id).map(|held| held.version));
@@ -283,10 +297,18 @@ impl Inner {
     }
 }
 
-/// Changes of somebody who knew that version and was refused.
-pub(super) fn lost_by(error: &StoreError, version: u64) -> u64 {
-    if let StoreError::Overtaken { from } = error {
-        return version.saturating_sub(*from);
+/// Changes of a node that knew that version, with so many pending in it, and was refused.
+pub(super) fn lost_by(error: &StoreError, version: u64, pending: u64) -> Lost {
+    match error {
+        StoreError::Overtaken { from } => Lost {
+            overtaken: version.saturating_sub(*from),
+            ..Lost::default()
+        },
+        // What is stored has all of it.
+        StoreError::Fenced => Lost::default(),
+        _ => Lost {
+            refused: pending,
+            ..Lost::default()
+        },
     }
-    0
 }

@@ -13,11 +13,13 @@ if node and node ~= ARGV[1] then
 end
 local wrong = wrong_kind(KEYS[2], 'list')
 if wrong then return { 'corrupt', found.principal, wrong } end
-local epoch = text(math.max(found.epoch, tonumber(ARGV[3])) + 1)
+local epoch = math.max(found.epoch, tonumber(ARGV[3])) + 1
+local taken = acquired_by(turns(found.taken), epoch, ARGV[1], found.version)
+epoch = text(epoch)
 redis.call('HSET', KEYS[1],
   'fence', epoch .. ':' .. ARGV[1], 'epoch', epoch, 'lease', text(found.now + tonumber(ARGV[2])),
-  'taken', taken_by(found.taken, epoch, ARGV[1], text(found.version)))
+  'taken', taken)
 return {
   'ok', epoch, text(found.version), text(found.expires - found.now), found.commit or '', found.principal,
-  redis.call('HGET', KEYS[1], 'snapshot') or '', redis.call('LRANGE', KEYS[2], 0, -1),
+  redis.call('HGET', KEYS[1], 'snapshot') or '', redis.call('LRANGE', KEYS[2], 0, -1), taken,
 }

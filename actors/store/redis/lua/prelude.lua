@@ -2,8 +2,8 @@
 
 -- How long a session that has ended is remembered as such, so that its owner hears what became of it.
 local REMEMBERED_MS = 600000
--- Acquisitions of one node from another that are remembered.
-local TAKEN_OVER_MAX = 8
+-- Turns of nodes that are remembered.
+local TURNS_MAX = 8
 -- Deltas that a reader has to fold at most: the owner makes a snapshot long before.
 local DELTAS_MAX = 1024
 
@@ -83,26 +83,28 @@ local function lease_left(found)
   return math.min(found.lease - found.now, LEASE_MAX_MS)
 end
 
--- Who took it over from whom, oldest first: the first epoch of each, his node, and the version that he found.
-local function takings(taken)
-  local runs = {}
-  for epoch, node, version in string.gmatch(taken or '', '(%d+):(%S-)@(%d+)') do
-    table.insert(runs, { epoch = tonumber(epoch), node = node, found = tonumber(version) })
+-- Who had it, one after the other, oldest first: the epoch of each turn, the node, and the version that it found.
+local function turns(text)
+  local all = {}
+  for epoch, node, found in string.gmatch(text or '', '(%d+):(%S-)@(%d+)') do
+    table.insert(all, { epoch = tonumber(epoch), node = node, found = tonumber(found) })
   end
-  return runs
+  return all
+end
+
+local function is_last(all, node)
+  return #all > 0 and all[#all].node == node
 end
 
 -- The same as it is stored, after that node has acquired it.
-local function taken_by(taken, epoch, node, version)
-  local runs = takings(taken)
-  if #runs > 0 and runs[#runs].node == node then return taken end
-  local kept = {}
-  for index = math.max(1, #runs + 2 - TAKEN_OVER_MAX), #runs do
-    local run = runs[index]
-    table.insert(kept, text(run.epoch) .. ':' .. run.node .. '@' .. text(run.found))
+local function acquired_by(all, epoch, node, found)
+  table.insert(all, { epoch = epoch, node = node, found = found })
+  if #all > TURNS_MAX then table.remove(all, 1) end
+  local words = {}
+  for _, turn in ipairs(all) do
+    table.insert(words, text(turn.epoch) .. ':' .. turn.node .. '@' .. text(turn.found))
   end
-  table.insert(kept, epoch .. ':' .. node .. '@' .. version)
-  return table.concat(kept, ' ')
+  return table.concat(words, ' ')
 end
 
 local function wrong_kind(declared, wanted)

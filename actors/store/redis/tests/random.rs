@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
 use crate::store::memory::{Limits, MemoryStore};
-use crate::store::{Repair, Row};
+use crate::store::{Lineage, Repair, Row};
 
 const SESSIONS: usize = 2;
 const CASES: u32 = 48;
@@ -32,7 +32,7 @@ enum Step {
     Look(usize),
     Read(usize, usize),
     List,
-    Repair(usize, usize, u64, usize, bool),
+    Repair(usize, usize, u64, usize, bool, usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -52,8 +52,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => session.clone().prop_map(Step::Look),
         2 => (session.clone(), nth.clone()).prop_map(|(a, b)| Step::Read(a, b)),
         1 => Just(Step::List),
-        3 => (session, nth.clone(), 0..4_u64, nth, any::<bool>())
-            .prop_map(|(a, b, c, d, e)| Step::Repair(a, b, c, d, e)),
+        3 => (session, nth.clone(), 0..4_u64, nth.clone(), any::<bool>(), nth)
+            .prop_map(|(a, b, c, d, e, f)| Step::Repair(a, b, c, d, e, f)),
     ];
     proptest::collection::vec(step, 1..40)
 }
@@ -63,6 +63,7 @@ struct Side<'a> {
     store: &'a dyn Store,
     ids: &'a [SessionId],
     fences: Vec<Fence>,
+    lineages: Vec<Lineage>,
 }
 
 /// What the steps share: the same ids on both sides.
@@ -125,6 +126,7 @@ impl Side<'_> {
                     .await;
                 if let Ok(acquired) = &acquired {
                     self.fences.push(acquired.fence);
+                    self.lineages.push(acquired.lineage.clone());
                 }
                 told(acquired.map(|acquired| {
                     (
@@ -133,6 +135,7 @@ impl Side<'_> {
                         acquired.snapshot,
                         acquired.deltas,
                         acquired.last_commit,
+                        acquired.lineage,
                     )
                 }))
             }
@@ -212,16 +215,12 @@ impl Side<'_> {
                 });
                 told(rows)
             }
-            Step::Repair(nth, fence, ahead, unknown, out) => {
+            Step::Repair(nth, fence, ahead, unknown, out, lineage) => {
                 let ours = |commit: &&Commit| commit.session == self.ids[*nth];
-                let mut ancestors: Vec<_> = shared
-                    .commits
-                    .iter()
-                    .filter(ours)
-                    .map(|commit| commit.id)
-                    .collect();
-                let newest = ancestors.last().copied().filter(|_| *out);
-                ancestors.truncate(ancestors.len().saturating_sub(*unknown));
+                let commits = shared.commits.iter().filter(ours);
+                let mut commits = commits.map(|commit| commit.id).rev();
+                let newest = commits.clone().next().filter(|_| *out);
+                let lineage = self.lineages.iter().rev().nth(*lineage);
                 let repair = Repair {
                     session: NewSession {
                         id: self.ids[*nth],
@@ -231,11 +230,14 @@ impl Side<'_> {
                     created_ms: 1_700_000_000_000,
                     fence: self.fence(*fence),
                     version: shared.versions[*nth] + ahead,
-                    ancestors,
+                    lineage: lineage.cloned().unwrap_or_default(),
+                    last: commits.nth(*unknown),
                     out: newest,
+                    aside: (*ahead == 0).then(|| self.fence(*unknown)),
                 };
                 let given = store.repair(repair).await;
-                self.fences.extend(given.as_ref().ok());
+                self.fences
+                    .extend(given.as_ref().ok().map(|given| given.fence));
                 told(given)
             }
         }
@@ -249,6 +251,7 @@ async fn compare(redis: &RedisStore, steps: &[Step]) -> Result<(), TestCaseError
         store,
         ids: &ids,
         fences: Vec::new(),
+        lineages: Vec::new(),
     };
     let (mut ours, mut reference) = (side(redis), side(&memory));
     let mut shared = Shared {

@@ -1,0 +1,126 @@
+//! Laying a session down again that other nodes may know more of: those that live are asked first. A store that went
+//! back past a take-over does not know of it any more, and the node that took over then does.
+
+use super::ledger::Known;
+use super::*;
+use crate::store::lineage::Standing;
+use crate::store::{Claim, Peers, Repaired, Said, Shown};
+
+impl Inner {
+    /// Lays down what the claimant has, unless another node has had the session later: that one lays its own down as it
+    /// is asked, and the store then refuses ours. What is lost by it is the caller's to tell.
+    pub(super) async fn lay_down(&self, repair: Repair) -> Result<Repaired, StoreError> {
+        let (id, ours) = (repair.session.id, repair.claim());
+        let said = self.ask_peers(id, &ours).await;
+        let mut forgotten = 0;
+        for Said { claim, shown } in &said {
+            let Standing::Later { from } = ours.lineage.judge(ours.version, claim) else {
+                continue;
+            };
+            match shown {
+                Shown::Stored => {}
+                Shown::CannotYet => {
+                    let why = format!(
+                        "{} had the session later, and cannot say so yet",
+                        claim.node
+                    );
+                    return Err(StoreError::Unavailable(why));
+                }
+                Shown::Gone => {
+                    let known = Known {
+                        lineage: claim.lineage.clone(),
+                        version: claim.version,
+                        epoch: 0,
+                    };
+                    forgotten = forgotten.max(known.lost_after(from));
+                }
+            }
+        }
+        let repaired = in_time(self.store.repair(repair)).await?;
+        // A holder that lives hears of it by itself.
+        let hears = |holder| said.iter().any(|said| said.claim.node == holder);
+        let dropped = match repaired.holder {
+            Some(holder) if hears(holder) => 0,
+            Some(_) | None => repaired.dropped,
+        };
+        if forgotten > 0 || dropped > 0 {
+            tracing::error!(session = %id, forgotten, dropped, "changes that were answered are lost");
+        }
+        Ok(Repaired {
+            dropped,
+            forgotten,
+            ..repaired
+        })
+    }
+
+    async fn ask_peers(&self, id: SessionId, ours: &Claim) -> Vec<Said> {
+        let Some(peers) = self.peers.get().filter(|_| !self.options.single_node) else {
+            return Vec::new();
+        };
+        // Some may have come since we last heard of them.
+        let nodes = in_time(self.store.nodes()).await.unwrap_or_default();
+        let nodes = nodes.into_iter().map(|record| record.node).collect();
+        peers.ask(nodes, id, ours.clone()).await
+    }
+
+    /// Another node is about to lay down what it knows, `theirs`.
+    pub(super) async fn asked(&self, id: SessionId, theirs: Claim) -> Option<Said> {
+        let now_ms = self.clock.now_ms();
+        let node = self.options.node;
+        let (claim, has) = self.with(|state| {
+            if let Some(held) = state.held.get(&id).filter(|held| held.born.is_none()) {
+                let has = !held.deleted && held.expires_ms > now_ms;
+                return Some((held.claim(node), has));
+            }
+            let known = state.ledger.get(id)?;
+            Some((known.claim(node), false))
+        })?;
+        let later = theirs.lineage.judge(theirs.version, &claim);
+        if !matches!(later, Standing::Later { .. }) {
+            let shown = Shown::Stored;
+            return Some(Said { claim, shown });
+        }
+        let aside = Some(Fence {
+            epoch: theirs.epoch,
+            node: theirs.node,
+        });
+        if !has {
+            // Told by the node that asks.
+            self.with(|state| state.ledger.forget(id));
+            let shown = Shown::Gone;
+            return Some(Said { claim, shown });
+        }
+        let shown = match self.lay_down_unasked(id, aside).await {
+            Ok(()) => Shown::Stored,
+            Err(StoreError::Unavailable(_)) => Shown::CannotYet,
+            Err(error) => {
+                tracing::debug!(session = %id, %error, "another node asked, and nothing was laid down");
+                Shown::Stored
+            }
+        };
+        Some(Said { claim, shown })
+    }
+
+    async fn lay_down_unasked(
+        &self,
+        id: SessionId,
+        aside: Option<Fence>,
+    ) -> Result<(), StoreError> {
+        let asked = Instant::now();
+        let repair = self.with(|state| {
+            let held = state.held.get(&id).ok_or(StoreError::Missing)?;
+            Ok(Repair {
+                aside,
+                ..held.as_repair(id)?
+            })
+        })?;
+        let repaired = in_time(self.store.repair(repair)).await?;
+        tracing::warn!(session = %id, "the store had forgotten who has a session, and knows it again");
+        self.settle(id, repaired.fence, None, asked).await
+    }
+
+    pub(super) fn meet(&self, peers: Arc<dyn Peers>) {
+        // Once, at the start.
+        let _ = self.peers.set(peers);
+    }
+}
