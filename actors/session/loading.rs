@@ -226,7 +226,13 @@ impl Acquiring {
             Ok(Answer::HandOver(HandOver::Released)) => return Holder::Released,
             Ok(Answer::HandOver(HandOver::Busy)) => Holder::Busy,
             Ok(Answer::HandOver(HandOver::Failed)) => Holder::NotYet,
-            Ok(Answer::Call(_) | Answer::View(_) | Answer::Done(_) | Answer::Posted(_))
+            Ok(
+                Answer::Call(_)
+                | Answer::View(_)
+                | Answer::Done(_)
+                | Answer::Posted(_)
+                | Answer::Said(_),
+            )
             | Err(Silence) => {
                 self.silent.push(node);
                 return Holder::Silent;

@@ -35,6 +35,7 @@ mod ledger;
 mod local;
 mod peers;
 mod returning;
+mod state;
 
 use breaker::Breaker;
 use held::Held;
@@ -262,69 +263,6 @@ async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
             "it did not answer in time".to_owned(),
         ))
     })
-}
-
-impl State {
-    /// What a session's bytes are remembered by, unless there is no room.
-    fn hold(&mut self, id: SessionId, held: Held) {
-        self.forget(id);
-        let bytes = held.now.len();
-        if self.held.len() < HELD_MAX && self.held_bytes + bytes <= HELD_BYTES {
-            self.held_bytes += bytes;
-            self.held.insert(id, held);
-        }
-    }
-
-    fn forget(&mut self, id: SessionId) {
-        if let Some(held) = self.held.remove(&id) {
-            self.held_bytes = self.held_bytes.saturating_sub(held.now.len());
-            self.pending_bytes = self.pending_bytes.saturating_sub(held.pending_bytes);
-        }
-    }
-
-    /// Changes what is held, and keeps the sums.
-    fn change<R>(&mut self, id: SessionId, act: impl FnOnce(&mut Held) -> R) -> Option<R> {
-        let held = self.held.get_mut(&id)?;
-        let (before, pending) = (held.now.len(), held.pending_bytes);
-        let done = act(held);
-        self.held_bytes = (self.held_bytes + held.now.len()).saturating_sub(before);
-        self.pending_bytes = (self.pending_bytes + held.pending_bytes).saturating_sub(pending);
-        Some(done)
-    }
-
-    /// What is known here of a session stands for nothing any more, and `lost` of it nobody will see again.
-    fn lose(&mut self, id: SessionId, lost: Lost) {
-        self.forget(id);
-        self.ledger.forget(id);
-        self.count(id, lost);
-    }
-
-    /// To be told when it is acquired next.
-    fn count(&mut self, id: SessionId, lost: Lost) {
-        // Until then all that is lost of it is lost of one branch, however often that is found out.
-        let known = self.untold.get(&id).copied().unwrap_or_default();
-        if lost.all() <= known.all() {
-            return;
-        }
-        self.lost += lost.all() - known.all();
-        if known.all() > 0 || self.untold.len() < UNTOLD_MAX {
-            self.untold.insert(id, lost);
-        }
-    }
-
-    /// What the store has of it, as far as it concerns this node.
-    fn note(&mut self, id: SessionId, lineage: &Lineage, version: u64, epoch: u64) {
-        let known = Known {
-            lineage: lineage.clone(),
-            version,
-            epoch,
-        };
-        self.ledger.note(id, known);
-    }
-
-    fn waits(&self, id: SessionId) -> bool {
-        self.held.get(&id).is_some_and(Held::waits)
-    }
 }
 
 fn coming_back() -> StoreError {

@@ -299,16 +299,12 @@ impl Inner {
 
 /// Changes of a node that knew that version, with so many pending in it, and was refused.
 pub(super) fn lost_by(error: &StoreError, version: u64, pending: u64) -> Lost {
-    match error {
-        StoreError::Overtaken { from } => Lost {
-            overtaken: version.saturating_sub(*from),
-            ..Lost::default()
-        },
-        // What is stored has all of it.
-        StoreError::Fenced => Lost::default(),
-        _ => Lost {
-            refused: pending,
-            ..Lost::default()
-        },
+    let mut lost = Lost::default();
+    if let StoreError::Overtaken { from } = error {
+        lost.overtaken = version.saturating_sub(*from);
+    } else if *error != StoreError::Fenced {
+        // What refuses it as fenced has all of it.
+        lost.refused = pending;
     }
+    lost
 }
