@@ -15,6 +15,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 use self::world::{Bounds, Protocol};
 
+mod asking;
 mod faithful;
 mod node;
 mod record;

@@ -2,9 +2,9 @@
 
 use stateright::{Model, Property};
 
+use super::Rules;
 use super::node::{Node, Talk};
-use super::record::{Log, Record, Reply, Request, Standing, Turns};
-use super::{Rule, Rules};
+use super::record::{Log, Record, Reply, Request, Turns};
 
 const NODES: u8 = 2;
 
@@ -41,7 +41,7 @@ pub(super) struct World {
     record: Record,
     /// What a failover goes back to.
     behind: Record,
-    nodes: [Node; NODES as usize],
+    pub(super) nodes: [Node; NODES as usize],
     /// Sent, given up by their senders, and not arrived yet.
     late: Vec<Request>,
     /// Clients have been told so.
@@ -285,7 +285,7 @@ impl World {
         }
     }
 
-    fn node(&mut self, number: u8) -> &mut Node {
+    pub(super) fn node(&mut self, number: u8) -> &mut Node {
         &mut self.nodes[usize::from(number)]
     }
 
@@ -298,47 +298,8 @@ impl World {
         }
     }
 
-    fn other_was_later(&self, number: u8) -> bool {
-        let (node, other) = (
-            &self.nodes[usize::from(number)],
-            &self.nodes[usize::from(1 - number)],
-        );
-        let claim = other.claim(1 - number);
-        let all = Rules { without: None };
-        let standing = node.turns.judge(node.log.len(), &claim, all);
-        other.fence.is_some() && matches!(standing, Standing::Later { .. })
-    }
-
-    /// That one lays its own down first, where it had the session later.
-    fn ask_the_other(&mut self, number: u8, rules: Rules) {
-        let other = 1 - number;
-        let node = &self.nodes[usize::from(other)];
-        let Some(fence) = node.fence.filter(|_| rules.keep(Rule::LivingNodesAreAsked)) else {
-            return;
-        };
-        if !self.other_was_later(number) {
-            return;
-        }
-        let request = Request::Repair {
-            fence,
-            log: node.log,
-            turns: node.turns,
-            out: node.out,
-            aside: self.nodes[usize::from(number)].fence,
-        };
-        // What stands against it, its own actor finds out by itself.
-        if let Reply::Repaired { fence, .. } = self.apply(&request, rules) {
-            let node = self.node(other);
-            node.has(fence);
-            // What is on its way goes on under the fence that it was given, as the shelter sees to.
-            if let Talk::Asked(Request::Commit { .. }) = node.talk {
-                node.send_out();
-            }
-        }
-    }
-
     /// The store takes a request up, and what must not happen is looked for.
-    fn apply(&mut self, request: &Request, rules: Rules) -> Reply {
+    pub(super) fn apply(&mut self, request: &Request, rules: Rules) -> Reply {
         let before = self.record.clone();
         let reply = self.record.step(request, rules);
         let after = &self.record;
