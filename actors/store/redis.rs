@@ -42,6 +42,7 @@ mod archive;
 mod cache;
 mod commits;
 mod connections;
+mod creating;
 pub mod doctor;
 mod frame;
 mod index;

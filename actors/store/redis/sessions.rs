@@ -12,14 +12,10 @@ use super::{RedisStore, frame, index};
 use crate::ids::{NodeId, Principal, ResultId, SessionId};
 use crate::sessions::DurabilityLevel;
 use crate::store::{
-    Acquired, Commit, CommitsFuture, CreateKey, Created, Fence, Health, KeepFuture, Lineage, Lost,
-    NewSession, NodeRecord, Part, Reached, Repair, Repaired, Row, Store, StoreError, StoreFuture,
-    Usage,
+    Acquired, Commit, CommitsFuture, Created, Fence, Health, KeepFuture, Lineage, Lost, NewSession,
+    NodeRecord, Part, Reached, Repair, Repaired, Row, Store, StoreError, StoreFuture, Usage,
 };
 
-/// Longer than anybody takes from claiming a key to laying its session down, and far shorter than the end of a session
-/// is remembered.
-const LAID_DOWN_WITHIN_MS: u64 = 60_000;
 /// Of one part of a result, unpacked: whole results of a session are 16 MiB at most, together.
 pub(super) const RESULT_MAX: usize = 64 << 20;
 
@@ -185,13 +181,6 @@ impl Store for RedisStore {
     }
 }
 
-/// What a key of creation stands for.
-struct Claimed {
-    session: SessionId,
-    /// Otherwise it is to be laid down, under that id.
-    is_there: bool,
-}
-
 impl RedisStore {
     pub(super) async fn one(
         &self,
@@ -200,95 +189,6 @@ impl RedisStore {
     ) -> Result<Reply, StoreError> {
         let mut answers = self.lane(id).run(vec![invocation]).await?;
         Reply::read(answers.pop().unwrap_or(Ok(Value::Nil)))
-    }
-
-    async fn create_session(&self, session: NewSession) -> Result<Created, StoreError> {
-        let NewSession {
-            mut id,
-            principal,
-            label,
-            snapshot,
-            ttl_ms,
-            key,
-        } = session;
-        let snapshot = state(&snapshot, 1)?;
-        let (mut creation, mut before) = (String::new(), false);
-        if let Some(key) = &key {
-            creation = self.0.keys.creation(&principal, &key.key);
-            let claimed = self.claim(&creation, id, key, ttl_ms).await?;
-            if claimed.is_there {
-                return Ok(Created::Before(claimed.session));
-            }
-            before = claimed.session != id;
-            id = claimed.session;
-        }
-        let created = self.0.clock.now_ms();
-        // Before the session: what is listed and is not there is found out, what is there and is not listed is not.
-        let weight = index::weight(snapshot.len());
-        self.enlist(id, &principal, created, ttl_ms, weight).await?;
-        let keys = self.0.keys.session(id);
-        let create = script::CREATE
-            .on(&keys.all())
-            .arg(principal.as_str())
-            .arg(label.unwrap_or_default())
-            .arg(created)
-            .arg(ttl_ms)
-            .arg(snapshot)
-            .arg(&creation)
-            .arg(weight);
-        let mut reply = self.one(id, create).await?;
-        let (_expires, first) = (reply.number()?, reply.number()?);
-        if first != created {
-            // It was asked for before, and listed then.
-            self.unlist(id, &principal, created, String::new());
-        }
-        if before {
-            return Ok(Created::Before(id));
-        }
-        Ok(Created::New(self.reached().await))
-    }
-
-    /// The session that the key stands for: this one, where there was none or it is gone.
-    async fn claim(
-        &self,
-        creation: &str,
-        id: SessionId,
-        key: &CreateKey,
-        ttl_ms: u64,
-    ) -> Result<Claimed, StoreError> {
-        let digest = blake3::Hash::from_bytes(key.digest).to_hex().to_string();
-        let mut gone = String::new();
-        loop {
-            let claim = script::CLAIM
-                .on(&[creation])
-                .arg(id.to_string())
-                .arg(&digest)
-                .arg(ttl_ms)
-                .arg(&gone);
-            let mut reply = self.one(id, claim).await?;
-            let (session, since_ms, same) = (reply.text()?, reply.number()?, reply.number()? == 1);
-            let session = SessionId::parse(&session)
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let claimed = |is_there| match same {
-                true => Ok(Claimed { session, is_there }),
-                false => Err(StoreError::KeyReused),
-            };
-            if session == id || gone == session.to_string() {
-                return claimed(false);
-            }
-            match self.look(session).await {
-                // Whoever claimed it a moment ago has not laid it down yet, or never will: both lay down the same.
-                Err(StoreError::Missing) if since_ms < LAID_DOWN_WITHIN_MS => {
-                    return claimed(false);
-                }
-                // Those that have ended free their keys.
-                Err(StoreError::Deleted | StoreError::Expired(_) | StoreError::Missing) => {
-                    gone = session.to_string();
-                }
-                Ok(_) => return claimed(true),
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     async fn acquire_session(
