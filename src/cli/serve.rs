@@ -119,18 +119,27 @@ async fn serve(
     served
 }
 
-/// Until the transport is at its end, or the sessions have given up: restarting from within has failed then, and
-/// whoever runs this process starts it afresh.
+/// How long answers may take to leave after the sessions have given up.
+const LAST_WORDS_WITHIN: Duration = Duration::from_millis(300);
+
+/// Until the transport is at its end, or the sessions have given up: restarting from within has failed then, and the
+/// process is to be started afresh. Calls in flight are answered `shutting_down` first.
 async fn until_over<E: std::error::Error>(
     service: &Service,
     serving: impl Future<Output = Result<(), E>>,
 ) -> Exit {
+    let mut serving = std::pin::pin!(serving);
     let failure = tokio::select! {
-        served = serving => match served {
+        served = &mut serving => match served {
             Ok(()) => return Exit::Ok,
             Err(error) => error.to_string(),
         },
-        cause = service.sessions.failed() => format!("the sessions gave up: {cause}"),
+        cause = service.sessions.failed() => {
+            service.sessions.leave();
+            // It goes on being served, and has no end of its own.
+            let _ = tokio::time::timeout(LAST_WORDS_WITHIN, &mut serving).await;
+            format!("the sessions gave up: {cause}")
+        }
     };
     complain(&failure);
     Exit::Internal
