@@ -23,7 +23,7 @@ pub struct Turn {
     pub found: u64,
 }
 
-/// The newest [`TURNS_MAX`] turns, oldest first.
+/// The newest eight turns, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Lineage(Vec<Turn>);
 
