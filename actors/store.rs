@@ -282,7 +282,7 @@ pub struct Repaired {
     pub fence: Fence,
     /// Changes of another branch that was stored, and is gone: it was made under an older fence.
     pub dropped: u64,
-    /// Who holds that branch, and hears of it with the next thing that it does. `None`: nobody.
+    /// The node that holds that branch. Its next commit is refused, which tells it. `None`: no node holds it.
     pub holder: Option<NodeId>,
     /// Changes that another node made later, and that nobody has any more. A store does not know of any; see
     /// [`shelter`].

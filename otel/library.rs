@@ -1,5 +1,5 @@
-//! What the protocol's library reports as an error and is none: a client that has left gets no answer. Clients do that
-//! all the time, and whoever watches for errors must not be called for it.
+//! Messages that the protocol's library logs as errors and that are none: a client that has left gets no answer. Clients
+//! leave all the time, so an alert on errors must not fire for it.
 
 use std::fmt::Debug;
 

@@ -13,7 +13,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::store::{Claim, NODE_SEEN_FOR, Peers, PeersFuture, Said};
 use crate::tool::ProgressSink;
 
-/// Longest wait for one node: one that lives answers within milliseconds, and whoever called for the repair waits.
+/// Longest wait for one node: a live node answers within milliseconds, and the repair waits for it.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// A node that did not answer is not waited for again for so long, unless it is heard of: thousands of sessions may be
 /// repaired after one failover, and one of the nodes may have gone with it.

@@ -229,7 +229,7 @@ pub(super) async fn the_higher_fence_wins(store: &dyn Store) {
         let repaired = repaired.unwrap();
         let holder = (!released).then(|| node(1));
         assert_eq!((repaired.dropped, repaired.holder), (at - 5, holder));
-        // What the first one did since is lost, and it hears of no more.
+        // What the first node did since is lost. Nothing else is told to it.
         let lost = store.repair(repair_of(id, a, at, &a_turns)).await;
         assert_eq!(lost, Err(StoreError::Overtaken { from: 5 }));
         let next = one(store, commit(id, repaired.fence, 7)).await;

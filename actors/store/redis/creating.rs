@@ -91,7 +91,7 @@ impl RedisStore {
                 return claimed(false);
             }
             match self.look(session).await {
-                // Whoever claimed it a moment ago has not laid it down yet, or never will: both lay down the same.
+                // The node that claimed it has not created it yet, or has died. Both nodes create the same session.
                 Err(StoreError::Missing) if since_ms < LAID_DOWN_WITHIN_MS => {
                     return claimed(false);
                 }

@@ -37,7 +37,7 @@ impl Inner {
             }
         }
         let repaired = in_time(self.store.repair(repair)).await?;
-        // A holder that lives hears of it by itself.
+        // A live holder finds out when its next commit is refused.
         let hears = |holder| said.iter().any(|said| said.claim.node == holder);
         let dropped = match repaired.holder {
             Some(holder) if hears(holder) => 0,

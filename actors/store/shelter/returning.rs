@@ -12,8 +12,8 @@ const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
 /// Sessions that are brought back at once: the store has just come back, and others want it, too.
 const AT_ONCE: usize = 32;
 
-/// How long a question of another node waits for the store to serve again: a probe takes milliseconds, and whoever asks
-/// waits for longer.
+/// How long a question of another node waits for the store to serve again: a probe takes milliseconds, and the
+/// asking node waits for longer.
 const SERVES_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
