@@ -16,11 +16,13 @@ mod diagram;
 mod exit;
 mod fail_on;
 mod overview;
+mod program;
 mod progress;
 mod run;
 mod table;
 
 pub use exit::Exit;
+pub use program::program;
 
 /// Understand code: how complex it is, what depends on what, how it is built.
 #[derive(Debug, Parser)]

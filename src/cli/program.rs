@@ -1,0 +1,80 @@
+//! The program from start to exit code: command line, configuration, telemetry; then the command, within a runtime.
+//!
+//! [`program`] is a plain function with no type parameter and no future in its signature: all of the server's futures
+//! are compiled with the library, none with the binary that calls it.
+
+use std::ffi::OsString;
+use std::pin::Pin;
+
+use tokio::runtime::Runtime;
+
+use super::{Command, Exit, complain, doctor, parse, serve};
+use crate::config::{self, Config, Layer};
+
+/// On the command line only what is wrong is said: the result is what was asked for.
+const QUIET: &str = "warn";
+
+/// Runs the program with these arguments, the first of which is its name.
+pub fn program(arguments: Vec<OsString>) -> Exit {
+    match parse(arguments) {
+        Ok(command) => run(command),
+        Err(exit) => exit,
+    }
+}
+
+fn run(command: Command) -> Exit {
+    match command {
+        Command::Serve(serve) => match configure(serve.settings, otel::DEFAULT_FILTER) {
+            Ok(config) => within_runtime(Box::pin(serve::run(config))),
+            Err(exit) => exit,
+        },
+        Command::Analyze(analyze) => match configure(analyze.layer(), QUIET) {
+            Ok(config) => within_runtime(Box::pin(async move { analyze.run(config).await })),
+            Err(exit) => exit,
+        },
+        Command::Tools(tools) => tools.run(),
+        Command::Sessions(sessions) => {
+            match sessions.layer().map(|flags| configure(flags, QUIET)) {
+                None => within_runtime(Box::pin(async move { sessions.run(None).await })),
+                Some(Ok(config)) => {
+                    within_runtime(Box::pin(async move { sessions.run(Some(config)).await }))
+                }
+                Some(Err(exit)) => exit,
+            }
+        }
+        Command::Doctor(doctor) => {
+            let config = Config::resolve(doctor.settings, std::env::vars_os());
+            within_runtime(Box::pin(doctor::run(config)))
+        }
+    }
+}
+
+fn configure(flags: Layer, default_filter: &str) -> Result<Config, Exit> {
+    let config = Config::resolve(flags, std::env::vars_os()).map_err(|error: config::Error| {
+        complain(&error.to_string());
+        Exit::Config
+    })?;
+    let filter = config.log.clone().unwrap_or(default_filter.to_owned());
+    let options = otel::Options {
+        filter: Some(filter),
+    };
+    otel::install(&options).map_err(|error| {
+        complain(&error.to_string());
+        Exit::Config
+    })?;
+    Ok(config)
+}
+
+/// Leaves no thread waiting: a read of stdin that nobody answers cannot be taken back.
+fn within_runtime(work: Pin<Box<dyn Future<Output = Exit>>>) -> Exit {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("no runtime: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let exit = runtime.block_on(work);
+    runtime.shutdown_background();
+    exit
+}
