@@ -14,21 +14,24 @@ use source::Source;
 const MAX_LINES: usize = 450;
 
 /// What may stand at the top level.
-const TOP_LEVEL: [&str; 26] = [
+const TOP_LEVEL: [&str; 29] = [
     ".ci",
     ".dockerignore",
     ".git",
     ".gitattributes",
     ".github",
     ".gitignore",
+    "AGENTS.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
     "Dockerfile",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "SECURITY.md",
     "actors",
     "benches",
     "chaos",
