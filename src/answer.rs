@@ -16,6 +16,7 @@ pub mod code;
 pub(crate) mod cursor;
 pub(crate) mod envelope;
 mod failure;
+pub(crate) mod normalize;
 pub mod page;
 pub mod reason;
 pub(crate) mod validation;

@@ -128,7 +128,7 @@ impl Service {
         let call = Call {
             caller: caller.clone(),
             entry,
-            arguments: no_null(arguments),
+            arguments: entry.normalized(arguments),
             cancel,
             progress,
             started: Instant::now(),
@@ -340,13 +340,6 @@ impl Caller {
             ..self.clone()
         }
     }
-}
-
-fn no_null(arguments: Value) -> Value {
-    if arguments.is_null() {
-        return json!({});
-    }
-    arguments
 }
 
 fn parse_session(text: &str) -> Result<SessionId, Failure> {

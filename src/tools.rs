@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::analysis::Language;
-use crate::answer::{Failure, envelope, nearest, validation};
+use crate::answer::{Failure, envelope, nearest, normalize, validation};
 
 mod analyze_complexity;
 mod analyze_dependencies;
@@ -170,6 +170,14 @@ impl From<Spec> for Entry {
 }
 
 impl Entry {
+    /// Arguments in the form that the schema describes, from what a client sent; see [`normalize::normalized`].
+    pub(crate) fn normalized(&self, arguments: Value) -> Value {
+        if arguments.is_null() {
+            return json!({});
+        }
+        normalize::normalized(&self.input_schema, arguments, &shared::EMPTY_IS_ABSENT)
+    }
+
     /// Checks arguments against the input schema. `limit: 0`, which means all rows, passes only where
     /// `allow_unlimited`.
     pub fn check(&self, arguments: &Value, allow_unlimited: bool) -> Result<(), Failure> {

@@ -196,6 +196,13 @@ pub static REASONS: &[Reason] = &[
         "Start the server with --root.",
     ),
     row(
+        "not_in_batch",
+        Code::InvalidArgument,
+        false,
+        "a call inside run_batch that deletes something",
+        "Make this call alone.",
+    ),
+    row(
         "not_readable",
         Code::PermissionDenied,
         false,

@@ -94,7 +94,13 @@ fn inner_call(batch: &Call, inner: &Value, at: usize, max_bytes: usize) -> Resul
         ));
     }
     let entry = tools::entry(&name).ok_or_else(|| unknown_tool(&name, at))?;
-    let mut arguments = inner.get("arguments").cloned().unwrap_or_else(|| json!({}));
+    if entry.destructive {
+        return Err(Failure::new(
+            "not_in_batch",
+            format!("/calls/{at}: {name} deletes, and a batch may not"),
+        ));
+    }
+    let mut arguments = entry.normalized(inner.get("arguments").cloned().unwrap_or_default());
     let mut default = |name: &str, value: Option<Value>| {
         if let (Some(value), None, true) = (value, arguments.get(name), entry.has_argument(name)) {
             arguments[name] = value;
@@ -184,6 +190,14 @@ mod tests {
         );
         let call = inner_call(&batch, &json!({"tool": "get_server_status"}), 0, 2000).unwrap();
         assert_eq!(call.arguments, json!({}));
+        let filled = json!({"tool": "analyze_structure", "arguments": {
+            "path": null, "session_id": "", "limit": "3", "max_bytes": null, "kinds": "function",
+        }});
+        let call = inner_call(&batch, &filled, 0, 2000).unwrap();
+        assert_eq!(
+            call.arguments,
+            json!({"limit": 3, "kinds": ["function"], "session_id": "ses_x", "idempotency_key": "K/0", "max_bytes": 2000})
+        );
     }
 
     #[test]
@@ -195,6 +209,7 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(refused("run_batch").reason, "batch_in_batch");
+        assert_eq!(refused("close_session").reason, "not_in_batch");
         let unknown = refused("analyse_structure");
         assert_eq!(unknown.reason, "unknown_tool");
         assert!(

@@ -77,21 +77,25 @@ pub(super) fn spec() -> Spec {
             Argument::new(
                 "level",
                 one_of(&LEVELS, "functions"),
+                "what is listed",
                 "What is listed: `functions`, `files`, or a `summary` with the worst few of both.",
             ),
             Argument::new(
                 "sort_by",
                 one_of(&SortBy::ALL.map(SortBy::name), "cyclomatic"),
+                "worst first by",
                 "Worst first by this metric (own values; sums for files). The lowest maintainability_index is the worst.",
             ),
             Argument::new(
                 "min_cyclomatic",
                 integer(0, u32::MAX.into()),
+                "at least",
                 "Only functions (files: with a function) whose own cyclomatic complexity is at least this.",
             ),
             Argument::new(
                 "min_cognitive",
                 integer(0, u32::MAX.into()),
+                "at least",
                 "Only functions (files: with a function) whose own cognitive complexity is at least this.",
             ),
         ]),

@@ -88,23 +88,31 @@ pub(super) fn spec() -> Spec {
             Argument::new(
                 "granularity",
                 one_of(&["file", "directory", "package"], "file"),
+                "what a node is",
                 "What a node is: a file, its folder, or its package.",
             ),
             Argument::new(
                 "focus",
                 text(),
+                "node id or folder",
                 "Only what lies around this node or below this folder: an id as in `nodes`.",
-            )
-            .brief("node id or folder"),
+            ),
             Argument::new(
                 "direction",
                 one_of(&["out", "in", "both"], "both"),
+                "in: dependents of focus",
                 "From the focus: what it depends on (`out`), what depends on it (`in`), or both.",
             ),
-            Argument::new("depth", depth(), "How many steps from the focus."),
+            Argument::new(
+                "depth",
+                depth(),
+                "steps from focus",
+                "How many steps from the focus.",
+            ),
             Argument::new(
                 "format",
                 one_of(&["json", "mermaid", "dot"], "json"),
+                "rows or a diagram",
                 "`mermaid` and `dot` give a diagram of the most connected nodes, as many as fit.",
             ),
         ]),

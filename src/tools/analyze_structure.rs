@@ -52,17 +52,19 @@ pub(super) fn spec() -> Spec {
             Argument::new(
                 "query",
                 text(),
+                "part of a name",
                 "Only symbols whose name or qualified name holds this, in any case; exact matches first.",
-            )
-            .brief("part of a name"),
+            ),
             Argument::new(
                 "kinds",
-                json!({"type": "array", "items": {"enum": kinds}}),
+                json!({"type": "array", "items": {"type": "string", "enum": kinds}}),
+                "only these",
                 "Only symbols of these kinds.",
             ),
             Argument::new(
                 "depth",
                 integer(1, MAX_DEPTH),
+                "1: top level only",
                 "How deep symbols may lie in others: 1 for the top level only. Without it: all.",
             ),
         ]),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Schemas are paid for by every agent on every turn, so most of what is to be said is in `doc` alone.
+/// Agents pay for schemas on every turn: the schema describes an argument in a few words, `doc` in full.
 #[derive(Debug, Clone)]
 pub struct Argument {
     pub name: &'static str,
@@ -13,19 +13,20 @@ pub struct Argument {
 }
 
 impl Argument {
-    pub(crate) fn new(name: &'static str, schema: Value, doc: &'static str) -> Self {
+    /// `brief` is the description in the schema.
+    pub(crate) fn new(
+        name: &'static str,
+        mut schema: Value,
+        brief: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        schema["description"] = json!(brief);
         Self {
             name,
             schema,
             required: false,
             doc,
         }
-    }
-
-    /// Words that a model needs even in the list.
-    pub(crate) fn brief(mut self, description: &'static str) -> Self {
-        self.schema["description"] = json!(description);
-        self
     }
 
     pub(crate) fn required(mut self) -> Self {
@@ -65,5 +66,5 @@ pub(crate) fn integer(minimum: u64, maximum: u64) -> Value {
 }
 
 pub(crate) fn one_of(names: &[&str], default: &str) -> Value {
-    json!({"enum": names, "default": default})
+    json!({"type": "string", "enum": names, "default": default})
 }

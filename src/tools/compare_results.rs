@@ -102,15 +102,19 @@ fn arguments() -> Vec<Argument> {
     let mut arguments =
         vec![
         session_id(),
-        Argument::new("baseline", text(), "The earlier result: a `result_id` of this session.")
-            .brief("result id")
-            .required(),
+        Argument::new(
+            "baseline",
+            text(),
+            "earlier result_id",
+            "The earlier result: a `result_id` of this session.",
+        )
+        .required(),
         Argument::new(
             "against",
             json!({"type": "string", "default": AGAINST_NOW}),
+            "result_id or now",
             "The later result's id, or `now`: the baseline's tool is run again with its arguments.",
-        )
-        .brief("result id or now"),
+        ),
     ];
     arguments.extend(paging());
     arguments.push(idempotency_key());

@@ -36,17 +36,19 @@ pub(super) fn spec() -> Spec {
             Argument::new(
                 "label",
                 json!({"type": "string", "maxLength": MAX_LABEL}),
+                "to know it again",
                 "Words by which you know it again in list_sessions.",
             ),
             Argument::new(
                 "roots",
                 json!({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_ROOTS}),
+                "narrow to these folders",
                 "Folders inside the server's roots that this session may read. Without it: all of them.",
-            )
-            .brief("narrow to these folders"),
+            ),
             Argument::new(
                 "ttl_seconds",
                 integer(MIN_TTL_SECONDS, MAX_TTL_SECONDS),
+                "kept after last use",
                 "How long it is kept after its last use. Without it: as the server is set, a day by default.",
             ),
             idempotency_key(),

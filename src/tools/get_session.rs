@@ -46,6 +46,7 @@ pub(super) fn spec() -> Spec {
             Argument::new(
                 "history_limit",
                 history_limit,
+                "results of a page",
                 "Results of a page at most, newest first.",
             ),
             cursor(),

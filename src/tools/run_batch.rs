@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::argument::{Argument, text};
+use super::argument::Argument;
 use super::shared::{idempotency_key, max_bytes, session_id};
 use super::text::counted;
 use super::{Example, Kind, Spec};
@@ -32,8 +32,8 @@ pub(super) fn spec() -> Spec {
         kind: Kind::Expanded,
         read_only: false,
         idempotent: false,
-        // A batch may close a session.
-        destructive: true,
+        // What deletes is refused in a batch.
+        destructive: false,
         cost: "high",
         arguments: vec![
             Argument::new(
@@ -44,12 +44,16 @@ pub(super) fn spec() -> Spec {
                     "maxItems": MAX_CALLS,
                     "items": {
                         "type": "object",
-                        "properties": {"tool": text(), "arguments": {"type": "object"}},
+                        "properties": {
+                            "tool": {"type": "string", "description": "its name"},
+                            "arguments": {"type": "object", "description": "as for the tool"},
+                        },
                         "required": ["tool"],
                         "additionalProperties": false,
                     },
                 }),
-                "What to call. Any tool but run_batch; a call without `session_id` takes that of the batch.",
+                "in order",
+                "What to call. Any tool but run_batch and close_session; a call without `session_id` takes that of the batch.",
             )
             .required(),
             session_id(),
@@ -67,7 +71,7 @@ pub(super) fn spec() -> Spec {
                 {"tool": "analyze_structure", "arguments": {"path": "go", "limit": 5}},
             ]}),
         )],
-        reasons: &["batch_in_batch", "session_required"],
+        reasons: &["batch_in_batch", "not_in_batch", "session_required"],
     }
 }
 

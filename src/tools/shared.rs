@@ -30,6 +30,17 @@ const NOT_WHAT: [&str; 5] = [
 /// Arguments for the service alone; a tool never sees them.
 pub(crate) const ROUTING: [&str; 2] = ["session_id", "idempotency_key"];
 
+/// Ids and cursors: some clients send `""` where they have none.
+pub(crate) const EMPTY_IS_ABSENT: [&str; 7] = [
+    "session_id",
+    "idempotency_key",
+    "cursor",
+    "baseline",
+    "against",
+    "focus",
+    "name",
+];
+
 // === declared ===
 
 /// `path`, then what the tool adds, then the shared ones.
@@ -41,10 +52,10 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
         Argument::new(
             "path",
             json!({"type": "string", "default": "."}),
+            "file or folder",
             "File or folder to look at, relative to the root, with `/`; with several roots it starts with the root's \
              name. An absolute path is taken if it lies inside a root.",
-        )
-        .brief("file or folder"),
+        ),
     ];
     all.extend(own);
     all.extend([
@@ -52,21 +63,25 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
         Argument::new(
             "include",
             globs.clone(),
+            "globs to keep",
             "Globs on paths: only files that match one of them.",
         ),
         Argument::new(
             "exclude",
             globs,
+            "globs to leave out",
             "Globs on paths: files that match one of them are left out.",
         ),
         Argument::new(
             "languages",
-            json!({"type": "array", "items": {"enum": languages}}),
+            json!({"type": "array", "items": {"type": "string", "enum": languages}}),
+            "only these",
             "Only files in these languages; `typescript` takes in `tsx`.",
         ),
         Argument::new(
             "profile",
             one_of(&profiles, "strict"),
+            "whose way of counting",
             "The convention of counting for `cyclomatic`: what the linter of that name prints.",
         ),
     ]);
@@ -79,6 +94,7 @@ pub(crate) fn session_id() -> Argument {
     Argument::new(
         "session_id",
         text(),
+        "from create_session",
         "The session to run in, from create_session. Without it: the connection's own, or a throwaway one.",
     )
 }
@@ -87,6 +103,7 @@ pub(crate) fn idempotency_key() -> Argument {
     Argument::new(
         "idempotency_key",
         json!({"type": "string", "minLength": 1, "maxLength": MAX_KEY_LEN}),
+        "same key, same answer",
         "The same key with the same arguments gives the answer of the first call again. Needs a session.",
     )
 }
@@ -98,13 +115,14 @@ pub(crate) fn paging() -> Vec<Argument> {
 pub(crate) fn limit() -> Argument {
     let mut schema = integer(1, MAX_LIMIT as u64);
     schema["default"] = json!(DEFAULT_LIMIT);
-    Argument::new("limit", schema, "Rows of a page at most.")
+    Argument::new("limit", schema, "rows", "Rows of a page at most.")
 }
 
 pub(crate) fn cursor() -> Argument {
     Argument::new(
         "cursor",
         text(),
+        "page.next_cursor",
         "`page.next_cursor` of the answer before, to go on from there, with the same arguments.",
     )
 }
@@ -115,6 +133,7 @@ pub(crate) fn max_bytes() -> Argument {
     Argument::new(
         "max_bytes",
         schema,
+        "size of the answer",
         "Size of the answer at most: of its text, and of `data` as JSON. It is cut at whole rows, at least one.",
     )
 }
