@@ -48,7 +48,10 @@ pub struct Entry {
     pub read_only: bool,
     pub idempotent: bool,
     pub destructive: bool,
+    /// By which arguments are checked.
     pub input_schema: Value,
+    /// The same in `tools/list`, where bounds of values are left out.
+    pub listed_input_schema: Value,
     pub output_schema: Value,
     /// category, tags, languages, stability, version, cost class: `_meta` of `tools/list`.
     pub meta: Value,
@@ -156,6 +159,7 @@ impl From<Spec> for Entry {
             destructive: spec.destructive,
             input: validation::compile(&input_schema),
             output: validation::compile(&output_schema),
+            listed_input_schema: argument::listed(&input_schema),
             input_schema,
             output_schema,
             meta,

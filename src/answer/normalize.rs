@@ -11,9 +11,7 @@ use serde_json::{Map, Value};
 /// a list of one where the schema takes a list of strings; a whole number may be written `3.0`.
 pub(crate) fn normalized(schema: &Value, value: Value, empty_is_absent: &[&str]) -> Value {
     match decoded(schema, value) {
-        Value::Object(object) => {
-            Value::Object(normalized_object(schema, object, empty_is_absent))
-        }
+        Value::Object(object) => Value::Object(normalized_object(schema, object, empty_is_absent)),
         Value::Array(items) => Value::Array(
             items
                 .into_iter()
@@ -185,7 +183,13 @@ mod tests {
         check(json!({"limit": 3.0}), json!({"limit": 3}));
         check(json!({"limit": "3.0"}), json!({"limit": 3}));
         check(json!({"limit": " 3 "}), json!({"limit": 3}));
-        for wrong in [json!("three"), json!("3.5"), json!(3.5), json!("1e300"), json!("[3]")] {
+        for wrong in [
+            json!("three"),
+            json!("3.5"),
+            json!(3.5),
+            json!("1e300"),
+            json!("[3]"),
+        ] {
             check(json!({"limit": wrong}), json!({"limit": wrong}));
         }
     }

@@ -69,7 +69,7 @@ fn listed(entry: &Entry) -> Value {
         "name": entry.name,
         "title": entry.title,
         "description": entry.description,
-        "inputSchema": entry.input_schema,
+        "inputSchema": entry.listed_input_schema,
         "outputSchema": entry.output_schema,
         "annotations": {
             "readOnlyHint": entry.read_only,

@@ -23,10 +23,14 @@ fn tool(entry: &Entry) -> Tool {
         .destructive(entry.destructive)
         // Only files below the roots and this server's own sessions.
         .open_world(false);
-    let mut tool = Tool::new(entry.name, entry.description, object(&entry.input_schema))
-        .with_title(entry.title)
-        .with_annotations(annotations)
-        .with_raw_output_schema(object(&entry.output_schema));
+    let mut tool = Tool::new(
+        entry.name,
+        entry.description,
+        object(&entry.listed_input_schema),
+    )
+    .with_title(entry.title)
+    .with_annotations(annotations)
+    .with_raw_output_schema(object(&entry.output_schema));
     if let Value::Object(meta) = &entry.meta {
         tool = tool.with_meta(MetaObject(meta.clone()));
     }

@@ -57,6 +57,38 @@ pub(crate) fn input_schema(arguments: &[Argument]) -> Value {
     schema
 }
 
+/// The schema as it is listed: without the bounds of values. They would cost every agent some 200 tokens on every turn;
+/// the documentation has them, and so does the error of a value beyond them.
+pub(crate) fn listed(schema: &Value) -> Value {
+    const BOUNDS: [&str; 6] = [
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+    ];
+    let Some(keywords) = schema.as_object() else {
+        return schema.clone();
+    };
+    let mut listed = Map::new();
+    for (keyword, value) in keywords {
+        let value = match keyword.as_str() {
+            bound if BOUNDS.contains(&bound) => continue,
+            "items" => self::listed(value),
+            "properties" => {
+                let properties = value.as_object().into_iter().flatten();
+                properties
+                    .map(|(name, property)| (name.clone(), self::listed(property)))
+                    .collect()
+            }
+            _ => value.clone(),
+        };
+        listed.insert(keyword.clone(), value);
+    }
+    Value::Object(listed)
+}
+
 pub(crate) fn text() -> Value {
     json!({"type": "string"})
 }

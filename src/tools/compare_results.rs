@@ -99,8 +99,7 @@ pub(super) fn spec() -> Spec {
 }
 
 fn arguments() -> Vec<Argument> {
-    let mut arguments =
-        vec![
+    let mut arguments = vec![
         session_id(),
         Argument::new(
             "baseline",

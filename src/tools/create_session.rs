@@ -25,7 +25,17 @@ pub(super) fn spec() -> Spec {
         category: "sessions",
         tags: &["session", "state", "durable"],
         words: &[
-            "start", "open", "begin", "new", "keep", "remember", "save", "store", "resume", "persist", "workspace",
+            "start",
+            "open",
+            "begin",
+            "new",
+            "keep",
+            "remember",
+            "save",
+            "store",
+            "resume",
+            "persist",
+            "workspace",
         ],
         kind: Kind::Control,
         read_only: false,
@@ -56,13 +66,21 @@ pub(super) fn spec() -> Spec {
         data: session_schema(),
         returns: "The session: its `session_id`, until when it is kept, and what it may read.",
         examples: vec![
-            Example::new("A session for one task", json!({"label": "refactor the cart"})),
+            Example::new(
+                "A session for one task",
+                json!({"label": "refactor the cart"}),
+            ),
             Example::new(
                 "One that reads a single folder and is kept for an hour",
                 json!({"roots": ["python"], "ttl_seconds": 3600}),
             ),
         ],
-        reasons: &["path_not_found", "path_outside_roots",  "limit_reached", "key_reused"],
+        reasons: &[
+            "path_not_found",
+            "path_outside_roots",
+            "limit_reached",
+            "key_reused",
+        ],
     }
 }
 

@@ -48,15 +48,13 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
     let globs = json!({"type": "array", "items": {"type": "string"}, "maxItems": MAX_GLOBS});
     let languages: Vec<_> = Language::ALL.map(Language::name).into();
     let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
-    let mut all = vec![
-        Argument::new(
-            "path",
-            json!({"type": "string", "default": "."}),
-            "file or folder",
-            "File or folder to look at, relative to the root, with `/`; with several roots it starts with the root's \
+    let mut all = vec![Argument::new(
+        "path",
+        json!({"type": "string", "default": "."}),
+        "file or folder",
+        "File or folder to look at, relative to the root, with `/`; with several roots it starts with the root's \
              name. An absolute path is taken if it lies inside a root.",
-        ),
-    ];
+    )];
     all.extend(own);
     all.extend([
         session_id(),
