@@ -1,8 +1,8 @@
 //! Opaque values by key, in memory, bounded by weight; each is computed by one caller at a time.
 //!
-//! Tools ask from the pool, all keys of a walk in one message. What nobody has is claimed by who asks first; who asks
-//! while it is being computed waits for that. When this actor dies it starts empty: claims and waits end unanswered,
-//! and every caller computes for itself. Only speed is lost.
+//! Tools query the cache from the pool, with all keys of a walk in one message. The first caller that misses a key
+//! claims it; later callers wait for that computation. After a crash the cache starts empty: claims and waits end
+//! without an answer, and every caller computes for itself. Only speed is lost.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -25,19 +25,19 @@ use lru::Lru;
 pub(crate) use shared::SecondLevel;
 pub use shared::{Codec, Room, Shared, SharedCache, SharedError, SharedFuture};
 
-/// Longest wait for what another caller is computing. A large file takes a second; then both may as well compute.
+/// Longest wait for a value that another caller computes. A large file takes a second; after 10 s both callers compute.
 const PENDING_WAIT: Duration = Duration::from_secs(10);
-/// Callers that wait for one value; more compute for themselves.
+/// Callers that wait for one value; any further caller computes the value itself.
 const WAITERS_MAX: usize = 64;
 
-/// Names a value: a digest over everything that the value depends on.
+/// Names a value: a digest over all inputs of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CacheKey(pub [u8; 32]);
 
-/// Opaque here; the tool that put it in knows its type (`Arc::downcast`).
+/// Opaque to the cache; the tool that stored it knows its type (`Arc::downcast`).
 pub type CacheValue = Arc<dyn Any + Send + Sync>;
 
-/// A value to keep, and what it weighs in bytes.
+/// A value to keep, with its weight in bytes.
 pub struct Weighed {
     pub value: CacheValue,
     pub weight: usize,
@@ -51,13 +51,13 @@ pub(crate) enum CacheMsg {
     Fill {
         entries: Vec<(CacheKey, Weighed)>,
     },
-    /// Whatever made the values has changed its mind.
+    /// Drops all values, because an operator invalidated the cache.
     Clear,
-    /// Claims that will not be met.
+    /// The caller gives up its claims on these keys.
     Abandon {
         keys: Vec<CacheKey>,
     },
-    /// Waits for what others compute; answered once for each key, `None` where it was abandoned.
+    /// Waits for values that others compute. The reply carries one message per key, with `None` for an abandoned key.
     Wait {
         keys: Vec<(usize, CacheKey)>,
         reply: SyncSender<(usize, Option<CacheValue>)>,
@@ -76,9 +76,9 @@ impl From<Fault> for CacheMsg {
 
 pub(crate) enum Found {
     Hit(CacheValue),
-    /// Nobody has it: the asker computes it.
+    /// No value and no claim: the caller computes it.
     Claimed,
-    /// Somebody is computing it.
+    /// Another caller is computing it.
     Pending,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Arguments {
     pub(crate) faults: Faults,
 }
 
-/// Somebody said that they would compute this, since then; and who waits for it.
+/// A caller's promise to compute a value, the time of the promise, and the callers that wait for the value.
 struct Claim {
     since: Instant,
     waiters: Vec<Waiter>,
@@ -144,7 +144,7 @@ impl Actor for Cache {
                     .filter(|(_, found)| matches!(found, Found::Claimed));
                 let claimed: Vec<_> = claimed.map(|(key, _)| *key).collect();
                 if reply.try_send(found).is_err() {
-                    // The asker has given up waiting: it will not compute for others.
+                    // The caller has given up waiting, so it will not compute these values for others.
                     claimed.iter().for_each(|key| state.abandon(key));
                 }
             }
@@ -182,7 +182,7 @@ impl State {
             since: now,
             waiters: Vec::new(),
         });
-        // A claim that nobody has met for so long is handed on: whoever made it may be gone.
+        // A claim this old is handed on: its caller may have died.
         if claim.since != now && now.duration_since(claim.since) < PENDING_WAIT {
             return Found::Pending;
         }

@@ -1,11 +1,11 @@
-//! The one clock: wall time in milliseconds that follows tokio's, so that it never runs backwards and a test with
-//! paused time moves it.
+//! The only clock: wall time in milliseconds. It follows tokio's clock, so it never runs backwards, and a test with
+//! paused time can move it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Cheap to clone; every clone tells the same time.
+/// Cheap to clone; all clones tell the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
@@ -13,7 +13,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts at the system's time.
+    /// Starts at the system time.
     pub fn system() -> Self {
         let since_1970 = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -21,7 +21,7 @@ impl Clock {
         Self::starting_at(millis(since_1970))
     }
 
-    /// Starts at a time of the caller's choosing: for tests that compare what is stored.
+    /// Starts at the given time, for tests that compare stored timestamps.
     pub fn starting_at(started_ms: u64) -> Self {
         Self {
             started: Instant::now(),
@@ -29,7 +29,7 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970-01-01 UTC.
     pub fn now_ms(&self) -> u64 {
         self.started_ms
             .saturating_add(millis(self.started.elapsed()))
@@ -40,10 +40,10 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A part of a pause, between 0 and 1, so that those who wait do not come back in step.
+/// A random factor between 0 and 1 for a pause, so that waiting callers do not all retry at once.
 pub(crate) fn jitter() -> f64 {
     let mut bytes = [0_u8; 4];
-    // Without randomness the whole wait is taken: later, not wrong.
+    // Without randomness the caller waits for the whole pause: later, but correct.
     if getrandom::fill(&mut bytes).is_err() {
         return 1.0;
     }

@@ -1,9 +1,9 @@
-//! Waiting for several things within one task.
+//! Awaits several futures within one task.
 
 use std::future::poll_fn;
 use std::task::Poll;
 
-/// Waits for all at once, and gives their outputs in their order.
+/// Awaits all futures concurrently and returns their outputs in order.
 pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     poll_fn(|context| {

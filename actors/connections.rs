@@ -1,11 +1,11 @@
-//! Transport sessions of the protocol's old revisions, here called connections: found again from any node, with their
-//! streams' events, so that a client which lost its stream hears what it missed. What is stored is opaque.
+//! Transport sessions of the old protocol revisions, here called connections. Any node can find a connection and replay
+//! the events of its streams, so a client that lost its stream receives what it missed. The stored bytes are opaque.
 //!
-//! It is no actor, so it cannot crash, and it stands beside the tree: a dead actor costs no connection. Where the node
-//! is alone, connections live in its memory and end with the process. Where nodes share a store, that has the truth;
-//! what this node opened, found or writes is kept here besides, so that a store which is away stops no connection:
-//! they go on here, events are said not to be kept, and all is brought to the store when it is back. Connections and
-//! events survive the node then, except what was said not to be kept.
+//! This is no actor, so it cannot crash, and it lives beside the supervision tree: a crashed actor costs no connection.
+//! On a single node, connections live in memory and end with the process. Where nodes share a store, the store is
+//! authoritative. The node also keeps a copy of what it opens, finds or writes. While the store is down, connections go
+//! on from that copy, callers are told that events are not durable, and the node copies everything to the store once it
+//! is back. Connections and events then survive the node, except events that were reported as not kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,11 +39,11 @@ pub use types::{
     STREAMS_PER_CONNECTION,
 };
 
-/// Longest wait for the store, over both tries: a request waits for it, and there is a table to fall back to.
+/// Longest wait for the store, both tries together. A request waits for it, and the local table is the fallback.
 const STORE_WITHIN: Duration = Duration::from_millis(1500);
-/// Longest wait for a store that is away, by whoever asks for what this node does not know.
+/// Longest wait for a store that is down, when a caller asks for a connection that this node does not know.
 const RETURN_WITHIN: Duration = Duration::from_secs(1);
-/// How often a stream is sent again from where the store says that it ends: more means that somebody else writes it.
+/// How often a stream is resent from the end that the store reports. More tries would mean a second writer.
 const CATCH_UP_TIMES: usize = 4;
 
 /// Cheap to clone.
@@ -54,7 +54,7 @@ struct Inner {
     options: ConnectionOptions,
     clock: Clock,
     table: Mutex<Table>,
-    /// Of all nodes; `None`: there is this one alone.
+    /// Shared by all nodes; `None` on a single node.
     shared: Option<Arc<dyn ConnectionStore>>,
     away: Away,
     post: post::Post,
@@ -80,16 +80,16 @@ impl Connections {
         }))
     }
 
-    /// Whether other nodes may find what is laid down here.
+    /// Whether other nodes can find connections that are opened here.
     pub fn are_shared(&self) -> bool {
         self.0.shared.is_some()
     }
 
-    /// Lays a connection down, before its client hears of it. While the store is away it is laid down here, and brought
-    /// there later.
+    /// Opens a connection, before its client learns the id. While the store is down the connection is kept on this node
+    /// and copied to the store later.
     ///
     /// # Errors
-    /// `Limit`: of its principal, of this node, or of what it was opened with.
+    /// `Limit`: its principal or this node has too many connections, or the opening message is too large.
     pub async fn open(&self, connection: Connection) -> Result<(), ConnectionError> {
         if connection.opening.len() > OPENING_BYTES {
             return Err(ConnectionError::Limit(
@@ -107,10 +107,11 @@ impl Connections {
         }
     }
 
-    /// Puts its end off. `None`: it is unknown, was closed or has expired.
+    /// Finds a connection and extends its expiry. `None`: it is unknown, was closed or has expired.
     ///
     /// # Errors
-    /// `Unavailable`: the store is away, and this node does not know the connection. Another may, and later this one.
+    /// `Unavailable`: the store is down, and this node does not know the connection. Another node may know it, and this
+    /// node may find it later.
     pub async fn find(&self, id: ConnectionId) -> Result<Option<Connection>, ConnectionError> {
         let known = self.here(|table, _| table.is_laid_down(id));
         if self.0.shared.is_none() || known == Some(false) {
@@ -118,7 +119,7 @@ impl Connections {
             if let Some(found) = &found
                 && self.0.shared.is_some()
             {
-                // It was opened while the store was away: another node may be asked for it next.
+                // It was opened while the store was down. The client may ask another node next, so store it now.
                 let _ = self.lay_down(found).await;
             }
             return Ok(found);
@@ -131,7 +132,7 @@ impl Connections {
         }
         match self.ask(|store| store.find(id)).await {
             Ok(found) => {
-                // Without room it is found there again the next time.
+                // If the local table is full, the next lookup asks the store again.
                 let _ = self.here(|table, now| table.open(&found, true, now));
                 Ok(Some(found))
             }
@@ -147,7 +148,7 @@ impl Connections {
         }
     }
 
-    /// Ends a connection, with all its events.
+    /// Ends a connection and deletes all its events.
     pub async fn close(&self, id: ConnectionId) {
         self.here(|table, _| table.close(id));
         if self.0.shared.is_some() && self.ask(|store| store.close(id)).await.is_err() {
@@ -156,13 +157,13 @@ impl Connections {
         }
     }
 
-    /// Says that a stream exists, before its first event, so that a resume can wait for it. Returns whether it can.
+    /// Registers a stream before its first event, so that a resume can wait for it. Returns whether it was registered.
     pub async fn begin(&self, id: ConnectionId, stream: StreamId) -> bool {
         self.write(id, stream, Batch::beginning()).await
     }
 
-    /// The next event of a stream, whose only writer the caller is; numbers start at 1, and nothing follows the `last`.
-    /// Returns whether it is kept: if not, it cannot be replayed now, and perhaps never.
+    /// Records the next event of a stream. The caller is the stream's only writer; numbers start at 1, and no event
+    /// follows the `last`. Returns whether the event is kept: if not, it cannot be replayed now, and perhaps never.
     pub async fn record(
         &self,
         id: ConnectionId,
@@ -180,12 +181,12 @@ impl Connections {
         self.write(id, stream, batch).await
     }
 
-    /// What a stream holds after `after`. `None`: there is no such stream in this connection, or none that can be read
-    /// now.
+    /// The events of a stream after number `after`. `None`: this connection has no such stream, or the stream cannot be
+    /// read now.
     pub async fn read(&self, id: ConnectionId, stream: StreamId, after: u64) -> Option<Recorded> {
         let here = self.here(|table, now| table.read(id, stream, after, now));
         let next = |here: &Recorded| here.events.first().is_none_or(|(n, _)| *n == after + 1);
-        // Where it is written here, nobody knows more; where its beginning is not kept here, the store may have it.
+        // The node that writes a stream has all of it. If the beginning is not kept here, the store may have it.
         if self.0.shared.is_none() || here.as_ref().is_some_and(next) {
             return here;
         }
@@ -202,7 +203,7 @@ impl Connections {
         after: u64,
     ) -> Result<Recorded, StoreError> {
         let mut recorded = Recorded::default();
-        // What is written while this reads is read the next time.
+        // Events written during this read are returned by the next read.
         while recorded.events.len() < EVENTS_PER_STREAM {
             let reached = recorded.events.last().map_or(after, |(number, _)| *number);
             let page = self.ask(|store| store.read(id, stream, reached)).await?;
@@ -216,7 +217,7 @@ impl Connections {
         Ok(recorded)
     }
 
-    /// Nobody is posted to any more, and nothing is brought to the store.
+    /// Stops posting to recipients and stops copying to the store.
     pub(crate) fn stop(&self) {
         self.0.stopped.cancel();
         self.0.post.forget_recipient();
@@ -228,7 +229,7 @@ impl Connections {
 impl Connections {
     async fn write(&self, id: ConnectionId, stream: StreamId, batch: Batch) -> bool {
         if !batch.fits() {
-            // What follows it goes on over the hole that it leaves.
+            // Later events of the stream skip the hole that this one leaves.
             return false;
         }
         let here = self.here(|table, now| {
@@ -252,7 +253,8 @@ impl Connections {
         self.catch_up(id, stream, batch).await
     }
 
-    /// Brings a stream to the store: what is new, and what that lacks besides. True where all of it is there.
+    /// Brings the store's copy of a stream up to date: the new events and any earlier ones that it lacks. Returns true
+    /// once the store has all of them.
     async fn catch_up(&self, id: ConnectionId, stream: StreamId, new: Batch) -> bool {
         let lacking = |number| self.here(|table, _| table.since(id, stream, number));
         let mut batch = lacking(None).filter(|lacking| lacking.first <= new.first);
@@ -276,7 +278,7 @@ impl Connections {
                     self.here(|table, _| table.close(id));
                     return false;
                 }
-                // The store lost it.
+                // The store lost the connection, and it has now been opened again.
                 Err(StoreError::Missing) if self.again(id).await.is_some() => batch = Some(sent),
                 Err(StoreError::Missing) => return false,
                 Err(_) => {
@@ -288,8 +290,8 @@ impl Connections {
         false
     }
 
-    /// What the store does not have and nobody closed, it lost: it went back, or had no memory. Whoever knows the
-    /// connection lays it down again.
+    /// Opens a connection again that the store lost: it is missing there, and no client closed it. The store was rolled
+    /// back or restarted without its data.
     async fn again(&self, id: ConnectionId) -> Option<Connection> {
         let known = self.here(|table, now| {
             table.is_lost(id);
@@ -298,7 +300,7 @@ impl Connections {
         match self.lay_down(&known).await {
             Err(StoreError::Deleted) => None,
             Ok(()) | Err(_) => {
-                // Its events, too.
+                // Copies its events as well.
                 self.bring_back();
                 Some(known)
             }
@@ -320,7 +322,8 @@ impl Connections {
         laid
     }
 
-    /// Asks the store of all nodes, twice where its connection broke; while it is away, not at all.
+    /// Asks the shared store, and retries once if the connection to it broke. Does not ask a store that is known to be
+    /// down.
     async fn ask<'a, T>(
         &'a self,
         question: impl Fn(&'a dyn ConnectionStore) -> StoreFuture<'a, T>,

@@ -1,24 +1,24 @@
-//! Named crash points and injected faults. [`Fault`] is a message that every actor takes; [`CrashPoint`]s are places
-//! inside handlers where a test may let an actor die, and are compiled away without the feature `faults`.
+//! Named crash points and injected faults. Every actor accepts a [`Fault`] as a message. A [`CrashPoint`] is a place
+//! inside a handler where a test can make an actor panic; without the feature `faults` crash points are compiled away.
 
 use std::time::Duration;
 
-/// Marks a panic as wished for: it restarts its actor at once and spends no budget.
+/// Marks a panic as injected: its actor restarts at once, and the restart does not count against the budget.
 pub(crate) const INJECTED: &str = "injected fault";
 
-/// What an outside chaos suite may do to an actor by message.
+/// A fault that a chaos suite injects by message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// As a defect that was asked for: counted apart.
+    /// Panics as an injected fault; counted apart from real failures.
     Panic,
-    /// As a defect of our own: spends the actor's budget.
+    /// Panics as a real defect would, and spends the actor's restart budget.
     Defect,
-    /// Handles nothing for so long.
+    /// Blocks the actor for this long.
     Stall(Duration),
 }
 
 impl Fault {
-    /// Does it to the actor whose handler calls this.
+    /// Applies the fault to the actor whose handler calls this.
     pub(crate) async fn strike(self) {
         match self {
             #[expect(clippy::panic, reason = "this is what a fault is")]
@@ -32,7 +32,7 @@ impl Fault {
 
 macro_rules! crash_points {
     ($($(#[$doc:meta])* $point:ident),* $(,)?) => {
-        /// Where an actor may be let die. Each name says what has happened just before.
+        /// Where a test can make an actor panic. Each name says what has just happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum CrashPoint {
             $($(#[$doc])* $point,)*
@@ -45,7 +45,7 @@ macro_rules! crash_points {
 }
 
 crash_points! {
-    /// Before any message of a session is looked at: arming its n-th pass dies between any two messages.
+    /// Before a session looks at any message. Arming the n-th pass kills the session between any two messages.
     SessionMessage,
     SessionStarted,
     SessionLoadAsked,
@@ -82,30 +82,30 @@ mod armed {
 
     use super::{CrashPoint, INJECTED};
 
-    /// Which crash points are armed, shared by all actors of a tree.
+    /// The armed crash points, shared by all actors of a tree.
     #[derive(Debug, Clone, Default)]
     pub struct Faults(Arc<Mutex<Plan>>);
 
     #[derive(Debug, Default)]
     struct Plan {
-        /// Passes that are let through before the one that dies.
+        /// Passes to let through before the one that panics.
         armed: HashMap<CrashPoint, Vec<u32>>,
         passed: HashMap<CrashPoint, u32>,
         struck: u32,
     }
 
     impl Faults {
-        /// The `nth` pass from now (0: the next) through `point` panics.
+        /// Arms `point`: its `nth` pass from now (0 is the next) panics.
         pub fn arm(&self, point: CrashPoint, nth: u32) {
             self.plan(|plan| plan.armed.entry(point).or_default().push(nth));
         }
 
-        /// How often actors came by `point`.
+        /// How often actors passed `point`.
         pub fn passed(&self, point: CrashPoint) -> u32 {
             self.plan(|plan| plan.passed.get(&point).copied().unwrap_or(0))
         }
 
-        /// How many armed points have struck.
+        /// How many armed crash points have fired.
         pub fn struck(&self) -> u32 {
             self.plan(|plan| plan.struck)
         }
@@ -142,7 +142,7 @@ mod armed {
 mod armed {
     use super::CrashPoint;
 
-    /// Without the feature `faults` there is nothing here, and nothing happens.
+    /// Without the feature `faults` this is empty and does nothing.
     #[derive(Debug, Clone, Default)]
     pub struct Faults {}
 

@@ -1,5 +1,5 @@
-//! Handles that survive restarts: each follows the actor that stands in a place of the tree, whoever it is just now.
-//! Nobody outside a supervisor keeps an `ActorRef` for longer than one message.
+//! Handles that survive restarts. A handle names a place in the tree and always reaches the actor that currently runs
+//! there. Only supervisors keep an `ActorRef` for longer than one message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::faults::Fault;
 
-/// Pause before a question is put again to the same actor, when it was dropped somewhere below it.
+/// Pause before a retry when the actor still lives but the request was lost further down the tree.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
-/// The place of one actor. Its supervisor puts the current reference in; everybody else asks through it.
+/// The place of one actor. Its supervisor sets the current reference; all other code sends messages through the place.
 pub(crate) struct Place<M> {
     current: Arc<watch::Sender<Option<ActorRef<M>>>>,
     waiting: Arc<AtomicUsize>,
@@ -42,7 +42,7 @@ impl<M> Default for Place<M> {
     }
 }
 
-/// Nobody stood in the place in time, or everybody who did died over the question.
+/// No actor ran in the place in time, or every actor that ran there died over the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no answer")]
 pub(crate) struct NoAnswer;
@@ -62,30 +62,30 @@ impl<M: Message> Place<M> {
         self.current.borrow().clone()
     }
 
-    /// Messages sent and not yet taken up, as far as senders and the actor have said.
+    /// Messages sent but not yet taken up, as counted by senders and the actor.
     pub(crate) fn mailbox(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// The actor says that it took a message up.
+    /// The actor calls this when it takes up a message.
     pub(crate) fn taken_up(&self) {
-        // A restart sets the count to 0 while messages to the predecessor are still being counted down.
+        // A restart resets the count to 0 while messages to the previous actor are still being counted down.
         let _ = self
             .waiting
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
     }
 
-    /// The actor says that it finished a message.
+    /// The actor calls this when it finishes a message.
     pub(crate) fn finished(&self) {
         self.worked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has since it was put here.
+    /// Whether the current actor has finished a message.
     pub(crate) fn worked(&self) -> bool {
         self.worked.load(Ordering::Relaxed)
     }
 
-    /// False where nobody is there to take it.
+    /// Returns false if no actor runs here or the message cannot be sent.
     pub(crate) fn cast(&self, message: M) -> bool {
         let Some(actor) = self.current() else {
             return false;
@@ -98,7 +98,7 @@ impl<M: Message> Place<M> {
         sent
     }
 
-    /// Asks whoever stands here; asks again where the one asked dies first, until `within` has passed.
+    /// Asks the actor that runs here. If it dies first, asks its successor, until `within` has passed.
     pub(crate) async fn ask<R: Send + 'static>(
         &self,
         within: Duration,
@@ -116,7 +116,7 @@ impl<M: Message> Place<M> {
                     Err(_elapsed) => return Err(NoAnswer),
                 }
             }
-            // Whoever died is followed by somebody else; or died over this question further down the tree.
+            // Either a successor of the dead actor starts, or the request was lost further down the tree.
             let _ = timeout_at(
                 until.min(Instant::now() + ASK_AGAIN_AFTER),
                 changes.changed(),
@@ -129,20 +129,20 @@ impl<M: Message> Place<M> {
     }
 }
 
-/// What a supervisor and a chaos suite may do with any place, whatever its messages are.
+/// What a supervisor and a chaos suite do with any place, whatever its message type.
 pub(crate) trait AnyPlace: Send + Sync {
     fn clear(&self);
     fn worked(&self) -> bool;
     fn mailbox(&self) -> usize;
-    /// False where nobody stands there.
+    /// Returns false if no actor runs here.
     fn strike(&self, strike: Strike) -> bool;
 }
 
-/// How to hurt an actor from outside.
+/// Ways to make an actor fail from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strike {
     Fault(Fault),
-    /// As the runtime's kill: no handler runs to its end.
+    /// The runtime's kill: the running handler does not finish.
     Kill,
 }
 

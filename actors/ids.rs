@@ -1,11 +1,11 @@
-//! The names of things, parsed once at the edge. Nobody below the edge sees a bare string.
+//! Typed ids, parsed once at the edge. Code below the edge never handles an id as a bare string.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Longest id that is looked at; anything longer is no id of ours.
+/// Longest id that is parsed; longer text is never a valid id.
 const MAX_ID_LEN: usize = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -22,7 +22,7 @@ macro_rules! hex_id {
         pub struct $name(u128);
 
         impl $name {
-            /// 128 bits from the operating system: not to be guessed.
+            /// 128 random bits from the operating system, so ids cannot be guessed.
             pub fn random() -> Self {
                 Self(random_u128())
             }
@@ -77,11 +77,11 @@ macro_rules! hex_id {
 }
 
 hex_id!(
-    /// A session: minted by the server, a handle that clients pass back.
+    /// A session. The server mints it, and clients pass it back.
     SessionId, "session id", "ses_"
 );
 hex_id!(
-    /// One call, whatever becomes of the actor that runs it: every retry carries the same one.
+    /// One call. Every retry carries the same id, also after the actor that runs the call crashes.
     RequestId, "request id", "req_"
 );
 hex_id!(
@@ -89,29 +89,29 @@ hex_id!(
     ResultId, "result id", "res_"
 );
 hex_id!(
-    /// One attempt to change a stored session; a commit of unknown fate is looked up by it.
+    /// One attempt to change a stored session. A commit of unknown fate is looked up by this id.
     CommitId, "commit id", "cmt_"
 );
 hex_id!(
-    /// One start of one node.
+    /// One run of a node, from start to exit.
     NodeId, "node id", "node_"
 );
 hex_id!(
-    /// A transport session of an old revision of the protocol: minted by the server, sent along by its client.
+    /// A transport session of an old protocol revision. The server mints it, and the client sends it along.
     ConnectionId, "connection id", "con_"
 );
 hex_id!(
-    /// One stream of events within a connection. Its text is the digits alone: it travels in the ids of events.
+    /// One stream of events within a connection. Its text form is digits only, because it is part of event ids.
     StreamId, "stream id", ""
 );
 
-/// Who calls. Sessions, results and lists belong to one principal each.
+/// The authenticated caller. Each session, result and list belongs to one principal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Principal(String);
 
 impl Principal {
-    /// Where nobody says who they are: stdio and the command line.
+    /// The principal of unauthenticated transports: stdio and the command line.
     pub fn local() -> Self {
         Self("local".to_owned())
     }
@@ -127,7 +127,7 @@ impl Principal {
 
 fn random_u128() -> u128 {
     let mut bytes = [0_u8; 16];
-    // Without a source of randomness no id may be minted; the operating systems we run on cannot fail here.
+    // No id may be minted without randomness; `getrandom` cannot fail here on the supported operating systems.
     #[expect(
         clippy::expect_used,
         reason = "an id that could be guessed would be worse than stopping"

@@ -1,10 +1,9 @@
-//! Keeps the leases of sessions that are busy without a commit: while a long tool runs, nobody else may take its
-//! session.
+//! Extends the leases of sessions that are busy without committing: while a long tool runs, no other node may take its
+//! session over.
 //!
-//! The keeper runs on a thread of its own, so that tools which use every core cannot starve it. Which leases are to be
-//! kept is owned above the tree: when the keeper dies, its successor goes on with the same ones. An entry that nobody
-//! took out (its session died) ends with its call's deadline, or when the store says that the fence is not the
-//! session's any more.
+//! The keeper runs on its own thread, so that tools which use every core cannot starve it. The list of kept leases
+//! lives above the supervision tree: when the keeper dies, its successor keeps the same leases. An entry whose session
+//! died ends with the deadline of its call, or when the store answers that another fence has taken the session.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,12 +17,12 @@ use crate::handle::Place;
 use crate::ids::SessionId;
 use crate::store::{Fence, Store, StoreError};
 
-/// Leases that are extended with one question to the store.
+/// Leases extended with one request to the store.
 const BATCH: usize = 256;
-/// A lease is extended so often before it ends: two questions may be lost.
+/// A lease is extended this often before it would end, so two requests may be lost.
 const PER_LEASE: u32 = 3;
 
-/// Which leases are kept.
+/// The leases to keep.
 #[derive(Default)]
 pub(crate) struct Leases(Mutex<HashMap<SessionId, Kept>>);
 
@@ -52,7 +51,7 @@ impl Leases {
         })
     }
 
-    /// Unless it is kept under another fence by now.
+    /// Removes the entry, unless the lease is now kept under another fence.
     fn lost(&self, id: SessionId, fence: Fence) {
         self.with(|kept| {
             if kept.get(&id).is_some_and(|entry| entry.fence == fence) {
@@ -104,7 +103,7 @@ impl Actor for LeaseKeeper {
         myself: ActorRef<Self::Msg>,
         state: &mut Arguments,
     ) -> Result<(), ActorProcessingErr> {
-        // Ends with the actor.
+        // The interval ends with the actor.
         myself.send_interval(state.lease / PER_LEASE, || KeeperMsg::Look);
         Ok(())
     }
@@ -125,7 +124,8 @@ impl Actor for LeaseKeeper {
     }
 }
 
-/// Waits for the store: this thread has nothing else to do. What is not answered in time is asked with the next look.
+/// Waits for the store: this thread has nothing else to do. An extension that times out is tried again at the next
+/// tick.
 async fn extend(state: &Arguments) {
     let due = state.leases.due();
     for batch in due.chunks(BATCH) {
@@ -142,7 +142,7 @@ async fn extend(state: &Arguments) {
     }
 }
 
-/// The thread that the keeper runs on. Ends when it is dropped.
+/// The thread of the keeper. It ends when this value is dropped.
 pub(crate) struct KeeperThread {
     pub(crate) runtime: tokio::runtime::Handle,
     _running: oneshot::Sender<()>,

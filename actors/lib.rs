@@ -1,4 +1,4 @@
-//! Supervised, recoverable sessions. Knows no grammar and no protocol: tools come in through [`tool::Tool`].
+//! Supervised, recoverable sessions. This crate knows no grammar and no protocol: tools come in through [`tool::Tool`].
 //!
 //! # The tree
 //!
@@ -15,17 +15,17 @@
 //!
 //! # One call
 //!
-//! [`Sessions::call`](sessions::Sessions::call) mints a request id and asks the `registry` for the session, which its
-//! supervisor starts where it sleeps. The `session` lets its pure state machine decide, casts the change to
-//! `persistence`, hands the job to the `pool`, and hears `Job` and `Commit` as they come. When the commit of the
-//! outcome is acknowledged it applies the change and replies.
+//! [`Sessions::call`](sessions::Sessions::call) mints a request id and asks the `registry` for the session. A sleeping
+//! session is started by its supervisor. The `session` runs its pure state machine, sends the change to `persistence`
+//! and the job to the `pool`, and receives `Job` and `Commit` messages in return. Once the store has acknowledged the
+//! outcome, the session applies the change and replies.
 //!
 //! # One crash
 //!
-//! A session that dies is started again by its supervisor; it loads, folds what was committed, adopts the jobs that
-//! still run, and runs again those that do not. Its caller's reply port has closed: `Sessions::call` asks again under
-//! the same request id and is attached, or answered from what is stored. What each actor leaves behind when it dies is
-//! said at the top of its file.
+//! When a session dies, its supervisor starts it again. The session loads its state, applies the committed changes,
+//! adopts the jobs that still run, and reruns the ones that do not. The crash closed the caller's reply port, so
+//! `Sessions::call` asks again under the same request id: it is attached to the running job, or answered from the
+//! stored result. The top of each actor's file says what survives a crash of that actor.
 
 pub mod cache;
 mod clock;

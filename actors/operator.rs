@@ -1,6 +1,6 @@
-//! Sessions as an operator handles them: straight in the store, beside the nodes that run. Whatever changes a session
-//! acquires it first, as a node of its own, so a session that a live node holds is left alone until that gives it up.
-//! No actor; it keeps nothing.
+//! Sessions as an operator manages them: directly in the store, beside the running nodes. Every change acquires the
+//! session first, as a node with its own id, so a session that a live node holds is not touched until that node
+//! releases it. This is no actor, and it keeps no state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ mod shown;
 pub use exported::{ExportedPart, ExportedResult, ExportedSession, FORMAT, SCHEMA, Unfit, check};
 pub use shown::{Shown, Stored};
 
-/// Sessions that are listed in one step: a page of ids, not of sessions.
+/// Sessions listed in one step: a page of ids, not of whole sessions.
 const LISTED_AT_ONCE: usize = 1000;
-/// Results that go to the store in one commit, bytes: well below what any store takes at once.
+/// Bytes of results in one commit: well below the largest request of any store.
 const COMMIT_BYTES: usize = 4 << 20;
-/// How often a session that another node holds is asked for again.
+/// Pause between attempts to acquire a session that another node holds.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Cheap to clone.
@@ -75,12 +75,12 @@ pub enum OperatorError {
 }
 
 impl Operator {
-    /// `node` is who acquires: an id of its own, so that it is kept apart from every node that runs.
+    /// `node` is the id under which this operator acquires sessions. It must differ from the ids of all running nodes.
     pub fn new(store: Arc<dyn Archive>, node: NodeId) -> Self {
         Self { store, node }
     }
 
-    /// Every session, of everybody or of one, newest first: when it was created, and which.
+    /// Creation time and id of every session, or of one principal's sessions, newest first.
     pub async fn ids(
         &self,
         principal: Option<&Principal>,
@@ -121,7 +121,7 @@ impl Operator {
         }
     }
 
-    /// What a list shows of a session; `None` where it has ended meanwhile.
+    /// What a list shows of a session; `None` if it has ended in the meantime.
     pub async fn row(&self, id: SessionId) -> Result<Option<Row>, OperatorError> {
         match in_time(self.store.look(id)).await {
             Ok(row) => Ok(Some(row)),
@@ -130,17 +130,17 @@ impl Operator {
         }
     }
 
-    /// Everything that is stored of a session, in a form that can be read, checked and imported.
+    /// Everything stored of a session, in a form that can be read, checked and imported.
     pub async fn export(&self, id: SessionId) -> Result<ExportedSession, OperatorError> {
         self.export_what_is_whole(id)
             .await
             .map(|(exported, _)| exported)
     }
 
-    /// The same, and in words which results are left out because they are damaged.
+    /// As [`Operator::export`], and names the results that are left out because they are damaged.
     ///
     /// # Errors
-    /// As of [`Operator::export`].
+    /// Those of [`Operator::export`].
     pub async fn export_what_is_whole(
         &self,
         id: SessionId,
@@ -157,7 +157,7 @@ impl Operator {
             .map_err(|error| heard(id, error))
     }
 
-    /// Ends a session and deletes what it stored, a quarantined one too.
+    /// Ends a session, quarantined or not, and deletes what it stored.
     pub async fn close(&self, id: SessionId, wait: Duration) -> Result<(), OperatorError> {
         let ended = match self.take(id, wait).await {
             Ok(held) => in_time(self.store.delete(id, held.fence)).await,
@@ -167,7 +167,7 @@ impl Operator {
         ended.map_err(|error| heard(id, error))
     }
 
-    /// Lets a quarantined session run again.
+    /// Releases a quarantined session, so that it can run again. Returns the reason of the quarantine.
     pub async fn release(&self, id: SessionId) -> Result<String, OperatorError> {
         let row = in_time(self.store.look(id)).await;
         let row = row.map_err(|error| heard(id, error))?;
@@ -178,8 +178,8 @@ impl Operator {
         Ok(reason)
     }
 
-    /// Lays a session down as it was exported. One that is there is left alone, unless `replace`; one that was closed
-    /// not long ago stays so, unless `replace`. Its time to live starts anew.
+    /// Imports a session as it was exported. Without `replace`, an existing session is not touched, and a recently
+    /// closed one stays closed. The time to live starts anew.
     pub async fn import(
         &self,
         exported: &ExportedSession,
@@ -196,7 +196,7 @@ impl Operator {
                 principal: exported.principal.clone(),
             }),
             Ok(row) if row.quarantine.is_none() => match self.replace(exported, wait).await {
-                // Only now it is found out that nobody may run it.
+                // Only acquiring the session shows that no node can run it.
                 Err(OperatorError::Unreadable {
                     cause: cause @ (StoreError::Corrupt(_) | StoreError::Quarantined { .. }),
                     ..
@@ -224,7 +224,7 @@ impl Operator {
             .map(|_| Imported::Replaced)
     }
 
-    /// In place of what nobody may run.
+    /// Creates the session from the export, in place of one that no node can run.
     async fn lay_down_anew(&self, exported: &ExportedSession) -> Result<Imported, OperatorError> {
         in_time(self.store.discard(exported.id, false))
             .await
@@ -236,7 +236,8 @@ impl Operator {
         let id = exported.id;
         let state = exported.state_bytes();
         let parts = in_parts(exported.blobs());
-        // Each part is a commit, which raises the version: that it ends where it was.
+        // Each part is a commit and raises the version by one; start lower, so that the import ends at the exported
+        // version.
         let version = exported.version.saturating_sub(parts.len() as u64).max(1);
         let repair = Repair {
             session: NewSession {
@@ -271,7 +272,7 @@ impl Operator {
         let version = match written.await {
             Ok(version) => version,
             Err(error) => {
-                // All of it or nothing. What cannot be taken back is refused by its name next time.
+                // All or nothing. If the delete fails too, the next import reports that the session exists.
                 let _ = in_time(self.store.delete(id, fence)).await;
                 return Err(heard(id, error));
             }
@@ -306,7 +307,8 @@ impl Operator {
         Ok(Imported::Replaced)
     }
 
-    /// The state and its results. The last commit has the state: until then the old one stands.
+    /// Writes the state and its results in parts. Only the last commit writes the state; until then the old state is
+    /// valid.
     async fn write(
         &self,
         id: SessionId,
@@ -352,7 +354,7 @@ impl Operator {
         answer.map(|committed| committed.version)
     }
 
-    /// Gives it up, quarantined where it was.
+    /// Releases the session, and quarantines it again if the export says so.
     async fn finish(
         &self,
         exported: &ExportedSession,
@@ -367,7 +369,7 @@ impl Operator {
         in_time(done).await.map_err(|error| heard(id, error))
     }
 
-    /// Acquires a session, waiting for whoever holds it. One that nobody may run is `Unreadable`.
+    /// Acquires a session, and waits while another node holds it. `Unreadable` if no node can run it.
     async fn take(&self, id: SessionId, wait: Duration) -> Result<Acquired, OperatorError> {
         let until = Instant::now() + wait;
         loop {
@@ -385,7 +387,7 @@ impl Operator {
         }
     }
 
-    /// Nodes that were heard of lately.
+    /// Nodes with a recent heartbeat.
     pub async fn nodes(&self) -> Result<Vec<NodeRecord>, OperatorError> {
         in_time(self.store.nodes())
             .await
@@ -393,7 +395,7 @@ impl Operator {
     }
 }
 
-/// Results in parts of a size that a store takes at once; at least one part, which may be empty.
+/// Splits results into commits of at most `COMMIT_BYTES`. Returns at least one part, which may be empty.
 fn in_parts(blobs: Vec<ResultBlob>) -> Vec<Vec<ResultBlob>> {
     let (mut parts, mut size) = (vec![Vec::new()], 0);
     for blob in blobs {

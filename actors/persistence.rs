@@ -1,9 +1,10 @@
 //! Commits sessions to the store, in order, several at a time.
 //!
-//! Sessions cast a [`Ticket`] and go on; the answer comes back as a message. While one group of commits is out, those
-//! that arrive wait for the next: a slow store makes larger groups, not more round trips. When this actor dies, its
-//! waiting tickets are dropped, each tells its session that the fate of its commit is unknown, and the session sends
-//! the same commit again: a store takes a commit id once. Nothing else is lost: the store is owned above the tree.
+//! A session sends a [`Ticket`] and goes on; the answer comes back as a message. While one group of commits is at the
+//! store, new commits collect for the next group, so a slow store gets larger groups, not more round trips. When this
+//! actor dies, its waiting tickets are dropped. Each dropped ticket tells its session that the fate of the commit is
+//! unknown, and the session sends the same commit again: a store applies each commit id once. Nothing else is lost,
+//! because the store lives above the tree.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +17,18 @@ use crate::handle::Place;
 use crate::ids::SessionId;
 use crate::store::{Commit, Committed, Store, StoreError, StoreFuture};
 
-/// Longest wait for one answer of the store. Its fate is then unknown, and it is asked again.
+/// Longest wait for one answer of the store. After it the commit's fate is unknown, and the session sends it again.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
-/// How long a store that is away is asked again where somebody waits: a server that is restarted is back by then.
+/// How long a request to an unavailable store is retried while a caller waits. A restarted server is back by then.
 const ASKED_AGAIN_FOR: Duration = Duration::from_secs(3);
-/// Pause before that; each is twice as long as the one before.
+/// Pause before the first retry; it doubles with each further one.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
-/// Commits that go to the store together at most: bounds the time that the last of a group waits.
+/// Commits in one group at most: bounds how long the last of a group waits.
 const GROUP_MAX: usize = 256;
 
 pub(crate) enum PersistenceMsg {
     Commit(Ticket),
-    /// The group that was out has been answered.
+    /// The store has answered the current group.
     Flushed,
     Sweep,
     Fault(Fault),
@@ -39,13 +40,13 @@ impl From<Fault> for PersistenceMsg {
     }
 }
 
-/// A commit on its way, and who is to be told. Dropping it without an answer says that its fate is unknown.
+/// A commit and the callback for its result. A ticket dropped without an answer reports that its fate is unknown.
 pub(crate) struct Ticket {
     commit: Option<Commit>,
     tell: Arc<dyn Fn(Fate) + Send + Sync>,
 }
 
-/// What became of a commit.
+/// The result of a commit.
 #[derive(Debug)]
 pub(crate) enum Fate {
     Answered(Result<Committed, StoreError>),
@@ -74,7 +75,7 @@ impl Drop for Ticket {
     }
 }
 
-/// One of several; a session always uses the same one.
+/// One of several shards; each session always uses the same one.
 pub(crate) struct Persistence;
 
 pub(crate) struct Arguments {
@@ -130,7 +131,7 @@ impl Actor for Persistence {
                 Arc::clone(&state.arguments.store),
                 state.arguments.faults.clone(),
             );
-            // Not awaited here: the mailbox goes on collecting the next group.
+            // Not awaited, so that the mailbox collects the next group meanwhile.
             tokio::spawn(flush(store, group, faults, Done(myself)));
         }
         state.arguments.place.finished();
@@ -143,7 +144,7 @@ struct Done(ActorRef<PersistenceMsg>);
 
 impl Drop for Done {
     fn drop(&mut self) {
-        // The actor may be gone: then there is nobody to tell, and nothing to tell of.
+        // If the actor has died, its successor knows nothing of this group and needs no message.
         let _ = self.0.send_message(PersistenceMsg::Flushed);
     }
 }
@@ -154,7 +155,7 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
         .filter_map(|ticket| ticket.commit.clone())
         .collect();
     let answer = tokio::time::timeout(STORE_WITHIN, store.commit(&commits)).await;
-    // Without an answer the tickets are dropped below, and each says so.
+    // If the store gave no answer, the tickets are dropped below, and each reports an unknown fate.
     let results = answer.unwrap_or_default();
     faults.pass(CrashPoint::PersistenceCommitted);
     for (ticket, result) in group.into_iter().zip(results) {
@@ -163,13 +164,13 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
     faults.pass(CrashPoint::PersistenceAnswered);
 }
 
-/// What a store does not answer in time it has not answered.
+/// Fails with `Unavailable` if the store does not answer in time.
 pub(crate) async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let answer = tokio::time::timeout(STORE_WITHIN, answer).await;
     answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
 }
 
-/// As [`in_time`], over a connection that breaks: what may be asked twice is asked again for a while.
+/// As [`in_time`], and retries for a while if the connection breaks. Only for requests that are safe to repeat.
 pub(crate) async fn patiently<'a, T>(
     mut ask: impl FnMut() -> StoreFuture<'a, T>,
 ) -> Result<T, StoreError> {
@@ -195,7 +196,7 @@ fn sweep(store: &Arc<dyn Store>) {
     });
 }
 
-/// How everybody else reaches the store: commits through the shards, everything else directly.
+/// The way to the store for all other code: commits go through the shards, everything else directly.
 #[derive(Clone)]
 pub(crate) struct PersistenceHandle {
     pub(crate) store: Arc<dyn Store>,
@@ -207,7 +208,7 @@ impl PersistenceHandle {
         let Some(session) = ticket.commit.as_ref().map(|commit| commit.session) else {
             return;
         };
-        // Where nobody is there the ticket is dropped, which says so.
+        // If the shard is not running, the ticket is dropped, and reports an unknown fate.
         self.shard(session).cast(PersistenceMsg::Commit(ticket));
     }
 

@@ -1,8 +1,8 @@
-//! Knows which session is awake, and where. `Sessions` asks it for a session; session supervisors tell it of each
-//! that starts or goes.
+//! Maps session ids to running session actors. `Sessions` asks the registry for a session; session supervisors report
+//! each session that starts or stops.
 //!
-//! What it holds is a copy of what the supervisors know: after a crash it starts empty, asks them all, and passes
-//! every question on that it cannot answer. A wrong entry costs its reader one retry.
+//! The registry holds a copy of what the supervisors know. After a crash it starts empty, asks all supervisors, and
+//! forwards every request that it cannot answer. A wrong entry costs the caller one retry.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) enum RegistryMsg {
         id: SessionId,
         actor: ActorId,
     },
-    /// Some may have died without a word.
+    /// Drops all entries: some sessions may have died unreported.
     Forget,
     Fault(Fault),
 }
@@ -41,13 +41,14 @@ impl From<Fault> for RegistryMsg {
     }
 }
 
-/// A session that is awake. Good for one message; who keeps it longer finds it dead some day.
+/// A running session. Use it for one message only; the actor behind it may die at any time.
 #[derive(Clone)]
 pub(crate) struct Resolved {
     pub(crate) actor: ActorRef<SessionMsg>,
-    /// Messages from outside that may wait for it.
+    /// Bounds how many messages from outside wait for the session.
     pub(crate) admission: Arc<Semaphore>,
-    /// How often it has failed by itself, and how the last time: a caller over whose call it fails counts them.
+    /// How often the session failed by itself, and the last failure. A caller uses it to count failures during its
+    /// call.
     pub(crate) failures: u32,
     pub(crate) last_failure: Option<Arc<str>>,
 }
@@ -136,7 +137,7 @@ impl State {
             }
             self.awake.remove(&id);
         }
-        // The supervisor answers the asker itself, and tells us.
+        // The supervisor answers the caller directly and reports to the registry.
         place_of(&self.arguments.supervisors, id).cast(SupervisorMsg::Ensure {
             id,
             start: Start::Stored,
@@ -180,7 +181,7 @@ mod tests {
         (resolved, kept)
     }
 
-    /// Entries go when it is said that their session has gone, and only theirs.
+    /// A report that a session has stopped removes that session's entry and no other.
     #[tokio::test]
     async fn nobody_is_remembered_who_is_gone() {
         let arguments = Arguments {

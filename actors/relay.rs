@@ -1,5 +1,5 @@
-//! Carries messages between nodes: opaque, bounded, and never relied upon. The lease and the fence are the truth; a
-//! message that is lost costs its sender a wait.
+//! Carries opaque, bounded messages between nodes. Correctness never depends on delivery: leases and fences decide who
+//! owns a session, and a lost message costs its sender a wait.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,17 +18,17 @@ pub(crate) mod peers;
 
 pub type RelayFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RelayError>> + Send + 'a>>;
 
-/// Largest message: an answer of a tool with everything around it.
+/// Largest message: a tool's answer and its envelope.
 pub const MESSAGE_BYTES: usize = 32 << 20;
-/// Messages that wait in the inbox of one node: beyond it the node is as good as gone.
+/// Messages that wait in a node's inbox. A node with more waiting is treated as down.
 pub const INBOX_MESSAGES: usize = 1024;
 
 pub trait Relay: Send + Sync + 'static {
-    /// Puts a message into the inbox of `to`. That it arrived says nobody.
+    /// Puts a message into the inbox of `to`. Delivery is not confirmed.
     fn send(&self, to: NodeId, message: Arc<[u8]>) -> RelayFuture<'_, ()>;
 
-    /// Waits for messages in the inbox of `node`, oldest first, at least one; an empty answer means: ask again.
-    /// One caller at a time.
+    /// Waits for messages in the inbox of `node` and returns at least one, oldest first. An empty answer means that the
+    /// caller asks again. Only one caller may receive at a time.
     fn receive(&self, node: NodeId) -> RelayFuture<'_, Vec<Vec<u8>>>;
 }
 

@@ -1,31 +1,31 @@
-//! When a child that died starts again: pure, so that every rule can be tried with made-up times.
+//! Decides when a dead child restarts. Pure, so that tests can try every rule with made-up times.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Why an actor is gone.
+/// Why an actor died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Death {
-    /// A failure of our own: a panic or an error out of a handler.
+    /// A failure of its own: a panic, or an error returned by a handler.
     Failure,
-    /// Somebody killed it, or a fault was injected: restarts at once and spends no budget.
+    /// Killed from outside, or an injected fault: the actor restarts at once and spends no budget.
     Outside,
 }
 
-/// At most `restarts` within `window`; one more gives up.
+/// At most `restarts` within `window`; one more makes the supervisor give up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Intensity {
     pub(crate) restarts: usize,
     pub(crate) window: Duration,
 }
 
-/// How long to wait before the n-th restart within the window.
+/// Delay before the n-th restart within the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backoff {
     None,
-    /// The n-th entry; the last for all later ones.
+    /// The n-th entry; the last entry for all later restarts.
     Steps(&'static [Duration]),
-    /// `base · 2ⁿ`, at most `cap`, times a random part of it (full jitter), so that children do not come back in step.
+    /// `base · 2ⁿ`, at most `cap`, times a random factor (full jitter), so that children do not restart all at once.
     Exponential {
         base: Duration,
         cap: Duration,
@@ -39,7 +39,7 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// Who is restarted how often.
+/// Restart rules for a kind of child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) intensity: Intensity,
@@ -58,7 +58,7 @@ const fn per(restarts: usize, seconds: u64) -> Intensity {
 }
 
 impl Policy {
-    /// One session: a defect that its state triggers comes back with the state, so it must not come back for ever.
+    /// One session: a defect triggered by stored state recurs after every load, so the restarts must be bounded.
     pub(crate) const SESSION: Self = Self {
         intensity: per(3, 60),
         backoff: Backoff::Steps(&[ms(0), ms(50), ms(250), ms(1000)]),
@@ -80,7 +80,7 @@ impl Policy {
     pub(crate) const POOL: Self = Self::REGISTRY;
     pub(crate) const INBOX: Self = Self::REGISTRY;
     pub(crate) const SESSION_SUPERVISOR: Self = Self::REGISTRY;
-    /// Escalations at the root; one more and the process ends, so that the service manager starts it afresh.
+    /// Escalations at the root. One more ends the process, and the service manager restarts it.
     pub(crate) const ROOT: Self = Self {
         intensity: per(10, 60),
         backoff: Backoff::Exponential {
@@ -90,11 +90,11 @@ impl Policy {
     };
 }
 
-/// One child's record. Lives in its supervisor and dies with it.
+/// The restart record of one child. It lives in the child's supervisor and dies with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     policy: Policy,
-    /// When each counted death happened, oldest first; never longer than the intensity allows, plus one.
+    /// Times of counted deaths, oldest first; at most one more than the intensity allows.
     deaths: VecDeque<u64>,
     restarts: u32,
 }
@@ -108,12 +108,12 @@ impl Budget {
         }
     }
 
-    /// Restarts so far, for the status page.
+    /// Restarts so far, shown by the status.
     pub(crate) fn restarts(&self) -> u32 {
         self.restarts
     }
 
-    /// A child died at `now_ms`. `jitter` is between 0 and 1.
+    /// Records the death of a child at `now_ms`. `jitter` is between 0 and 1.
     pub(crate) fn record(&mut self, death: Death, now_ms: u64, jitter: f64) -> Verdict {
         self.restarts = self.restarts.saturating_add(1);
         if death == Death::Outside {
@@ -132,7 +132,7 @@ impl Budget {
         }
     }
 
-    /// Forgets what was counted: after the one above decided to try again.
+    /// Forgets the counted deaths, after the parent supervisor decided to try again.
     pub(crate) fn clear(&mut self) {
         self.deaths.clear();
     }

@@ -1,11 +1,11 @@
-//! A session: messages in, effects out. Its supervisor starts it; `Sessions` sends it calls; the pool and persistence
-//! answer it.
+//! A session actor: messages in, effects out. Its supervisor starts it; `Sessions` sends it calls; the pool and
+//! persistence send it their results.
 //!
-//! What survives its crash: everything acknowledged by the store; jobs in the pool's table; the callers, who ask again
-//! under the same request id. What does not: replies that were not sent, and changes that were not committed, both of
-//! which are made again. A new actor, a restarted one and one woken from sleep take one path: load, fold, go.
+//! A crash keeps everything that the store acknowledged, the jobs in the pool's table, and the callers, who ask again
+//! under the same request id. It loses replies that were not sent and changes that were not committed; the next actor
+//! makes both again. A new session, a restarted one and one woken from sleep all take the same path: load, fold, go.
 //!
-//! It never waits in its mailbox: the store and the pool answer with messages.
+//! A session never blocks its mailbox: the store and the pool answer with messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,9 +55,9 @@ use replies::Replies;
 
 /// Messages that wait while the session loads.
 const DEFERRED_MAX: usize = 256;
-/// How long a throwaway session waits for its call, which is on its way when the session starts.
+/// How long a throwaway session waits for its only call, which is already on its way when the session starts.
 const THROWAWAY_WAITS: Duration = Duration::from_secs(2);
-/// How long a session that cannot be run stays to say so. What it says may be out of date after that.
+/// How long a session that cannot run stays alive to answer with the reason. After that the reason may be outdated.
 const REFUSES_FOR: Duration = Duration::from_millis(200);
 
 pub(crate) enum SessionMsg {
@@ -71,7 +71,7 @@ pub(crate) enum SessionMsg {
         replayed: bool,
         reply: RpcReplyPort<Result<SessionView, CallError>>,
     },
-    /// Whether `principal` may read here; puts the end of the session off.
+    /// Asks whether `principal` may read here, and extends the session's expiry.
     Touch {
         principal: Principal,
         reply: RpcReplyPort<Result<(), CallError>>,
@@ -80,7 +80,7 @@ pub(crate) enum SessionMsg {
         principal: Principal,
         reply: RpcReplyPort<Result<(), CallError>>,
     },
-    /// The end was put off, or not, for a question that waits for that.
+    /// The store answered the renewal of the expiry; `asked` can be answered now.
     Renewed {
         result: Result<Reached, StoreError>,
         asked: Box<SessionMsg>,
@@ -100,17 +100,17 @@ pub(crate) enum SessionMsg {
     Deleted {
         result: Result<(), StoreError>,
     },
-    /// The store had lost it, or had an older version.
+    /// The store had lost the session or held an older version, and a repair was sent.
     Repaired {
         result: Result<Repaired, StoreError>,
     },
-    /// Nobody has called for a while: go to sleep if so.
+    /// A timer: if no caller was active for a while, the session goes to sleep.
     Rest,
-    /// Another node wants it.
+    /// Another node asks for the session.
     HandOver {
         reply: RpcReplyPort<Option<HandOver>>,
     },
-    /// The lease had ended: whether the session is still as its commit `id` takes it to be.
+    /// The lease had ended, and the session was acquired again on behalf of commit `id`.
     Reacquired {
         id: CommitId,
         result: Box<Result<Acquired, StoreError>>,
@@ -125,7 +125,7 @@ impl From<Fault> for SessionMsg {
 }
 
 impl SessionMsg {
-    /// Who asks a question that changes nothing.
+    /// The principal of a request that changes nothing.
     fn asker(&self) -> Option<&Principal> {
         if let Self::View { principal, .. } | Self::Touch { principal, .. } = self {
             Some(principal)
@@ -135,7 +135,7 @@ impl SessionMsg {
     }
 }
 
-/// One call, with whoever waits for it.
+/// One call, with the reply port of its caller.
 pub(crate) struct CallMsg {
     pub(crate) request: RequestId,
     pub(crate) principal: Principal,
@@ -144,11 +144,11 @@ pub(crate) struct CallMsg {
     pub(crate) cancel: CancellationToken,
     pub(crate) progress: ProgressSink,
     pub(crate) reply: RpcReplyPort<Result<CallAnswer, CallError>>,
-    /// Held while the message waits: admission to this session is bounded.
+    /// Held while the message waits, which bounds the messages that wait for this session.
     pub(crate) _permit: OwnedSemaphorePermit,
 }
 
-/// Everything that sessions share. Lives above them.
+/// What all sessions share. It lives above them in the tree.
 pub(crate) struct Surroundings {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
@@ -158,18 +158,18 @@ pub(crate) struct Surroundings {
     pub(crate) cache: CacheHandle,
     pub(crate) desk: Arc<Desk>,
     pub(crate) leases: Arc<Leases>,
-    /// Cancelled when the node goes: running calls are left to the node that takes their session over.
+    /// Cancelled at shutdown: running calls are left to the node that takes the session over.
     pub(crate) leaving: CancellationToken,
-    /// Turns to ask the store for a session.
+    /// Bounds how many sessions load from the store at once.
     pub(crate) loads: Semaphore,
 }
 
-/// Where a session starts from.
+/// The initial state of a session.
 #[derive(Clone)]
 pub(crate) enum Start {
-    /// What the store has.
+    /// Loads it from the store.
     Stored,
-    /// Nothing: it lives for one call and touches no store.
+    /// Starts empty, lives for one call, and never touches the store.
     Throwaway {
         principal: Principal,
         roots: Arc<[Root]>,
@@ -182,7 +182,7 @@ pub(crate) struct Arguments {
     pub(crate) id: SessionId,
     pub(crate) start: Start,
     pub(crate) around: Arc<Surroundings>,
-    /// When it last heard from a caller, ms; its supervisor looks at it.
+    /// Time of the last message from a caller, ms. The supervisor reads it to find idle sessions.
     pub(crate) heard_ms: Arc<AtomicU64>,
 }
 
@@ -193,20 +193,20 @@ pub(crate) struct State {
     heard_ms: Arc<AtomicU64>,
     phase: Phase,
     replies: Replies,
-    /// Outputs whose commit is on its way, and what callers brought along for jobs to be.
+    /// Outputs whose commit is at the store, and per-call parameters of jobs not yet submitted.
     outputs: HashMap<RequestId, Arc<ToolOutput>>,
     extras: HashMap<RequestId, Extras>,
-    /// Tools that wait until it is laid down what they work on.
+    /// Tools that wait until the store holds a note of the input they work on.
     noting: HashMap<RequestId, SyncSender<()>>,
     closing: Vec<RpcReplyPort<Result<(), CallError>>>,
-    /// Under which its lease is being kept.
+    /// The fence under which the lease keeper extends the lease.
     kept: Option<Fence>,
 }
 
 enum Phase {
     Loading(Vec<SessionMsg>),
     Running(Box<Journal>),
-    /// It cannot be run here. It stays for a moment to say so to those who have just found it.
+    /// The session cannot run here. It lives a moment longer to tell callers why.
     Refusing(StoreError),
 }
 
@@ -259,7 +259,7 @@ impl Actor for Session {
                 let now = state.around.clock.now_ms();
                 let machine = Machine::new(principal, None, roots, now, 0);
                 state.begin(&myself, Journal::throwaway(machine));
-                // Its one caller may have gone away before it said anything.
+                // The only caller may have gone away before it sent its call.
                 myself.send_after(THROWAWAY_WAITS, || SessionMsg::Rest);
             }
             Start::Stored => state.load(&myself),
@@ -287,7 +287,7 @@ impl Actor for Session {
 
 impl State {
     fn take(&mut self, myself: &ActorRef<SessionMsg>, message: SessionMsg) {
-        // It is wanted here, too, and nobody must wait for that over there.
+        // This node needs the session too. Refuse at once, so that the other node does not wait for the load.
         if let (Phase::Loading(_), SessionMsg::HandOver { .. }) = (&self.phase, &message) {
             busy(message);
             return;
@@ -295,7 +295,7 @@ impl State {
         if let Phase::Loading(waited) = &mut self.phase
             && !matches!(message, SessionMsg::Loaded(_) | SessionMsg::Rest)
         {
-            // What is dropped here closes its reply port, and its sender asks again.
+            // A dropped message closes its reply port, and its sender asks again.
             if waited.len() < DEFERRED_MAX {
                 waited.push(message);
             }
@@ -384,7 +384,7 @@ fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
             drop(reply.send(Err(refusal(&principal))));
         }
         SessionMsg::Renewed { asked, .. } => refuse(*asked, id, error),
-        // What cannot be run is cancelled.
+        // A session that cannot run has no running call, so the cancellation succeeds.
         SessionMsg::Cancel { reply, .. } => drop(reply.send(())),
         SessionMsg::HandOver { reply } => drop(reply.send(None)),
         SessionMsg::Reacquired { .. }
@@ -399,7 +399,7 @@ fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
     }
 }
 
-/// As JSON, in bytes.
+/// Size as JSON, in bytes.
 pub(crate) fn size_of(arguments: &Value) -> usize {
     arguments.to_string().len()
 }

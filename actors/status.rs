@@ -1,4 +1,4 @@
-//! What the tree looks like from outside.
+//! The state of the tree, as the status tool and the admin port show it.
 use std::time::Duration;
 
 use crate::ids::NodeId;
@@ -16,7 +16,7 @@ pub struct ActorStatus {
     pub restarts: u32,
     pub last_failure: Option<String>,
     pub mailbox: usize,
-    /// Milliseconds since 1970 when it last started.
+    /// Time of its last start, in milliseconds since 1970.
     pub since_ms: u64,
     pub children: Vec<ActorStatus>,
 }
@@ -28,12 +28,12 @@ pub struct Status {
     pub cache: CacheStatus,
     pub pool: PoolStatus,
     pub sessions: SessionsStatus,
-    /// This one.
+    /// The node that reports this status.
     pub node: NodeId,
-    /// Those that share the store and were heard of lately; none where it is away.
+    /// Nodes that share the store and sent a recent heartbeat; empty while the store is down.
     pub nodes: Vec<NodeRecord>,
     pub uptime: Duration,
-    /// Refusing new calls.
+    /// The node is draining and refuses new calls.
     pub draining: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct Status {
 pub struct StoreStatus {
     /// `memory`, `redis`.
     pub kind: &'static str,
-    /// What the operator asked for.
+    /// The durability level that the operator configured.
     pub level: DurabilityLevel,
     pub health: Health,
     pub available: bool,
@@ -51,7 +51,7 @@ pub struct StoreStatus {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CacheStatus {
-    /// Of the second level, where there is one.
+    /// The second level, if one is configured.
     pub shared: Option<SharedCacheStatus>,
     pub available: bool,
     pub entries: u64,
@@ -62,19 +62,19 @@ pub struct CacheStatus {
     pub evictions: u64,
 }
 
-/// Counted by keys, since this node started.
+/// Counters of keys since this node started.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SharedCacheStatus {
-    /// Why it is left alone. `None`: it is used.
+    /// Why the second level is skipped. `None`: it is in use.
     pub away: Option<String>,
     pub hits: u64,
     pub misses: u64,
-    /// Not asked for while it was left alone.
+    /// Keys that were not requested because the second level was skipped.
     pub skipped: u64,
     pub errors: u64,
-    /// Values that were not kept: too many waited to be written, the second level refused them, or it failed.
+    /// Values that were not stored: the write queue was full, the second level refused them, or it failed.
     pub dropped: u64,
-    /// What all nodes keep there, and may keep. `None`: it has not said yet.
+    /// Bytes that all nodes keep there, and the budget. `None`: not known yet.
     pub bytes: Option<u64>,
     pub budget: Option<u64>,
     /// Why it keeps less than its budget allows.
@@ -92,7 +92,7 @@ pub struct PoolStatus {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SessionsStatus {
-    /// With an actor on this node now.
+    /// Sessions with a running actor on this node.
     pub awake: u64,
     pub quarantined: u64,
     pub calls_in_flight: u64,

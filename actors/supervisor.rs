@@ -1,5 +1,5 @@
-//! The root of the tree: starts the store's supervisor, the session supervisors, registry, cache and pool, and
-//! restarts them. When it gives up, or dies itself, the process is to end: [`Tree::failed`] says so.
+//! The root of the tree. It starts and restarts the store's supervisor, the session supervisors, the registry, the
+//! cache and the pool. When it gives up or dies, [`Tree::failed`] reports it, and the process should end.
 
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ impl From<Fault> for RootMsg {
     }
 }
 
-/// The places of all fixed actors. Made before the tree, so that everybody can be told where everybody will stand.
+/// The places of all fixed actors. They exist before the tree starts, so that each actor can be given the others'
+/// places.
 #[derive(Clone)]
 pub(crate) struct Places {
     pub(crate) root: Place<RootMsg>,
@@ -69,7 +70,7 @@ impl Places {
         }
     }
 
-    /// By the name that the status shows.
+    /// Finds a place by the name shown in the status.
     pub(crate) fn find(&self, name: &str) -> Option<&dyn AnyPlace> {
         fn nth<'a, M>(places: &'a [Place<M>], index: &str) -> Option<&'a dyn AnyPlace>
         where
@@ -102,7 +103,7 @@ pub(crate) struct Root;
 pub(crate) struct Arguments {
     pub(crate) places: Places,
     pub(crate) around: Arc<Surroundings>,
-    /// Where other nodes share the store.
+    /// Set if other nodes share the store.
     pub(crate) keeper: Option<Arc<KeeperThread>>,
 }
 
@@ -203,14 +204,14 @@ fn take_care(myself: &ActorRef<RootMsg>, state: &mut State, care: Care) {
 
 // === the children ===
 
-/// In the order in which they start: each finds those before it in their places.
+/// The children in start order: each can reach the ones before it.
 fn specs(
     places: &Places,
     around: &Arc<Surroundings>,
     keeper: Option<Arc<KeeperThread>>,
 ) -> Vec<Spec> {
     let mut specs = vec![store(places, around, keeper)];
-    // As large as all sessions of this node together, whichever supervisor they fall to.
+    // Shared by all session supervisors, so it must hold as many permits as the node may have sessions awake.
     let awake = Arc::new(tokio::sync::Semaphore::new(around.options.sessions_awake));
     for (index, place) in places.supervisors.iter().enumerate() {
         let (around, awake, registry) = (

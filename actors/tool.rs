@@ -1,5 +1,5 @@
-//! The port through which sessions use tools. `actors` owns it because sessions call it; what a tool analyses, and
-//! what its values mean, is unknown here.
+//! The interface through which sessions run tools. It belongs to `actors` because sessions call it. This crate does not
+//! know what a tool analyses or what its values mean.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,26 +19,26 @@ mod care;
 
 pub use care::{Care, InputKey};
 
-/// One analysis tool: synchronous, CPU-bound, called on the pool. Implementations keep no state of their own; a crash
-/// of any actor costs them nothing, and a panic in `call` fails that call alone.
+/// One analysis tool: synchronous, CPU-bound, run on the pool. Implementations keep no state, so the crash of an actor
+/// costs them nothing; a panic in `call` fails only that call.
 pub trait Tool: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
-    /// True where running it twice gives what running it once gives: a call that was cut off is then run again.
-    /// Otherwise it is answered `interrupted`.
+    /// True if running the tool twice has the effect of running it once. An interrupted call is then run again;
+    /// otherwise the caller gets the error `interrupted`.
     fn idempotent(&self) -> bool;
 
-    /// Runs one call. `arguments` have been validated by the caller of `Sessions::call`.
-    /// Must look at [`ToolContext::stop_reason`] at least every 50 ms of work.
+    /// Runs one call. The caller of `Sessions::call` has validated `arguments`. The tool must check
+    /// [`ToolContext::stop_reason`] at least every 50 ms of work.
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError>;
 }
 
-/// What a tool is given beside its arguments.
+/// The context of a call, passed to the tool beside its arguments.
 #[derive(Clone)]
 pub struct ToolContext {
-    /// Whose session it is.
+    /// The owner of the session.
     pub principal: Principal,
-    /// The directories that this call may read: the session's, which narrow the server's.
+    /// Directories that this call may read: the session's roots, which narrow the server's.
     pub roots: Arc<[Root]>,
     pub cancel: CancellationToken,
     pub deadline: Instant,
@@ -46,14 +46,14 @@ pub struct ToolContext {
     pub cache: CacheHandle,
     /// Earlier results of the same session.
     pub results: ResultReader,
-    /// False in a throwaway session: [`ToolOutput::whole`] would be dropped, so it need not be built.
+    /// False in a throwaway session: [`ToolOutput::whole`] would be dropped, so the tool need not build it.
     pub keep_whole: bool,
-    /// There where an earlier attempt of the same call was cut off, perhaps together with its node.
+    /// Set if an earlier attempt of the same call was interrupted, possibly by a crash of the node.
     pub care: Option<Care>,
 }
 
 impl ToolContext {
-    /// Why the tool should stop now, if it should.
+    /// The reason to stop now: cancellation or deadline. `None`: go on.
     pub fn stop_reason(&self) -> Option<ToolError> {
         if self.cancel.is_cancelled() {
             return Some(ToolError::cancelled());
@@ -65,29 +65,29 @@ impl ToolContext {
 /// A directory that may be read. `path` is canonical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// Unique among the roots of a server: the first part of a path where there are several.
+    /// Unique among the roots of a server; with several roots it is the first part of every path.
     pub name: String,
     pub path: PathBuf,
 }
 
-/// What a call that succeeded leaves.
+/// The output of a successful call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolOutput {
-    /// What the caller gets: small, bounded by the tool. Opaque here.
+    /// The caller's answer: small, bounded by the tool, opaque to this crate.
     pub answer: Value,
-    /// The result as a whole, for later calls. `None`: too large to keep, or not asked for.
+    /// The whole result, for later calls. `None`: too large to keep, or not requested.
     pub whole: Option<Value>,
     /// One line for the session's history.
     pub summary: String,
-    /// Stands for everything that was read: equal digests, equal inputs. Empty where nothing was read.
+    /// A digest of all inputs that were read: equal digests mean equal inputs. Empty if nothing was read.
     pub input_digest: String,
 }
 
-/// What a call that failed leaves: a reason out of the fixed list of the edge, and words for a person.
+/// The error of a failed call: a reason from the edge's fixed list, and a message for people.
 #[derive(Debug, Clone, PartialEq, Error, Serialize, Deserialize)]
 #[error("{reason}: {message}")]
 pub struct ToolError {
-    /// Stable, snake_case.
+    /// A stable identifier in snake_case.
     pub reason: String,
     pub message: String,
     pub retry_after: Option<Duration>,
@@ -111,7 +111,7 @@ impl ToolError {
     }
 }
 
-/// How far a call has come.
+/// The progress of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     pub done: u64,
@@ -119,7 +119,7 @@ pub struct Progress {
     pub message: String,
 }
 
-/// Where progress goes. Never blocks: what nobody reads in time is dropped, the newest wins.
+/// Receives progress. Never blocks: a slow reader misses older reports and gets the newest.
 #[derive(Clone, Default)]
 pub struct ProgressSink(Option<Arc<dyn Fn(Progress) + Send + Sync>>);
 
@@ -128,7 +128,7 @@ impl ProgressSink {
         Self(Some(Arc::new(report)))
     }
 
-    /// Nobody listens: work that only serves progress may be left out.
+    /// True if nobody receives progress. Work that only serves progress can be skipped.
     pub fn is_silent(&self) -> bool {
         self.0.is_none()
     }
@@ -144,7 +144,7 @@ impl ProgressSink {
     }
 }
 
-/// An earlier result, as it was.
+/// An earlier result, unchanged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredResult {
     pub id: ResultId,

@@ -1,4 +1,4 @@
-//! How tools reach the cache: blocking, and never for long.
+//! Blocking access to the cache for tools, with short time limits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use super::{CacheKey, CacheMsg, CacheValue, Found, PENDING_WAIT, SecondLevel, Weighed};
 use crate::handle::Place;
 
-/// Longest wait for the cache to say what it has: it answers in microseconds, or is being restarted.
+/// Longest wait for a lookup. The cache answers in microseconds, unless it is being restarted.
 const LOOKUP_WAIT: Duration = Duration::from_millis(250);
 
 /// What [`CacheHandle::get_or_compute`] found, in the order of the keys.
 pub struct Fetched {
-    /// `None` where `compute` gave nothing.
+    /// `None` if `compute` returned no value.
     pub values: Vec<Option<CacheValue>>,
     pub hits: u64,
     pub misses: u64,
 }
 
-/// Cheap to clone; follows the cache actor over restarts. A cache that is away or slow is skipped, never waited for.
+/// Cheap to clone; follows the cache actor over restarts. A cache that is down or slow is skipped.
 #[derive(Clone, Default)]
 pub struct CacheHandle {
     place: Option<Place<CacheMsg>>,
@@ -27,7 +27,7 @@ pub struct CacheHandle {
 }
 
 impl CacheHandle {
-    /// A cache that keeps nothing: every key is computed.
+    /// A cache that keeps nothing, so every key is computed.
     pub fn none() -> Self {
         Self::default()
     }
@@ -39,7 +39,7 @@ impl CacheHandle {
         }
     }
 
-    /// What the first level does not have is asked of this one before it is computed.
+    /// Adds a second level, which is asked for keys that the first level lacks before they are computed.
     pub(crate) fn with_second_level(self, second: Option<Arc<SecondLevel>>) -> Self {
         Self { second, ..self }
     }
@@ -48,11 +48,11 @@ impl CacheHandle {
         self.second.as_ref()
     }
 
-    /// Blocking: for tools on the pool. One message asks for all keys. Hits come back at once; `compute` is called
-    /// with the indexes that this caller has to compute (from as many threads as it likes, handing each value in
-    /// through the function it is given); what another caller is computing just now is awaited, at most until
-    /// `deadline`, and computed here where it does not come (so `compute` may be called twice, with different
-    /// indexes). A key that occurs twice is computed once.
+    /// Blocking: for tools on the pool. One message looks up all keys, and hits return at once. `compute` gets the
+    /// indexes of the keys that this caller has to compute. It may use any number of threads, and passes each value to
+    /// the function it is given. A key that another caller is computing is awaited until `deadline` at most, and then
+    /// computed here, so `compute` may be called twice, with different indexes. A key that occurs twice is computed
+    /// once.
     pub fn get_or_compute<E>(
         &self,
         keys: &[CacheKey],
@@ -104,7 +104,7 @@ impl CacheHandle {
         })
     }
 
-    /// What other nodes have left is taken from there. Returns the indexes that are to be computed.
+    /// Fills values from the second level. Returns the indexes that remain to be computed.
     fn fetch(
         &self,
         keys: &[CacheKey],
@@ -165,7 +165,7 @@ impl CacheHandle {
         result
     }
 
-    /// `None` where the cache does not answer.
+    /// `None` if the cache does not answer.
     fn look_up(&self, keys: Vec<CacheKey>, deadline: Instant) -> Option<Vec<Found>> {
         let place = self.place.as_ref()?;
         let (reply, answer) = sync_channel(1);
@@ -177,7 +177,7 @@ impl CacheHandle {
             .ok()
     }
 
-    /// Returns the indexes that did not come.
+    /// Returns the indexes whose values did not arrive.
     fn wait_for(
         &self,
         keys: &[CacheKey],
@@ -196,7 +196,7 @@ impl CacheHandle {
         }) {
             let until = deadline.min(Instant::now() + PENDING_WAIT);
             for _ in pending {
-                // A cache that dies drops its end, which ends the wait.
+                // When the cache actor dies, its sender is dropped, which ends the wait.
                 let Ok((index, value)) =
                     answers.recv_timeout(until.saturating_duration_since(Instant::now()))
                 else {
@@ -213,7 +213,7 @@ impl CacheHandle {
     }
 }
 
-/// What a caller has promised to compute. Dropped, by whatever way out, it gives up what was not filled.
+/// Keys that this caller has claimed. On drop, also during a panic, it gives up the claims it has not filled.
 struct Claims<'a> {
     cache: Option<&'a CacheHandle>,
     keys: Vec<CacheKey>,
@@ -224,7 +224,7 @@ impl Drop for Claims<'_> {
         if let Some(place) = self.cache.and_then(|cache| cache.place.as_ref())
             && !self.keys.is_empty()
         {
-            // After the fills of the same caller, so what was filled is no claim any more.
+            // Sent after this caller's fills, so filled keys are no longer claimed.
             place.cast(CacheMsg::Abandon {
                 keys: std::mem::take(&mut self.keys),
             });

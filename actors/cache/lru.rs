@@ -1,10 +1,10 @@
-//! A map bounded by weight: what was used longest ago goes first.
+//! A map bounded by weight, with eviction of the least recently used entry.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{CacheKey, CacheValue, Weighed};
 
-/// What an entry costs beside its value: key, place in both maps.
+/// Overhead of an entry beside its value: the key, and its slot in both maps.
 const ENTRY_OVERHEAD: usize = 160;
 
 pub(super) struct Lru {
@@ -43,7 +43,7 @@ impl Lru {
         Some(entry.value.clone())
     }
 
-    /// What is over the limit by itself is not kept.
+    /// A value larger than the limit is not kept.
     pub(super) fn put(&mut self, key: CacheKey, entry: Weighed) {
         self.take(&key);
         let weight = entry.weight.saturating_add(ENTRY_OVERHEAD);

@@ -1,7 +1,7 @@
-//! The second level: values that nodes share, as bytes, behind the first one in memory.
+//! The second cache level: values as bytes, shared by all nodes, behind the first level in memory.
 //!
-//! It is never relied upon: what it does not give in time is computed, a failure leaves it alone until it answers a
-//! probe, and what cannot be written at once is not written. Its state is owned above the tree.
+//! Nothing depends on it. Values that it does not return in time are computed; after a failure it is skipped until it
+//! answers a probe; values that cannot be written at once are dropped. Its state lives above the tree.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,33 +19,33 @@ use crate::status::SharedCacheStatus;
 
 pub type SharedFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedError>> + Send + 'a>>;
 
-/// Why the second level did not do as asked.
+/// An error of the second level.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the shared cache is unavailable: {0}")]
 pub struct SharedError(pub String);
 
-/// Where nodes leave values for one another, under one version of whatever made them.
+/// A store in which nodes share values. All values belong to one version of the code that makes them.
 pub trait SharedCache: Send + Sync + 'static {
-    /// One answer each, in order; what is damaged is not there.
+    /// Returns one entry per key, in order. A damaged value counts as missing.
     fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>>;
 
-    /// Answers with how many of them were not kept.
+    /// Stores entries. Returns how many were not kept.
     fn put(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> SharedFuture<'_, u64>;
 
-    /// Nothing that was put before is found again, by any node.
+    /// Invalidates all values stored so far, for all nodes.
     fn invalidate(&self) -> SharedFuture<'_, ()>;
 
-    /// Another node has invalidated: what is remembered about that is out of date.
+    /// Another node has invalidated the cache, so a remembered generation is out of date.
     fn invalidated(&self);
 
-    /// Whether it is there: one question, which it answers from afar. It makes room where others need it.
+    /// Checks with one request whether the store answers. Also evicts values if others need the memory.
     fn probe(&self) -> SharedFuture<'_, ()>;
 
-    /// What it holds, and may hold, as it said last.
+    /// Bytes held and allowed, as last reported.
     fn room(&self) -> Room;
 }
 
-/// What a second level holds. `None`: it has not said yet.
+/// What a second level holds. `None`: not known yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Room {
     pub bytes: Option<u64>,
@@ -54,50 +54,50 @@ pub struct Room {
     pub short: Option<String>,
 }
 
-/// How values become bytes. Only who makes the values knows.
+/// Converts values to bytes and back. Implemented by the code that makes the values.
 pub trait Codec: Send + Sync + 'static {
-    /// `None`: not worth sharing.
+    /// `None`: the value is not worth sharing.
     fn encode(&self, value: &CacheValue) -> Option<Vec<u8>>;
 
-    /// `None`: these are no bytes of ours.
+    /// `None`: the bytes do not decode.
     fn decode(&self, bytes: &[u8]) -> Option<Weighed>;
 }
 
-/// A second level, and how its values are written.
+/// A second level and the codec of its values.
 #[derive(Clone)]
 pub struct Shared {
     pub cache: Arc<dyn SharedCache>,
     pub codec: Arc<dyn Codec>,
 }
 
-/// Longest wait for a batch, and what each of its keys adds: reading a value back takes some microseconds, computing
-/// it takes hundreds.
+/// Longest wait for a batch, plus an allowance per key: reading a value back takes microseconds, computing it takes
+/// hundreds.
 const BATCH_WITHIN: Duration = Duration::from_millis(50);
 const KEY_WITHIN: Duration = Duration::from_micros(200);
-/// Keys that are asked for at once: answers of a few megabytes.
+/// Keys requested at once; the answer is a few megabytes.
 const BATCH: usize = 512;
-/// Whether it is there is asked so often: one that failed is used again after so long, and one that went away while
-/// nobody needed it is known.
+/// Interval of probes. A level that failed is used again after this time at most, and a failure is noticed even while
+/// no caller uses the level.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// Longest wait for a probe of one that is in use: a machine that is busy for a moment is no reason to leave it alone.
+/// Longest wait for a probe of a level in use. A machine that is busy for a moment should not disable it.
 const PROBE_WITHIN: Duration = Duration::from_secs(2);
-/// What is said of one that was waited for long enough.
+/// The error of a request that took too long.
 const LATE: &str = "it did not answer in time";
-/// Values that wait to be written. More are dropped: somebody else will compute them, too.
+/// Values that wait to be written. Further ones are dropped, and other nodes compute them too.
 const WRITES_MAX: usize = 4096;
-/// Values that are written at once.
+/// Values written with one request.
 const WRITTEN_AT_ONCE: usize = 128;
-/// Larger values are not shared, bytes as encoded: one file of that kind is rare, and reading it holds others up.
+/// Larger values are not shared (bytes, encoded): such files are rare, and reading them would delay other requests.
 const VALUE_BYTES: usize = 1 << 20;
 
-/// One node's way to the second level.
+/// One node's access to the second level.
 pub(crate) struct SecondLevel {
     shared: Shared,
     /// For one batch, beside [`KEY_WITHIN`].
     batch_within: Duration,
     runtime: Handle,
     writes: mpsc::Sender<(CacheKey, Vec<u8>)>,
-    /// Why it is left alone.
+    /// Why the level is skipped; `None` while it is in use.
     left_alone: Mutex<Option<String>>,
     counts: Counts,
 }
@@ -112,7 +112,7 @@ struct Counts {
 }
 
 impl SecondLevel {
-    /// Must run inside a tokio runtime; the tasks that write and probe end with what is returned.
+    /// Must run inside a tokio runtime. The writing and probing tasks end when the returned value is dropped.
     pub(crate) fn new(shared: Shared) -> Arc<Self> {
         Self::with_patience(shared, BATCH_WITHIN)
     }
@@ -132,7 +132,7 @@ impl SecondLevel {
         level
     }
 
-    /// Blocking: for tools on the pool. Hands every value in that is there, with the index of its key.
+    /// Blocking: for tools on the pool. Passes on every value found, with the index of its key.
     pub(crate) fn fetch(
         self: &Arc<Self>,
         keys: &[CacheKey],
@@ -151,7 +151,7 @@ impl SecondLevel {
             let (reply, answer) = sync_channel(1);
             let (level, asked) = (Arc::clone(self), batch.to_vec());
             self.runtime.spawn(async move {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = reply.try_send(level.shared.cache.get(&asked).await);
             });
             let left = until.saturating_duration_since(Instant::now());
@@ -176,13 +176,13 @@ impl SecondLevel {
         }
     }
 
-    /// For others, some time soon.
+    /// Queues a value to be written for other nodes.
     pub(crate) fn offer(&self, key: CacheKey, value: &CacheValue) {
         if self.is_left_alone() {
             self.counts.skipped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        // Before the work of encoding it.
+        // Reserve first, to save the work of encoding.
         let Ok(place) = self.writes.try_reserve() else {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -235,7 +235,7 @@ impl SecondLevel {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whoever is left alone has to answer as soon as callers need it to.
+    /// A level that is skipped must answer a probe as fast as callers need it to.
     async fn probe(&self) {
         let within = if self.is_left_alone() {
             self.batch_within

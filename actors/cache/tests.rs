@@ -1,4 +1,4 @@
-//! The cache through its handle, from threads, as tools use it.
+//! Tests of the cache through its handle, from threads, as tools use it.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};

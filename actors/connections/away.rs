@@ -1,5 +1,5 @@
-//! The store of all nodes while it is away: noticed, waited for, and brought what it lacks when it is back. One task
-//! does that, while there is something to do; if it dies, the next failure starts another.
+//! Handles an outage of the shared connection store: notices it, waits, and copies to the store what it lacks once it
+//! is back. One task does that while there is something to copy; if the task dies, the next failure starts another.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,17 +13,17 @@ use crate::clock::jitter;
 use crate::ids::ConnectionId;
 use crate::store::StoreError;
 
-/// Between looks for a store that is away: soon at first, for one that only broke its connections.
+/// First pause between checks of a store that is down: short, because it may only have broken its connections.
 const LOOK_AGAIN_FIRST: Duration = Duration::from_millis(100);
 const LOOK_AGAIN_LAST: Duration = Duration::from_secs(5);
-/// Connections that were closed meanwhile and are still to be closed there; what is beyond expires.
+/// Connections closed during an outage that must still be closed in the store. Any beyond this number expire there.
 const CLOSING_MAX: usize = 4096;
 
 pub(super) struct Away {
-    /// Why it is away.
+    /// The error of the current outage.
     why: watch::Sender<Option<StoreError>>,
     closing: Mutex<HashSet<ConnectionId>>,
-    /// A task is at it.
+    /// A task is running.
     busy: Mutex<bool>,
 }
 
@@ -69,14 +69,14 @@ impl Away {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True where nobody else is at it.
+    /// Returns true if no other task is running.
     fn takes_it_up(&self) -> bool {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         !std::mem::replace(&mut busy, true)
     }
 }
 
-/// Whatever becomes of the task, another may follow it.
+/// Marks the task as ended, however it ends, so that another can start.
 struct AtIt(Weak<Inner>);
 
 impl Drop for AtIt {
@@ -92,7 +92,7 @@ impl Drop for AtIt {
 }
 
 impl Connections {
-    /// Starts to bring the store what it lacks, as soon as it answers.
+    /// Starts a task that copies to the store what it lacks, as soon as the store answers.
     pub(super) fn bring_back(&self) {
         if self.0.stopped.is_cancelled() || !self.0.away.takes_it_up() {
             return;
@@ -105,7 +105,7 @@ impl Connections {
                 () = bring_back(&inner) => {}
             }
             drop(at_it);
-            // What came in at the very end, and found somebody at it.
+            // Changes that arrived at the very end saw a running task and did not start their own.
             if let Some(connections) = inner.upgrade().map(Connections)
                 && connections.lacks()
             {
@@ -114,7 +114,7 @@ impl Connections {
         });
     }
 
-    /// True where the store has everything.
+    /// Returns true once the store has everything.
     async fn brought_back(&self) -> bool {
         let closing: Vec<_> = self.0.away.closing().iter().copied().collect();
         for id in closing {
@@ -127,7 +127,7 @@ impl Connections {
             if !laid_down {
                 match self.lay_down(&connection).await {
                     Ok(()) => {}
-                    // Too many were opened elsewhere meanwhile, or it was closed.
+                    // Other nodes opened too many connections in the meantime, or a client closed this one.
                     Err(StoreError::Limit(_) | StoreError::Deleted) => {
                         self.here(|table, _| table.close(connection.id));
                         continue;
@@ -148,7 +148,7 @@ impl Connections {
         !self.lacks()
     }
 
-    /// Whether the store is still to be brought something.
+    /// Whether the store still lacks something.
     fn lacks(&self) -> bool {
         !self.0.away.closing().is_empty() || !self.here(|table, _| table.behind()).is_empty()
     }
@@ -169,7 +169,7 @@ async fn bring_back(inner: &Weak<Inner>) {
 }
 
 impl Connections {
-    /// Whether the store answers anything at all.
+    /// Whether the store answers at all.
     async fn looks(&self) -> bool {
         let Some(store) = &self.0.shared else {
             return false;

@@ -1,4 +1,4 @@
-//! What every store of connections promises: the same tests over the one in memory and over a real Redis, in real time.
+//! The contract of every connection store, run against the memory store and a real Redis, in real time.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ pub(super) fn redis(server: &server::Server) -> Arc<dyn ConnectionStore> {
     store.connections()
 }
 
-/// Each test twice.
+/// Runs each test against both stores.
 macro_rules! both {
     ($($test:ident),* $(,)?) => {
         mod over_memory {
@@ -76,7 +76,7 @@ both!(
     what_is_not_there_is_missing,
 );
 
-/// Short enough to be waited for, long enough for a slow machine to act within it.
+/// Short enough to wait for, long enough for a slow machine to act in time.
 const TTL: Duration = Duration::from_secs(2);
 
 fn short() -> ConnectionOptions {
@@ -107,7 +107,7 @@ async fn a_connection_ends_in_redis() {
     }
 }
 
-/// One that is used does not, and its streams that go on stay; the other takes everything with it.
+/// A used connection and its unfinished streams stay; an unused one expires with all its events.
 async fn a_connection_ends(store: &dyn ConnectionStore) {
     let (used, left, stream) = (connection(), connection(), StreamId::random());
     let opened = Instant::now();
@@ -141,7 +141,7 @@ async fn opened(store: &dyn ConnectionStore) -> ConnectionId {
     connection.id
 }
 
-/// All of it, over its pages.
+/// Reads all pages.
 async fn read(
     store: &dyn ConnectionStore,
     id: ConnectionId,
@@ -291,7 +291,7 @@ async fn a_principal_has_so_many_and_no_more(store: &dyn ConnectionStore) {
     };
     store.open(&other, options()).await.unwrap();
     store.close(ids[0]).await.unwrap();
-    // That one is free again may be seen a moment later.
+    // The freed place may become visible a moment later.
     let until = Instant::now() + PATIENCE;
     while store.open(&connection(), options()).await.is_err() {
         assert!(Instant::now() < until, "a closed connection is counted");
@@ -334,7 +334,7 @@ async fn old_events_and_old_streams_make_room(store: &dyn ConnectionStore) {
             .await
             .unwrap();
     }
-    // What has ended goes before what is older and has not.
+    // An ended stream is dropped before an older unfinished one.
     assert_eq!(read(store, id, stream, 0).await, Err(StoreError::Missing));
     assert_eq!(read(store, id, loud, 0).await, Err(StoreError::Missing));
     let quiet = StreamId::random();

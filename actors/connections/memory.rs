@@ -1,4 +1,4 @@
-//! A store of connections within the process, for trees that share one: it ends with the process.
+//! A connection store in memory, for trees in one process. It ends with the process.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use crate::clock::Clock;
 use crate::ids::{ConnectionId, StreamId};
 use crate::store::{StoreError, StoreFuture};
 
-/// Connections that were closed and are remembered as such.
+/// Closed connections that are remembered as closed.
 const CLOSED_REMEMBERED: usize = 4096;
 
-/// See the module.
+/// See the module documentation.
 pub struct MemoryConnections {
     clock: Clock,
     kept: Mutex<Kept>,
@@ -41,7 +41,7 @@ impl MemoryConnections {
         act(&mut kept, self.clock.now_ms())
     }
 
-    /// Of one connection. What is not there was closed, or is missing.
+    /// Runs `act` on one connection. An absent connection was closed, or is missing.
     fn of<'a, T: Send + 'a>(
         &'a self,
         id: ConnectionId,

@@ -1,4 +1,4 @@
-//! What nodes post to one another for connections: opaque, within a bound, and answered by whether it was taken.
+//! Messages between nodes for connections: opaque, bounded, and answered with whether the recipient took them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::relay::neighbours::Neighbours;
 use crate::store::Store;
 use crate::tool::ProgressSink;
 
-/// A node that says nothing for so long is as good as gone.
+/// A node that is silent for this long counts as down.
 const SILENCE: Duration = Duration::from_secs(3);
-/// Longest wait for a node that is still at it.
+/// Longest wait for a node that still signals that it works on the message.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
-/// Longest wait for a recipient here: somebody on another node waits for it.
+/// Longest wait for the recipient on this node, because the sender waits for it.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(8);
 /// Longest wait for the list of nodes.
 const NODES_WITHIN: Duration = Duration::from_secs(1);
@@ -49,10 +49,10 @@ impl Post {
 }
 
 impl Connections {
-    /// Carries a message to the node that holds a connection's stream. `Ok(false)`: it has no use for it.
+    /// Sends a message to the node that holds a connection's stream. `Ok(false)`: that node had no use for it.
     ///
     /// # Errors
-    /// The message is too large, or the node did not answer; then it may have been taken all the same.
+    /// The message is too large, or the node did not answer; in the second case it may still have taken the message.
     pub async fn post(
         &self,
         node: NodeId,
@@ -88,7 +88,7 @@ impl Connections {
         }
     }
 
-    /// To every node that is heard of but this one: for what only one of them can use. Counts those that took it.
+    /// Sends a message to every other live node, for messages that only one of them can use. Returns how many took it.
     pub async fn post_to_all(&self, id: ConnectionId, message: Vec<u8>) -> usize {
         let post = &self.0.post;
         let nodes = tokio::time::timeout(NODES_WITHIN, post.store.nodes()).await;
@@ -102,12 +102,12 @@ impl Connections {
         answers.iter().filter(|taken| **taken == Ok(true)).count()
     }
 
-    /// Who takes what other nodes post here, from now on.
+    /// Sets the recipient of messages from other nodes.
     pub fn receive_with(&self, recipient: Arc<dyn Recipient>) {
         self.0.post.with(|now| *now = Some(recipient));
     }
 
-    /// False where nobody takes it.
+    /// Returns false if no recipient takes the message.
     pub(crate) async fn deliver(&self, id: ConnectionId, message: Vec<u8>) -> bool {
         let Some(recipient) = self.0.post.with(|recipient| recipient.clone()) else {
             return false;

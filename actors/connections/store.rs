@@ -1,5 +1,4 @@
-//! Where nodes keep their connections together. [`Connections`](super::Connections) stands before it: what is away is
-//! its business, not the store's.
+//! The store in which nodes share connections. [`Connections`](super::Connections) wraps it and handles its outages.
 
 use std::sync::Arc;
 
@@ -7,23 +6,23 @@ use super::types::{Connection, ConnectionOptions, Recorded};
 use crate::ids::{ConnectionId, StreamId};
 use crate::store::StoreFuture;
 
-/// Implementations must be all-or-nothing in every method, safe to repeat, and within the bounds beside
-/// [`Connection`]. What is not there is `Missing`, and what was closed `Deleted`, for as long as a node may still know it.
+/// Implementations must make every method atomic and safe to repeat, and keep the bounds beside [`Connection`]. An
+/// unknown connection is `Missing`. A closed one is `Deleted`, for as long as a node may still know it.
 pub trait ConnectionStore: Send + Sync + 'static {
-    /// Lays a connection down. `Limit`: its principal has too many.
+    /// Creates a connection. `Limit`: its principal has too many.
     fn open<'a>(
         &'a self,
         connection: &'a Connection,
         options: ConnectionOptions,
     ) -> StoreFuture<'a, ()>;
 
-    /// Puts its end off, when a good part of its time has passed.
+    /// Reads a connection, and extends its expiry once a good part of it has passed.
     fn find(&self, id: ConnectionId) -> StoreFuture<'_, Connection>;
 
-    /// With all its events. Closing what is not there succeeds.
+    /// Closes a connection and deletes its events. Closing an unknown connection succeeds.
     fn close(&self, id: ConnectionId) -> StoreFuture<'_, ()>;
 
-    /// More of a stream, which there need not be before. What of it is there already is left as it is.
+    /// Appends to a stream, and creates it if needed. Events that are already there stay as they are.
     fn append<'a>(
         &'a self,
         id: ConnectionId,
@@ -31,19 +30,19 @@ pub trait ConnectionStore: Send + Sync + 'static {
         batch: &'a Batch,
     ) -> StoreFuture<'a, Appended>;
 
-    /// What follows `after`. May be a part of it: never without an event where there is one.
+    /// Events after `after`. May return only a part, but never an empty one while there are events.
     fn read(&self, id: ConnectionId, stream: StreamId, after: u64) -> StoreFuture<'_, Page>;
 }
 
-/// Events that follow one another. None: that there is such a stream.
+/// Consecutive events of a stream. An empty batch only creates the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// Number of the first.
+    /// Number of the first event.
     pub first: u64,
     pub events: Vec<Arc<[u8]>>,
-    /// Nothing follows them.
+    /// No event follows these.
     pub last: bool,
-    /// Events before the first are lost: the stream goes on from there, and what it held before them goes.
+    /// Events before the first are lost. The stream continues from the first, and older events are deleted.
     pub over_hole: bool,
 }
 
@@ -65,7 +64,7 @@ impl Batch {
         self.events.iter().map(|event| event.len()).sum()
     }
 
-    /// As far as one stream may hold it at all.
+    /// Whether it fits into the bounds of one stream.
     pub(crate) fn fits(&self) -> bool {
         self.events.len() <= super::EVENTS_PER_STREAM && self.bytes() <= super::BYTES_PER_STREAM
     }
@@ -73,18 +72,18 @@ impl Batch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
-    /// All of it is there.
+    /// All events are stored.
     Kept,
-    /// The stream ends at that number: what is between was not kept.
+    /// The stream ends at this number; the events between are missing.
     Behind(u64),
-    /// There is no room for it, or the stream has ended before it.
+    /// There is no room, or the stream ended earlier.
     Refused,
 }
 
-/// A part of what a stream holds.
+/// A part of a stream's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub recorded: Recorded,
-    /// Ask again, after the last of these.
+    /// More events follow: read again after the last of these.
     pub more: bool,
 }

@@ -1,4 +1,4 @@
-//! The events of one stream and of one connection, in memory: pure, so that the bounds can be tried.
+//! The events of one stream and of one connection, in memory. Pure, so that tests can try the bounds.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::ids::StreamId;
 /// Events with consecutive numbers.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// Number of the oldest that is kept, or of the next where none is.
+    /// Number of the oldest kept event, or of the next event if none is kept.
     first: u64,
     events: VecDeque<Arc<[u8]>>,
     bytes: usize,
     ended: bool,
-    /// Counts changes of the connection: the lowest was changed the longest ago.
+    /// Counts changes of the connection; the stream with the lowest value was changed the longest ago.
     changed: u64,
-    /// How far another store has it; `None`: not even that it began.
+    /// How much of the stream another store has; `None`: not even its beginning.
     pub(super) elsewhere: Option<Reached>,
 }
 
-/// How far a stream is known somewhere else.
+/// Position up to which another store has a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Reached {
     pub(super) number: u64,
@@ -48,7 +48,7 @@ impl Stream {
         Reached { number, ended }
     }
 
-    /// What another store lacks that has it up to `number`.
+    /// Events that another store lacks if it has the stream up to `number`.
     pub(super) fn since(&self, number: u64) -> Batch {
         let first = self.first.max(1).max(number + 1);
         let skip = usize::try_from(first - self.first.max(1)).unwrap_or(usize::MAX);
@@ -69,7 +69,7 @@ impl Stream {
         }
     }
 
-    /// Returns the bytes that this frees.
+    /// Returns the freed bytes.
     fn drop_oldest(&mut self) -> usize {
         let freed = self.events.pop_front().map_or(0, |event| event.len());
         self.first = self.first.max(1) + 1;
@@ -95,14 +95,14 @@ impl Streams {
         self.all.iter()
     }
 
-    /// Another store has nothing of them any more.
+    /// The other store has lost all streams.
     pub(super) fn are_lost(&mut self) {
         self.all
             .values_mut()
             .for_each(|stream| stream.elsewhere = None);
     }
 
-    /// True where nothing follows in any of them.
+    /// True if every stream has ended.
     pub(super) fn ended(&self) -> bool {
         self.all.values().all(|stream| stream.ended)
     }
@@ -117,7 +117,7 @@ impl Streams {
         }
     }
 
-    /// Everything that has ended; what it frees may be nothing.
+    /// Drops all streams that have ended. This may free nothing.
     pub(super) fn forget_ended(&mut self) {
         self.all.retain(|_, stream| !stream.ended);
         self.bytes = self.all.values().map(|stream| stream.bytes).sum();
@@ -179,8 +179,8 @@ impl Streams {
         while self.bytes > BYTES_PER_CONNECTION && self.drop_one(id) {}
     }
 
-    /// One of the others: of those that have ended the one that was changed the longest ago, else of all. False: there
-    /// is none.
+    /// Drops one other stream: the ended stream that was changed the longest ago, or any stream if none has ended.
+    /// Returns false if there is no other.
     fn drop_one(&mut self, but: StreamId) -> bool {
         let others = self.all.iter().filter(|(id, _)| **id != but);
         let oldest = others.min_by_key(|(_, stream)| (!stream.ended, stream.changed));

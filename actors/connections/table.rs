@@ -1,5 +1,5 @@
-//! The connections that one node knows, with their events: all of them where it is alone, those that it opened, found
-//! or writes where nodes share a store.
+//! The connections and events that one node knows. On a single node these are all connections; where nodes share a
+//! store, the ones that this node opened, found or writes.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,12 +10,12 @@ use crate::clock::millis;
 use crate::ids::{ConnectionId, Principal, StreamId};
 use crate::store::StoreError;
 
-/// Connections that are looked at for one to forget: most of them may be forgotten, and nobody waits for the rest.
+/// Connections that are checked for one to drop. Most of them can be dropped, so more checks are rarely needed.
 const LOOKED_AT: usize = 64;
 
 pub(super) struct Table {
     options: ConnectionOptions,
-    /// What has gone to a store of all nodes may be forgotten here.
+    /// With a shared store, connections that it holds can be dropped here.
     shared: bool,
     all: HashMap<ConnectionId, Entry>,
     by_end: BTreeSet<(u64, ConnectionId)>,
@@ -27,7 +27,7 @@ struct Entry {
     connection: Connection,
     ends_ms: u64,
     streams: Streams,
-    /// The store of all nodes has it.
+    /// The shared store has it.
     laid_down: bool,
 }
 
@@ -56,7 +56,7 @@ impl Table {
             return Ok(());
         }
         let own = self.by_principal.get(&connection.principal);
-        // Where nodes share a store, that counts them.
+        // With a shared store, the store counts them.
         if !self.shared && own.is_some_and(|own| *own >= self.options.per_principal) {
             return Err(StoreError::Limit("connections of one caller"));
         }
@@ -128,7 +128,7 @@ impl Table {
         self.all.get(&id)?.streams.read(stream, after)
     }
 
-    /// Ends everything whose time has passed.
+    /// Closes every expired connection.
     fn expire(&mut self, now: u64) {
         while let Some(&(ends_ms, id)) = self.by_end.first()
             && ends_ms <= now
@@ -146,7 +146,7 @@ impl Table {
         }
     }
 
-    /// Events of streams that have ended, of the connections that were used the longest ago.
+    /// Drops events of ended streams, starting with the least recently used connections.
     fn make_room(&mut self, but: ConnectionId, bytes: usize) {
         if self.bytes + bytes <= self.options.bytes {
             return;
@@ -160,7 +160,8 @@ impl Table {
         }
     }
 
-    /// One that others will find in their store, and that nothing is written for here. False: there is none.
+    /// Drops one connection that other nodes find in the store and that no stream here is writing to. Returns false if
+    /// there is none.
     fn forget_one(&mut self) -> bool {
         if !self.shared {
             return false;
@@ -193,7 +194,7 @@ impl Table {
         self.all.get(&id).map(|entry| entry.laid_down)
     }
 
-    /// The store has nothing of it any more.
+    /// The shared store has lost the connection and its events.
     pub(super) fn is_lost(&mut self, id: ConnectionId) {
         if let Some(entry) = self.all.get_mut(&id) {
             entry.laid_down = false;
@@ -207,7 +208,7 @@ impl Table {
         }
     }
 
-    /// What the store lacks that has the stream up to `number`. `None`: nothing is known of the stream here.
+    /// Events that the store lacks if it has the stream up to `number`. `None`: this node does not know the stream.
     pub(super) fn since(
         &self,
         id: ConnectionId,
@@ -219,7 +220,7 @@ impl Table {
         Some(stream.since(number.unwrap_or(there)))
     }
 
-    /// The store has that much of it. What it has to the end need not be kept here.
+    /// The store has the stream up to `number`. A stream that is complete there need not be kept here.
     pub(super) fn took(&mut self, id: ConnectionId, stream: StreamId, number: u64, ended: bool) {
         self.change(id, |streams| {
             let Some(known) = streams.get_mut(stream) else {
@@ -232,7 +233,7 @@ impl Table {
         });
     }
 
-    /// Connections that the store does not have, or not all events of.
+    /// Connections that the store lacks, or whose events it lacks in part.
     pub(super) fn behind(&self) -> Vec<(Connection, bool, Vec<StreamId>)> {
         let lacking = |entry: &Entry| {
             let streams = entry.streams.iter();

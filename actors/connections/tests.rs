@@ -1,4 +1,4 @@
-//! Connections as a server sees them: of one node in paused time, of several over one store and a relay.
+//! Connections as the server uses them: one node in paused time, and several nodes over one store and a relay.
 
 use super::contract::connection;
 use super::*;

@@ -1,4 +1,4 @@
-//! What connections are made of, and the bounds that every store of them keeps.
+//! The types of connections, and the bounds that every connection store enforces.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,31 +9,31 @@ use thiserror::Error;
 
 use crate::ids::{ConnectionId, NodeId, Principal};
 
-/// Events of one stream; the oldest go first. A call reports progress a few times a second, and its result comes last.
+/// Events kept per stream; the oldest are dropped. A call reports progress a few times a second; its result comes last.
 pub const EVENTS_PER_STREAM: usize = 512;
-/// Bytes of them, and so of one event: an answer is one page, far below it.
+/// Bytes of events per stream, and so of one event. An answer is one page, far below this bound.
 pub const BYTES_PER_STREAM: usize = 4 << 20;
-/// Streams of one connection: twice what one session runs at once. The oldest that have ended go first.
+/// Streams per connection: twice the calls that one session runs at once. Streams that ended first are dropped first.
 pub const STREAMS_PER_CONNECTION: usize = 32;
 /// Bytes of all events of one connection.
 pub const BYTES_PER_CONNECTION: usize = 8 << 20;
-/// For how long events are kept where nothing can follow them: whoever lost its stream is back within minutes.
+/// How long events are kept after the last one. A client that lost its stream reconnects within minutes.
 pub const EVENTS_FOR: Duration = Duration::from_secs(600);
-/// What a transport was initialised with: a few hundred bytes, from honest clients.
+/// Size of the initialisation message: honest clients send a few hundred bytes.
 pub const OPENING_BYTES: usize = 64 << 10;
-/// One message to another node: a request of a client, whose arguments have a far smaller bound of their own.
+/// Size of a message to another node: a client's request, whose arguments have a far smaller bound of their own.
 pub const POSTED_BYTES: usize = 4 << 20;
 
-/// Set once at start.
+/// Connection limits, set once at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionOptions {
-    /// A connection that nobody used for so long ends; its client opens another one.
+    /// An unused connection ends after this time; its client opens another one.
     pub ttl: Duration,
-    /// Connections of one principal, on all nodes: clients that never close theirs must not take all room.
+    /// Connections of one principal on all nodes, so that clients that never close theirs cannot take all room.
     pub per_principal: usize,
-    /// Connections that one node knows. Where nodes share a store, it forgets those that others find there.
+    /// Connections that one node keeps. With a shared store, a full node drops connections that other nodes find there.
     pub per_node: usize,
-    /// Bytes of events in the memory of one node. Where nodes share a store, of streams that have not ended alone.
+    /// Bytes of events in the memory of one node. With a shared store, only unfinished streams stay in memory.
     pub bytes: usize,
 }
 
@@ -48,24 +48,24 @@ impl Default for ConnectionOptions {
     }
 }
 
-/// A transport session, as the node that initialised it laid it down. It does not change.
+/// A transport session, as created by the node that initialised it. Immutable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     pub id: ConnectionId,
-    /// Whose it is: whoever serves it compares.
+    /// The owner. The node that serves a request compares it with the caller.
     pub principal: Principal,
-    /// What the transport was initialised with. Opaque.
+    /// The initialisation message of the transport. Opaque.
     pub opening: Arc<[u8]>,
-    /// Who holds its only stream, where it has one that requests do not come on.
+    /// The node that holds the connection's only stream, for transports whose stream is separate from requests.
     pub node: Option<NodeId>,
 }
 
-/// What a stream holds after some number.
+/// Events of a stream after some number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// In order. A number that is missing was not kept, or is not any more.
+    /// In order. A missing number was not kept, or is no longer kept.
     pub events: Vec<(u64, Arc<[u8]>)>,
-    /// Nothing follows.
+    /// No event follows.
     pub ended: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Recorded {
 pub enum ConnectionError {
     #[error("limit reached: {0}")]
     Limit(&'static str),
-    /// Whether there is such a connection is not known: ask again in a moment.
+    /// It is not known whether the connection exists. The caller asks again in a moment.
     #[error("connections cannot be looked up: {0}")]
     Unavailable(String),
 }
@@ -82,14 +82,14 @@ pub enum ConnectionError {
 pub enum PostError {
     #[error("a message of {0} bytes is over the limit of {POSTED_BYTES}")]
     TooLarge(usize),
-    /// It may have been taken all the same.
+    /// The node may still have taken the message.
     #[error("{0} did not answer")]
     Silent(NodeId),
 }
 
-/// Takes what other nodes post here: whoever holds the streams of this one.
+/// Receives messages that other nodes post here. Implemented by the transport that holds this node's streams.
 pub trait Recipient: Send + Sync + 'static {
-    /// True where it was taken: this node has a use for it. Answers within a second or two: somebody waits.
+    /// Returns true if this node took the message. Must answer within a second or two, because the sender waits.
     fn deliver<'a>(
         &'a self,
         id: ConnectionId,

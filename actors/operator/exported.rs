@@ -1,4 +1,4 @@
-//! A session as it leaves the store: one JSON object, which says everything that the store knows of it.
+//! The export format of a session: one JSON object with everything that the store has of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::session::{invariants, snapshot};
 use crate::store::archive::Image;
 use crate::store::{Part, ResultBlob, StoreError};
 
-/// What a line of an export says that it is.
+/// The `format` field of every export line.
 pub const FORMAT: &str = "mcp-code-analysis.session";
-/// Of [`ExportedSession`]; the state has a schema of its own.
+/// Version of [`ExportedSession`]. The state inside has its own schema version.
 pub const SCHEMA: u32 = 1;
 
-/// Times are milliseconds since 1970.
+/// An exported session. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedSession {
@@ -31,9 +31,9 @@ pub struct ExportedSession {
     pub expires_ms: u64,
     pub ttl_ms: u64,
     pub version: u64,
-    /// Why it may not run, where it may not.
+    /// The reason of the quarantine, if the session is quarantined.
     pub quarantine: Option<String>,
-    /// In its stored form, with everything folded in that came after the last snapshot.
+    /// The state in its stored form, with all deltas folded in.
     pub state: Value,
     pub results: Vec<ExportedResult>,
 }
@@ -44,20 +44,20 @@ pub struct ExportedSession {
 pub struct ExportedResult {
     pub id: ResultId,
     pub part: ExportedPart,
-    /// To the byte as it is stored: JSON.
+    /// The stored bytes, unchanged: JSON.
     pub content: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExportedPart {
-    /// What the caller was answered, and everything about it.
+    /// The answer to the caller, with its metadata.
     Answer,
-    /// Everything that was found.
+    /// The whole result.
     Whole,
 }
 
-/// Why something is no exported session, though it may look like one.
+/// Why a value is not a valid exported session.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unfit {
     #[error("it is {0:?}, not {FORMAT:?}")]
@@ -130,10 +130,10 @@ impl ExportedResult {
     }
 }
 
-/// Whether it is a session that could run: what a schema cannot say.
+/// Checks that a session could run: rules that a JSON schema cannot express.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first problem found.
 pub fn check(exported: &ExportedSession) -> Result<(), Unfit> {
     if exported.format != FORMAT {
         return Err(Unfit::Format(exported.format.clone()));

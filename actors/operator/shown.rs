@@ -1,4 +1,4 @@
-//! One session as an operator looks at it.
+//! One session, as an operator sees it.
 
 use super::*;
 use crate::options::Options;
@@ -6,13 +6,13 @@ use crate::session::journal::Journal;
 use crate::session::{snapshot, view};
 use crate::sessions::SessionView;
 
-/// A session in full, read without taking it from anybody.
+/// A session in full, read without acquiring it.
 #[derive(Debug)]
 pub struct Shown {
     pub row: Row,
-    /// `None` where a part of it cannot be read.
+    /// `None` if a part of it cannot be read.
     pub stored: Option<Stored>,
-    /// What it holds; why that cannot be read, where it cannot.
+    /// The session's content, or the reason why it cannot be read.
     pub view: Result<SessionView, StoreError>,
 }
 
@@ -20,9 +20,9 @@ pub struct Shown {
 pub struct Stored {
     pub version: u64,
     pub epoch: u64,
-    /// Of the lease of the row's node.
+    /// Remaining lease of the node in `row`.
     pub left_ms: u64,
-    /// Results that are stored apart, and their bytes.
+    /// Number of stored results, and their bytes.
     pub results: u64,
     pub result_bytes: u64,
 }
@@ -31,7 +31,7 @@ impl Operator {
     pub async fn show(&self, id: SessionId) -> Result<Shown, OperatorError> {
         let image = match self.read(id).await {
             Ok(image) => image,
-            // What its list shows may be readable all the same.
+            // The row in the session list may still be readable.
             Err(OperatorError::Unreadable { cause, .. }) => {
                 let row = self.row(id).await?.ok_or(OperatorError::Unknown(id))?;
                 return Ok(Shown {

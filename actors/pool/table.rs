@@ -1,5 +1,5 @@
-//! The table of jobs: what waits, what runs, and outcomes that nobody has fetched. Owned above the tree; every method
-//! takes one short lock.
+//! The table of jobs: waiting jobs, running jobs, and outcomes that no session has fetched. It lives above the tree;
+//! every method takes one short lock.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::mpsc::SyncSender;
@@ -12,13 +12,13 @@ use crate::ids::{RequestId, SessionId};
 use crate::status::PoolStatus;
 use crate::tool::{InputKey, Progress, ProgressSink};
 
-/// What a session hears of its job.
+/// What the pool reports to a session about its job.
 #[derive(Debug, Clone)]
 pub(crate) enum News {
     Outcome(Outcome),
-    /// The queue is full.
+    /// The queue was full.
     Refused,
-    /// The tool begins to work on this input, and goes on once `told` says that it is kept.
+    /// The tool is about to work on this input, and continues once `told` confirms that the note is stored.
     Noting {
         at_work: Option<InputKey>,
         told: SyncSender<()>,
@@ -38,15 +38,15 @@ pub(crate) struct Table {
 struct Inner {
     jobs: HashMap<JobKey, Entry>,
     queue: VecDeque<JobKey>,
-    /// Outcomes in the order in which they came: the oldest goes first where nobody fetches them.
+    /// Outcomes in order of arrival; over the limit the oldest is dropped.
     outcomes: VecDeque<JobKey>,
     running: usize,
-    /// Runs so far: tells the run of a job that was stopped from a later one under the same key.
+    /// Counts runs, to tell a stopped run from a later run under the same key.
     runs: u64,
     panics: u64,
 }
 
-/// A job on its way to a worker.
+/// A job handed to a worker.
 pub(super) struct Started {
     pub(super) key: JobKey,
     pub(super) run: u64,
@@ -56,7 +56,7 @@ pub(super) struct Started {
 
 struct Entry {
     stage: Stage,
-    /// The run that is awaited; 0 before it starts.
+    /// The run whose outcome counts; 0 before the job starts.
     run: u64,
     notify: Notify,
     cancel: CancellationToken,
@@ -66,12 +66,12 @@ struct Entry {
 enum Stage {
     Waiting(Box<Job>),
     Running,
-    /// Nobody wants the outcome any more.
+    /// Still running, but its outcome is no longer wanted.
     Abandoned,
     Ended(Outcome),
 }
 
-/// The sink of a job changes hands when its session restarts and its caller asks again.
+/// The progress sink of a job; replaced when the session restarts and the caller asks again.
 #[derive(Clone, Default)]
 struct SharedSink(Arc<Mutex<ProgressSink>>);
 
@@ -100,7 +100,7 @@ impl Table {
         }
     }
 
-    /// A job with a known key is not run again: `notify` takes the place of the one before.
+    /// Queues a job. A job with a known key is not run again; `notify` replaces the earlier callback.
     pub(crate) fn enqueue(&self, key: JobKey, job: Job, notify: Notify) {
         if self.adopt(key, Arc::clone(&notify)) {
             return;
@@ -130,7 +130,7 @@ impl Table {
         }
     }
 
-    /// Takes over the news of a job. False: no such job.
+    /// Redirects a job's reports to `notify`. Returns false if there is no such job.
     pub(crate) fn adopt(&self, key: JobKey, notify: Notify) -> bool {
         let known = self.with(|inner| {
             let entry = inner.jobs.get_mut(&key)?;
@@ -138,7 +138,7 @@ impl Table {
             match &entry.stage {
                 Stage::Ended(outcome) => Some(Some(outcome.clone())),
                 Stage::Waiting(_) | Stage::Running => Some(None),
-                // It was told to stop: whoever wants it now must start it anew, under another key.
+                // The job was told to stop; a new call has to start it again under another key.
                 Stage::Abandoned => None,
             }
         });
@@ -149,7 +149,7 @@ impl Table {
         true
     }
 
-    /// The next job to run, where a worker is free for it.
+    /// The next job to run, if a worker is free.
     pub(super) fn start_next(&self) -> Option<Started> {
         self.with(|inner| {
             while inner.running < self.workers {
@@ -180,7 +180,7 @@ impl Table {
         })
     }
 
-    /// Tells the session of a running job what the tool works on: the one that stands there now, if that has changed.
+    /// Reports to the session of a running job which input the tool works on, unless a later run replaced this one.
     pub(super) fn note(
         &self,
         key: JobKey,
@@ -200,7 +200,7 @@ impl Table {
     pub(super) fn finish(&self, key: JobKey, run: u64, outcome: Outcome) {
         let notify = self.with(|inner| {
             inner.running = inner.running.saturating_sub(1);
-            // One that was stopped, and asked for anew since, is no answer to that.
+            // A stopped run must not answer for a later run under the same key.
             let entry = inner.jobs.get_mut(&key).filter(|entry| entry.run == run)?;
             if matches!(entry.stage, Stage::Abandoned) {
                 inner.jobs.remove(&key);
@@ -220,7 +220,7 @@ impl Table {
         }
     }
 
-    /// Tells a job to stop; its outcome is still waited for.
+    /// Tells a job to stop; its outcome is still wanted.
     pub(crate) fn cancel(&self, key: JobKey) {
         self.with(|inner| {
             if let Some(entry) = inner.jobs.get(&key) {
@@ -229,13 +229,13 @@ impl Table {
         });
     }
 
-    /// Stops a job whose outcome nobody waits for.
+    /// Stops a job whose outcome is no longer wanted.
     pub(crate) fn stop(&self, key: JobKey) {
         self.cancel(key);
         self.forget(key);
     }
 
-    /// The outcome is stored, or not wanted: the table need not keep it.
+    /// Drops a job: its outcome is stored, or no longer wanted.
     pub(crate) fn forget(&self, key: JobKey) {
         self.with(|inner| {
             let Some(entry) = inner.jobs.get_mut(&key) else {
@@ -255,7 +255,7 @@ impl Table {
         });
     }
 
-    /// Progress of a job goes to `sink` from now on.
+    /// Redirects the progress of a job to `sink`.
     pub(crate) fn watch(&self, key: JobKey, sink: ProgressSink) {
         self.with(|inner| {
             if let Some(entry) = inner.jobs.get(&key) {
@@ -264,7 +264,7 @@ impl Table {
         });
     }
 
-    /// Requests of one session that have a job here.
+    /// Requests of one session that have a job in the table.
     pub(crate) fn requests_of(&self, session: SessionId) -> BTreeSet<RequestId> {
         self.with(|inner| {
             let wanted = |(key, entry): (&JobKey, &Entry)| {
@@ -289,7 +289,7 @@ impl Table {
         })
     }
 
-    /// Cancels everything: the service is going down.
+    /// Cancels all jobs at shutdown.
     pub(crate) fn stop_all(&self) {
         self.with(|inner| inner.jobs.values().for_each(|entry| entry.cancel.cancel()));
     }

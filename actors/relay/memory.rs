@@ -12,7 +12,7 @@ use crate::ids::NodeId;
 pub(crate) struct MemoryRelay {
     inboxes: Mutex<HashMap<NodeId, VecDeque<Vec<u8>>>>,
     arrived: Notify,
-    /// Nodes that nothing reaches: as if they were gone.
+    /// Nodes that no message reaches, as if they were down.
     deaf: Mutex<Vec<NodeId>>,
 }
 

@@ -1,4 +1,4 @@
-//! Asks the nodes that live what they know of a session that is about to be repaired: [`Peers`], over the relay.
+//! Implements [`Peers`] over the relay: asks the live nodes what they know of a session before it is repaired.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,15 +13,15 @@ use crate::ids::{NodeId, SessionId};
 use crate::store::{Claim, NODE_SEEN_FOR, Peers, PeersFuture, Said};
 use crate::tool::ProgressSink;
 
-/// Longest wait for one node: a live node answers within milliseconds, and the repair waits for it.
+/// Longest wait for one node. A live node answers within milliseconds, and the repair waits for the answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// A node that did not answer is not waited for again for so long, unless it is heard of: thousands of sessions may be
-/// repaired after one failover, and one of the nodes may have gone with it.
+/// A node that did not answer is skipped for this long, unless it sends a message. After a failover thousands of
+/// sessions may need repair, and a node may be down as well.
 const SILENT_FOR: Duration = Duration::from_secs(5);
-/// Nodes that are asked about one session. A fleet of more than that is none that was tried.
+/// Nodes asked about one session; no larger fleet has been tested.
 const ASKED_MAX: usize = 64;
 
-/// Nodes that were heard of lately, whatever the store says: one that went back knows none of them.
+/// Recently seen nodes. Kept apart from the store, because a store that was rolled back may not know them.
 #[derive(Default)]
 pub(crate) struct Roster(Mutex<HashMap<NodeId, Heard>>);
 
@@ -31,14 +31,14 @@ struct Heard {
 }
 
 impl Roster {
-    /// It said something.
+    /// A message from the node arrived.
     pub(crate) fn heard(&self, node: NodeId) {
         let at = Instant::now();
         let silent_since = None;
         self.with(|nodes| nodes.insert(node, Heard { at, silent_since }));
     }
 
-    /// The store names it as one that lives.
+    /// The store lists the node as live.
     pub(crate) fn named(&self, node: NodeId) {
         let at = Instant::now();
         self.with(|nodes| {
@@ -56,7 +56,7 @@ impl Roster {
         });
     }
 
-    /// Those that may answer.
+    /// Nodes that can be expected to answer.
     fn to_ask(&self) -> Vec<NodeId> {
         self.with(|nodes| {
             nodes.retain(|_, heard| heard.at.elapsed() < NODE_SEEN_FOR);
@@ -74,7 +74,7 @@ impl Roster {
     }
 }
 
-/// See the module.
+/// See the module documentation.
 pub(crate) struct OverRelay(pub(crate) Arc<Neighbours>);
 
 impl Peers for OverRelay {
@@ -100,7 +100,7 @@ impl OverRelay {
         let answer = self.0.ask(node, question, ANSWERS_WITHIN, &nobody);
         match tokio::time::timeout(ANSWERS_WITHIN, answer).await {
             Ok(Ok(Answer::Said(said))) => said.and_then(|said| said.try_into().ok()),
-            // Of another version: it does not know the question.
+            // A node of another version that does not know the question.
             Ok(Ok(_)) => None,
             Ok(Err(Silence)) | Err(_) => {
                 self.0.roster().is_silent(node);
@@ -120,7 +120,7 @@ mod tests {
         roster.named(a);
         roster.heard(b);
         roster.is_silent(a);
-        // That the store names it says nothing new.
+        // Being listed in the store does not prove that the node answers.
         roster.named(a);
         assert_eq!(roster.to_ask(), [b]);
         roster.heard(a);

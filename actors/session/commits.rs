@@ -1,8 +1,8 @@
-//! Deciding, committing, acting: persist, then act.
+//! Decide, commit, act: an effect runs only after its change is persisted.
 
 use super::*;
 
-/// What a session's owner reads when the store declines a whole result.
+/// The notice for the session's owner when the store declines a whole result.
 const NO_ROOM: &str = "the store has no room for more whole results: the newest can be neither read again nor compared; close sessions that are not needed";
 
 impl State {
@@ -49,7 +49,7 @@ impl State {
     pub(super) fn send(&self, myself: &ActorRef<SessionMsg>, commit: crate::store::Commit) {
         let (id, myself) = (commit.id, myself.clone());
         let tell = Arc::new(move |fate| {
-            // A session that is gone is followed by one that loads what was committed.
+            // If the session has died, its successor loads what was committed.
             let _ = myself.send_message(SessionMsg::Commit { id, fate });
         });
         self.around.persistence.commit(Ticket::new(commit, tell));
@@ -79,7 +79,7 @@ impl State {
                     let text = NO_ROOM.into();
                     self.decide(myself, Event::Noticed { text });
                 }
-                // After what was declined, so that the answers say so.
+                // After the declined results are recorded, so that the answers mention them.
                 self.act(myself, effects);
                 self.commit_next(myself);
             }
@@ -97,7 +97,8 @@ impl State {
         }
     }
 
-    /// Nobody called for longer than the lease, so it ended. Most often nobody else wanted the session meanwhile.
+    /// The lease ended because no caller was active for longer than it lasts. Usually no other node took the session in
+    /// the meantime.
     pub(super) fn reacquire(&self, myself: &ActorRef<SessionMsg>, id: CommitId) {
         let (session, node) = (self.id, self.around.options.node);
         let epoch = self
@@ -122,7 +123,7 @@ impl State {
         };
         match result {
             Ok(acquired) if journal.reacquired(id, &acquired) => self.resend(myself, id),
-            // Another node has gone on with it, from what we knew or from an older state, or the store went back.
+            // Another node has changed the session, or the store was rolled back.
             Ok(_) | Err(StoreError::Held { .. }) => self.repair(myself, &StoreError::Fenced),
             Err(StoreError::Unavailable(_)) => {
                 let after = journal.again_after();
@@ -132,7 +133,7 @@ impl State {
         }
     }
 
-    /// While calls run the lease is kept without commits, so that no other node takes the session.
+    /// Keeps the lease while calls run without commits, so that no other node takes the session.
     pub(super) fn mind_lease(&mut self) {
         let wanted = self
             .journal()
@@ -157,11 +158,11 @@ impl State {
         }
     }
 
-    /// The session is not ours as we know it. Where it may still be run, callers ask again and a new actor loads it;
-    /// where not, they are told.
+    /// This node no longer owns the session as it knows it. If the session can still run, the actor stops, callers ask
+    /// again and a new actor loads it; otherwise callers get the error.
     pub(super) fn lost(&mut self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
         match error {
-            // An idle session's lease ends: nothing is wrong, and nothing is lost.
+            // The lease of an idle session ends: that is normal, and nothing is lost.
             StoreError::Lapsed => {
                 tracing::debug!(session = %self.id, %error, "the session is loaded again");
                 myself.stop(Some("load again".to_owned()));
@@ -195,7 +196,7 @@ impl State {
                 Effect::StopJob { request } => self.around.pool.table.stop(self.key(request)),
                 Effect::Noted { request } => {
                     if let Some(told) = self.noting.remove(&request) {
-                        // A job that does not wait any more has been stopped.
+                        // A job that no longer waits has been stopped.
                         let _ = told.try_send(());
                     }
                 }
@@ -207,7 +208,7 @@ impl State {
                     self.replies.await_other(asker, running);
                 }
                 Effect::Replay { asker, original } => self.replay(asker, original),
-                // Went with the commit.
+                // Already part of the commit.
                 Effect::Forget { .. } => {}
             }
         }

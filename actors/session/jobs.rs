@@ -1,4 +1,4 @@
-//! How a session has its tools run.
+//! How a session runs its tools.
 
 use super::journal::Executing;
 use super::*;
@@ -9,7 +9,7 @@ impl State {
         let Some(journal) = self.journal() else {
             return;
         };
-        // Decided, and perhaps not committed yet: what is being run is in the state ahead.
+        // The call has been decided, but may not be committed yet, so read it from the state ahead.
         let Some(Executing {
             tool,
             arguments,
@@ -73,7 +73,7 @@ impl State {
         request: RequestId,
     ) -> crate::pool::Notify {
         let myself = myself.clone();
-        // A session that is gone does not hear it; its successor finds the outcome in the table.
+        // A dead session does not receive this; its successor finds the outcome in the table.
         Arc::new(move |news| {
             let _ = myself.send_message(SessionMsg::Job { request, news });
         })
@@ -95,7 +95,7 @@ impl State {
                 );
             }
             News::Noting { at_work, told } => {
-                // One that has ended drops `told`: its job is being stopped.
+                // If the call has ended, `told` is dropped: its job is being stopped.
                 let runs = self
                     .journal()
                     .is_some_and(|journal| journal.executing(request).is_some());
@@ -104,10 +104,10 @@ impl State {
                     self.decide(myself, Event::InputNoted { request, at_work });
                 }
             }
-            // It was this node that stopped it: the next owner of the session runs it again.
+            // This node stopped the tool because of its shutdown. The next owner of the session runs the call again.
             News::Outcome(Outcome::Failed(error))
                 if error == ToolError::cancelled() && self.is_left(request) => {}
-            // The tool saw the caller's wish before we did.
+            // The tool saw the cancellation before the session did.
             News::Outcome(Outcome::Failed(error)) if error == ToolError::cancelled() => {
                 self.decide(
                     myself,
@@ -153,7 +153,7 @@ impl State {
 }
 
 impl State {
-    /// The node goes, and the caller of `request` has not given it up.
+    /// The node is shutting down, and the caller has not cancelled `request`.
     fn is_left(&self, request: RequestId) -> bool {
         let given_up = |extras: &Extras| extras.cancel.is_cancelled();
         self.around.leaving.is_cancelled() && !self.extras.get(&request).is_some_and(given_up)

@@ -1,8 +1,9 @@
-//! What of a session is committed, what is on its way, and what waits for that: persist, then act.
+//! The committed state of a session, the commit that is at the store, and the changes that wait for the next: persist,
+//! then act.
 //!
-//! Events are decided on the state as it will be once everything on its way has arrived (`ahead`); nothing is shown
-//! or done before its commit is acknowledged, and one commit is out at a time. What is refused is dropped with
-//! everything behind it: the session then loads again.
+//! Events are decided on the state as it will be once all pending commits succeed (`ahead`). Nothing is shown or done
+//! before its commit is acknowledged, and one commit is at the store at a time. If a commit is refused, all later
+//! changes are dropped with it, and the session loads again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,59 +23,59 @@ mod owning;
 
 pub(crate) use owning::Line;
 
-/// Below this size a snapshot costs the store what a delta costs, and is quicker to read back.
+/// Below this size a snapshot costs the store no more than a delta, and is faster to read back.
 const SNAPSHOT_BELOW: usize = 4 << 10;
-/// A delta over this part of the state is no saving.
+/// A delta larger than this fraction of the state saves nothing.
 const DELTA_SHARE: usize = 4;
-/// Deltas, and bytes of them, that a reader has to fold at most.
+/// Most deltas, and most bytes of them, that a load has to fold.
 const JOURNAL_DELTAS: usize = 64;
 const JOURNAL_BYTES: usize = 64 << 10;
-/// Pause before a commit of unknown fate is sent again; each one is twice as long as the one before, up to the last.
+/// Pause before a commit of unknown fate is sent again. It doubles each time, up to the maximum.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(1);
 
-/// One session's. Lost with its actor: the store has what was acknowledged.
+/// The journal of one session. Lost with its actor: the store has all acknowledged changes.
 pub(crate) struct Journal {
     committed: Machine,
     ahead: Option<Box<Machine>>,
-    /// `None`: a throwaway session, which commits to nobody.
+    /// `None`: a throwaway session, which commits nothing.
     stored: Option<Stored>,
     out: Option<Out>,
     next: Batch,
-    /// Ends that the newest commit made, or that somebody is told of with it: the history may be too short for them.
+    /// Calls that the newest commit ended or answers. The history may already have dropped them.
     just_ended: Vec<Arc<Ended>>,
 }
 
-/// What is to be run.
+/// A call to run.
 pub(crate) struct Executing {
     pub(crate) tool: Arc<str>,
     pub(crate) arguments: Arc<Value>,
-    /// From the second attempt on: inputs on which earlier attempts were cut off.
+    /// From the second attempt on: inputs to skip, because earlier attempts were interrupted at them.
     pub(crate) left_out: Option<Vec<InputKey>>,
 }
 
 struct Stored {
     session: SessionId,
     fence: Fence,
-    /// What the newest answer of the store survives.
+    /// The durability that the store last reported.
     reached: Reached,
-    /// Who had the session, up to our own turn.
+    /// Earlier owners of the session, up to this one.
     lineage: Lineage,
-    /// The commit that made this version.
+    /// The commit that made the current version.
     last: Option<CommitId>,
     version: u64,
     expires_ms: u64,
     snapshot_bytes: usize,
     journal_deltas: usize,
     journal_bytes: usize,
-    /// What is stored is in an older form: the next commit replaces all of it.
+    /// The stored state has an older schema, so the next commit replaces all of it.
     old: bool,
 }
 
 struct Out {
     commit: Commit,
     batch: Batch,
-    /// How often its fate was unknown.
+    /// How often the fate of this commit was unknown.
     unknown: u32,
 }
 
@@ -104,7 +105,7 @@ impl Journal {
         }
     }
 
-    /// Snapshot and deltas, folded.
+    /// Folds the snapshot and the deltas.
     pub(crate) fn load(session: SessionId, acquired: &Acquired) -> Result<Self, StoreError> {
         let committed = snapshot::fold(&acquired.snapshot, &acquired.deltas)?;
         let stored = Stored {
@@ -130,7 +131,7 @@ impl Journal {
         })
     }
 
-    /// What has been acknowledged: all that may be shown.
+    /// The acknowledged state: only this may be shown.
     pub(crate) fn committed(&self) -> &Machine {
         &self.committed
     }
@@ -139,7 +140,7 @@ impl Journal {
         self.ahead.as_deref().unwrap_or(&self.committed)
     }
 
-    /// A call that is to be run, committed or on its way.
+    /// A call to run, whether its start is committed or not.
     pub(crate) fn executing(&self, request: RequestId) -> Option<Executing> {
         let call = self.ahead().calls.get(&request)?;
         match &call.state {
@@ -160,7 +161,7 @@ impl Journal {
         self.stored.as_ref().map(|stored| stored.fence)
     }
 
-    /// What the newest answer of the store survives; `MEMORY` for a throwaway session.
+    /// The durability that the store last reported; `MEMORY` for a throwaway session.
     pub(crate) fn reached(&self) -> Reached {
         self.stored
             .as_ref()
@@ -172,8 +173,9 @@ impl Journal {
         self.stored.as_ref().map_or(0, |stored| stored.version)
     }
 
-    /// The store put the end off at `now_ms`, and says what the session has reached. That is no less than it was, unless
-    /// the store has begun to evict keys: what was kept for a store that was away may have come to it since.
+    /// The store extended the expiry at `now_ms` and reports the durability of the session. That is never lower than
+    /// before, unless the store has begun to evict keys. It can be higher: a write kept during an outage may have
+    /// reached the store since.
     pub(crate) fn renewed(&mut self, now_ms: u64, reached: Reached) {
         let expires_ms = now_ms.saturating_add(self.committed.ttl_ms);
         if let Some(stored) = &mut self.stored {
@@ -184,7 +186,7 @@ impl Journal {
         }
     }
 
-    /// How `request` ended, if that is acknowledged.
+    /// How `request` ended, if its end is committed.
     pub(crate) fn find_ended(&self, request: RequestId) -> Option<&Arc<Ended>> {
         let just = || {
             self.just_ended
@@ -194,7 +196,7 @@ impl Journal {
         self.committed.find_ended(request).or_else(just)
     }
 
-    /// Whether the whole of `result` is kept, and will be.
+    /// Whether the whole of `result` is kept, also after pending commits.
     pub(crate) fn keeps_whole(&self, result: ResultId) -> bool {
         self.committed.keeps_whole(result) && self.ahead().keeps_whole(result)
     }
@@ -203,12 +205,12 @@ impl Journal {
         self.stored.as_ref().map(|stored| stored.expires_ms)
     }
 
-    /// Nothing is out and nothing waits.
+    /// No commit is at the store, and no change waits.
     pub(crate) fn is_settled(&self) -> bool {
         self.out.is_none() && self.next.is_empty()
     }
 
-    /// Decides on `event` and takes the changes in. Returns the effects to be done now; the rest follows its commit.
+    /// Decides `event` and records its changes. Returns the effects to run now; the others run after their commit.
     pub(crate) fn decide(
         &mut self,
         event: Event,
@@ -235,7 +237,7 @@ impl Journal {
         let (now, later): (Vec<_>, Vec<_>) = effects
             .into_iter()
             .partition(|effect| self.may_be_done_at_once(effect));
-        // What needs no commit of its own still waits for what it was decided upon.
+        // Effects without changes still wait for the commit they depend on.
         let only_effects = deltas.is_empty() && put.is_empty() && self.next.is_empty();
         let batch = match &mut self.out {
             Some(out) if only_effects => &mut out.batch,
@@ -258,18 +260,18 @@ impl Journal {
         Ok(now)
     }
 
-    /// Running a tool twice does no harm where it is idempotent, so it need not wait for the commit.
+    /// An idempotent tool may run twice, so it need not wait for the commit.
     fn may_be_done_at_once(&self, effect: &Effect) -> bool {
         match effect {
             Effect::StopJob { .. } | Effect::Adopt { .. } => true,
-            // One that was cut off before may be what cut it off: that it is tried again is laid down first, so that
-            // it ends some day, whichever node it takes along.
+            // A call that was interrupted before may crash the node. Its next attempt is committed first, so that
+            // attempts are counted and end, even if each one takes a node down.
             Effect::Run { request, .. } => self
                 .ahead()
                 .calls
                 .get(request)
                 .is_some_and(|call| call.idempotent && call.state.attempt() <= 1),
-            // From what is acknowledged, and may be forgotten with the next commit.
+            // The end is committed now, but the next commit may drop it from the history.
             Effect::Answer { request }
             | Effect::Replay {
                 original: request, ..
@@ -278,7 +280,7 @@ impl Journal {
         }
     }
 
-    /// The next commit to be sent, where none is out and there is something to commit.
+    /// The next commit to send, if none is at the store and there are changes.
     pub(crate) fn next_commit(&mut self) -> Option<Commit> {
         let old = self.stored.as_ref().is_some_and(|stored| stored.old);
         if self.out.is_some() || self.next.is_empty() && !old {
@@ -287,7 +289,7 @@ impl Journal {
         let change = self.form_of_change()?;
         let stored = self.stored.as_ref()?;
         let mut batch = std::mem::take(&mut self.next);
-        // What came and went before anybody could see it is not laid down: nobody would ever take it away.
+        // A result that is stored and dropped within one batch is never written: no later commit would delete it.
         let Batch { put, drop, .. } = &mut batch;
         put.retain(|blob| !drop.contains(&(blob.id, blob.part)));
         let commit = Commit {
@@ -336,7 +338,7 @@ impl Journal {
         Some(Change::Delta(delta))
     }
 
-    /// The commit that is out, to be sent again under its id: its fate is unknown.
+    /// The commit of unknown fate, to be sent again under its id.
     pub(crate) fn again(&self, id: CommitId) -> Option<Commit> {
         self.out
             .as_ref()
@@ -344,17 +346,17 @@ impl Journal {
             .map(|out| out.commit.clone())
     }
 
-    /// Whether the call came under an idempotency key.
+    /// Whether the call has an idempotency key.
     pub(crate) fn has_key(&self, request: RequestId) -> bool {
         self.ahead().keys.iter().any(|key| key.request == request)
     }
 
-    /// Calls run, or are about to.
+    /// Whether calls run or are about to run.
     pub(crate) fn is_busy(&self) -> bool {
         !self.ahead().calls.is_empty()
     }
 
-    /// How long to wait before the commit that is out is sent again.
+    /// Pause before the pending commit is sent again.
     pub(crate) fn again_after(&mut self) -> Duration {
         let Some(out) = &mut self.out else {
             return AGAIN_AFTER;
@@ -364,7 +366,7 @@ impl Journal {
         AGAIN_AFTER.saturating_mul(factor).min(AGAIN_AFTER_MAX)
     }
 
-    /// The commit that is out was acknowledged: it becomes the state, and what waited for it is to be done.
+    /// The pending commit was acknowledged. Applies its changes and returns the effects that waited for it.
     pub(crate) fn acknowledged(&mut self, id: CommitId, committed: &Committed) -> Vec<Effect> {
         if self.out.as_ref().is_none_or(|out| out.commit.id != id) {
             return Vec::new();
@@ -396,7 +398,7 @@ impl Journal {
         out.batch.effects
     }
 
-    /// The end that `effect` tells somebody of, where it is committed already: its commit may forget it.
+    /// The end that `effect` reports, if it is already committed: this commit may drop it from the history.
     fn told_by(&self, effect: &Effect) -> Option<Arc<Ended>> {
         if let Effect::Answer { request }
         | Effect::Replay {
@@ -408,13 +410,13 @@ impl Journal {
         None
     }
 
-    /// True where `id` is the commit that is out.
+    /// True if `id` is the pending commit.
     pub(crate) fn is_out(&self, id: CommitId) -> bool {
         self.out.as_ref().is_some_and(|out| out.commit.id == id)
     }
 }
 
-/// The two parts of a result, as they are put into the store with the commit that points at them.
+/// The two parts of a result, stored with the commit that refers to them.
 pub(crate) fn blobs(
     id: ResultId,
     answer: Option<Arc<[u8]>>,

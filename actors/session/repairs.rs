@@ -1,10 +1,9 @@
-//! What a session does when its store is not what it was: it went back, it lost the session, or it is away and nothing
-//! more is recorded.
+//! How a session reacts when its store was rolled back, lost the session, or is down and records nothing more.
 
 use super::*;
 use crate::store::{Lost, NewSession, Reached, Repair, Repaired};
 
-/// What a caller reads on every answer that is less durable than its operator asked for.
+/// The notice on every answer that is less durable than the operator configured.
 pub(crate) fn not_durable(reached: Reached) -> &'static str {
     if reached.evictable {
         return "not durable: the store deletes sessions when its memory is short (maxmemory-policy of its Redis); its \
@@ -21,15 +20,16 @@ pub(crate) fn not_durable(reached: Reached) -> &'static str {
 }
 
 impl State {
-    /// Whether the store answers as if it had never had, or may not have, what it acknowledged to us.
+    /// Whether the error means that the store has lost, or may have lost, commits that it acknowledged to this node.
     pub(super) fn has_gone_back(&self, error: &StoreError) -> bool {
         let Some(journal) = self.journal() else {
             return false;
         };
         match error {
-            // Another has it, most often because our lease had ended: the store knows whether he found what we knew.
+            // Another node took the session, usually because the lease had ended. The store can tell whether that node
+            // had this state.
             StoreError::Fenced | StoreError::Regressed { .. } => true,
-            // Its time had not come.
+            // The session had not expired yet.
             StoreError::Missing => journal
                 .expires_ms()
                 .is_some_and(|expires| expires > self.now()),
@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    /// What was acknowledged to us is laid down again: we are its owner, and remember it.
+    /// Stores the acknowledged state again. This node was the owner, and still remembers it.
     pub(super) fn repair(&self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
         let Some(journal) = self.journal() else {
             return;
@@ -107,14 +107,14 @@ impl State {
                     self.decide(myself, Event::Noticed { text: text.into() });
                 }
             }
-            // This node has a later fence than the one that it knows of.
+            // The store knows a later fence of this same node.
             Err(StoreError::Lapsed) if journal.out().is_some() => {
                 if let Some(id) = journal.out() {
                     self.reacquire(myself, id);
                 }
             }
             Err(StoreError::Unavailable(_)) => {
-                // The commit that found it out is sent again, and finds it out again.
+                // Send the commit again; it fails with the same error, and the repair is tried again.
                 let after = journal.again_after();
                 if let Some(id) = journal.out() {
                     myself.send_after(after, move || SessionMsg::Resend { id });
@@ -124,12 +124,13 @@ impl State {
                 tracing::error!(session = %self.id, %error, "what was acknowledged is lost: another node went on");
                 self.lost(myself, &StoreError::Fenced);
             }
-            // Whoever has it now found all of it.
+            // The current owner has the whole state.
             Err(error) => self.lost(myself, &error),
         }
     }
 
-    /// Whoever can do without a record gets an answer without one; the session is loaded again for the next call.
+    /// The store records nothing. Calls that can run without a record are told to do so; the session is loaded again
+    /// for the next call.
     pub(super) fn unrecorded(&mut self, myself: &ActorRef<SessionMsg>, why: &'static str) {
         let Some(journal) = self.journal() else {
             return;
@@ -152,7 +153,7 @@ impl State {
         self.fail_all(myself, errors, why);
     }
 
-    /// Nobody is answered: that is what the operator asked for.
+    /// Fails every call: the operator configured that nothing runs without a record.
     pub(super) fn refused(&mut self, myself: &ActorRef<SessionMsg>, why: &str) {
         let refused = CallError::StoreUnavailable(why.to_owned());
         let asked = self.replies.requests().into_iter();
@@ -177,7 +178,7 @@ impl State {
     }
 }
 
-/// What an owner reads of changes that are lost, once for each reason.
+/// Notices about lost changes for the session's owner, one per reason.
 pub(super) fn told(lost: Lost) -> Vec<String> {
     let Lost {
         overtaken,
@@ -208,7 +209,7 @@ pub(super) fn told(lost: Lost) -> Vec<String> {
         .collect()
 }
 
-/// Of the session, and of how durable it is just now.
+/// Notices of the session, and about its current durability.
 pub(super) fn notices(around: &Surroundings, journal: &Journal) -> Vec<String> {
     let mut notices: Vec<String> = journal
         .committed()

@@ -1,4 +1,4 @@
-//! Who waits for which call, and what they are answered.
+//! The callers that wait for each call, and their answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::tool::{ToolError, ToolOutput};
 
 type Port = RpcReplyPort<Result<CallAnswer, CallError>>;
 
-/// Lost with the session's actor: whoever waits sees its port close and asks again.
+/// Lost with the session's actor: a waiting caller sees its port close and asks again.
 #[derive(Default)]
 pub(super) struct Replies {
     ports: HashMap<RequestId, Waiting>,
-    /// Askers that wait for the call of another request under the same idempotency key.
+    /// Callers that wait for another request with the same idempotency key: (caller, running request).
     aliases: Vec<(RequestId, RequestId)>,
 }
 
@@ -38,7 +38,7 @@ impl Replies {
         self.ports.is_empty()
     }
 
-    /// `asker` has gone away, or all that it waited with are closed.
+    /// Removes `asker`: it has gone away, or all its ports are closed.
     pub(super) fn leave(&mut self, asker: RequestId) {
         self.ports.remove(&asker);
         self.aliases.retain(|(alias, _)| *alias != asker);
@@ -49,7 +49,7 @@ impl Replies {
             principal,
             ports: Vec::new(),
         });
-        // Only the newest asker of one request still listens: it asks again because the reply before was lost.
+        // Only the newest port of a request is open: its caller asks again because the previous reply was lost.
         waiting.ports.retain(|port| !port.is_closed());
         waiting.ports.push(port);
     }
@@ -58,7 +58,7 @@ impl Replies {
         if asker == running || self.aliases.contains(&(asker, running)) {
             return;
         }
-        // Those whose callers went away without a word.
+        // Drop callers that disconnected without cancelling.
         let ports = &mut self.ports;
         self.aliases.retain(|(alias, _)| {
             let waits = |waiting: &Waiting| waiting.ports.iter().any(|port| !port.is_closed());
@@ -71,7 +71,7 @@ impl Replies {
         self.aliases.push((asker, running));
     }
 
-    /// `request` has ended: whoever waits for it hears how, from memory or from the store.
+    /// Answers the callers of `request`, which has ended, from memory or from the store.
     pub(super) fn answer(
         &mut self,
         around: &Arc<Surroundings>,
@@ -96,7 +96,8 @@ impl Replies {
             .is_some_and(|ended| was_left(&ended.end));
         for (asker, _) in mine {
             if left {
-                // The key is free, and this asker did not leave: its port closes, and it asks again for itself.
+                // The key is free again, and this caller did not cancel. Its port closes, so it asks again and runs the
+                // call itself.
                 self.ports.remove(&asker);
                 continue;
             }
@@ -109,7 +110,7 @@ impl Replies {
         }
     }
 
-    /// `asker` used the key of a call that has ended before.
+    /// Answers `asker`, whose key belongs to a call that ended earlier.
     pub(super) fn replay(
         &mut self,
         around: &Arc<Surroundings>,
@@ -137,7 +138,7 @@ impl Replies {
         }
     }
 
-    /// Everybody who waits for an answer.
+    /// All requests that wait for an answer.
     pub(super) fn requests(&self) -> Vec<RequestId> {
         self.ports.keys().copied().collect()
     }
@@ -164,7 +165,7 @@ impl Replies {
     }
 }
 
-/// Whether a call ended because of the caller that it was run for, and not because of what was asked.
+/// Whether a call ended because its first caller cancelled or ran out of time, not because of its input.
 fn was_left(end: &End) -> bool {
     match end {
         End::Cancelled => true,
@@ -194,7 +195,7 @@ fn reply_to(
                 .into_iter()
                 .for_each(|port| drop(port.send(Err(gone.clone()))));
         }
-        // Otherwise it was forgotten meanwhile: who waits sees its port close, and asks again.
+        // Otherwise the end has been trimmed from the history: the port closes, and the caller asks again.
         return;
     };
     let answer = |outcome| CallAnswer {
@@ -230,7 +231,7 @@ fn reply_to(
         .for_each(|port| drop(port.send(ready.clone())));
 }
 
-/// The answer is in the store alone: it is read off the mailbox and sent from there.
+/// The answer is only in the store. Reads it outside the mailbox and sends it from there.
 fn read_back(
     around: &Arc<Surroundings>,
     id: SessionId,
@@ -255,7 +256,7 @@ fn read_back(
     });
 }
 
-/// Of the result alone: the session is well.
+/// An error of the result alone; the session itself is fine.
 fn unread(session: SessionId, id: ResultId, error: StoreError) -> CallError {
     if let StoreError::Corrupt(why) = error {
         return CallError::ResultDamaged { id, why };
@@ -313,7 +314,7 @@ fn rejection(id: SessionId, rejected: &Rejected) -> CallError {
     }
 }
 
-/// What a caller hears of a store's refusal. What belongs to somebody else does not exist.
+/// Converts a store error for a caller. A session of another principal looks unknown.
 pub(crate) fn as_call_error(
     id: SessionId,
     asker: Option<&Principal>,
@@ -338,7 +339,7 @@ pub(crate) fn as_call_error(
         StoreError::Held { node, left_ms } => CallError::Elsewhere {
             id,
             node: *node,
-            // However long the store says: no lease lasts longer than that.
+            // Never trust a longer time from the store: no lease lasts longer than this.
             retry_after: Duration::from_millis(*left_ms).min(LEASE),
         },
         StoreError::Limit(what) => CallError::LimitReached {
@@ -383,7 +384,7 @@ mod tests {
                 _ => drop(answer),
             }
         }
-        // The one that waits, and the last one, which nobody has looked at since.
+        // The alias that waits, and the newest one: closed ports are dropped only when the next alias is added.
         assert_eq!((replies.ports.len(), replies.aliases.len()), (2, 2));
         assert!(replies.ports.contains_key(&stays[0].0));
     }

@@ -1,4 +1,4 @@
-//! What callers ask of a session.
+//! Requests of callers to a session.
 
 use super::*;
 
@@ -78,7 +78,7 @@ impl State {
         self.end_throwaway(myself);
     }
 
-    /// A throwaway session lives for one call.
+    /// A throwaway session ends after its call.
     pub(super) fn end_throwaway(&self, myself: &ActorRef<SessionMsg>) {
         let over =
             |journal: &Journal| journal.fence().is_none() && journal.committed().calls.is_empty();
@@ -87,8 +87,8 @@ impl State {
         }
     }
 
-    /// A question that changes nothing puts the end off, and is answered once the store has agreed that the session
-    /// is still ours: what we remember of one that another node has taken is out of date.
+    /// Handles a request that changes nothing. It first renews the session at the store, to extend its expiry and to
+    /// confirm that this node still owns it: after a takeover, the state in memory is outdated.
     pub(super) fn look(&mut self, myself: &ActorRef<SessionMsg>, asked: SessionMsg) {
         self.heard();
         let fence = self.journal().and_then(Journal::fence);
@@ -122,10 +122,10 @@ impl State {
                     journal.renewed(now, reached);
                 }
             }
-            // What we know is the best that anybody knows just now.
+            // While the store is down, this node's state is the best known.
             Err(StoreError::Unavailable(_)) => {}
             Err(error) if self.has_gone_back(&error) => {
-                // Whoever asked sees its port close, and asks again.
+                // The caller sees its port close, and asks again.
                 self.repair(myself, &error);
                 return;
             }
@@ -235,14 +235,15 @@ impl State {
         if let Some(fence) = journal.fence() {
             let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
             let version = journal.version();
-            // Somebody else may take it over without waiting. If this fails, they wait for the lease.
+            // After the release another node can take the session at once. If the release fails, it waits for the lease
+            // to end.
             tokio::spawn(async move { store.release(id, fence, version).await.ok() });
         }
         myself.stop(Some("idle".to_owned()));
     }
 
-    /// Another node wants it: it goes, unless something runs here. Where this node itself goes, it goes with what runs:
-    /// the next owner finds the call in the state and runs it again, as it would after a kill.
+    /// Another node asks for the session. It is handed over unless a call runs here. During shutdown it is handed over
+    /// with its running calls: the next owner finds them in the state and runs them again, as after a kill.
     pub(super) fn hand_over(
         &mut self,
         myself: &ActorRef<SessionMsg>,
@@ -251,7 +252,7 @@ impl State {
         self.pass(CrashPoint::SessionHandOverAsked);
         let leaving = self.around.leaving.is_cancelled();
         let idle = |journal: &&Journal| (leaving || !journal.is_busy()) && journal.is_settled();
-        // Callers have been told by then.
+        // During shutdown the callers have already been answered.
         let free = (leaving || self.replies.is_empty()) && self.closing.is_empty();
         let held = self
             .journal()
@@ -270,7 +271,7 @@ impl State {
         tokio::spawn(async move {
             let answer = match in_time(store.release(id, fence, version)).await {
                 Ok(()) => HandOver::Released,
-                // Whoever asks will find out how it is.
+                // The other node finds the actual state when it acquires the session.
                 Err(
                     StoreError::Fenced
                     | StoreError::Lapsed

@@ -1,8 +1,9 @@
-//! What stands for arguments under an idempotency key.
+//! The digest of a call's arguments, kept with its idempotency key.
 
 use serde_json::Value;
 
-/// Of a JSON value, whatever the order of its objects' keys. Recursion ends with the depth that a JSON parser allows.
+/// The digest of a JSON value, independent of the order of object keys. A JSON parser limits the depth, and so the
+/// recursion.
 pub(super) fn digest(value: &Value) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     feed(&mut hasher, value);
@@ -26,7 +27,7 @@ fn feed(hasher: &mut blake3::Hasher, value: &Value) {
             }
             hasher.update(b"}");
         }
-        // With its quotes or its end, so that no two sequences of scalars read the same.
+        // Include quotes or an end mark, so that different sequences of scalars never encode equally.
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             hasher.update(value.to_string().as_bytes());
             hasher.update(b",");

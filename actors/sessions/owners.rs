@@ -1,11 +1,11 @@
-//! Who may hear of a session. A session checks whose it is by itself; one that cannot run cannot, so what callers are
-//! told of it is looked at here, on its way out.
+//! Hides sessions from other principals. A running session checks the caller itself; errors of a session that cannot
+//! run are checked here before they reach the caller.
 
 use super::*;
 use crate::store::Row;
 
 impl Sessions {
-    /// What is wrong with a session is for its owner to know: for everybody else there is none.
+    /// Only the owner may see the state of a session: to any other principal it does not exist.
     pub(super) async fn unless_anothers(
         &self,
         principal: &Principal,
@@ -31,8 +31,8 @@ impl Sessions {
     }
 }
 
-/// Whether it says that there is such a session. A full mailbox says so, too, and is not asked about: it is answered
-/// when there is most to do.
+/// Whether the error reveals that the session exists. A full mailbox reveals it too, but is not checked: that would add
+/// store requests under load.
 fn tells_of_a_session(error: &CallError) -> bool {
     match error {
         CallError::SessionExpired(_)

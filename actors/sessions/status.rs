@@ -1,4 +1,4 @@
-//! The tree as it looks just now. Never fails and never waits long: what does not answer is shown so.
+//! The current state of the tree. Never fails and never waits long: an actor that does not answer is shown as such.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use super::{CacheMsg, RootMsg, Sessions, StoreSupervisorMsg, SupervisorMsg};
 use crate::concurrent::all;
 use crate::status::{ActorStatus, CacheStatus, SessionsStatus, Status, StoreStatus};
 
-/// Longest wait for one actor's word about itself.
+/// Longest wait for one actor's answer.
 const WITHIN: Duration = Duration::from_millis(200);
 
 impl Sessions {
     pub async fn status(&self) -> Status {
         let places = &self.0.places;
         let sessions = async {
-            // Within this task: a task for each would wake every thread of the runtime.
+            // Ask within this task: a task per actor would wake every thread of the runtime.
             let asks = places
                 .supervisors
                 .iter()

@@ -1,4 +1,4 @@
-//! Starting the tree, hurting it, ending it.
+//! Starts the tree, injects failures into it, and stops it.
 
 use ractor::Actor;
 
@@ -17,28 +17,28 @@ use crate::relay::neighbours::Neighbours;
 use crate::relay::peers::{OverRelay, Roster};
 use crate::supervisor::{self, Root};
 
-/// Longest wait for sessions to be given up as the node goes; what is left then waits for its lease to end.
+/// Longest wait for handing over sessions at shutdown. Other nodes get the remaining ones when their leases end.
 const GIVE_UP_WITHIN: Duration = Duration::from_secs(5);
-/// So many at once: other nodes are about to load them.
+/// Sessions handed over at once; more would make the other nodes load too many at the same time.
 const GIVE_UP_AT_ONCE: usize = 32;
-/// Pause before a session that is still busy is asked again.
+/// Pause before a busy session is asked again.
 const GIVE_UP_AGAIN_AFTER: Duration = Duration::from_millis(5);
-/// Longest wait for the tree to stop: actors hold no work of their own by then.
+/// Longest wait for the tree to stop. Its actors have no work left at this point.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
-/// What the tree stands on, and what outlives it.
+/// The storage and transports under the tree; they outlive it.
 pub struct Backing {
     pub store: Arc<dyn Store>,
-    /// How to reach the other nodes that share the store, where there are any.
+    /// Connects the nodes that share the store; `None` on a single node.
     pub relay: Option<Arc<dyn Relay>>,
-    /// What they share beside sessions.
+    /// The cache level shared by these nodes.
     pub shared_cache: Option<Shared>,
-    /// Where they keep transport sessions, so that each finds those of the others.
+    /// The store of transport sessions, shared so that each node finds those of the others.
     pub connections: Option<Arc<dyn ConnectionStore>>,
 }
 
 impl Backing {
-    /// A store of this node alone.
+    /// A store used by this node only.
     pub fn alone(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -59,7 +59,7 @@ impl Sessions {
         Self::start_at(options, Backing::alone(store), catalogue, Clock::system()).await
     }
 
-    /// As [`Sessions::start`], with a clock of the caller's: the one that its store follows.
+    /// As [`Sessions::start`], with the given clock, which must be the clock of the store.
     pub async fn start_at(
         options: Options,
         backing: Backing,
@@ -73,7 +73,7 @@ impl Sessions {
             options.pool_outcomes,
         ));
         let neighbours = Arc::new(Neighbours::new(options.node, backing.relay));
-        // Nobody else could take a session of a store that is ours alone.
+        // No other node can take over a session if the store is not shared.
         let shared = neighbours.relay().is_some();
         if shared {
             let peers = OverRelay(Arc::clone(&neighbours));
@@ -146,7 +146,7 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Returns when the tree has failed for good, with the reason: the process should end and be started afresh.
+    /// Waits until the tree has failed for good and returns the reason. The process should then end and be restarted.
     pub async fn failed(&self) -> String {
         let mut failed = self.0.places.failed.subscribe();
         match failed.wait_for(Option::is_some).await {
@@ -155,9 +155,9 @@ impl Sessions {
         }
     }
 
-    /// Nobody is kept waiting any longer: callers of running calls hear [`CallError::ShuttingDown`]. The calls themselves
-    /// run on, and what they come to is recorded; [`Sessions::shutdown`] hands over the sessions of those that still run
-    /// then, to be run again by the node that takes the session over.
+    /// Stops waiting for running calls: their callers get [`CallError::ShuttingDown`]. The calls themselves go on, and
+    /// their outcomes are recorded. [`Sessions::shutdown`] hands over the sessions of calls that still run, and the
+    /// node that takes a session over runs its calls again.
     pub fn leave(&self) {
         self.0.draining.cancel();
         self.0.around.leaving.cancel();
@@ -168,13 +168,13 @@ impl Sessions {
         self.0.around.leaving.clone()
     }
 
-    /// Refuses new calls, lets running ones finish within `grace`, leaves the rest, gives every session up so that
-    /// other nodes may take them over without waiting, and stops every actor.
+    /// Refuses new calls and gives running ones `grace` to finish. Then it hands over all sessions, so that other nodes
+    /// can take them over without waiting, and stops every actor.
     pub async fn shutdown(&self, grace: Duration) {
         self.0.draining.cancel();
         let all = self.0.around.options.calls_in_flight;
         let all = u32::try_from(all).unwrap_or(u32::MAX);
-        // Taking every permit waits for those that run.
+        // Acquiring every permit waits until all running calls have ended.
         let quiet = Arc::clone(&self.0.in_flight).acquire_many_owned(all);
         let quiet = tokio::time::timeout(grace, quiet);
         let (quiet, ()) = tokio::join!(quiet, heartbeat::farewell(self));
@@ -184,7 +184,7 @@ impl Sessions {
         if self.0.around.desk.neighbours.relay().is_some() {
             let _ = tokio::time::timeout(GIVE_UP_WITHIN, self.give_all_up()).await;
         }
-        // Of sessions that nobody takes over, and of throwaway ones.
+        // Stops the jobs of throwaway sessions and of sessions that no node has taken over.
         self.0.around.pool.table.stop_all();
         let kept = self.store().health().sheltered;
         if kept.changes > 0 {
@@ -203,7 +203,7 @@ impl Sessions {
         self.0.connections.stop();
     }
 
-    /// A planned hand-over of everything.
+    /// Hands over all sessions.
     async fn give_all_up(&self) {
         loop {
             let mut awake = Vec::new();
@@ -232,7 +232,7 @@ impl Sessions {
         }
     }
 
-    /// Transport sessions of the old revisions, and what is posted between the nodes that serve them.
+    /// The transport sessions of old protocol revisions, and the messages between the nodes that serve them.
     pub fn connections(&self) -> Connections {
         self.0.connections.clone()
     }
@@ -257,12 +257,13 @@ impl Sessions {
         self.0.around.options.announcement.as_ref()
     }
 
-    /// Cancelled when the tree has been stopped.
+    /// Cancelled once the tree has stopped.
     pub(crate) fn stopped(&self) -> CancellationToken {
         self.0.stopped.clone()
     }
 
-    /// Hurts the actor of that name (as the status shows it), for tests and chaos. False: there is none.
+    /// Injects a failure into the actor of this name, as shown in the status. For tests and chaos. Returns false if
+    /// there is no such actor.
     pub async fn strike(&self, actor: &str, strike: Strike) -> bool {
         if let Some(id) = actor.strip_prefix("session:") {
             let Ok(id) = SessionId::parse(id) else {

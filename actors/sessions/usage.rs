@@ -1,4 +1,4 @@
-//! What a principal has stored, cheap enough to be asked with every request: remembered for a moment.
+//! The storage used by a principal, cached briefly so that every request can check it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,19 +10,19 @@ use super::Sessions;
 use crate::ids::Principal;
 use crate::store::Usage;
 
-/// A limit may be passed by what is stored within that time, and whoever made room is let in after it.
+/// Age of a cached value. A limit may be exceeded by writes within this time, and a deletion takes effect after it.
 const FRESH_FOR: Duration = Duration::from_secs(2);
-/// Longest wait for the store: who asks has a request to serve.
+/// Longest wait for the store, because a request waits for the answer.
 const WITHIN: Duration = Duration::from_millis(500);
-/// Principals that are remembered; beyond it those go that nobody asked about for a moment.
+/// Principals cached. When the cache is full, entries older than `FRESH_FOR` are dropped.
 const REMEMBERED: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Usages(Mutex<HashMap<Principal, (Instant, Usage)>>);
 
 impl Sessions {
-    /// What a principal has stored on all nodes, as it was a moment ago: about as much, and rather more than less. While
-    /// the store is away, what was known last; nothing where nothing is known.
+    /// Storage used by a principal on all nodes, about a second old; approximate, and too high rather than too low.
+    /// While the store is down, the last known value, or zero if none is known.
     pub async fn usage(&self, principal: &Principal) -> Usage {
         if let Some(known) = self.0.usages.fresh(principal) {
             return known;
@@ -36,7 +36,7 @@ impl Sessions {
 }
 
 impl Usages {
-    /// `None`: ask. Whoever comes meanwhile is told what was known before: one at a time asks.
+    /// `None`: the caller must ask the store. Only one caller asks at a time; the others get the previous value.
     fn fresh(&self, principal: &Principal) -> Option<Usage> {
         self.with(|known| {
             let now = Instant::now();

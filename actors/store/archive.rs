@@ -1,35 +1,35 @@
-//! What an operator asks of a store, beside what sessions ask of it: everything that is there, whoever's it is, and
-//! without taking it from whoever holds it.
+//! Operations of a store that only operators use: they see every session of every principal, and never take one from
+//! its owner.
 
 use std::sync::Arc;
 
 use super::{Part, ResultBlob, Row, Store, StoreFuture};
 use crate::ids::{ResultId, SessionId};
 
-/// Every method is safe beside running nodes.
+/// All methods are safe while nodes run.
 pub trait Archive: Store {
-    /// Sessions of all principals, in no particular order, a part at a time: at most about `limit` after `after`. One
-    /// that lives through the whole listing is told exactly once; one that has ended may be among them.
+    /// Sessions of all principals in no particular order, a page at a time: about `limit` entries after `after`. A
+    /// session that exists during the whole listing is returned exactly once; an ended one may be included.
     fn all(&self, after: Option<Mark>, limit: usize) -> StoreFuture<'_, Listed>;
 
-    /// Everything that is stored of a session, of one moment. Nobody loses it by that.
+    /// A consistent snapshot of everything stored of a session. Its owner keeps it.
     fn read(&self, id: SessionId) -> StoreFuture<'_, Image>;
 
-    /// Takes away what nobody may run: a quarantined session, one that cannot be read, what remembers a closed one. One
-    /// that may run is left alone (`Fenced`). `remember`: as a session that was closed.
+    /// Deletes a session that no node can run: a quarantined one, an unreadable one, or the record of a closed one. A
+    /// session that can run is not touched (`Fenced`). With `remember`, the id is recorded as closed.
     fn discard(&self, id: SessionId, remember: bool) -> StoreFuture<'_, ()>;
 }
 
-/// Where a listing goes on: means something to the store that gave it.
+/// Position in a listing; valid only for the store that returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark(pub(crate) String);
 
-/// One part of a listing.
+/// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// When each was created, and which.
+    /// Creation time and id of each session.
     pub found: Vec<(u64, SessionId)>,
-    /// `None`: that was all.
+    /// `None`: the listing is complete.
     pub next: Option<Mark>,
 }
 
@@ -40,15 +40,15 @@ pub struct Image {
     pub ttl_ms: u64,
     pub version: u64,
     pub epoch: u64,
-    /// Of the lease of `row.node`.
+    /// Remaining lease of `row.node`.
     pub left_ms: u64,
     pub snapshot: Arc<[u8]>,
-    /// To be folded over the snapshot, oldest first.
+    /// Deltas to fold over the snapshot, oldest first.
     pub deltas: Vec<Arc<[u8]>>,
     /// Ordered by id and part.
     pub results: Vec<ResultBlob>,
-    /// Results that are damaged, and therefore not among `results`.
+    /// Damaged results, which are missing from `results`.
     pub lost: Vec<(ResultId, Part)>,
-    /// Why, in words: one for each, or one for all.
+    /// Descriptions of the damage: one per damaged result, or one for all.
     pub damaged: Vec<String>,
 }

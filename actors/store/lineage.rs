@@ -1,25 +1,25 @@
-//! Who has had a session, one node after the other: what tells two branches of a session apart when its store has gone
-//! back. The store keeps it beside the session; an owner remembers it as it was when he acquired the session.
+//! The owners of a session in order, used to tell two branches apart after its store was rolled back. The store keeps
+//! the lineage beside the session; each owner remembers it as of its own acquisition.
 //!
-//! A store that went back has forgotten the newest turns, or has other turns in their place. Which branch is the later
-//! one is decided here, by the store that is asked to take a branch and by the nodes that ask each other. The script
-//! `repair.lua` does the same; `redis/tests/random.rs` compares the two.
+//! A store that was rolled back has lost the newest turns, or has other turns in their place. The rule for which branch
+//! is later is implemented here, for the store that is asked to accept a branch and for nodes that ask each other. The
+//! script `repair.lua` implements the same rule, and `redis/tests/random.rs` compares the two.
 
 use std::fmt;
 
 use crate::ids::NodeId;
 use crate::store::Fence;
 
-/// So many turns are remembered. An owner who was away for longer than that hears no more than that he was.
+/// Turns remembered. An owner that was replaced more turns ago learns only that it lost the session.
 pub(crate) const TURNS_MAX: usize = 8;
 
-/// The time for which one node had the session: from acquiring it until it is acquired again, by that node or another.
+/// The time during which one node owned the session, from one acquisition to the next one by any node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Turn {
-    /// Of the fence that it began with. A node is given no epoch twice, so that its turns differ.
+    /// Epoch of its first fence. A node never gets the same epoch twice, so its turns differ.
     pub epoch: u64,
     pub node: NodeId,
-    /// The version that the node found.
+    /// The version that the node found when it acquired the session.
     pub found: u64,
 }
 
@@ -27,31 +27,31 @@ pub struct Turn {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Lineage(Vec<Turn>);
 
-/// What a node knows of a session: its turns, and the version that it had then.
+/// What a node knows of a session: the turns, and the version it reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub node: NodeId,
-    /// The newest epoch that it was given.
+    /// The newest epoch that the node was given.
     pub epoch: u64,
     pub lineage: Lineage,
     pub version: u64,
 }
 
-/// How a claim stands against what is stored.
+/// How a claim compares with the stored session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It is the later one. Both are the same up to version `from`.
+    /// The claim is later. Both agree up to version `from`.
     Later { from: u64 },
-    /// All of it is in what is stored.
+    /// The stored session contains the whole claim.
     Found,
-    /// Another node went on from version `from`, and the claim goes beyond that.
+    /// Another node continued from version `from`, and the claim has changes beyond it.
     Overtaken { from: u64 },
 }
 
 // === impl Lineage ===
 
 impl Lineage {
-    /// That node acquires the session.
+    /// Records that a node acquires the session.
     pub(crate) fn acquired(&mut self, epoch: u64, node: NodeId, found: u64) {
         self.0.push(Turn { epoch, node, found });
         if self.0.len() > TURNS_MAX {
@@ -67,7 +67,7 @@ impl Lineage {
         self.last().is_some_and(|last| last.node == node)
     }
 
-    /// From the oldest turn that `other` remembers, where it may have forgotten those before.
+    /// The turns that can be compared with `other`, which may have forgotten older ones.
     fn beside<'a>(&'a self, other: &Self) -> &'a [Turn] {
         let oldest = other.0.first().filter(|_| other.0.len() >= TURNS_MAX);
         let from = oldest.map_or(0, |oldest| {
@@ -76,13 +76,13 @@ impl Lineage {
         &self.0[from..]
     }
 
-    /// Compares `claim` with what is stored, which is of this lineage and at version `stored`. The higher fence wins
-    /// where both have turns that the other does not know.
+    /// Compares `claim` with the stored session, which has this lineage and is at version `stored`. If both have turns
+    /// that the other does not know, the higher fence wins.
     pub(crate) fn judge(&self, stored: u64, claim: &Claim) -> Standing {
         let (theirs, ours) = (self.beside(&claim.lineage), claim.lineage.beside(self));
         let both = theirs.iter().zip(ours);
         let shared = both.take_while(|(theirs, ours)| theirs == ours).count();
-        // What the claimant itself acquired since is nobody else's turn.
+        // Later acquisitions by the claimant itself are not another owner's turns.
         let mut since = theirs[shared..].iter();
         let other = since.find(|turn| turn.node != claim.node);
         let own = ours.get(shared);
@@ -104,14 +104,14 @@ impl Lineage {
         Standing::Overtaken { from }
     }
 
-    /// Without the newest turn, where it began with `fence`.
+    /// Drops the newest turn if it began with `fence`.
     pub(crate) fn without(&self, fence: Option<Fence>) -> Self {
         let began = |last: &Turn| Some((last.epoch, last.node)) == fence.map(|f| (f.epoch, f.node));
         let kept = self.0.len() - usize::from(self.last().is_some_and(began));
         Self(self.0[..kept].to_vec())
     }
 
-    /// As it is stored and sent. `None`: written by somebody else.
+    /// Parses the stored form. `None`: not written by this code.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let turn = |word: &str| {
             let (epoch, rest) = word.split_once(':')?;
@@ -127,8 +127,8 @@ impl Lineage {
     }
 }
 
-/// The epoch with which the newest owner began, however often it acquired the session again: a node that goes on with
-/// what it had does not become a later owner by it.
+/// The epoch with which the newest owner began, however often it acquired the session again. Acquiring it again to
+/// continue does not make a node a later owner.
 fn newest(turns: &[Turn]) -> Option<u64> {
     let last = turns.last()?;
     let run = turns.iter().rev().take_while(|turn| turn.node == last.node);

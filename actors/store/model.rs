@@ -1,13 +1,13 @@
-//! The protocol of owning and committing, as a model whose every state is visited: two nodes, one session, and a store
-//! that may answer late, twice or never, whose leases may end at any moment, and that may go back to what a replica had.
+//! An exhaustively explored model of the protocol for ownership and commits: two nodes, one session, and a store that
+//! may answer late, twice or never, whose leases may end at any moment, and that may be rolled back to the state of a
+//! replica.
 //!
-//! Each rule is shown to be needed: without it, the checker finds how a promise breaks. That the model's record does
-//! what the stores do is checked against the memory store (`faithful`), which is checked against Redis
-//! (`redis/tests/random.rs`).
+//! Each rule is shown to be needed: without it, the checker finds a broken promise. The model's record is compared with
+//! the memory store (`faithful`), which is compared with Redis (`redis/tests/random.rs`).
 //!
-//! What it does not show: two failovers in a row, more than two nodes, and owners who were away for more acquisitions
-//! than a store remembers ([`super::lineage::TURNS_MAX`]): they hear that they were driven out, and not whether anything was
-//! lost. After a failover, a loss may be overstated, never understated.
+//! Not covered: two failovers in a row, more than two nodes, and owners that missed more acquisitions than a store
+//! remembers ([`super::lineage::TURNS_MAX`]). Such owners learn that they lost the session, but not whether changes are
+//! lost. After a failover a loss may be overstated, never understated.
 
 use std::time::{Duration, Instant};
 
@@ -26,27 +26,28 @@ enum Rule {
     FenceIsCompared,
     FenceNamesTheNode,
     EachAcquisitionRaisesTheEpoch,
-    /// A node that acquires says which epoch it has had: a store that went back hands out none twice.
+    /// A node that acquires a session sends its newest epoch, so that a store that was rolled back never reuses one.
     EpochsOfANodeRise,
     LastCommitIsKnownAgain,
     LapsedLeaseIsRefused,
     VersionIsCompared,
     LiveLeaseIsLeftAlone,
     RepairYieldsToLaterOwners,
-    /// Of two branches that do not know each other, the one that was taken over last wins, and not the longer one.
+    /// Of two branches that do not know each other, the one taken over last wins, even if the other is longer.
     HigherFenceWins,
-    /// What a node acquires in a store that went back is no other owner's turn.
+    /// Acquisitions by a node itself, in a store that was rolled back, do not count as another owner's turn.
     OwnTurnIsNobodyElses,
     RepairNamesTheNewestFence,
-    /// Before a repair: a store that went back past a take-over does not know of it.
+    /// Asked before a repair: a store that was rolled back past a takeover does not know of it.
     LivingNodesAreAsked,
     TakingOverIsRemembered,
     ReleaseComparesTheVersion,
-    /// Of the session rather than of the store: what it acquires anew is what it knew, by its last commit.
+    /// The session's lineage is compared, not the store's: after a new acquisition the last commit tells whether the
+    /// state is the known one.
     LineageIsCompared,
 }
 
-/// All of them, but one.
+/// All rules, except possibly one.
 #[derive(Debug, Clone, Copy)]
 struct Rules {
     without: Option<Rule>,
@@ -70,7 +71,7 @@ const ASKED: &str = "a living node that had the session later is heard first";
 const UNDER_LEASE: &str = "a commit is applied under a lease that has not ended";
 const SAID: &str = "what is lost is said";
 
-/// The store stays, an actor may die, and one message may arrive long after it was given up.
+/// The store is never rolled back, an actor may crash, and one message may arrive after its sender gave up.
 const CALM: Bounds = Bounds {
     commits: 2,
     epochs: 3,
@@ -80,7 +81,7 @@ const CALM: Bounds = Bounds {
     skewed: false,
     deaf: false,
 };
-/// The store goes back, perhaps to one whose clock is behind.
+/// The store may be rolled back, also to a server whose clock is behind.
 const STORMY: Bounds = Bounds {
     commits: 2,
     epochs: 3,
@@ -90,13 +91,13 @@ const STORMY: Bounds = Bounds {
     skewed: true,
     deaf: true,
 };
-/// The store goes back, and there is time to go on from there.
+/// The store may be rolled back, with many steps after it.
 const LONG: Bounds = Bounds {
     commits: 3,
     skewed: false,
     ..STORMY
 };
-/// The store goes back, an actor may die, and one message may arrive late.
+/// The store may be rolled back, an actor may crash, and one message may arrive late.
 const ROUGH: Bounds = Bounds {
     commits: 1,
     epochs: 2,
@@ -107,7 +108,7 @@ const ROUGH: Bounds = Bounds {
     deaf: false,
 };
 
-/// Far longer than any of these takes: what is not done by then is a failure, not a result.
+/// Far longer than any of these takes; a run that is not done by then fails.
 const WITHIN: Duration = Duration::from_secs(900);
 
 fn check(bounds: Bounds, without: Option<Rule>) -> impl Checker<Protocol> {
@@ -120,7 +121,7 @@ fn check(bounds: Bounds, without: Option<Rule>) -> impl Checker<Protocol> {
     checker.spawn_bfs().join()
 }
 
-/// Every state is visited, and they are at least so many: a model in which nothing can happen keeps all promises.
+/// Explores every state and checks their number: a model in which nothing can happen would keep all promises.
 fn keeps_all_promises(bounds: Bounds, at_least: usize) {
     let started = Instant::now();
     let checked = check(bounds, None);
@@ -156,7 +157,7 @@ fn all_promises_are_kept_when_everything_goes_wrong() {
     keeps_all_promises(ROUGH, 50_000);
 }
 
-/// Without each rule some promise is broken, within those bounds: any of the named ones, whichever is found first.
+/// Without each rule, one of the named promises breaks within the bounds; whichever is found first counts.
 #[test]
 fn every_rule_is_needed() {
     use Rule::*;

@@ -1,4 +1,4 @@
-//! The other nodes that share a store, as one asks them that is about to repair a session. Implemented over the relay.
+//! Asks the other nodes that share a store, before a session is repaired. Implemented over the relay.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use crate::ids::{NodeId, SessionId};
 pub type PeersFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub trait Peers: Send + Sync + 'static {
-    /// What they say, of those that live and answer in time; `also` are nodes that may not be known here yet.
+    /// Answers of the live nodes that reply in time. `also` names nodes that may not be known here yet.
     fn ask(&self, also: Vec<NodeId>, id: SessionId, ours: Claim) -> PeersFuture<'_, Vec<Said>>;
 }
 
@@ -22,10 +22,10 @@ pub struct Said {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
-    /// The store has it, or something later.
+    /// The store has this state or a later one.
     Stored,
-    /// It has the state, and cannot lay it down just now.
+    /// The node has the state, but cannot store it now.
     CannotYet,
-    /// It had the session later, and has not got the state any more.
+    /// The node owned the session later, but no longer has its state.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! The fixed children of a supervisor: started in order, restarted by their policies, shown in the status.
+//! The fixed children of a supervisor: started in order, restarted by policy, shown in the status.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,12 +11,12 @@ use crate::handle::AnyPlace;
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::status::ActorStatus;
 
-/// Marks the failure of a supervisor that has given a child up.
+/// Marks the failure of a supervisor that gave up on a child.
 pub(crate) const ESCALATED: &str = "gave up on";
 
 pub(crate) type Spawned = Pin<Box<dyn Future<Output = Result<ActorCell, String>> + Send>>;
 
-/// What a child is, and how it is started under a supervisor. `spawn` also puts it into its place.
+/// A child and the function that starts it under a supervisor. `spawn` also sets the child's place.
 pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) kind: &'static str,
@@ -38,7 +38,7 @@ struct Child {
     since_ms: u64,
 }
 
-/// What is to be done about a child that died.
+/// What to do about a dead child.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Care {
     Nothing,
@@ -67,7 +67,7 @@ impl Children {
         }
     }
 
-    /// In order; each has started when the next one does.
+    /// Starts the children in order; each has started before the next one does.
     pub(crate) async fn start_all(&mut self, supervisor: &ActorCell) -> Result<(), String> {
         for child in 0..self.children.len() {
             self.start(child, supervisor).await?;
@@ -89,7 +89,7 @@ impl Children {
         Ok(())
     }
 
-    /// A start that failed is a death like any other.
+    /// A failed start counts as a death.
     pub(crate) fn start_failed(&mut self, child: usize, cause: String) -> Care {
         self.died(child, Death::Failure, cause)
     }
@@ -125,7 +125,8 @@ impl Children {
         else {
             return Care::Nothing;
         };
-        // One that has finished a message since it started works in principle: one bad message is no reason to stop.
+        // A child that has finished a message since its start works in principle: one bad message must not spend its
+        // budget.
         let worked = self.children[child].spec.place.worked() && !cause.contains(ESCALATED);
         self.died(child, if worked { Death::Outside } else { death }, cause)
     }
@@ -152,7 +153,7 @@ impl Children {
         }
     }
 
-    /// After somebody above decided that a child that was given up may try again.
+    /// Clears the restart budget, after a parent decided that the child may try again.
     pub(crate) fn forgive(&mut self, child: usize) {
         if let Some(child) = self.children.get_mut(child) {
             child.budget.clear();

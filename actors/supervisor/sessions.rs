@@ -1,8 +1,9 @@
-//! Supervises sessions: one of several, each session belongs to one by its id. The only actor that spawns sessions.
+//! Supervises sessions. There are several of these, and each session belongs to one by its id. No other actor spawns
+//! sessions.
 //!
-//! A session that dies is started again by its own budget; one that keeps failing is quarantined with its reason, in
-//! the store, and the others never feel it. This actor's own death takes its sessions along: their state is in the
-//! store, their jobs are in the pool's table, and the next call wakes them under its successor.
+//! A session that dies is restarted within its own budget. One that keeps failing is quarantined in the store with its
+//! reason, and other sessions are not affected. When this actor dies, its sessions die too: their state is in the
+//! store, their jobs are in the pool's table, and the next call starts them under the successor.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,15 +29,15 @@ use crate::store::StoreError;
 mod ending;
 mod starting;
 
-/// Askers that wait for one session to come back.
+/// Callers that wait for one session to restart.
 const WAITERS_MAX: usize = 256;
-/// How often idle sessions are looked for, as a part of the time after which one is idle.
+/// Idle sessions are looked for this many times within the idle timeout.
 const TICKS_PER_IDLE: u32 = 10;
-/// Shortest time between two looks.
+/// Shortest interval between two checks.
 const TICK_MIN: Duration = Duration::from_millis(50);
-/// Sessions shown in a status, the newest: a page is for reading.
+/// Sessions shown in the status: the newest ones only, to keep it readable.
 const SHOWN_MAX: usize = 64;
-/// Quarantined sessions that are remembered here for the status; the store knows them all.
+/// Quarantined sessions remembered for the status; the store has the full list.
 const QUARANTINED_MAX: usize = 64;
 
 pub(crate) enum SupervisorMsg {
@@ -48,12 +49,12 @@ pub(crate) enum SupervisorMsg {
     Restart {
         id: SessionId,
     },
-    /// The store has taken a quarantine down, or has not.
+    /// The store's answer to a quarantine.
     Quarantined {
         id: SessionId,
         result: Result<(), StoreError>,
     },
-    /// Tells the registry of every session that is awake.
+    /// Reports every running session to the registry.
     Announce,
     Tick,
     Strike {
@@ -64,12 +65,12 @@ pub(crate) enum SupervisorMsg {
     Status {
         reply: RpcReplyPort<SupervisorStatus>,
     },
-    /// Another node wants a session. `None`: it has no actor here.
+    /// Another node asks for a session. `None`: it has no actor here.
     HandOver {
         id: SessionId,
         reply: RpcReplyPort<Option<HandOver>>,
     },
-    /// Stored sessions that have an actor.
+    /// Stored sessions with an actor on this node.
     Awake {
         reply: RpcReplyPort<Vec<SessionId>>,
     },
@@ -88,7 +89,7 @@ pub(crate) struct SupervisorStatus {
     pub(crate) quarantined: u64,
 }
 
-/// Which of the supervisors a session belongs to.
+/// The supervisor that a session belongs to.
 pub(crate) fn place_of(
     supervisors: &[Place<SupervisorMsg>],
     id: SessionId,
@@ -103,7 +104,7 @@ pub(crate) struct Arguments {
     pub(crate) place: Place<SupervisorMsg>,
     pub(crate) registry: Place<RegistryMsg>,
     pub(crate) around: Arc<Surroundings>,
-    /// Of all supervisors together.
+    /// Shared by all supervisors.
     pub(crate) awake: Arc<Semaphore>,
 }
 
@@ -163,9 +164,9 @@ impl Actor for SessionSupervisor {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         let every = (state.arguments.around.options.idle_after / TICKS_PER_IDLE).max(TICK_MIN);
-        // Sessions of a predecessor died with it, and it could not say so.
+        // The sessions of a crashed predecessor died with it and were never reported.
         state.arguments.registry.cast(RegistryMsg::Forget);
-        // Ends with the actor.
+        // The interval ends with the actor.
         myself.send_interval(every, || SupervisorMsg::Tick);
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Supervises the persistence actors and the lease keeper. When it dies they die with it; the store is owned above the tree, and sessions
-//! send their commits again.
+//! Supervises the persistence actors and the lease keeper. When it dies they die with it. The store lives above the
+//! tree, and sessions send their commits again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::restart::Policy;
 use crate::status::ActorStatus;
 use crate::store::Store;
 
-/// How often expired sessions are looked for in stores that do not expire by themselves.
+/// Interval of deleting expired sessions, for stores that do not expire keys themselves.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) enum StoreSupervisorMsg {
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     pub(crate) faults: Faults,
     pub(crate) leases: Arc<Leases>,
     pub(crate) lease: Duration,
-    /// `None`: nobody shares the store, so no lease needs keeping.
+    /// `None`: no other node shares the store, so no lease needs extending.
     pub(crate) keeper: Option<Arc<KeeperThread>>,
     pub(crate) keeper_place: Place<KeeperMsg>,
 }
@@ -142,7 +142,7 @@ fn shard(index: usize, place: &Place<PersistenceMsg>, arguments: &Arguments) -> 
                 let spawned = Actor::spawn_linked(None, Persistence, arguments, supervisor).await;
                 let (actor, _) = spawned.map_err(|error| error.to_string())?;
                 if index == 0 {
-                    // Ends with the actor.
+                    // The interval ends with the actor.
                     actor.send_interval(SWEEP_EVERY, || PersistenceMsg::Sweep);
                 }
                 let cell = actor.get_cell();
@@ -153,7 +153,7 @@ fn shard(index: usize, place: &Place<PersistenceMsg>, arguments: &Arguments) -> 
     }
 }
 
-/// On its own thread; supervised from here as any other.
+/// The lease keeper runs on its own thread, but is supervised from here like the other children.
 fn keeper(arguments: &Arguments) -> Option<Spec> {
     let thread = arguments.keeper.clone()?;
     let (store, leases, lease) = (

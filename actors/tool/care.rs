@@ -1,6 +1,6 @@
-//! How a call that was cut off finds the input that ended its node: from the second attempt on its tool notes what it
-//! works on, one input after another, before it begins. The session lays each note down in the store. Where this attempt
-//! is cut off too, the next one leaves out what was noted.
+//! Finds the input that makes a node crash. From the second attempt of an interrupted call on, the tool notes each
+//! input before it begins to work on it, and the session commits each note to the store. If this attempt is interrupted
+//! too, the next one skips the noted input.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use super::{ToolContext, ToolError};
 
-/// How often a tool that waits looks whether it should stop.
+/// How often a waiting tool checks whether it should stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Pause before a note is sent again that a session took with it as it ended.
+/// Pause before a note is sent again because the session ended before it was stored.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-/// Stands for a part of what a tool reads, by its content. Opaque here.
+/// Identifies an input of a tool by its content. Opaque to this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InputKey(pub [u8; 32]);
 
 type Note = dyn Fn(Option<InputKey>, SyncSender<()>) + Send + Sync;
 
-/// What a tool has to mind in an attempt after the first. Cheap to clone.
+/// The inputs to skip, and the way to note inputs, in every attempt after the first. Cheap to clone.
 #[derive(Clone)]
 pub struct Care {
     left_out: Arc<[InputKey]>,
@@ -27,7 +27,7 @@ pub struct Care {
 }
 
 impl Care {
-    /// `note` passes a note on, and has the sender told once the store has it.
+    /// `note` sends a note to the session and signals the sender once the store has it.
     pub fn new(
         left_out: impl Into<Arc<[InputKey]>>,
         note: impl Fn(Option<InputKey>, SyncSender<()>) + Send + Sync + 'static,
@@ -38,13 +38,13 @@ impl Care {
         }
     }
 
-    /// An earlier attempt was cut off while its tool worked on it.
+    /// True if an earlier attempt was interrupted while it worked on this input.
     pub fn leaves_out(&self, input: InputKey) -> bool {
         self.left_out.contains(&input)
     }
 
-    /// Blocks until the store knows that the tool works on `at_work`, or on nothing that may end the node. The note
-    /// before it is cleared. Fails where the call should stop.
+    /// Blocks until the store holds the note that the tool works on `at_work`; `None` clears the note. Replaces the
+    /// note before it. Fails if the call should stop.
     pub fn note(&self, ctx: &ToolContext, at_work: Option<InputKey>) -> Result<(), ToolError> {
         loop {
             let (tell, told) = sync_channel(1);

@@ -9,7 +9,7 @@ const HANGS: u8 = 2;
 const LIES: u8 = 3;
 const REFUSES: u8 = 4;
 
-/// A second level in memory, with a mood.
+/// A second level in memory whose failures can be switched.
 #[derive(Default)]
 struct Fake {
     values: Mutex<HashMap<CacheKey, Vec<u8>>>,
@@ -61,7 +61,7 @@ impl SharedCache for Fake {
     }
 }
 
-/// Values are numbers; odd ones are not worth sharing.
+/// Values are numbers; odd ones are not shared.
 struct Numbers;
 
 impl Codec for Numbers {
@@ -86,10 +86,10 @@ fn key(n: u8) -> CacheKey {
     CacheKey([n; 32])
 }
 
-/// For a second level that answers: a loaded machine must not make it look away.
+/// A generous limit, so that a loaded machine does not make a healthy level look slow.
 const PATIENT: Duration = Duration::from_secs(10);
 
-/// A node that has computed nothing yet: a first level of its own, if any, and how often it computes.
+/// A node with an empty cache: an optional first level, and a count of computations.
 async fn ask(fake: &Arc<Fake>, keys: Vec<CacheKey>, within: Duration) -> (Vec<u64>, u64) {
     let shared = Shared {
         cache: Arc::clone(fake) as _,
@@ -116,7 +116,7 @@ async fn ask(fake: &Arc<Fake>, keys: Vec<CacheKey>, within: Duration) -> (Vec<u6
         (values.collect(), computed.load(Ordering::SeqCst))
     });
     let answer = asked.await.unwrap();
-    // What it offers is written in the background.
+    // Offered values are written in the background.
     let offered = async {
         while level.writes.capacity() < WRITES_MAX {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -154,7 +154,7 @@ async fn what_one_node_computed_another_finds() {
     assert_eq!(fake.asked.load(Ordering::SeqCst), 3, "once for all keys");
 }
 
-/// It fails, hangs or lies: the answer is right, and it is soon left alone.
+/// A level that fails, hangs or returns garbage: the answer stays right, and the level is soon skipped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_it_costs_speed_alone() {
     for mood in [FAILS, HANGS, LIES] {
@@ -198,7 +198,7 @@ async fn one_that_failed_is_left_alone_for_a_while() {
     assert!(status.away.is_some_and(|why| why.contains("gone")));
 }
 
-/// Nobody has to need it for that: a status that is asked for tells what is so.
+/// No caller needs to use the level: probes alone notice its failure.
 #[tokio::test(start_paused = true)]
 async fn one_that_goes_away_is_known_and_used_again_when_it_answers() {
     for mood in [FAILS, HANGS] {
@@ -214,7 +214,7 @@ async fn one_that_goes_away_is_known_and_used_again_when_it_answers() {
         fake.mood.store(mood, Ordering::SeqCst);
         a_probe_later().await;
         assert!(level.status().away.is_some());
-        // For as long as it does not answer, not for a while only.
+        // Skipped for as long as it does not answer, not only for a fixed time.
         a_probe_later().await;
         assert!(level.is_left_alone());
         fake.mood.store(0, Ordering::SeqCst);
@@ -223,7 +223,7 @@ async fn one_that_goes_away_is_known_and_used_again_when_it_answers() {
     }
 }
 
-/// What a call would not wait for is not good enough, and a busy machine is given more time than a call has.
+/// A skipped level must answer as fast as a call needs it to; one in use gets more time on a busy machine.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_slow_stays_left_alone() {
     struct Slow;
@@ -259,7 +259,7 @@ async fn one_that_is_slow_stays_left_alone() {
     assert!(level.is_left_alone());
 }
 
-/// Whatever becomes of a value that was offered, it is counted.
+/// Every offered value is counted, whatever becomes of it.
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_is_counted() {
     let fake = Arc::new(Fake::default());

@@ -1,4 +1,4 @@
-//! Against a model that keeps everything: what is read is the end of it, as much as the bounds allow.
+//! Compares the stream with a model that keeps everything: reads return the end of it, as far as the bounds allow.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A store that goes away and comes back: a switch in front of one in memory, and a real Redis that is killed.
+//! Outages of the connection store: a switch in front of a memory store, and a real Redis that is killed.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -9,7 +9,7 @@ use crate::store::redis::tests::server;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A store that is there, refuses everything at once, or says nothing.
+/// A store that works, refuses every request, or never answers.
 pub(super) struct Switch {
     store: MemoryConnections,
     mood: AtomicU8,
@@ -75,7 +75,7 @@ impl ConnectionStore for Switch {
     }
 }
 
-/// One of several nodes that share a store of connections.
+/// One of several nodes that share a connection store.
 pub(super) fn node(shared: Arc<dyn ConnectionStore>, clock: Clock) -> Connections {
     let store = Arc::new(MemoryStore::new(clock, Limits::default()));
     let neighbours = Arc::new(Neighbours::new(NodeId::random(), None));
@@ -187,7 +187,7 @@ async fn what_was_opened_and_closed_meanwhile_is_so_for_all_when_the_store_is_ba
     .await;
 }
 
-/// The store must not lack for ever what was written while it was away, whatever it lost itself.
+/// Events written during an outage must reach the store, even if the store itself lost data.
 #[tokio::test]
 async fn a_redis_that_is_killed_stops_no_connection_and_gets_what_it_lacks() {
     let Some(mut server) = server::good() else {
@@ -239,7 +239,7 @@ async fn a_redis_that_is_killed_stops_no_connection_and_gets_what_it_lacks() {
     assert_eq!(texts(b.read(id, other, 0).await), Some(done));
 }
 
-/// As a failover to a replica that lags behind does.
+/// As after a failover to a lagging replica.
 #[tokio::test]
 async fn a_redis_that_went_back_is_brought_forward_by_who_writes() {
     let Some(server) = server::good() else { return };

@@ -1,4 +1,4 @@
-//! Any sequence of what clients and nodes do, over a store that comes and goes, against a model that forgets nothing.
+//! Random sequences of client and node actions, with store outages, compared with a model that forgets nothing.
 
 use std::collections::HashMap;
 

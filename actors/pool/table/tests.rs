@@ -1,4 +1,4 @@
-//! One job under one key, whoever asks for it and in whatever order it is stopped and asked for again.
+//! One job under one key, for any order of submissions, cancellations and resubmissions.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};

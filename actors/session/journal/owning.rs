@@ -1,8 +1,8 @@
-//! What becomes of a journal whose fence is no longer the session's: the commit that is out goes on under the next.
+//! Moves a journal to a new fence: the pending commit goes on under the new one.
 
 use super::*;
 
-/// What an owner remembers of how it came to its state.
+/// How the owner came to its state: fence, earlier owners and last commit.
 pub(crate) struct Line {
     pub(crate) fence: Fence,
     pub(crate) lineage: Lineage,
@@ -10,9 +10,9 @@ pub(crate) struct Line {
 }
 
 impl Journal {
-    /// The lease had ended, and the session was acquired anew. True where it is as the commit that is out takes it to
-    /// be, or as that commit made it: the commit goes on under the new fence. Otherwise what we know is to be laid down
-    /// again under that fence, unless another node has gone on with the session.
+    /// The lease had ended, and the session was acquired again. Returns true if the stored state is the one that the
+    /// pending commit expects, or the one that it made: the commit goes on under the new fence. Otherwise the caller
+    /// has to repair the session, unless another node has changed it.
     pub(crate) fn reacquired(&mut self, id: CommitId, acquired: &Acquired) -> bool {
         let (Some(stored), Some(out)) = (&mut self.stored, &mut self.out) else {
             return false;
@@ -40,11 +40,11 @@ impl Journal {
         })
     }
 
-    /// The session was laid down again under that fence. Returns the commit to be sent again.
+    /// The session was stored again under this fence. Returns the commit to send again.
     pub(crate) fn repaired(&mut self, fence: Fence) -> Option<CommitId> {
         if let Some(stored) = &mut self.stored {
             stored.fence = fence;
-            // A snapshot is what was laid down, and results that it points at may be gone with what was lost.
+            // The repair stored a snapshot, so there are no deltas to fold.
             (stored.journal_deltas, stored.journal_bytes) = (0, 0);
         }
         let out = self.out.as_mut()?;

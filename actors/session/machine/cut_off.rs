@@ -1,4 +1,4 @@
-//! Calls whose session was loaded again while they ran, and how they find the input that cut them off.
+//! Recovery of calls that ran when their session was reloaded, and the search for the input that interrupted them.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::options::Limits;
 use crate::tool::InputKey;
 
 impl Machine {
-    /// Each call that was running is adopted, run again, or given up.
+    /// Adopts, runs again, or gives up each call that was running.
     pub(super) fn recovered(
         &self,
         live: &BTreeSet<RequestId>,
@@ -48,7 +48,7 @@ impl Machine {
                 message: interrupted(call.idempotent, *attempt).into(),
                 retry_after_ms: None,
             };
-            // Decided on what the ends before it leave, so that the history is trimmed once for each.
+            // Decide on the state that the earlier ends leave, so that the history is trimmed once for each.
             if let Ok(one) = ahead.ended(request, end, at_ms, limits) {
                 one.deltas.iter().for_each(|delta| ahead.apply(delta));
                 decision.deltas.extend(one.deltas);
@@ -58,7 +58,7 @@ impl Machine {
         decision
     }
 
-    /// The attempt stays as it is; it is laid down what the tool works on.
+    /// Records the input the tool works on; the attempt number does not change.
     pub(super) fn input_noted(
         &self,
         request: RequestId,
@@ -89,7 +89,7 @@ impl Machine {
 }
 
 impl Suspects {
-    /// For the next attempt: what was at work when this one was cut off is left out.
+    /// For the next attempt: skips the input that was being worked on when this attempt was interrupted.
     fn after_cut(&self) -> Self {
         let mut left_out = self.left_out.clone();
         left_out.extend(self.at_work.filter(|input| !left_out.contains(input)));

@@ -1,4 +1,4 @@
-//! A node that is asked for a session while it still takes its store for away.
+//! A node is asked for a session while it still treats its store as down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,4 @@
-//! A store that goes away and comes back, with a shelter before it.
+//! Store outages, with a shelter in front of the store.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -12,7 +12,7 @@ mod made_meanwhile;
 
 const HERE: u8 = 0;
 const AWAY: u8 = 1;
-/// It does as it is asked, and is not heard.
+/// The store applies requests, but its answers are lost.
 const MUTE: u8 = 2;
 
 pub(super) struct Away {
@@ -59,7 +59,7 @@ impl Away {
         self.how.store(how, Ordering::SeqCst);
     }
 
-    /// The store answers again, and has everything.
+    /// The store answers again, without data loss.
     async fn comes_back(&self) {
         self.is(HERE);
         let back = async {
@@ -77,7 +77,7 @@ impl Away {
         self.world.call(id, "echo", json!({"n": n})).await.unwrap()
     }
 
-    /// What a node that shares nothing but the store sees: first ours gives up what it holds.
+    /// What another node sees that shares only the store; the first node releases its sessions before.
     pub(super) async fn seen_by_another(&self, id: SessionId) -> SessionView {
         let given_up = async {
             while self.world.sessions.hand_over(id).await
@@ -168,7 +168,7 @@ async fn a_session_goes_on_and_comes_back_with_everything() {
     assert_eq!(results(&away.seen_by_another(id).await), known);
 }
 
-/// The last commit before it was away was applied, and nobody heard of it.
+/// The last commit before the outage was applied, but its answer was lost.
 #[tokio::test(start_paused = true)]
 async fn a_commit_of_unknown_fate_counts_once() {
     for calls_after in [0, 3] {
@@ -195,7 +195,7 @@ async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
     let first = away.call(id, 0).await.result_id.unwrap();
     away.is(AWAY);
     away.call(id, 1).await;
-    // Longer than the lease: another node takes the session over, and works.
+    // Longer than the lease: another node takes the session over and works on it.
     tokio::time::sleep(memory::LEASE).await;
     let backing = Backing::alone(Arc::clone(&away.world.store) as _);
     let other = node(|_| {}, Arc::clone(&away.world.store), backing, away.clock).await;
@@ -209,7 +209,7 @@ async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
     assert!(lost > 0);
     let view = async {
         loop {
-            // Its actor still stands on what is lost, until the store says so.
+            // Its actor still holds the lost state, until the store refuses it.
             let _ = away.world.call(id, "echo", json!({"n": 2})).await;
             let view = away.world.sessions.get(&Principal::local(), id).await;
             if let Ok(view) = view
@@ -321,12 +321,12 @@ async fn strict_operators_get_refusals() {
         "{refused}"
     );
     away.comes_back().await;
-    // Whoever refused stays for a moment to say so.
+    // An actor that refuses to run stays alive for a moment.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(away.call(id, 1).await.durability.durable);
 }
 
-/// The store has forgotten what it acknowledged, and the owner is alive.
+/// The store lost acknowledged commits, and the owner is alive.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_went_back_is_repaired_by_the_owner() {
     for meanwhile in [false, true] {
@@ -352,7 +352,7 @@ async fn a_store_that_went_back_is_repaired_by_the_owner() {
     }
 }
 
-/// A look finds it out as well as a call.
+/// A read detects the loss as well as a call does.
 #[tokio::test(start_paused = true)]
 async fn a_look_repairs_too() {
     let away = away().await;

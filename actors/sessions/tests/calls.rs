@@ -1,4 +1,4 @@
-//! What a call is answered, without any crash.
+//! Answers to calls, without crashes.
 
 use super::*;
 
@@ -172,7 +172,7 @@ async fn cancelling_ends_a_call_and_frees_its_key() {
     cancel.cancel();
     assert_eq!(running.await.unwrap().unwrap_err(), CallError::Cancelled);
     let view = world.sessions.get(&Principal::local(), id).await.unwrap();
-    // Whichever comes first: the word of the caller, or that of the tool, which has heard of it, too.
+    // Whichever comes first: the caller's cancellation, or the tool's error, which has the same cause.
     assert_eq!(view.calls.len(), 1);
     assert!(matches!(
         view.calls[0].state.as_ref(),

@@ -1,10 +1,10 @@
-//! A call, and everything that may die under it. The caller must not notice.
+//! Crashes of every actor under a call. The caller must not notice.
 
 use super::calls::futures_join;
 use super::*;
 
-/// Every crash point, its first and second pass, under calls that start, run and end: every call is answered rightly,
-/// nothing is lost.
+/// Every crash point, on its first and second pass, while calls start, run and end. Every call gets the right answer,
+/// and nothing is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_crash_point_is_survived() {
     for &point in CrashPoint::ALL {

@@ -1,4 +1,4 @@
-//! Two nodes that create under one key: the default session of a connection is the same wherever it is asked for.
+//! Two nodes create under one key: the default session of a connection is the same on every node.
 
 use super::calls::futures_join;
 use super::*;

@@ -1,4 +1,4 @@
-//! Callers that go away, and what they leave behind: nothing.
+//! Callers that disconnect leave nothing behind.
 
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +17,7 @@ async fn a_throwaway_call_that_is_cancelled_leaves_nobody_awake() {
     let _ = world.sessions.call(early).await;
     let late = throwaway(json!({"sleep_ms": 60_000}));
     let cancel = late.cancel.clone();
-    // Before the call: another thread may have it running by the time that this one looks.
+    // Read the count before the call: another thread may start it before this one looks.
     world.pool_rests().await;
     let before = world.runs();
     let (ended, ()) = tokio::join!(world.sessions.call(late), async {
@@ -95,7 +95,7 @@ async fn a_crash_turns_nobody_away_who_was_let_in() {
     assert_eq!(world.runs(), 1);
 }
 
-/// The job is known from the moment at which it is asked for, whatever the pool is doing.
+/// A job is registered as soon as it is submitted, whatever the pool is doing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_while_the_pool_stands_still_spend_no_attempts() {
     let world = world().await;
@@ -118,7 +118,7 @@ async fn kills_while_the_pool_stands_still_spend_no_attempts() {
     }
 }
 
-/// A call that is cancelled while its session is coming back does not run to its end for nobody.
+/// A call cancelled while its session restarts does not run on without a caller.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_while_the_session_comes_back_is_heard() {
     let world = world().await;

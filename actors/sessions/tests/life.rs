@@ -1,4 +1,4 @@
-//! How a session begins, sleeps, wakes and ends.
+//! Sessions begin, sleep, wake and end.
 
 use super::*;
 
@@ -223,7 +223,7 @@ async fn while_it_drains_new_calls_hear_so_and_running_ones_end_well() {
     assert_eq!(asked.unwrap().unwrap_err(), CallError::ShuttingDown);
 }
 
-/// What a tree holds on to goes with it.
+/// Dropping a tree frees everything it holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_shutdown_nobody_holds_the_tree() {
     let world = world().await;

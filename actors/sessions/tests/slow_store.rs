@@ -1,4 +1,4 @@
-//! Calls over a store that is slow, refuses, or does not say what it did: nothing is lost, nothing is done twice.
+//! Calls over a store that is slow, refuses, or loses answers: nothing is lost, and nothing is done twice.
 
 use super::calls::futures_join;
 use super::flaky::{Flaky, How, Op};
@@ -8,7 +8,7 @@ async fn over(mood: impl FnMut(Op) -> How + Send + 'static) -> World {
     world_over(|_| {}, |store| Flaky::over(store, mood)).await
 }
 
-/// Every call is answered, its result is there once, and the history holds no other.
+/// Every call is answered, its result is stored once, and the history has no extra entries.
 async fn check(world: &World, id: SessionId, calls: usize) {
     let asked = (0..calls).map(|n| world.call(id, "echo", json!({"n": n})));
     let mut results = Vec::new();
@@ -89,7 +89,7 @@ async fn a_store_that_stays_away_is_said_to_be_and_asked_with_patience() {
     assert!(asked < 200, "{asked} commits in a minute of no store");
 }
 
-/// While one commit is out, more calls may end than the history keeps.
+/// More calls may end during one commit than the history keeps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_ends_in_one_commit_than_the_history_keeps_are_all_answered() {
     let world = world_over(
@@ -166,7 +166,7 @@ async fn a_quarantine_of_what_is_gone_is_forgotten() {
     assert_eq!(shown().await, None);
 }
 
-/// What may run only once runs when its start is stored, and not before; what may run twice need not wait.
+/// A non-idempotent tool runs only after its start is stored; an idempotent one need not wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_may_run_twice_runs_ahead_of_its_commit() {
     let away = Arc::new(AtomicBool::new(true));
@@ -228,7 +228,7 @@ async fn nobody_waits_for_ever_for_a_store_that_never_answers() {
     assert!(in_time.is_ok(), "somebody still waits");
 }
 
-/// As after the death of another node: everybody's sessions are asked for at once.
+/// As after a node's death: all its sessions are requested at once.
 #[tokio::test(start_paused = true)]
 async fn so_many_sessions_are_loaded_at_once_and_the_others_wait_their_turn() {
     const AT_ONCE: usize = 8;

@@ -1,4 +1,4 @@
-//! Who is restarted, who is given up, and who does not notice.
+//! Restarts, escalation, and isolation of actors.
 
 use super::*;
 
@@ -7,7 +7,7 @@ async fn a_session_that_keeps_failing_is_quarantined_with_its_reason_and_others_
     let world = world().await;
     let (bad, good) = (world.session().await, world.session().await);
     for _ in 0..4 {
-        // Wakes it, and lets it fail by itself.
+        // Wakes the session, and makes it fail.
         while !world
             .sessions
             .strike(&format!("session:{bad}"), Strike::Fault(Fault::Defect))

@@ -1,4 +1,4 @@
-//! Sessions that are created under a key: one for all who ask, until it ends.
+//! Sessions created under a key: all requests get the same one until it ends.
 
 use super::*;
 
@@ -45,7 +45,7 @@ pub(super) async fn a_key_of_creation_finds_the_first(store: &dyn Store) {
     );
 }
 
-/// However long it is used, and not longer.
+/// Until it expires, however often it is used.
 pub(super) async fn a_key_of_creation_lives_and_ends_with_its_session(store: &dyn Store) {
     const TTL: Duration = Duration::from_secs(2);
     let local = Principal::local();
@@ -83,7 +83,7 @@ pub(super) async fn a_key_of_creation_lives_and_ends_with_its_session(store: &dy
     assert_eq!(store.create(short()).await, Ok(Created::Before(id)));
 }
 
-/// Also while the one before has just ended.
+/// Also right after the previous one has ended.
 pub(super) async fn a_key_that_many_use_at_once_makes_one_session(store: &dyn Store) {
     let local = Principal::local();
     for _ in 0..20 {

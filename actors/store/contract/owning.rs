@@ -1,4 +1,4 @@
-//! Who may change a session, and for how long.
+//! Ownership and leases: which node may change a session, and for how long.
 
 use super::*;
 
@@ -77,7 +77,7 @@ pub(super) async fn kept_leases_do_not_end(store: &dyn Store) {
     assert!(one(store, commit(id, fence, 1)).await.is_ok());
 }
 
-/// Of somebody who was told that version last, after those turns: epochs, nodes, and what they found.
+/// A claim of a node that last saw that version, with these turns: epochs, nodes, and versions found.
 fn repair_of(id: SessionId, fence: Fence, version: u64, turns: &[(u64, u128, u64)]) -> Repair {
     let words = turns
         .iter()
@@ -105,7 +105,7 @@ fn fence(epoch: u64, by: u128) -> Fence {
 }
 
 pub(super) async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store) {
-    // The store has never heard of it, as after it went back to before it was made.
+    // The store does not know the session, as after a rollback to before its creation.
     let id = SessionId::random();
     let lost = repair_of(id, fence(4, 1), 9, &[(2, 2, 1), (4, 1, 3)]);
     let (last, lineage) = (lost.last.unwrap(), lost.lineage.clone());
@@ -129,7 +129,7 @@ pub(super) async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store)
     assert_eq!(store.look(id).await.unwrap().created_ms, 1_700_000_000_000);
 }
 
-/// However far the store went back, and however many commits its owner has forgotten.
+/// However far the store was rolled back, and however many commits its owner no longer has.
 pub(super) async fn an_owner_repairs_what_nobody_else_has_had(store: &dyn Store) {
     for (before_it, ahead) in [(false, 1), (false, 10_000), (true, 1), (true, 10_000)] {
         let id = created(store).await;
@@ -137,7 +137,7 @@ pub(super) async fn an_owner_repairs_what_nobody_else_has_had(store: &dyn Store)
         let (mut ours, mut turns) = (acquired.fence, vec![(1, 1, 1)]);
         one(store, commit(id, ours, 1)).await.unwrap();
         if before_it {
-            // To before our turn: there is another's, which was before it.
+            // Rolled back to before this node's turn, to an earlier owner's turn.
             turns = vec![(1, 1, 1), (2, 2, 2), (7, 1, 5)];
             ours = fence(7, 1);
         }
@@ -171,7 +171,7 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
     );
     store.release(id, ours, 2).await.unwrap();
     let theirs = store.acquire(id, node(2)).await.unwrap().fence;
-    // It found version 2: a node that was acknowledged 9 has lost the rest, and one that knew no more has not.
+    // Node 2 found version 2. A node with version 9 acknowledged has lost the rest; a node with less has lost nothing.
     let lost = Err(StoreError::Overtaken { from: 2 });
     let repair = |version| store.repair(repair_of(id, ours, version, &turns));
     assert_eq!(repair(9).await, lost, "another holds it");
@@ -191,20 +191,21 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
 }
 
 pub(super) async fn an_owner_of_before_hears_what_a_later_one_did_not_find(store: &dyn Store) {
-    // As our fence of before the store went back: another has its epoch now.
+    // The fence this node had before the rollback; another node has the same epoch now.
     let id = created(store).await;
     let theirs = store.acquire(id, node(2)).await.unwrap().fence;
     let lost = Err(StoreError::Overtaken { from: 1 });
     let repair = || store.repair(repair_of(id, fence(1, 1), 2, &[(1, 1, 1)]));
     assert_eq!(repair().await, lost);
-    // It has as many versions as we had, and they are others.
+    // It has as many versions as this node had, but other ones.
     one(store, commit(id, theirs, 1)).await.unwrap();
     assert_eq!(repair().await, lost);
     one(store, commit(id, theirs, 2)).await.unwrap();
     assert_eq!(repair().await, lost);
 }
 
-/// The store went back past a take-over, and the owner of before went on: the one that took over wins, also later.
+/// The store was rolled back past a takeover, and the earlier owner continued: the node that took over wins, even
+/// later.
 pub(super) async fn the_higher_fence_wins(store: &dyn Store) {
     for (repairs_first, released) in [(false, false), (true, false), (false, true)] {
         let id = created(store).await;
@@ -229,7 +230,7 @@ pub(super) async fn the_higher_fence_wins(store: &dyn Store) {
         let repaired = repaired.unwrap();
         let holder = (!released).then(|| node(1));
         assert_eq!((repaired.dropped, repaired.holder), (at - 5, holder));
-        // What the first node did since is lost. Nothing else is told to it.
+        // The first node's changes since then are lost, and it is told nothing else.
         let lost = store.repair(repair_of(id, a, at, &a_turns)).await;
         assert_eq!(lost, Err(StoreError::Overtaken { from: 5 }));
         let next = one(store, commit(id, repaired.fence, 7)).await;

@@ -1,4 +1,4 @@
-//! The memory store as an operator sees it: its one use is to be what a shared store is compared with.
+//! Operator access to the memory store. Only used to compare shared stores with it.
 
 use super::MemoryStore;
 use crate::ids::SessionId;

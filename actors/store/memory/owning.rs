@@ -1,4 +1,4 @@
-//! Who owns a session of the memory store: giving it out, and laying it down again for an owner who knows more.
+//! Ownership in the memory store: acquiring a session, and repairing it for an owner with newer state.
 
 use super::tables::{Record, Tables};
 use crate::ids::NodeId;
@@ -54,7 +54,7 @@ impl Tables {
         let known = lineage.is_last(fence.node).then(|| lineage.clone());
         record.lineage = lineage;
         let given = record.give_to(fence.node, fence.epoch, now, lease);
-        // It is the turn that the claimant had.
+        // Keep the claimant's own turn.
         if let Some(known) = known {
             record.lineage = known;
         }
@@ -74,7 +74,7 @@ impl Tables {
 }
 
 impl Record {
-    /// Who holds it, under a lease that has not ended.
+    /// The holder, if its lease has not ended.
     pub(super) fn holder(&self, now: u64) -> Option<NodeId> {
         self.fence
             .filter(|_| self.lease_ms > now)
@@ -89,7 +89,7 @@ impl Record {
         Ok(())
     }
 
-    /// Whether what is stored may give way to it, and how many changes of another branch go with that.
+    /// Whether the repair may replace the stored session, and how many changes of another branch are lost by that.
     fn may_be_replaced(&self, repair: &Repair) -> Result<u64, StoreError> {
         let last = self.last_commit.as_ref().map(|(last, _)| *last);
         if last.is_some() && last == repair.out {
@@ -107,7 +107,7 @@ impl Record {
         }
     }
 
-    /// `after`: the newest epoch that the node has had. It is given no fence twice.
+    /// `after`: the newest epoch that the node has had. It never gets the same fence twice.
     pub(super) fn give_to(&mut self, node: NodeId, after: u64, now: u64, lease: u64) -> Fence {
         self.epoch = self.epoch.max(after) + 1;
         self.lineage.acquired(self.epoch, node, self.version);

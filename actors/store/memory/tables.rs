@@ -1,4 +1,4 @@
-//! What the memory store holds, and every change to it: each is prepared whole, and then made.
+//! The data of the memory store. Every change is prepared in full before it is applied.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::store::{
     NodeRecord, Part, Reached, ResultBlob, Row, StoreError,
 };
 
-/// Deltas after which a reader would have too much to fold: the session is asked for a snapshot long before.
+/// Deltas after which folding takes too long; sessions write a snapshot long before.
 const DELTAS_MAX: usize = 1024;
-/// Sessions that have expired and are remembered as such, so that their owner hears `expired` and not `unknown`.
+/// Expired sessions that are remembered, so that their owners get `expired` and not `unknown`.
 const EXPIRED_REMEMBERED: usize = 4096;
-/// Sessions that were closed and are remembered as such.
+/// Closed sessions that are remembered as closed.
 const DELETED_REMEMBERED: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Tables {
     pub(super) sessions: HashMap<SessionId, Record>,
-    /// Newest last, of each principal.
+    /// Sessions of each principal, newest last.
     pub(super) by_principal: HashMap<Principal, BTreeSet<(u64, SessionId)>>,
     pub(super) by_expiry: BTreeSet<(u64, SessionId)>,
     pub(super) keys: HashMap<(Principal, String), ([u8; 32], SessionId)>,
     pub(super) expired: VecDeque<(SessionId, Principal)>,
-    /// Sessions that were closed: a live owner must not lay one down again.
+    /// Closed sessions: a live owner must not store one again.
     pub(super) deleted: VecDeque<SessionId>,
     pub(super) whole_bytes: u64,
-    /// Of states and results.
+    /// Bytes of states and results.
     pub(super) bytes: HashMap<Principal, u64>,
     pub(super) nodes: BTreeMap<NodeId, NodeRecord>,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Record {
     pub(super) ttl_ms: u64,
     pub(super) expires_ms: u64,
     pub(super) fence: Option<Fence>,
-    /// When the lease of whoever has the fence ends.
+    /// When the lease of the current fence ends.
     pub(super) lease_ms: u64,
     pub(super) epoch: u64,
     pub(super) lineage: Lineage,
@@ -53,7 +53,7 @@ pub(crate) struct Record {
     pub(super) results: HashMap<(ResultId, Part), Arc<[u8]>>,
     pub(super) quarantine: Option<String>,
     pub(super) key: Option<String>,
-    /// As counted for its principal.
+    /// Bytes counted for its principal.
     pub(super) bytes: u64,
 }
 
@@ -78,7 +78,7 @@ impl Tables {
         match self.record(new.id).map(|_| ()) {
             Ok(()) => return Ok(Created::New(Reached::MEMORY)),
             Err(StoreError::Missing) => {}
-            // An id stands for one session for ever.
+            // A session id is never reused.
             Err(gone) => return Err(gone),
         }
         if self.sessions.len() >= limits.sessions {
@@ -261,7 +261,7 @@ impl Tables {
         Ok(record)
     }
 
-    /// As [`Tables::held`], under a lease that has not ended.
+    /// As [`Tables::held`], and requires a lease that has not ended.
     pub(super) fn held_until(
         &mut self,
         id: SessionId,

@@ -1,4 +1,4 @@
-//! What every store promises, against the memory store.
+//! The contract of every store, run against the memory store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What each principal has stored, exactly: counted whenever a session changes.
+//! The exact storage used by each principal, updated whenever a session changes.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ impl Tables {
         }
     }
 
-    /// After anything that it stores has changed.
+    /// Call after any change to the stored bytes of a session.
     pub(super) fn weigh(&mut self, id: SessionId) {
         let Some(record) = self.sessions.get_mut(&id) else {
             return;

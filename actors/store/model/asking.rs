@@ -1,4 +1,4 @@
-//! One node asks the other, before it repairs.
+//! One node asks the other before a repair.
 
 use super::node::Talk;
 use super::record::{Reply, Request, Standing};
@@ -17,7 +17,7 @@ impl World {
         other.fence.is_some() && matches!(standing, Standing::Later { .. })
     }
 
-    /// That one lays its own down first, where it had the session later.
+    /// The other node stores its own state first, if it owned the session later.
     pub(super) fn ask_the_other(&mut self, number: u8, rules: Rules) {
         let other = 1 - number;
         let node = &self.nodes[usize::from(other)];
@@ -34,11 +34,11 @@ impl World {
             out: node.out,
             aside: self.nodes[usize::from(number)].fence,
         };
-        // What stands against it, its own actor finds out by itself.
+        // If it is refused, its own actor finds out why.
         if let Reply::Repaired { fence, .. } = self.apply(&request, rules) {
             let node = self.node(other);
             node.has(fence);
-            // What is on its way goes on under the fence that it was given, as the shelter sees to.
+            // Its pending commit goes on under the new fence, as the shelter does it.
             if let Talk::Asked(Request::Commit { .. }) = node.talk {
                 node.send_out();
             }

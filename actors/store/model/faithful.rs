@@ -1,4 +1,4 @@
-//! The model's record answers as the memory store does, whatever is asked in whatever order, and when both go back.
+//! The model's record answers like the memory store, for any sequence of requests and after a rollback of both.
 
 use proptest::prelude::*;
 
@@ -14,10 +14,10 @@ const HELD: StoreError = StoreError::Held {
     node: NodeId::from_u128(0),
     left_ms: 0,
 };
-/// As long as a [`Log`] may be.
+/// The longest [`Log`].
 const LOG_MAX: u8 = 7;
 
-/// Numbers choose among the fences and logs of before, newest first.
+/// Numbers select earlier fences and logs, newest first.
 #[derive(Debug, Clone)]
 enum Step {
     Acquire {
@@ -62,7 +62,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..60)
 }
 
-/// The same session, twice.
+/// The same session in the model and in the memory store.
 struct Both {
     model: Record,
     behind: Record,
@@ -111,7 +111,7 @@ fn new(id: SessionId) -> NewSession {
     }
 }
 
-/// What the model answers, in the words of a store.
+/// The model's answer as the store's type.
 fn in_its_words(
     request: &Request,
     reply: Reply,
@@ -145,7 +145,7 @@ impl Both {
             Request::Acquire { node, after } => {
                 let node = NodeId::from_u128(u128::from(node) + 1);
                 let acquired = self.store.acquire_after(self.id, node, after.into()).await;
-                // By whom and for how long is not the model's.
+                // The model does not know the holder or the remaining lease.
                 let forgotten = |error| {
                     if matches!(error, StoreError::Held { .. }) {
                         return HELD;

@@ -1,4 +1,4 @@
-//! A node of the model, with its session's actor.
+//! A node of the model, with its session actor.
 
 use super::record::{Claim, Fence, Log, Reply, Request, Turns};
 use super::{Rule, Rules};
@@ -13,11 +13,11 @@ pub(super) enum Talk {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Node {
-    /// `None`: the session is not loaded here.
+    /// `None`: the session is not loaded on this node.
     pub(super) fence: Option<Fence>,
     pub(super) log: Log,
     pub(super) turns: Turns,
-    /// The newest epoch that it has had: outlives its session's actor.
+    /// The newest epoch that the node has had; it outlives the session actor.
     pub(super) epoch: u8,
     pub(super) out: Option<u8>,
     pub(super) talk: Talk,
@@ -71,7 +71,7 @@ impl Node {
         }
     }
 
-    /// For the first time, or because the lease had ended under a commit that is out.
+    /// Called for the first acquisition, and for one after the lease ended under a pending commit.
     pub(super) fn acquired(&mut self, fence: Fence, log: Log, turns: Turns, rules: Rules) {
         let Some(out) = self.out else {
             self.has(fence);

@@ -1,9 +1,9 @@
-//! The stored session as the protocol sees it, and what each operation does to it: the scripts, in a few lines each.
+//! The stored session and the effect of each operation on it: the scripts, in a few lines each.
 
 use super::{Rule, Rules};
 use crate::store::lineage::TURNS_MAX;
 
-/// Ids of commits, oldest first: four bits each. What a session *is* in this model.
+/// Commit ids, oldest first, four bits each. In this model the log is the session's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub(super) struct Log(u32);
 
@@ -47,7 +47,7 @@ pub(super) struct Fence {
     pub(super) node: u8,
 }
 
-/// One turn of a node, as [`crate::store::Turn`].
+/// The model's [`crate::store::Turn`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub(super) struct Turn {
     pub(super) epoch: u8,
@@ -55,14 +55,14 @@ pub(super) struct Turn {
     pub(super) found: u8,
 }
 
-/// As [`crate::store::Lineage`].
+/// The model's [`crate::store::Lineage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub(super) struct Turns {
     all: [Turn; TURNS_MAX],
     count: u8,
 }
 
-/// What a node had, and when.
+/// The turns of a node and the version it reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim {
     pub(super) node: u8,
@@ -91,7 +91,7 @@ impl Turns {
         newest(self.as_slice())
     }
 
-    /// The same of the newest owner beside that node.
+    /// The same for the newest owner other than `node`.
     pub(super) fn began_by_another(&self, node: u8) -> Option<u8> {
         let all = self.as_slice();
         let newer = all.iter().rev().take_while(|turn| turn.node == node);
@@ -153,7 +153,7 @@ impl Turns {
                 (theirs[shared].found.min(own.found), later)
             }
         };
-        // As it was before: the longer one is taken for the later one.
+        // Without the rule, the longer branch counts as the later one.
         if !rules.keep(Rule::HigherFenceWins) && later && claim.version <= stored {
             return Standing::Overtaken { from };
         }
@@ -177,7 +177,7 @@ fn newest(turns: &[Turn]) -> Option<u8> {
 pub(super) struct Record {
     pub(super) epoch: u8,
     pub(super) fence: Option<Fence>,
-    /// The lease has not ended, by the store's clock.
+    /// Whether the lease is valid by the store's clock.
     pub(super) live: bool,
     pub(super) log: Log,
     pub(super) turns: Turns,
@@ -185,17 +185,17 @@ pub(super) struct Record {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Request {
-    /// `after`: the newest epoch that this node has had of it.
+    /// `after`: the newest epoch that this node has had of the session.
     Acquire { node: u8, after: u8 },
-    /// `onto` is what its sender believes to be stored: no part of the protocol, but what is checked.
+    /// `onto` is the state the sender believes to be stored. It is not part of the protocol; the checker compares it.
     Commit { fence: Fence, id: u8, onto: Log },
-    /// `log` stands for the state and its version; `out` is the commit whose fate is not known.
+    /// `log` stands for the state and its version; `out` is the pending commit of unknown fate.
     Repair {
         fence: Fence,
         log: Log,
         turns: Turns,
         out: Option<u8>,
-        /// Of a node that asked this one before it went on.
+        /// The fence of the node that asked this one before it continued.
         aside: Option<Fence>,
     },
 }

@@ -1,4 +1,4 @@
-//! Two nodes, the store, the messages between them, and everything that may happen to those.
+//! Two nodes, the store, the messages between them, and every event that can happen to them.
 
 use stateright::{Model, Property};
 
@@ -8,22 +8,22 @@ use super::record::{Log, Record, Reply, Request, Turns};
 
 const NODES: u8 = 2;
 
-/// How much happens at most: enough for every counterexample that is known, little enough to see all of it.
+/// Bounds on the number of events: large enough for every known counterexample, small enough to explore all states.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) commits: u8,
-    /// Acquisitions and repairs: each raises it.
+    /// Acquisitions and repairs: each raises the epoch.
     pub(super) epochs: u8,
     pub(super) failovers: u8,
     pub(super) crashes: u8,
     pub(super) late: usize,
-    /// A node may be asked, and not be reached.
+    /// The other node may not be reachable.
     pub(super) deaf: bool,
-    /// A failover may find a clock that is behind: a lease that has ended has not ended there.
+    /// After a failover the clock may be behind, so that an ended lease is valid again.
     pub(super) skewed: bool,
 }
 
-/// What went wrong, at the moment it did.
+/// Broken promises, noted when they break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Wrongs {
     applied_elsewhere: bool,
@@ -39,14 +39,14 @@ struct Wrongs {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
     record: Record,
-    /// What a failover goes back to.
+    /// The replica's state, which a failover restores.
     behind: Record,
     pub(super) nodes: [Node; NODES as usize],
-    /// Sent, given up by their senders, and not arrived yet.
+    /// Requests whose senders gave up, and which have not arrived yet.
     late: Vec<Request>,
-    /// Clients have been told so.
+    /// Commits that clients were told are stored.
     acknowledged: Log,
-    /// Nodes a lease of which has ended in its time.
+    /// Nodes whose lease has ended.
     ended: [bool; NODES as usize],
     commits: u8,
     failovers: u8,
@@ -61,11 +61,11 @@ pub(super) enum Action {
     Release(u8),
     Crash(u8),
     Arrive(u8),
-    /// A repair, and the other node was not reached before it.
+    /// A repair during which the other node was not reachable.
     ArriveUnasked(u8),
     Hear(u8),
     LoseReply(u8),
-    /// It is waited for no more and asked again; the first one may still arrive.
+    /// The sender gives up and asks again; the first request may still arrive.
     Linger(u8),
     ArriveLate,
     LeaseEnds,
@@ -111,7 +111,7 @@ impl Model for Protocol {
         let bounds = &self.bounds;
         for (number, node) in (0..NODES).zip(&world.nodes) {
             match (node.talk, node.fence) {
-                // The first to want it is as good as the other.
+                // The nodes are symmetric, so only the first may start.
                 (Talk::Silent, None) if world.record.epoch == 0 && number > 0 && world.is_new() => {
                 }
                 (Talk::Silent, None) if world.record.epoch < bounds.epochs => {
@@ -227,7 +227,7 @@ impl World {
                 let talk = node.talk;
                 node.forget();
                 node.talk = Talk::Silent;
-                // What it had sent may arrive after it.
+                // A request it sent may arrive after the crash.
                 if let (Talk::Asked(request), true) = (talk, self.late.is_empty()) {
                     self.late.push(request);
                 }
@@ -267,7 +267,7 @@ impl World {
             }
             Action::LeaseEnds => {
                 self.record.live = false;
-                // Granted earlier, for as long.
+                // The replica's lease was granted earlier and has the same length.
                 self.behind.live = false;
                 if let Some(fence) = self.record.fence {
                     self.ended[usize::from(fence.node)] = true;
@@ -279,7 +279,7 @@ impl World {
                 self.record = std::mem::take(&mut self.behind);
                 self.record.live |= skewed;
                 self.ended = [false; NODES as usize];
-                // It was on its way to a server that is no more.
+                // These requests were on their way to the old server.
                 self.late.clear();
             }
         }
@@ -298,7 +298,7 @@ impl World {
         }
     }
 
-    /// The store takes a request up, and what must not happen is looked for.
+    /// The store handles a request; forbidden outcomes are recorded.
     pub(super) fn apply(&mut self, request: &Request, rules: Rules) -> Reply {
         let before = self.record.clone();
         let reply = self.record.step(request, rules);
@@ -327,12 +327,12 @@ impl World {
         reply
     }
 
-    /// What an owner that gives up is told.
+    /// Checks what an owner learns when it gives up.
     fn is_heard(&mut self, request: &Request, reply: Reply, before: &Record) {
         if let Request::Repair {
             fence, log, turns, ..
         } = request
-            // One that lapsed is acquired anew, and asked again.
+            // After `Lapsed` the node acquires the session again and retries.
             && !matches!(reply, Reply::Repaired { .. } | Reply::Lapsed)
         {
             let lost = !log.begins(before.log);
@@ -349,7 +349,7 @@ impl World {
         }
     }
 
-    /// At once: a release of which nothing is heard is as good as a crash.
+    /// In one step: a release whose reply is lost has the effect of a crash.
     fn release(&mut self, number: u8, rules: Rules) {
         let (stored, known) = (self.record.log, self.node(number).log);
         let Some(fence) = self.node(number).fence else {
@@ -359,7 +359,7 @@ impl World {
             self.node(number).ask_for_repair();
             return;
         }
-        // Nobody is left who would notice.
+        // After the release no node would notice the loss.
         self.wrongs.lost_in_silence |= !known.begins(stored);
         let node = self.node(number);
         node.forget();
@@ -391,23 +391,22 @@ impl World {
             (Request::Acquire { .. }, Reply::Acquired { fence, log, turns }) => {
                 node.acquired(fence, log, turns, rules)
             }
-            // Whoever has it now: what we knew is there, or is said to be lost.
+            // Whichever node holds the session now has this state, or the loss is reported.
             (Request::Acquire { .. }, Reply::Held) if node.out.is_some() => node.ask_for_repair(),
             (Request::Repair { .. }, Reply::Lapsed) => node.ask_for_it(number),
             (Request::Repair { .. }, Reply::Repaired { fence, .. }) => {
                 node.has(fence);
                 node.send_out();
             }
-            // It is loaded again for the next call; what was out was acknowledged to nobody.
+            // The session is loaded again for the next call; the pending commit was never acknowledged.
             _ => node.forget(),
         }
     }
 
-    /// Whoever holds the session by the store's own record knows what is in it, or is about to hear that the store went
-    /// back.
+    /// The owner on the store's record knows the stored state, or is about to learn that the store was rolled back.
     fn owner_knows(&self) -> bool {
         self.nodes.iter().all(|node| {
-            // While it repairs, or acquires anew, it answers nobody.
+            // A node that repairs or acquires answers no caller.
             let settles = match node.talk {
                 Talk::Silent => false,
                 Talk::Asked(request) | Talk::Answered(request, _) => {

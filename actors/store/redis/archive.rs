@@ -1,4 +1,4 @@
-//! What an operator asks: every session there is, one of them whole, and the end of those that nobody may run.
+//! Operator requests: list all sessions, read one whole session, and delete sessions that no node can run.
 
 use redis::Value;
 
@@ -32,7 +32,7 @@ impl Archive for RedisStore {
 }
 
 impl RedisStore {
-    /// Takes away what nobody may run; one of `owner` alone, where that is said.
+    /// Deletes a session that no node can run; if `owner` is given, only a session of that principal.
     pub(super) async fn discard_session(
         &self,
         id: SessionId,
@@ -46,14 +46,14 @@ impl RedisStore {
             .arg(owner.map(Principal::as_str).unwrap_or_default());
         let mut reply = self.one(id, discard).await?;
         let (principal, created, key) = (reply.principal()?, reply.number()?, reply.text()?);
-        // Of what could not be read nobody knows where it is listed: that goes with its time.
+        // The index entry of an unreadable session is unknown, and expires by itself.
         if created > 0 {
             self.unlist(id, &principal, created, key);
         }
         Ok(())
     }
 
-    /// A mark is the partition and the last member that was told, or nothing where it was told to its end.
+    /// A mark is the partition and the last member returned; the member is empty at the start of a partition.
     async fn all_sessions(&self, after: Option<Mark>, limit: usize) -> Result<Listed, StoreError> {
         let mark = after.map_or_else(String::new, |mark| mark.0);
         let (partition, member) = mark.split_once(' ').unwrap_or(("0", ""));
@@ -76,18 +76,18 @@ impl RedisStore {
         })
     }
 
-    /// Over a connection of its own: it may be megabytes.
+    /// Uses its own connection, because a session may be megabytes.
     async fn image(&self, id: SessionId) -> Result<Image, StoreError> {
         let keys = self.0.keys.session(id);
         let pooled = self.0.pool.get().await;
         let mut connection = pooled.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        // Loaded each time: who reads whole sessions can wait for that.
+        // Load the script each time: reads of whole sessions are not time-critical.
         let mut ask = redis::pipe();
         ask.add_command(script::READ.load()).ignore();
         ask.add_command(script::READ.on(&keys.all()).command);
         let answered = ask.query_async::<Vec<Value>>(&mut connection).await;
         if answered.is_err() {
-            // What comes late is not for the next one to read.
+            // Drop the connection, so that a late answer is not read by the next user.
             drop(deadpool_redis::Connection::take(connection));
         }
         let answer = answered.map(|mut answers| answers.pop().unwrap_or(Value::Nil));

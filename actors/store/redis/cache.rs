@@ -1,8 +1,8 @@
-//! The second level of the cache: values by key, in the sessions' Redis or in one of their own, within a budget.
+//! The second level of the cache: values by key, in the sessions' Redis or a separate one, within a memory budget.
 //!
-//! All nodes and all versions keep them in one ring of eight hashes. The newest takes values until it holds an eighth of
-//! the budget; then the next one does, after it was forgotten with all that it held. One script does that, and it gives
-//! memory back as soon as others need it: see `lua/cache_put.lua`.
+//! All nodes and versions store values in one ring of eight hashes. The newest hash takes values until it holds an
+//! eighth of the budget; then the oldest is emptied and becomes the newest. One script does this, and it frees memory
+//! as soon as other data needs it: see `lua/cache_put.lua`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,43 +17,43 @@ use crate::cache::{CacheKey, Room, SharedCache, SharedError, SharedFuture};
 use crate::clock::millis;
 use crate::store::StoreError;
 
-/// A tree that nobody asked about for a week is asked about anew.
+/// A hash of the ring expires a week after the last write to it.
 const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Of a server without `maxmemory`, as much as a node keeps in its own memory.
+/// Budget on a server without `maxmemory`: as much as a node caches in its own memory.
 const BUDGET_WITHOUT_MAXMEMORY: u64 = 256 << 20;
-/// Beyond this share of `maxmemory` the cache gives way: sessions, buffers and what is freed late need the rest.
+/// Above this share of `maxmemory` the cache shrinks: sessions, buffers and memory freed late need the rest.
 const MEMORY_PERCENT: u64 = 75;
-/// What one script takes at most, so that it neither holds sessions up nor fills the memory that it is to spare.
+/// Bytes that one script takes at most, so that it neither delays sessions nor fills the memory it should spare.
 const BATCH_BYTES: usize = 1 << 20;
-/// That memory was short is said for so long: it may be short every few seconds.
+/// How long a memory shortage is shown after it was last seen, because it may come and go within seconds.
 const SHORT_FOR: Duration = Duration::from_secs(60);
-/// Of one value, unpacked.
+/// Size of one unpacked value.
 const VALUE_MAX: usize = 16 << 20;
-/// Of a digest over the version and the key: enough to tell values apart, and paid for with each of them.
+/// Bytes of the digest over version and key: enough to tell values apart, and stored with each value.
 const NAME_BYTES: usize = 16;
 
-/// See the module.
+/// See the module documentation.
 pub struct RedisCache {
     lane: Lane,
     keys: CacheKeys,
     namespace: String,
-    /// 0: by `maxmemory`.
+    /// 0: derived from `maxmemory`.
     budget: u64,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// As the server said last. Empty: unknown.
+    /// The generation that the server last reported. Empty: unknown.
     generation: String,
     bytes: Option<u64>,
     budget: Option<u64>,
     short: Option<(String, Instant)>,
-    /// It has refused values: none are sent before a probe finds room.
+    /// The server has refused values. None are sent until a probe finds room.
     full: bool,
 }
 
-/// What the script that makes room answers.
+/// The answer of the script that makes room.
 struct Answer {
     generation: String,
     bytes: u64,
@@ -67,11 +67,11 @@ struct Answer {
 type Name = [u8; NAME_BYTES];
 
 impl RedisCache {
-    /// Does no I/O. `namespace` names what made the values: another version finds none of them. `budget` is in bytes, of
-    /// all nodes together; without it, it is a quarter of the server's `maxmemory`.
+    /// Does no I/O. `namespace` names the code version that makes the values; other versions do not find them. `budget`
+    /// is in bytes, for all nodes together; without it the budget is a quarter of the server's `maxmemory`.
     ///
     /// # Errors
-    /// A URL or certificates that cannot be read.
+    /// The URL or the certificates cannot be read.
     pub fn open(
         options: &RedisOptions,
         namespace: &str,
@@ -132,7 +132,7 @@ impl RedisCache {
                     .zip(values)
                     .filter_map(|(found, value)| Some((found, unwrapped(&value?)?)))
                     .for_each(|(found, value)| *found = Some(value)),
-                // Somebody else has put it there; the next script that writes takes it away.
+                // Another program stored a value under this key; the next script that writes deletes it.
                 Err(error) if error.code() == Some("WRONGTYPE") => {}
                 Err(error) => refused = Some(error),
             }
@@ -140,7 +140,7 @@ impl RedisCache {
         refused.map_or(Ok(found), |error| Err(link::unavailable(&error)))
     }
 
-    /// How many were not kept.
+    /// Returns how many values were not kept.
     async fn write_all(&self, entries: Vec<(CacheKey, Vec<u8>)>) -> Result<u64, StoreError> {
         if self.with(|state| state.full) {
             return Ok(entries.len() as u64);
@@ -171,7 +171,7 @@ impl RedisCache {
         Ok(answer.refused)
     }
 
-    /// Forgets what is beyond the budget or what others need, then keeps the entries: one round trip.
+    /// Frees what exceeds the budget or what other data needs, then stores the entries, in one round trip.
     async fn make_room(&self, entries: Vec<(Name, Vec<u8>)>) -> Result<Answer, StoreError> {
         let mut put = script::CACHE_PUT
             .on(&self.keys.all())

@@ -1,4 +1,4 @@
-//! Commits: a group of them is one round trip, and each is one script.
+//! Commits: a group is one round trip, and each commit is one script.
 
 use redis::Value;
 
@@ -9,7 +9,7 @@ use super::{RedisStore, frame};
 use crate::ids::SessionId;
 use crate::store::{Change, Commit, Committed, Fence, Reached, StoreError};
 
-/// Of one session's state, unpacked: more is refused before it is stored, and before it is unpacked. A session at all
+/// Largest state of one session, unpacked. A larger state is refused before it is stored or unpacked. A session at all
 /// its limits has a quarter of it.
 pub(super) const STATE_MAX: usize = 8 << 20;
 
@@ -19,7 +19,7 @@ impl RedisStore {
         commits: &[Commit],
     ) -> Vec<Result<Committed, StoreError>> {
         let mut results: Vec<Result<Committed, StoreError>> = Vec::with_capacity(commits.len());
-        // A group comes from one shard, and so over one connection; whatever else it may be, it is answered in order.
+        // A group comes from one shard and so over one connection, and is answered in order.
         for group in
             commits.chunk_by(|a, b| std::ptr::eq(self.lane(a.session), self.lane(b.session)))
         {
@@ -72,9 +72,9 @@ impl RedisStore {
         results
     }
 
-    /// The store says that a commit made another version than it makes. The answer may have been damaged on its way, or
-    /// be the answer to another's commit: the same commit is sent again over another connection, which changes nothing
-    /// where it was applied. What is said twice is so.
+    /// The store reports another version than this commit makes. The answer may be damaged, or belong to another
+    /// commit, so the same commit is sent again over another connection; that changes nothing if it was applied. The
+    /// same answer twice is believed.
     async fn commit_surely(&self, commit: &Commit, said: u64) -> Result<Committed, StoreError> {
         self.distrust();
         let again = self.committing(commit)?;
@@ -141,8 +141,8 @@ impl RedisStore {
         })
     }
 
-    /// The index hears of a later end or another weight, where the script says that it is time for that; in the background, and from
-    /// the next commit where it fails.
+    /// Updates the expiry and weight in the index when the script asks for it. This runs in the background; if it
+    /// fails, the next commit tries again.
     pub(super) fn list_again(
         &self,
         id: SessionId,
@@ -158,12 +158,12 @@ impl RedisStore {
     }
 }
 
-/// As a fence is stored.
+/// The stored form of a fence.
 pub(super) fn written(fence: Fence) -> String {
     format!("{}:{}", fence.epoch, fence.node)
 }
 
-/// A snapshot or a change, framed, unless it is too large to be read back.
+/// Frames a snapshot or a delta. Refuses one that is too large to be read back.
 pub(super) fn state(bytes: &[u8], version: u64) -> Result<Vec<u8>, StoreError> {
     if bytes.len() > STATE_MAX {
         return Err(StoreError::Limit("bytes of a session's state"));
@@ -171,7 +171,7 @@ pub(super) fn state(bytes: &[u8], version: u64) -> Result<Vec<u8>, StoreError> {
     Ok(frame::wrap(bytes, version))
 }
 
-/// A script tells what is stored; what was expected is known to whoever asked.
+/// Adds the expected version, which the script does not return.
 pub(super) fn expecting(error: StoreError, expected: u64) -> StoreError {
     if let StoreError::Regressed { stored, .. } = error {
         return StoreError::Regressed { stored, expected };

@@ -1,8 +1,9 @@
-//! Transport sessions of the old revisions: each in three keys of one slot, every change one script, safe to repeat. A
-//! principal's are listed in a slot of their own, to be counted: written before one is there and after it is gone.
+//! Transport sessions of the old protocol revisions. Each has three keys in one slot, and every change is one script
+//! that is safe to repeat. The connections of a principal are counted in an index in another slot, which is written
+//! before a connection is created and after it is closed.
 //!
-//! They have connections to the server of their own: an event may be megabytes, and no commit waits behind it. Nothing
-//! is asked of replicas or the disk for them: a client whose connection is lost opens another one.
+//! They use separate connections to the server, so that no commit waits behind an event of megabytes. They never wait
+//! for replicas or the disk: a client whose connection is lost opens another one.
 
 use std::sync::Arc;
 
@@ -19,10 +20,10 @@ use crate::connections::{
 use crate::ids::{ConnectionId, Principal, StreamId};
 use crate::store::{StoreError, StoreFuture};
 
-/// Bytes after which an answer with events ends, with the event that reaches them.
+/// A page of events ends with the event that reaches this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct RedisConnections(pub(super) RedisStore);
 
 impl ConnectionStore for RedisConnections {
@@ -116,7 +117,7 @@ impl ConnectionStore for RedisConnections {
     }
 }
 
-/// Numbers and events, in turn.
+/// Event numbers and events.
 type Numbered = Vec<(u64, Arc<[u8]>)>;
 
 fn numbered(flat: Vec<Vec<u8>>) -> Result<Numbered, StoreError> {
@@ -170,7 +171,7 @@ impl RedisConnections {
             .arg(limit)
     }
 
-    /// The list learns of a later end; if it does not, one more may be opened than should be.
+    /// Extends the expiry in the index. If that fails, the principal may open one connection more than allowed.
     fn prolong(&self, id: ConnectionId, principal: &Principal, ttl: u64) {
         let enlist = self.enlisting(id, principal, ttl, 0);
         let connections = Self(self.0.clone());
@@ -200,7 +201,7 @@ impl RedisConnections {
         let mut answers = self.lane(id).run(vec![invocation]).await?;
         let answer = answers.pop().unwrap_or(Ok(Value::Nil));
         if is_full(&answer) {
-            // It is there, and answers whatever it need not store.
+            // The server is up; it only has no room for writes.
             return Err(StoreError::Limit(FULL));
         }
         Reply::read(answer)

@@ -1,17 +1,17 @@
-//! How a session comes to be, and what a key of creation stands for.
+//! Creates sessions, with or without an idempotency key.
 
 use super::commits::state;
 use super::{RedisStore, index, script};
 use crate::ids::SessionId;
 use crate::store::{CreateKey, Created, NewSession, Store, StoreError};
 
-/// Longer than anybody takes from claiming a key to laying its session down, and far shorter than the end of a session
-/// is remembered.
+/// Longer than any node takes from claiming a key to creating its session, and far shorter than an ended session is
+/// remembered.
 const LAID_DOWN_WITHIN_MS: u64 = 60_000;
-/// What a key of creation stands for.
+/// The session that a key of creation names.
 struct Claimed {
     session: SessionId,
-    /// Otherwise it is to be laid down, under that id.
+    /// False: it still has to be created under that id.
     is_there: bool,
 }
 
@@ -37,7 +37,7 @@ impl RedisStore {
             id = claimed.session;
         }
         let created = self.0.clock.now_ms();
-        // Before the session: what is listed and is not there is found out, what is there and is not listed is not.
+        // Index first: an index entry without a session is detected later, a session without an index entry is not.
         let weight = index::weight(snapshot.len());
         self.enlist(id, &principal, created, ttl_ms, weight).await?;
         let keys = self.0.keys.session(id);
@@ -53,7 +53,7 @@ impl RedisStore {
         let mut reply = self.one(id, create).await?;
         let (_expires, first) = (reply.number()?, reply.number()?);
         if first != created {
-            // It was asked for before, and listed then.
+            // An earlier attempt created and indexed it.
             self.unlist(id, &principal, created, String::new());
         }
         if before {
@@ -62,7 +62,7 @@ impl RedisStore {
         Ok(Created::New(self.reached().await))
     }
 
-    /// The session that the key stands for: this one, where there was none or it is gone.
+    /// Returns the session of the key. If the key is free or its session has ended, this session claims it.
     async fn claim(
         &self,
         creation: &str,
@@ -91,11 +91,12 @@ impl RedisStore {
                 return claimed(false);
             }
             match self.look(session).await {
-                // The node that claimed it has not created it yet, or has died. Both nodes create the same session.
+                // The node that claimed the key has not created the session yet, or has crashed. Both nodes create the
+                // same session.
                 Err(StoreError::Missing) if since_ms < LAID_DOWN_WITHIN_MS => {
                     return claimed(false);
                 }
-                // Those that have ended free their keys.
+                // Ended sessions free their keys.
                 Err(StoreError::Deleted | StoreError::Expired(_) | StoreError::Missing) => {
                     gone = session.to_string();
                 }

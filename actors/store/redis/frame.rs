@@ -1,10 +1,10 @@
-//! How bytes lie in Redis: behind a header that says what they are, so that what was damaged, cut off or is no value
-//! of ours is found before anybody works with it.
+//! The stored form of bytes in Redis: a header identifies them, so that damaged, truncated or foreign values are
+//! detected before they are used.
 //!
 //! ```text
 //! magic "MCA"   form 1   codec 1 (0 none, 1 zstd)   raw length 4   version 8   crc32c of the raw bytes 4   payload
 //! ```
-//! Numbers are little-endian. `version` is the session's version that the bytes stand for, 0 for results.
+//! Numbers are little-endian. `version` is the session's version that the bytes lead to, and 0 for results.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use crate::store::StoreError;
 const MAGIC: [u8; 3] = *b"MCA";
 const FORM: u8 = 1;
 const HEADER: usize = 21;
-/// Below this zstd has nothing to win that its own header would not cost.
+/// Below this size zstd saves less than its own header costs.
 const COMPRESS_FROM: usize = 1 << 10;
-/// What is saved must be worth the time of those who read it.
+/// Compressed bytes must be below this percentage to be worth the time of unpacking.
 const WORTH_PERCENT: usize = 90;
-/// The fastest of zstd's ordinary levels: session states are JSON, where more effort wins little.
+/// The fastest of zstd's regular levels: session states are JSON, where higher levels gain little.
 const LEVEL: i32 = 1;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 
-/// Why bytes are not read.
+/// Why bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum Unread {
-    /// A later version of this program wrote them, and can read them.
+    /// Written by a later version of this program.
     #[error("its form is {0}, not {FORM}")]
     Newer(u8),
     #[error("{0}")]
@@ -37,7 +37,7 @@ pub(super) enum Unread {
 }
 
 impl Unread {
-    /// As a store tells it of `what`.
+    /// The store error for `what`.
     pub(super) fn of(self, what: &str) -> StoreError {
         match self {
             Self::Newer(form) => StoreError::NewerSchema(form.into()),
@@ -46,7 +46,7 @@ impl Unread {
     }
 }
 
-/// Bytes with their header.
+/// Adds the header to the bytes.
 pub(super) fn wrap(raw: &[u8], version: u64) -> Vec<u8> {
     let packed = (raw.len() >= COMPRESS_FROM)
         .then(|| zstd::bulk::compress(raw, LEVEL).ok())
@@ -67,8 +67,7 @@ pub(super) fn wrap(raw: &[u8], version: u64) -> Vec<u8> {
     framed
 }
 
-/// The bytes and the version that they stand for. No more than `cap` bytes are ever unpacked, whatever the header or
-/// the payload claims.
+/// Returns the bytes and their version. Never unpacks more than `cap` bytes, whatever the header or the payload claims.
 pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), Unread> {
     if framed.len() > MAGIC.len() && framed.starts_with(&MAGIC) && framed[MAGIC.len()] > FORM {
         return Err(Unread::Newer(framed[MAGIC.len()]));
@@ -109,10 +108,10 @@ fn unpack(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
     Ok((u64::from_le_bytes(version), raw))
 }
 
-/// A snapshot, and the changes after it.
+/// A snapshot and the deltas after it.
 pub(super) type State = (Arc<[u8]>, Vec<Arc<[u8]>>);
 
-/// What was framed, and leads to that version.
+/// Unwraps the frames of a state and checks that they lead to `version`.
 pub(super) fn state(
     snapshot: &[u8],
     deltas: Vec<Vec<u8>>,
@@ -158,7 +157,7 @@ mod tests {
             prop_assert_eq!((found, bytes.as_ref()), (version, raw.as_slice()));
         }
 
-        /// One byte changed, or the end cut off: never other bytes than those that were wrapped.
+        /// After any one-byte change or truncation, unwrapping never returns other bytes than were wrapped.
         #[test]
         fn damage_is_found(
             raw in proptest::collection::vec(0_u8..3, 1..5000),
@@ -194,7 +193,7 @@ mod tests {
                 .to_string()
                 .contains("claims")
         );
-        // It lies about its length.
+        // A header with a wrong length.
         let mut liar = bomb;
         liar[5..9].copy_from_slice(&10_u32.to_le_bytes());
         assert!(unwrap(&liar, CAP).is_err());

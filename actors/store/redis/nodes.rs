@@ -1,4 +1,4 @@
-//! Which nodes share the server.
+//! The list of nodes that share the server.
 
 use redis::pipe;
 
@@ -8,7 +8,7 @@ use crate::clock::millis;
 use crate::ids::NodeId;
 use crate::store::{NODE_SEEN_FOR, NodeRecord, StoreError};
 
-/// Nodes that are shown: a fleet beyond that has a monitoring of its own.
+/// Nodes shown; larger fleets have their own monitoring.
 const SHOWN_MAX: usize = 256;
 
 impl RedisStore {
@@ -41,7 +41,8 @@ impl RedisStore {
         for answer in self.0.lanes[0].ask(say.ignore_errors()).await? {
             answer.map_err(|error| answered(&error))?;
         }
-        // It may be set up otherwise by now, and what it is decides what answers may promise. That it is told is enough.
+        // The server's configuration may have changed, and it decides what answers promise. If the query fails, the
+        // node was still announced.
         let _ = self.ask_server().await;
         Ok(())
     }
@@ -56,7 +57,8 @@ impl RedisStore {
             .cmd("ZRANGEBYSCORE")
             .arg(self.0.keys.nodes())
             .arg(since)
-            // What is ahead was said before the clock was set back: who is there says it again within one period.
+            // Skip future timestamps, written before the clock was set back. Live nodes write a new one within a
+            // period.
             .arg(since.saturating_add(2 * millis(NODE_SEEN_FOR)))
             .arg("LIMIT")
             .arg(0)
@@ -76,7 +78,7 @@ impl RedisStore {
         }
         let mut nodes = Vec::new();
         for answer in self.0.lanes[0].ask(how.ignore_errors()).await? {
-            // One that has just gone has none; one of another version may say it otherwise.
+            // A node that just stopped has no record, and one of another version may use another format.
             if let Ok(Some(record)) = read::<Option<Vec<u8>>>(Some(answer))
                 && let Ok(node) = serde_json::from_slice(&record)
             {

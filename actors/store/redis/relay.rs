@@ -1,4 +1,4 @@
-//! Messages between nodes, over lists: each node empties its own.
+//! Messages between nodes, over Redis lists: each node reads its own list.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::ids::NodeId;
 use crate::relay::{INBOX_MESSAGES, MESSAGE_BYTES, Relay, RelayError, RelayFuture};
 use crate::store::StoreError;
 
-/// How long an inbox waits for its node to come back: longer than anybody waits for an answer.
+/// How long an inbox outlives its last message: longer than any node waits for an answer.
 const KEPT_FOR: Duration = Duration::from_secs(60);
-/// How long the server holds a question for messages back, in seconds: shorter than an answer may take.
+/// Longest blocking read, in seconds: shorter than the timeout of an answer.
 const BLOCK_SECONDS: f64 = 1.0;
-/// Messages that are taken out at once.
+/// Messages read at once.
 const TAKEN_AT_ONCE: usize = 64;
 
 pub(super) struct RedisRelay(pub(super) RedisStore);
@@ -51,7 +51,7 @@ impl Relay for RedisRelay {
             let inbox = inner.keys.inbox(node);
             let mut first = pipe();
             first.cmd("BLPOP").arg(&inbox).arg(BLOCK_SECONDS);
-            // Behind the first: what has come in the meantime.
+            // After the first message, take what has arrived since.
             first.cmd("LPOP").arg(&inbox).arg(TAKEN_AT_ONCE);
             let answers = inner.inbox.ask(first.ignore_errors()).await.map_err(away)?;
             let mut answers = answers.into_iter();

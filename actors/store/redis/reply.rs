@@ -1,4 +1,4 @@
-//! What the scripts answer.
+//! Parses the answers of the scripts.
 
 use redis::{RedisResult, Value};
 
@@ -6,14 +6,14 @@ use super::link::unavailable;
 use crate::ids::{CommitId, NodeId, Principal, SessionId};
 use crate::store::{Row, StoreError};
 
-/// Of why a session was taken out: whoever can write to the store may have put anything there, and callers are told it.
+/// Length of a quarantine reason. Any client with write access may have stored it, and callers are shown it.
 const REASON_MAX: usize = 1024;
 
-/// What follows `ok`, in order.
+/// The values after `ok`, in order.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
 
 impl Reply {
-    /// A script that refused says why; so does a server that did not run it.
+    /// Parses an answer. Converts a script's refusal or a server error.
     pub(super) fn read(answer: RedisResult<Value>) -> Result<Self, StoreError> {
         let answer = answer.map_err(|error| match error.code() {
             Some("WRONGTYPE") => {
@@ -48,7 +48,7 @@ impl Reply {
             }),
             "regressed" => Err(StoreError::Regressed {
                 stored: reply.number()?,
-                // Known to whoever asked.
+                // The caller fills this in.
                 expected: 0,
             }),
             "corrupt" => {
@@ -69,7 +69,7 @@ impl Reply {
     }
 
     pub(super) fn text(&mut self) -> Result<String, StoreError> {
-        // What was stored in the first place was text; what somebody else put there need not be.
+        // This program stores text, but another client may have stored other bytes.
         self.bytes()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -77,7 +77,7 @@ impl Reply {
     fn reason(&mut self) -> Result<String, StoreError> {
         let bytes = self.bytes()?;
         let told = &bytes[..bytes.len().min(REASON_MAX)];
-        // Also where it was cut within a letter.
+        // The limit may cut a character in half.
         Ok(String::from_utf8_lossy(told).into_owned())
     }
 
@@ -97,7 +97,7 @@ impl Reply {
         self.text().map(Principal::named)
     }
 
-    /// `None`: nobody.
+    /// `None`: no node.
     pub(super) fn node(&mut self) -> Result<Option<NodeId>, StoreError> {
         let text = self.text()?;
         if text.is_empty() {
@@ -119,12 +119,13 @@ impl Reply {
     }
 }
 
-/// Nothing that is stored makes a script answer so: it came to us damaged, and says nothing of any session.
+/// No stored value makes a script answer like this: the answer was damaged on the way, and says nothing about a
+/// session.
 pub(super) fn strange() -> StoreError {
     StoreError::Unavailable("its answer arrived damaged".to_owned())
 }
 
-/// What a script begins its answer with.
+/// The first words of script answers.
 const WORDS: [&[u8]; 12] = [
     b"ok",
     b"missing",
@@ -140,10 +141,10 @@ const WORDS: [&[u8]; 12] = [
     b"corrupt",
 ];
 
-/// Whether an answer has the shape that scripts give theirs.
+/// Whether an answer has the form of a script's answer.
 pub(super) fn is_whole(answer: &RedisResult<Value>) -> bool {
     let Ok(Value::Array(parts)) = answer else {
-        // Every error of a server begins with a word in capitals.
+        // Every server error begins with a word in capitals.
         let code = answer.as_ref().err().and_then(redis::RedisError::code);
         return code.is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_uppercase()));
     };
@@ -154,7 +155,7 @@ pub(super) fn is_whole(answer: &RedisResult<Value>) -> bool {
     begins && parts.iter().all(plain)
 }
 
-/// Of an answer that is one number, or begins with one.
+/// The number in an answer that is one number or begins with one.
 pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
     let first = answers.first()?;
     if let Value::Array(parts) = first {
@@ -163,7 +164,7 @@ pub(super) fn first_number(answers: &[Value]) -> Option<i64> {
     redis::from_redis_value(first.clone()).ok()
 }
 
-/// A session as lists show it. The script says how long it has left, for its clock need not be ours.
+/// Parses a session's list row. The script returns the remaining time, because its clock may differ from this node's.
 pub(super) fn row(id: SessionId, reply: &mut Reply, now_ms: u64) -> Result<Row, StoreError> {
     let (principal, label) = (reply.principal()?, reply.text()?);
     let (created_ms, left_ms) = (reply.number()?, reply.number()?);

@@ -1,10 +1,10 @@
-//! The scripts: one for each operation, each with every key declared.
+//! The Lua scripts: one per operation, each with every key declared.
 
 use std::sync::LazyLock;
 
 use redis::{Cmd, Script, cmd};
 
-/// One operation, as the server knows it.
+/// An operation and its script.
 pub(super) struct Operation {
     code: &'static str,
     script: LazyLock<Script>,
@@ -114,14 +114,14 @@ pub(super) static ALL: [&Operation; 27] = [
     &CACHE_FORGET,
 ];
 
-/// One call of an operation: its keys are given first, then its arguments.
+/// One call of an operation: first its keys, then its arguments.
 pub(super) struct Invocation {
     pub(super) operation: &'static Operation,
     pub(super) command: Cmd,
 }
 
 impl Operation {
-    /// To be loaded by a server that has forgotten it.
+    /// Loads the script into a server that does not have it.
     pub(super) fn load(&self) -> Cmd {
         let mut load = cmd("SCRIPT");
         load.arg("LOAD").arg(self.code);

@@ -1,4 +1,4 @@
-//! Second looks at answers that may have been damaged on their way, and times by this node's clock.
+//! Repeats requests whose answers may have been damaged on the way, and converts times to this node's clock.
 
 use super::RedisStore;
 use super::reply::strange;
@@ -6,7 +6,7 @@ use crate::clock::millis;
 use crate::store::StoreError;
 
 impl RedisStore {
-    /// Damage is believed when it is seen again, the same, over other connections: it may have come about on the way.
+    /// Reports damage only if it is the same over another connection: otherwise it happened on the way.
     pub(super) async fn seen_twice<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         ask: impl Fn() -> F,
@@ -25,7 +25,7 @@ impl RedisStore {
         }
     }
 
-    /// By this node's clock, which need not agree with the server's.
+    /// Converts remaining time to this node's clock, which may differ from the server's.
     pub(super) fn ends_in(&self, left_ms: u64) -> u64 {
         self.0.clock.now_ms().saturating_add(left_ms)
     }
@@ -34,7 +34,7 @@ impl RedisStore {
         millis(self.0.options.lease)
     }
 
-    /// What came over the connections cannot be right: none of them is used again.
+    /// The connections returned a wrong answer, so all of them are replaced.
     pub(super) fn distrust(&self) {
         self.0.shared.broke();
         self.0.pool.retain(|_, _| false);

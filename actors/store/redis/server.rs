@@ -1,4 +1,4 @@
-//! What a server says of itself, and whether that is what was asked for.
+//! The version and configuration of a Redis server, and whether they fit the configured durability.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -8,28 +8,28 @@ use redis::{Pipeline, RedisError, RedisResult, Value, from_redis_value, pipe};
 use super::Level;
 use crate::store::{Link, Shortfall};
 
-/// Older servers lack commands that the scripts need, and rules of users that the documentation names.
+/// Older servers lack commands that the scripts use, and ACL rules that the documentation names.
 pub(super) const OLDEST: (u32, u32) = (6, 2);
-/// From this version on WAITAOF tells whether a commit is on disk, whatever `appendfsync` says.
+/// Since this version WAITAOF tells whether a commit is on disk, whatever `appendfsync` is set to.
 pub(super) const WAITAOF_SINCE: (u32, u32) = (7, 2);
 
-/// A server, as it was when it was asked last.
+/// A server, as last queried.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Server {
     pub(super) link: Link,
-    /// `None`: it does not say (an ACL may forbid CONFIG).
+    /// `None`: unknown (an ACL may forbid CONFIG).
     config: Option<Config>,
-    /// `None`: it does not say.
+    /// `None`: unknown.
     policy: Option<String>,
     loading: bool,
-    /// Keys that it evicted since it started, or since somebody reset its statistics.
+    /// Keys evicted since the server started, or since its statistics were reset.
     evicted_keys: u64,
     uptime_seconds: u64,
-    /// When it said so. `None`: nobody has noted that.
+    /// When it was queried. `None`: the time was not recorded.
     pub(super) seen: Option<Instant>,
 }
 
-/// What keeps everything that was acknowledged until it expires.
+/// The policy that never evicts a key before it expires.
 const KEEPS_ALL: &str = "noeviction";
 
 #[derive(Debug, Clone, PartialEq)]
@@ -43,11 +43,11 @@ struct Config {
 pub(super) enum OnDisk {
     /// Before it is acknowledged.
     WithCommit,
-    /// When WAITAOF says so.
+    /// When WAITAOF confirms it.
     WhenAsked,
 }
 
-/// One round trip; the answers in the order that [`Server::read`] takes them.
+/// The queries, in one round trip; [`Server::read`] takes the answers in this order.
 pub(super) fn questions() -> Pipeline {
     let mut questions = pipe();
     questions
@@ -82,7 +82,7 @@ impl Server {
             }
         }
         let setting = |name: &str| config.get(name).cloned().unwrap_or_default();
-        // INFO says it, too, where CONFIG is denied.
+        // INFO reports it too, where CONFIG is denied.
         let policy = [text("maxmemory_policy"), setting("maxmemory-policy")];
         Ok(Self {
             link: Link {
@@ -105,7 +105,7 @@ impl Server {
         })
     }
 
-    /// Whether it can serve at all just now.
+    /// Whether it can serve requests now.
     pub(super) fn serves(&self) -> Result<(), String> {
         if self.loading {
             return Err("it is loading its data".to_owned());
@@ -130,13 +130,13 @@ impl Server {
         None
     }
 
-    /// What stands between its configuration and what was asked for: a node does not start with it.
+    /// Why its configuration does not fit the durability level. A node refuses to start with such a server.
     pub(super) fn misfit(&self, level: Level) -> Option<String> {
         let short = || self.shortfall(level).map(|short| short.message);
         self.unusable().or_else(short)
     }
 
-    /// Why what it acknowledges is not durable at that level, and what to do. A node that runs goes on with it.
+    /// Why acknowledged commits are not durable at that level, and what to do. A running node continues with it.
     pub(super) fn shortfall(&self, level: Level) -> Option<Shortfall> {
         if let Some(policy) = self.evicts() {
             return Some(Shortfall {
@@ -176,7 +176,7 @@ impl Server {
         None
     }
 
-    /// Its policy, where that deletes keys which have not expired.
+    /// Its policy, if that evicts keys that have not expired.
     pub(super) fn evicts(&self) -> Option<&str> {
         self.policy().filter(|policy| *policy != KEEPS_ALL)
     }
@@ -185,10 +185,10 @@ impl Server {
         self.policy.as_deref()
     }
 
-    /// Keys that it evicted after `before` was seen.
+    /// Keys evicted since `before` was queried.
     pub(super) fn evicted_since(&self, before: &Self) -> u64 {
         if self.link.run_id == before.link.run_id {
-            // It counts from zero again where somebody reset its statistics.
+            // The count restarts at zero when the statistics are reset.
             let more = self.evicted_keys.checked_sub(before.evicted_keys);
             return more.unwrap_or(self.evicted_keys);
         }
@@ -196,17 +196,18 @@ impl Server {
             (Some(now), Some(then)) => now.saturating_duration_since(then).as_secs(),
             _ => 0,
         };
-        // It was started anew meanwhile. Another server that runs for longer counted for others before.
+        // The server was restarted in between, so all of these count. Another server with a longer uptime evicted them
+        // earlier.
         if self.uptime_seconds <= between {
             return self.evicted_keys;
         }
         0
     }
 
-    /// How `fsync` is reached; `None`: not at all.
+    /// How level `fsync` is reached; `None`: it is not.
     pub(super) fn on_disk(&self) -> Option<OnDisk> {
         let Some(config) = &self.config else {
-            // Not to be known: the operator's word is taken.
+            // The configuration cannot be read, so trust the operator.
             return Some(OnDisk::WithCommit);
         };
         if config.appendonly && config.appendfsync == "always" {
@@ -216,7 +217,8 @@ impl Server {
         (config.appendonly && asks).then_some(OnDisk::WhenAsked)
     }
 
-    /// What is less than one may think; also what came about since the start, which would have been refused then.
+    /// Where the server is less durable than expected. Includes problems that arose after the start and would have
+    /// prevented it.
     pub(super) fn warnings(&self, level: Level) -> Vec<String> {
         let mut warnings = self.of_its_configuration();
         warnings.extend(self.misfit(level));
@@ -237,7 +239,7 @@ impl Server {
     }
 }
 
-/// The first two numbers of what a server calls itself. `None`: it does not say.
+/// The first two numbers of a version string. `None`: it has none.
 pub(super) fn version(said: &str) -> Option<(u32, u32)> {
     let mut parts = said.split('.').map(|part| part.parse().ok());
     Some((parts.next()??, parts.next()??))
@@ -314,7 +316,7 @@ mod tests {
         );
     }
 
-    /// INFO tells it where CONFIG is denied.
+    /// INFO reports the policy where CONFIG is denied.
     #[test]
     fn a_policy_that_evicts_is_known_without_config() {
         let info = format!("{INFO}maxmemory_policy:allkeys-lfu\r\n");

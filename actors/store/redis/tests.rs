@@ -1,4 +1,4 @@
-//! The store against real servers: what it does beside what it shares with others (see `store/contract.rs`).
+//! Tests against real Redis servers of everything beyond the common contract (see `store/contract.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What is done where the store turns out to have gone back while nobody noticed that it was away: this node knows more
-//! of a session than the store, and lays it down again, or counts what is lost.
+//! Handles a store that was rolled back without an outage being noticed. This node knows more of a session than the
+//! store does: it stores the session again, or counts the lost changes.
 
 use super::returning::lost_by;
 use super::*;
@@ -7,7 +7,8 @@ use crate::store::Reached;
 use crate::store::lineage::Standing;
 
 impl Inner {
-    /// It is acquired as it was before, where the store went back, or what is lost of it is counted.
+    /// Compares an acquired session with what this node knows. Repairs it if the store was rolled back, or counts the
+    /// lost changes.
     pub(super) async fn compared(
         &self,
         id: SessionId,
@@ -17,7 +18,7 @@ impl Inner {
     ) -> Result<Acquired, StoreError> {
         let node = acquired.fence.node;
         let standing = |claim| acquired.lineage.judge(acquired.version, &claim);
-        // An actor of this node had it, or waits for it, and its bytes are here.
+        // An actor of this node runs the session or waits for it, so its bytes are here.
         let held = self.with(|state| {
             let held = state.held.get(&id)?;
             (held.last_commit() != acquired.last_commit).then(|| held.claim(node))
@@ -30,7 +31,7 @@ impl Inner {
             }
             return Ok(self.acquired(id, acquired, asked));
         }
-        // One that has an actor is asked for its state next, and is not lost.
+        // If an actor has the session, it is asked for its state next, and nothing is lost.
         let known = self.with(|state| {
             let bytes = state.held.contains_key(&id);
             state.ledger.get(id).filter(|_| loads && !bytes).cloned()
@@ -72,7 +73,7 @@ impl Inner {
         self.as_held(id, acquired.reached).ok_or_else(coming_back)
     }
 
-    /// The store has lost it whole, and it is here.
+    /// The store has lost the whole session, and this node still has it.
     pub(super) async fn acquired_anew(
         &self,
         id: SessionId,
@@ -85,7 +86,7 @@ impl Inner {
         Ok(self.acquired(id, acquired, asked))
     }
 
-    /// For an actor that goes on with it under the fence that the store knows.
+    /// For an actor that continues under the fence of the store.
     fn as_held(&self, id: SessionId, reached: Reached) -> Option<Acquired> {
         self.with(|state| {
             let lost = state.untold.remove(&id).unwrap_or_default();
@@ -111,7 +112,7 @@ impl Inner {
             Ok(given) => given,
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
-                // The actor acquires it anew, and asks again.
+                // The actor acquires the session again and retries.
                 if error != StoreError::Lapsed {
                     self.with(|state| state.lose(id, lost_by(&error, version, 0)));
                 }
@@ -132,7 +133,7 @@ impl Inner {
         };
         let lease_until = self.lease_from(asked);
         self.with(|state| {
-            // Its actor tells it.
+            // The actor reports these losses itself.
             state.lost += given.lost().all();
             state.note(id, &acquired.lineage, version, given.fence.epoch);
             state.hold(id, Held::acquired(&acquired, lease_until, now_ms));
@@ -147,7 +148,7 @@ impl Inner {
         error: StoreError,
     ) -> Result<(), StoreError> {
         if self.with(|state| !state.held.contains_key(&id)) {
-            // There was no room for its bytes.
+            // The bytes were not kept, because there was no room.
             if let StoreError::Regressed { stored, .. } = error {
                 let forgotten = version.saturating_sub(stored);
                 let lost = Lost {

@@ -1,20 +1,20 @@
-//! When a store is taken for away: pure, so that every rule can be tried.
+//! Decides when a store counts as down. Pure, so that tests can try every rule.
 
-/// So many failures in a row: one may be a connection that broke, two the one that was made in its place.
+/// Consecutive failures that open the breaker. One may be a broken connection, two its replacement.
 const FAILURES: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Breaker {
-    /// Everything goes to the store.
+    /// All requests go to the store.
     Closed { failures: u32 },
-    /// Nothing does, but a probe now and then.
+    /// The store is down: only probes go to it.
     Open,
-    /// It answers again, and what was kept for it is brought back. One failure opens it.
+    /// The store answers again, and kept changes are being written back. One failure opens the breaker again.
     Returning,
 }
 
 impl Breaker {
-    /// True where this opened it.
+    /// Returns true if this failure opened the breaker.
     pub(super) fn failed(&mut self) -> bool {
         let opens = match self {
             Self::Closed { failures } => {
@@ -43,7 +43,7 @@ impl Breaker {
         }
     }
 
-    /// Everything is back.
+    /// All kept changes are written back.
     pub(super) fn close(&mut self) {
         if *self == Self::Returning {
             *self = Self::Closed { failures: 0 };
@@ -78,7 +78,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a count of failures since the last answer.
+        /// Compares the breaker with a count of failures since the last answer.
         #[test]
         fn it_opens_after_failures_in_a_row_and_closes_by_way_of_a_probe(
             steps in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! What is known of a session that this node holds, so that it can go on while the store is away.
+//! The state of a session that this node owns, kept so that the session can go on while the store is down.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::store::{
     ResultBlob, StoreError,
 };
 
-/// A session's bytes.
+/// The bytes of a session.
 #[derive(Debug, Clone)]
 pub(super) struct Bytes {
     pub(super) snapshot: Arc<[u8]>,
@@ -49,31 +49,31 @@ impl Bytes {
 
 #[derive(Debug)]
 pub(super) struct Held {
-    /// As the session knows it.
+    /// The fence as the session actor knows it.
     pub(super) fence: Fence,
-    /// As the store knows it: another, once the session has been brought back.
+    /// The fence as the store knows it. It differs once the session has been written back.
     pub(super) real: Fence,
-    /// With everything that is pending.
+    /// The state including all pending commits.
     pub(super) now: Bytes,
     pub(super) version: u64,
-    /// What the store has acknowledged.
+    /// The version that the store has acknowledged.
     pub(super) stored_version: u64,
     /// The commit that made that version.
     pub(super) last: Option<CommitId>,
-    /// Who had the session, up to our own turn.
+    /// Earlier owners of the session, up to this node.
     pub(super) lineage: Lineage,
     pub(super) pending: Vec<Commit>,
     pub(super) pending_bytes: usize,
     pub(super) pending_since: Option<Instant>,
-    /// Until when nobody else can hold it, by our clock.
+    /// Until when no other node can own it, by this node's clock.
     pub(super) lease_until: Instant,
     pub(super) expires_ms: u64,
     pub(super) ttl_ms: u64,
-    /// Made while the store was away: it is not there yet.
+    /// Created while the store was down, and not in the store yet.
     pub(super) born: Option<(NewSession, u64)>,
-    /// Ended while the store was away: it is to go from there, too.
+    /// Closed while the store was down, and still to be deleted there.
     pub(super) deleted: bool,
-    /// Its actor has given it up: so must we, once it is back.
+    /// Released by its actor; release it in the store once that is back.
     pub(super) released: bool,
 }
 
@@ -126,7 +126,7 @@ impl Held {
         }
     }
 
-    /// The store has acknowledged it.
+    /// Records a commit that the store acknowledged.
     pub(super) fn committed(
         &mut self,
         commit: &Commit,
@@ -144,7 +144,7 @@ impl Held {
         self.lease_until = lease_until;
     }
 
-    /// Kept for the store until it is back.
+    /// Keeps a commit until the store is back.
     pub(super) fn keep(&mut self, commit: &Commit, now: Instant, now_ms: u64) -> usize {
         let bytes = weight(commit);
         self.now.take(&commit.change);
@@ -156,7 +156,7 @@ impl Held {
         bytes
     }
 
-    /// For whoever goes on with it here.
+    /// The state for the session's next actor on this node.
     pub(super) fn as_acquired(&self) -> Acquired {
         Acquired {
             fence: self.fence,
@@ -180,7 +180,7 @@ impl Held {
         }
     }
 
-    /// There is something to be brought back.
+    /// Whether anything must be written back.
     pub(super) fn waits(&self) -> bool {
         !self.pending.is_empty() || self.born.is_some() || self.deleted
     }
@@ -190,7 +190,7 @@ impl Held {
         pending.or(self.last)
     }
 
-    /// A part of a result that is pending. `None`: ask the store. `Some(None)`: it is dropped.
+    /// A part of a pending result. `None`: ask the store. `Some(None)`: it has been dropped.
     pub(super) fn result(&self, id: ResultId, part: Part) -> Option<Option<Arc<[u8]>>> {
         for commit in self.pending.iter().rev() {
             let put = commit
@@ -207,8 +207,8 @@ impl Held {
         None
     }
 
-    /// How many of the pending commits the store has, if what it has is on our way at all: the fate of the first may
-    /// not have been known, and so that of all of them together, which are sent as one.
+    /// How many pending commits the store already has, or `None` if its state is from another branch. The fate of the
+    /// first commit may be unknown, and then that of all pending commits, because they are sent as one.
     pub(super) fn applied(&self, version: u64, last: Option<CommitId>) -> Option<usize> {
         if version == self.stored_version && last == self.last {
             return Some(0);
@@ -223,7 +223,7 @@ impl Held {
         None
     }
 
-    /// Everything that is pending from the `from`-th on, as one commit: the last one's.
+    /// Merges the pending commits from index `from` on into one commit, under the id of the last.
     pub(super) fn as_one(&self, from: usize, fence: Fence, expected: u64) -> Option<Commit> {
         let pending = self.pending.get(from..)?;
         let last = pending.last()?;
@@ -267,7 +267,7 @@ impl Held {
         })
     }
 
-    /// All of it, for a store that has lost it.
+    /// The whole session as a repair, for a store that has lost it.
     pub(super) fn as_repair(&self, id: crate::ids::SessionId) -> Result<Repair, StoreError> {
         let machine = snapshot::fold(&self.now.snapshot, &self.now.deltas)?;
         Ok(Repair {
@@ -289,7 +289,7 @@ impl Held {
         })
     }
 
-    /// What was pending is in the store, under this fence.
+    /// The pending commits are now in the store, under this fence.
     pub(super) fn settled(&mut self, real: Fence, version: u64, lease_until: Instant) {
         self.last = self.last_commit();
         self.pending.clear();
@@ -302,7 +302,7 @@ impl Held {
     }
 }
 
-/// Bytes that a pending commit keeps.
+/// Bytes of memory that a pending commit takes.
 pub(super) fn weight(commit: &Commit) -> usize {
     let change = match &commit.change {
         Change::Delta(bytes) | Change::Snapshot(bytes) => bytes.len(),

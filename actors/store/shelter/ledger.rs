@@ -1,27 +1,27 @@
-//! What this node has had of each session, in a few bytes. It outlives the session's bytes here, so that a node which
-//! has given a session up can still say that the store has forgotten something.
+//! A short record of every session that this node has owned. It outlives the session's bytes, so that a node which has
+//! released a session can still detect that the store lost something.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::ids::{NodeId, SessionId};
 use crate::store::{Claim, Lineage};
 
-/// Sessions that are remembered, the newest: half a kilobyte each at most.
+/// Sessions remembered, newest first: at most half a kilobyte each.
 const KNOWN_MAX: usize = 20_000;
 
-/// As the store acknowledged it.
+/// The state as the store acknowledged it.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) lineage: Lineage,
     pub(super) version: u64,
-    /// The newest epoch that this node has had of it.
+    /// The newest epoch that this node was given.
     pub(super) epoch: u64,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     known: HashMap<SessionId, (u64, Known)>,
-    /// The newest last. Of a session that was noted again, the older numbers stand for nothing.
+    /// Newest last. If a session was noted again, its older entries are ignored.
     order: VecDeque<(u64, SessionId)>,
     next: u64,
 }
@@ -36,8 +36,8 @@ impl Known {
         }
     }
 
-    /// How many changes are lost where only the first `from` versions are left: those of this node's own turn. Other
-    /// nodes remember theirs.
+    /// How many changes of this node's own turn are lost if only the first `from` versions remain. Other nodes count
+    /// theirs.
     pub(super) fn lost_after(&self, from: u64) -> u64 {
         let found = self.lineage.last().map_or(0, |own| own.found);
         self.version.saturating_sub(from.max(found))
@@ -91,7 +91,7 @@ mod tests {
         let id = |n: usize| SessionId::from_u128(n as u128);
         for n in 0..3 * KNOWN_MAX {
             ledger.note(id(n), known.clone());
-            // Noted again and again, and so never the oldest.
+            // Noted again each time, so never the oldest entry.
             ledger.note(id(0), known.clone());
             assert!(ledger.known.len() <= KNOWN_MAX && ledger.order.len() <= 2 * KNOWN_MAX);
         }

@@ -1,11 +1,11 @@
-//! The operations on sessions, here and in the store.
+//! Session operations, served by the store or, while it is down, by this node.
 
 use super::*;
 use crate::store::Reached;
 
 impl Inner {
     pub(super) async fn create(&self, session: NewSession) -> Result<Created, StoreError> {
-        // Also while it is brought back: until then the store knows nothing of it.
+        // Also while changes are being written back: until then the store does not know the session.
         if let Some(id) = self.with(|state| state.born_under(&session)) {
             return Ok(Created::Before(id));
         }
@@ -15,7 +15,7 @@ impl Inner {
                 return created;
             }
         }
-        // Whether the key was used before only the store knows.
+        // Only the store knows whether the key was used before.
         let keyed = session.key.as_ref().is_some_and(|key| !key.provisional);
         if !self.degrades() || keyed {
             return Err(self.away());
@@ -55,7 +55,7 @@ impl Inner {
                 let held = state.held.get(&id).map_or(0, |held| held.real.epoch);
                 held.max(state.ledger.get(id).map_or(0, |known| known.epoch))
             });
-            // Otherwise it is an actor that has the session, and asks for it again.
+            // Otherwise an actor already runs the session and acquires it again.
             let loads = after == 0;
             let newest = after.max(known);
             let acquired = self.noted(in_time(self.store.acquire_after(id, node, newest)).await);
@@ -79,7 +79,7 @@ impl Inner {
             if held.deleted {
                 return Err(StoreError::Deleted);
             }
-            // Its actor died, or slept: whoever comes after it has a fence of its own, which only we know.
+            // The actor died or slept. Its successor gets a new fence, which only this node knows.
             held.fence = Fence {
                 epoch: held.fence.epoch + 1,
                 node,
@@ -145,7 +145,7 @@ impl Inner {
             return vec![Err(error); commits.len()];
         };
         let (lease_until, now_ms) = (self.lease_from(asked), self.clock.now_ms());
-        // One group is one sign of life, whatever became of each.
+        // Any answer for the group proves that the store is alive, whether or not each commit succeeded.
         let silent = answers
             .iter()
             .find_map(|answer| answer.as_ref().err())
@@ -168,7 +168,7 @@ impl Inner {
                             }
                         });
                     }
-                    // One that is fenced is repaired next, or finds out that it is lost.
+                    // A fenced session is not dropped here: its actor repairs it next, or finds that it is lost.
                     Err(StoreError::Deleted | StoreError::Quarantined { .. }) => {
                         let stale = state
                             .held
@@ -186,7 +186,7 @@ impl Inner {
         answers
     }
 
-    /// `None`: it is for the store.
+    /// `None`: the commit must go to the store.
     fn commit_here(&self, commit: &Commit) -> Option<Result<Committed, StoreError>> {
         let (now, now_ms) = (Instant::now(), self.clock.now_ms());
         let (degrades, alone, options) = (self.degrades(), self.is_alone(), &self.options);
@@ -218,7 +218,7 @@ impl Inner {
             }
             return renewed;
         }
-        // What we know is the best that anybody knows, as long as nobody else can hold it.
+        // This node's state is the newest, as long as no other node can own the session.
         let (now, single) = (Instant::now(), self.is_alone());
         let ours = self.with(|state| {
             let held = state.held.get(&id).filter(|held| held.fence == fence);
@@ -296,7 +296,7 @@ impl Inner {
                 self.with(|state| state.forget(id));
                 Ok(())
             }
-            // Nobody could repair it once it is given up.
+            // After the release no node could repair it.
             Err(
                 error @ (StoreError::Fenced | StoreError::Regressed { .. } | StoreError::Missing),
             ) => self.release_behind(id, version, error).await,
@@ -339,7 +339,7 @@ impl Inner {
             });
             match deleted {
                 Some(Ok(true)) => {
-                    // It never was anywhere else.
+                    // The store never had it.
                     state.forget(id);
                     Ok(())
                 }
@@ -352,10 +352,10 @@ impl Inner {
 }
 
 impl State {
-    /// The session that was made here under the same provisional key, and is not in the store yet.
+    /// The session that was created here under the same provisional key, if it is not in the store yet.
     fn born_under(&self, session: &NewSession) -> Option<SessionId> {
         let key = session.key.as_ref().filter(|key| key.provisional)?;
-        // Nothing is made here while the store is there.
+        // Sessions are created here only while the store is down.
         self.since_ms?;
         let mut made = self.held.iter().filter(|(_, held)| !held.deleted);
         let is_it = |(_, held): &(&SessionId, &Held)| {
@@ -366,7 +366,7 @@ impl State {
         made.find(is_it).map(|(id, _)| *id)
     }
 
-    /// Of a session that is nowhere but here.
+    /// The row of a session that only this node has.
     pub(super) fn born_row(&self, id: SessionId) -> Option<Row> {
         let held = self.held.get(&id)?;
         let (session, created_ms) = held.born.as_ref()?;
@@ -383,7 +383,7 @@ impl State {
     }
 }
 
-/// The same checks as a store's, and those of what may be kept.
+/// Applies the checks of a store, and the limits on what may be kept.
 fn keep(
     held: &mut Held,
     commit: &Commit,

@@ -1,5 +1,5 @@
-//! Laying a session down again that other nodes may know more of: those that live are asked first. A store that went
-//! back past a take-over does not know of it any more, and the node that took over then does.
+//! Repairs a session that other nodes may know more of: live nodes are asked first. A store that was rolled back past a
+//! takeover does not know of it, but the node that took over does.
 
 use super::ledger::Known;
 use super::*;
@@ -7,8 +7,8 @@ use crate::store::lineage::Standing;
 use crate::store::{Claim, Peers, Repaired, Said, Shown};
 
 impl Inner {
-    /// Lays down what the claimant has, unless another node has had the session later: that one lays its own down as it
-    /// is asked, and the store then refuses ours. What is lost by it is the caller's to tell.
+    /// Stores the claimant's state, unless another node owned the session later. That node stores its own state when
+    /// asked, and the store then refuses this one. The caller reports what is lost.
     pub(super) async fn lay_down(&self, repair: Repair) -> Result<Repaired, StoreError> {
         let (id, ours) = (repair.session.id, repair.claim());
         let said = self.ask_peers(id, &ours).await;
@@ -57,13 +57,13 @@ impl Inner {
         let Some(peers) = self.peers.get().filter(|_| !self.options.single_node) else {
             return Vec::new();
         };
-        // Some may have come since we last heard of them.
+        // Nodes may have joined since the last heartbeat seen here.
         let nodes = in_time(self.store.nodes()).await.unwrap_or_default();
         let nodes = nodes.into_iter().map(|record| record.node).collect();
         peers.ask(nodes, id, ours.clone()).await
     }
 
-    /// Another node is about to lay down what it knows, `theirs`.
+    /// Answers another node that is about to store its state, `theirs`.
     pub(super) async fn asked(&self, id: SessionId, theirs: Claim) -> Option<Said> {
         let now_ms = self.clock.now_ms();
         let node = self.options.node;
@@ -85,7 +85,7 @@ impl Inner {
             node: theirs.node,
         });
         if !has {
-            // Told by the node that asks.
+            // The asking node reports the loss.
             self.with(|state| state.ledger.forget(id));
             let shown = Shown::Gone;
             return Some(Said { claim, shown });
@@ -120,7 +120,7 @@ impl Inner {
     }
 
     pub(super) fn meet(&self, peers: Arc<dyn Peers>) {
-        // Once, at the start.
+        // Set once at start; a second call is ignored.
         let _ = self.peers.set(peers);
     }
 }

@@ -1,4 +1,4 @@
-//! How the store comes back: probes while it is away, and what is brought back to it then.
+//! Recovery from an outage: probes a store that is down, and writes kept changes back once it answers.
 
 use std::sync::Weak;
 
@@ -6,20 +6,20 @@ use super::*;
 use crate::clock::jitter;
 use crate::concurrent::all;
 
-/// Pauses between probes: each is twice as long as the one before.
+/// Pause between probes; it doubles with each probe.
 const PROBE_AFTER: Duration = Duration::from_millis(200);
 const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
-/// Sessions that are brought back at once: the store has just come back, and others want it, too.
+/// Sessions written back at once. The store has just come back, and other nodes use it too.
 const AT_ONCE: usize = 32;
 
-/// How long a question of another node waits for the store to serve again: a probe takes milliseconds, and the
-/// asking node waits for longer.
+/// How long a request from another node waits for the store to be usable again: a probe takes milliseconds, and the
+/// other node waits longer than this.
 const SERVES_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
-/// Ends with the shelter.
+/// Runs until the shelter is dropped.
 pub(super) async fn watch(shelter: Weak<Inner>) {
-    /// How often it is looked whether the shelter is still there.
+    /// Interval of checking whether the shelter still exists.
     const LOOK_EVERY: Duration = Duration::from_secs(1);
     while let Some(inner) = shelter.upgrade() {
         if !inner.is_open() {
@@ -33,15 +33,15 @@ pub(super) async fn watch(shelter: Weak<Inner>) {
     }
 }
 
-/// What became of bringing one session back.
+/// The result of writing one session back.
 enum Brought {
     Back,
-    /// The store is away again.
+    /// The store is down again.
     Away(StoreError),
 }
 
 impl Inner {
-    /// Which server it is, to find out whether it is another one later.
+    /// Remembers the run id of the server, to notice later that it was replaced or restarted.
     fn note_server(&self) {
         let run_id = self.store.health().link.map(|link| link.run_id);
         if let Some(run_id) = run_id.filter(|run_id| !run_id.is_empty()) {
@@ -51,14 +51,14 @@ impl Inner {
 
     async fn wait_for_return(&self, shelter: &Weak<Self>) {
         let mut wait = PROBE_AFTER;
-        // Whoever holds the shelter may let go of it meanwhile.
+        // All owners of the shelter may drop it in the meantime.
         while shelter.strong_count() > 1 {
-            // Half of it at least: full jitter could probe without a pause.
+            // At least half of the pause: full jitter could probe without one.
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(0.5 + jitter() / 2.0)) => {
                     wait = (wait * 2).min(PROBE_AFTER_MAX);
                 }
-                // Its server lives. A first probe may still meet a connection that broke.
+                // Another node reports that the server is up. The first probe may still find a broken connection.
                 () = self.heard.notified() => wait = PROBE_AFTER,
             }
             match in_time(self.store.probe()).await {
@@ -89,12 +89,11 @@ impl Inner {
         }
     }
 
-    /// True where the store stayed.
+    /// Returns true if the store stayed up.
     async fn bring_all_back(&self) -> bool {
         let run_id = self.store.health().link.map(|link| link.run_id);
         let mut ids: Vec<SessionId> = self.with(|state| {
-            // Another server, or the same one started anew: it may have gone back, and then so did sessions for which
-            // nothing is pending.
+            // Another server, or a restart: it may have been rolled back, also for sessions without pending changes.
             let another = run_id.is_some_and(|run_id| run_id != state.run_id);
             let wanted = |(id, held): (&SessionId, &Held)| (another || held.waits()).then_some(*id);
             state.held.iter().filter_map(wanted).collect()
@@ -121,7 +120,7 @@ impl Inner {
     async fn bring_back(&self, id: SessionId) -> Brought {
         let mut brought = self.try_to_bring_back(id).await;
         if let Err(StoreError::Lapsed) = brought {
-            // Another node asked meanwhile, and it was laid down for that.
+            // Another node asked in the meantime, and the session was stored for it under a new fence.
             brought = self.try_to_bring_back(id).await;
         }
         match brought {
@@ -134,7 +133,7 @@ impl Inner {
         }
     }
 
-    /// What is known here of a session is not in the store, and will not be.
+    /// Records that changes known here are not in the store and never will be.
     pub(super) fn lost(&self, id: SessionId, error: &StoreError) {
         let lost = self.with(|state| {
             let known = state.held.get(&id);
@@ -159,7 +158,7 @@ impl Inner {
         let (node, after) = (self.options.node, known.unwrap_or(0));
         let acquired = match in_time(self.store.acquire_after(id, node, after)).await {
             Ok(acquired) => acquired,
-            // Whether what we know is in what he has, the store can say.
+            // The store can tell whether the current holder's state contains this node's.
             Err(StoreError::Held { .. }) => return self.lay_down_again(id).await,
             Err(StoreError::Missing) => return self.lay_down_again(id).await,
             Err(StoreError::Expired(_) | StoreError::Deleted) if self.is_deleted(id) => {
@@ -172,7 +171,7 @@ impl Inner {
         enum Plan {
             Nothing,
             Delete,
-            /// The store went back, or another node has gone on with it: the store says which.
+            /// The store was rolled back, or another node changed the session; the store can tell which.
             Astray,
             Settled,
             Commit(Commit),
@@ -221,7 +220,8 @@ impl Inner {
         self.settle(id, acquired.fence, lineage, asked).await
     }
 
-    /// Made here, under a key that may stand for another by now: then it is a session like any other, by its id.
+    /// Creates a session in the store that was created here. If its key belongs to another session by now, it is
+    /// created without the key and can be reached by its id.
     async fn create_there(&self, session: NewSession) -> Result<(), StoreError> {
         let id = session.id;
         match in_time(self.store.create(session.clone())).await {
@@ -266,7 +266,7 @@ impl Inner {
         self.settle(id, repaired.fence, None, asked).await
     }
 
-    /// `lineage`: as it was acquired, where it was as we knew it.
+    /// `lineage` is the acquired one if the session was in the expected state.
     pub(super) async fn settle(
         &self,
         id: SessionId,
@@ -297,13 +297,13 @@ impl Inner {
     }
 }
 
-/// Changes of a node that knew that version, with so many pending in it, and was refused.
+/// Counts the changes lost when a node at `version` with `pending` unsaved changes was refused.
 pub(super) fn lost_by(error: &StoreError, version: u64, pending: u64) -> Lost {
     let mut lost = Lost::default();
     if let StoreError::Overtaken { from } = error {
         lost.overtaken = version.saturating_sub(*from);
     } else if *error != StoreError::Fenced {
-        // What refuses it as fenced has all of it.
+        // A store that answers `Fenced` has all of them.
         lost.refused = pending;
     }
     lost

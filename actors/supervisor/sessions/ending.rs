@@ -1,4 +1,4 @@
-//! What becomes of sessions that die, go or keep failing.
+//! Handles sessions that die, stop or keep failing.
 
 use super::*;
 
@@ -38,7 +38,7 @@ impl State {
                     room,
                 };
                 if after.is_zero() {
-                    // A timer would take a millisecond for nothing.
+                    // A timer of zero would still cost a millisecond.
                     let _ = myself.send_message(SupervisorMsg::Restart { id });
                 } else {
                     myself.send_after(after, move || SupervisorMsg::Restart { id });
@@ -48,7 +48,7 @@ impl State {
         }
     }
 
-    /// It went of its own accord: asleep, closed, done, or not to be run here.
+    /// The session stopped by itself: asleep, closed, finished, or refused to run.
     pub(super) fn gone(&mut self, actor: ActorId) {
         let Some(id) = self.by_actor.remove(&actor) else {
             return;
@@ -103,7 +103,7 @@ impl State {
             return;
         };
         if let Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) = result {
-            // Its owner ended it meanwhile: there is nothing left to be kept from running.
+            // Its owner closed it in the meantime, so there is nothing to quarantine.
             self.children.remove(&id);
             return;
         }
@@ -147,7 +147,7 @@ impl State {
                 Phase::Awake { actor, .. }
                     if now.saturating_sub(child.heard_ms.load(Ordering::Relaxed)) >= idle_after =>
                 {
-                    // It looks for itself, and stops if nothing is under way.
+                    // The session checks for itself, and stops if nothing is in progress.
                     let _ = actor.send_message(SessionMsg::Rest);
                 }
                 Phase::Quarantined { stored: false } => again.push(*id),
@@ -159,7 +159,7 @@ impl State {
         again.into_iter().for_each(|id| self.quarantine(myself, id));
     }
 
-    /// The session answers for itself.
+    /// Forwards the request to the session's actor, which answers it.
     pub(super) fn hand_over(&self, id: SessionId, reply: RpcReplyPort<Option<HandOver>>) {
         match self.children.get(&id).map(|child| &child.phase) {
             Some(Phase::Awake { actor, .. }) => {

@@ -1,4 +1,4 @@
-//! How sessions start, and start again.
+//! Starts and restarts sessions.
 
 use super::*;
 
@@ -17,7 +17,7 @@ impl State {
                 return;
             }
             Some(Phase::Restarting { waiters, .. }) => {
-                // One too many is dropped, and asks again.
+                // Over the limit the reply port is dropped, and the caller asks again.
                 if waiters.len() < WAITERS_MAX {
                     waiters.push(reply);
                 }
@@ -27,7 +27,7 @@ impl State {
                 let _ = reply.send(Err(self.quarantine_of(id)));
                 return;
             }
-            // The store knows better than we: somebody may have released it.
+            // Load it again: an operator may have released it in the store.
             Some(Phase::Quarantined { stored: true }) | None => {}
         }
         let Ok(room) = Arc::clone(&self.arguments.awake).try_acquire_owned() else {
@@ -73,7 +73,7 @@ impl State {
         let (waiters, room) = (std::mem::take(waiters), room.take());
         let spawned = Actor::spawn_linked(None, Session, arguments, myself.get_cell()).await;
         let (Ok((actor, _)), Some(room)) = (spawned, room) else {
-            // Dropping the waiters makes them ask again.
+            // Dropping the waiters makes their callers ask again.
             self.children.remove(&id);
             return;
         };
@@ -91,7 +91,7 @@ impl State {
     }
 
     pub(super) fn announce(&self, id: SessionId, child: &Child) {
-        // A throwaway session is known to its one caller.
+        // A throwaway session is not registered: only its caller uses it.
         if let (Start::Stored, Some(resolved)) = (&child.start, child.resolved()) {
             self.arguments
                 .registry

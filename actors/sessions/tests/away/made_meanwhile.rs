@@ -1,4 +1,4 @@
-//! Sessions that were made or closed while the store was away.
+//! Sessions created or closed during an outage.
 
 use super::*;
 
@@ -51,8 +51,8 @@ async fn what_was_closed_meanwhile_goes_from_the_store() {
     assert_eq!(away.world.store.look(id).await, Err(StoreError::Deleted));
 }
 
-/// Made on two nodes under one key, while the first does not hear of the store: both sessions are kept, and all who ask
-/// again hear of one.
+/// Two nodes create a session under one key while the first cannot reach the store. Both sessions are kept, and later
+/// requests under the key all get the same one.
 #[tokio::test(start_paused = true)]
 async fn a_provisional_key_stands_for_one_session_when_the_store_is_back() {
     for made_elsewhere in [false, true] {

@@ -1,4 +1,4 @@
-//! Whether this user may do what the store does: each command once, on scratch keys under the prefix.
+//! Checks that the Redis user may run every command that the store uses: each once, on scratch keys under the prefix.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, cmd};
@@ -6,8 +6,8 @@ use redis::{Cmd, cmd};
 use super::{Outcome, refusal, trouble};
 use crate::ids::NodeId;
 
-/// Everything that the store, its scripts, the relay, the shared cache and this check use. `%` stands for the stem of the
-/// scratch keys.
+/// Every command that the store, its scripts, the relay, the shared cache and this check use. `%` stands for the prefix
+/// of the scratch keys.
 const COMMANDS: [&[&str]; 32] = [
     &["PING"],
     &["HSET", "%:h", "f", "1"],
@@ -48,7 +48,7 @@ const COMMANDS: [&[&str]; 32] = [
     &["DEL", "%:h", "%:l", "%:z", "%:s", "%:n"],
 ];
 
-/// Without it the configuration is taken on trust, which is said elsewhere.
+/// Without it the configuration cannot be checked, which is reported elsewhere.
 const DISPENSABLE: &str = "CONFIG|GET";
 
 pub(super) async fn check(connection: &mut MultiplexedConnection, prefix: &str) -> Outcome {
@@ -61,7 +61,7 @@ pub(super) async fn check(connection: &mut MultiplexedConnection, prefix: &str) 
         match refused.code() {
             Some("NOPERM") if words[0] == DISPENSABLE => {}
             Some("NOPERM") => denied.push((words[0], refused.to_string())),
-            // What it says of the arguments is not asked here.
+            // Errors about the arguments do not matter here.
             Some("ERR" | "WRONGTYPE" | "NOSCRIPT") => {}
             _ => return trouble::of_answer(&refused, words[0]),
         }
@@ -103,7 +103,7 @@ fn command(words: &[&str], stem: &str) -> Cmd {
 mod tests {
     use super::*;
 
-    /// What is documented is what is used: a user with it needs nothing else, and has nothing else.
+    /// The documented ACL rule lists exactly the commands that are used.
     #[test]
     fn the_documented_rule_allows_these_commands_and_no_others() {
         let page = include_str!("../../../../docs/redis.md");
@@ -114,7 +114,7 @@ mod tests {
             .split_whitespace()
             .map(|word| word.trim_start_matches('+').to_uppercase())
             .collect();
-        // Of the connection itself.
+        // Sent when the connection is opened.
         let mut used: Vec<String> = ["AUTH", "SELECT"].map(str::to_owned).into();
         used.extend(COMMANDS.map(|words| words[0].to_owned()));
         documented.sort();

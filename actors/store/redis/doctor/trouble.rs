@@ -1,4 +1,4 @@
-//! What a refusal of Redis means to an operator. What is said names no password.
+//! Explains errors of Redis to an operator. The explanations never contain a password.
 
 use redis::{ConnectionAddr, ErrorKind, RedisError as Refused};
 
@@ -18,7 +18,7 @@ pub(super) fn of_address(error: &str) -> Outcome {
     }
 }
 
-/// It connected, or went on trying, and said nothing.
+/// The connection opened or was being retried, but no answer came.
 pub(super) fn silent(address: &ConnectionAddr) -> Outcome {
     let what = format!("nothing answers at {}", shown(address));
     away(what, hint_of_silence(address))
@@ -113,7 +113,7 @@ fn of_tls(place: &str, text: &str) -> Outcome {
     away(format!("no TLS with {place}: {text}"), advice)
 }
 
-/// What it said to user and password.
+/// An error about user and password.
 pub(super) fn of_credentials(refused: &Refused, address: &ConnectionAddr) -> Outcome {
     let text = words(refused);
     let place = shown(address);
@@ -132,7 +132,7 @@ pub(super) fn of_credentials(refused: &Refused, address: &ConnectionAddr) -> Out
     of_first_answer(refused, address)
 }
 
-/// The first word on a new connection: what is wrong with that shows here too.
+/// An error of the first command on a new connection, where connection problems also show.
 pub(super) fn of_first_answer(refused: &Refused, address: &ConnectionAddr) -> Outcome {
     if refused.is_timeout() {
         return silent(address);
@@ -143,7 +143,7 @@ pub(super) fn of_first_answer(refused: &Refused, address: &ConnectionAddr) -> Ou
     of_answer(refused, "PING")
 }
 
-/// A refusal of one command.
+/// An error of one command.
 pub(super) fn of_answer(refused: &Refused, command: &str) -> Outcome {
     let text = words(refused);
     match refused.code() {
@@ -186,7 +186,7 @@ pub(super) fn of_answer(refused: &Refused, command: &str) -> Outcome {
     }
 }
 
-/// On one line: what answers may be anything.
+/// The error on one line, because an answer may contain anything.
 fn words(refused: &Refused) -> String {
     let text = refused.to_string();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -197,7 +197,7 @@ fn shown(address: &ConnectionAddr) -> String {
         ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
         ConnectionAddr::TcpTls { host, port, .. } => format!("{host}:{port} (TLS)"),
         ConnectionAddr::Unix(path) => path.display().to_string(),
-        // A foreign enum, which may grow.
+        // A foreign enum that may grow.
         _ => "that address".to_owned(),
     }
 }

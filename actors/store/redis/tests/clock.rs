@@ -1,4 +1,4 @@
-//! A server whose clock was set back: what it had written lies ahead of any time that it could have meant.
+//! A server whose clock was set back: its stored times lie in the future.
 
 use super::*;
 use crate::clock::millis;
@@ -18,7 +18,7 @@ fn the_scripts_know_the_longest_lease() {
     assert!(include_str!("../lua/prelude.lua").contains(&known));
 }
 
-/// It is waited for as long as any lease lasts, and no longer for being asked for again and again.
+/// A caller waits for as long as a lease lasts at most, and retries do not prolong it.
 #[tokio::test]
 async fn a_lease_further_ahead_than_any_is_cut_down_once() {
     let Some(server) = server::good() else { return };
@@ -40,7 +40,7 @@ async fn a_lease_further_ahead_than_any_is_cut_down_once() {
     assert!(left < millis(LEASE) - 100, "{left}");
 }
 
-/// Days behind this node's clock, it says how long a session has left, and nobody takes that for an end in the past.
+/// The server's clock is days behind this node's. It returns remaining times, so no session looks expired.
 #[tokio::test]
 async fn ends_are_told_by_the_clock_of_the_node() {
     let Some(server) = server::good() else { return };
@@ -58,7 +58,7 @@ async fn ends_are_told_by_the_clock_of_the_node() {
     }
 }
 
-/// Neither a session nor a connection lives longer because its end lies ahead of what it may be.
+/// A session or connection lives no longer because its expiry lies too far in the future.
 #[tokio::test]
 async fn ends_further_ahead_than_a_time_to_live_are_cut_down() {
     let Some(server) = server::good() else { return };

@@ -1,8 +1,8 @@
-//! Values that are damaged, or no values of ours: each takes its session out of service, and nothing else.
+//! Damaged or foreign values: each takes its own session out of service, and no other.
 
 use super::*;
 
-/// What is done to a session behind our back.
+/// Damage done to a stored session by another client.
 const DAMAGES: &[(&str, &[&[&str]])] = &[
     ("a wrong kind", &[&["DEL", "%m"], &["SET", "%m", "text"]]),
     (
@@ -73,7 +73,7 @@ async fn damaged_sessions_are_taken_out_and_others_are_well() {
     assert!(rows.iter().any(|row| row.id == well));
 }
 
-/// Callers are told it, and lists show it.
+/// Callers get the reason, and lists show it.
 #[tokio::test]
 async fn a_reason_is_told_within_bounds() {
     let Some(server) = server::good() else { return };
@@ -90,7 +90,7 @@ async fn a_reason_is_told_within_bounds() {
     assert_eq!(store.look(id).await.unwrap().quarantine, Some(reason));
 }
 
-/// Of a version to come: it is left as it is, and free for whoever can read it.
+/// Written by a later version: it is not changed, so that a node of that version can still run it.
 #[tokio::test]
 async fn a_newer_form_is_refused_and_given_back() {
     let Some(server) = server::good() else { return };

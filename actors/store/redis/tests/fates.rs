@@ -1,5 +1,5 @@
-//! Answers that do not come, servers that go and come back: what was acknowledged is there, and what was not counts
-//! once at most.
+//! Lost answers and restarted servers: acknowledged commits are there, and an unacknowledged one is applied at most
+//! once.
 
 use super::proxy::{Proxy, Way};
 use super::*;
@@ -23,7 +23,7 @@ async fn a_server_that_forgot_the_scripts_learns_them_again() {
     }
 }
 
-/// Applied, and unheard: sent again under its id it is answered as if for the first time.
+/// Applied, but the answer was lost: sent again under its id, it gets the same answer.
 #[tokio::test]
 async fn a_commit_that_was_applied_and_not_heard_of_counts_once() {
     let Some(server) = server::good() else { return };
@@ -47,7 +47,7 @@ async fn a_commit_that_was_applied_and_not_heard_of_counts_once() {
     assert_eq!((acquired.version, acquired.deltas.len()), (5, 4));
 }
 
-/// A server that was started anew broke all connections at once, which is found out once.
+/// A server restart breaks all connections at once, but only one failure is counted.
 #[tokio::test]
 async fn one_connection_that_is_found_broken_tells_of_all() {
     let Some(mut server) = server::good() else {
@@ -81,7 +81,7 @@ async fn a_connection_that_is_killed_is_made_anew() {
     assert!(store.health().link.unwrap().reconnects > 0);
 }
 
-/// What used to be a master is not written to.
+/// A former master is not written to.
 #[tokio::test]
 async fn a_server_that_was_demoted_is_left_alone_until_it_is_a_master_again() {
     let Some(server) = server::good() else { return };
@@ -207,7 +207,7 @@ async fn what_was_acknowledged_outlives_the_death_of_the_server() {
     let mut commits = 0;
     for (id, acknowledged) in working.join_all().await {
         let stored = until(|| store.acquire(id, NODE)).await.version;
-        // One more may have been applied and not heard of.
+        // One more commit may have been applied without an answer.
         assert!(
             stored == acknowledged || stored == acknowledged + 1,
             "{stored} {acknowledged}"

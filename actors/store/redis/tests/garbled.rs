@@ -1,4 +1,4 @@
-//! Answers that arrive damaged: they are asked for again, and say nothing of the sessions.
+//! Answers damaged on the way: the request is repeated, and no session is taken for damaged.
 
 use super::proxy::{Proxy, Way};
 use super::*;

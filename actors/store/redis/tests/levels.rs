@@ -1,4 +1,4 @@
-//! What a commit is said to survive is what the server is set up for, and what has happened.
+//! The durability that a commit reports follows the server's configuration and its actual state.
 
 use super::*;
 use crate::store::Reached;
@@ -32,7 +32,7 @@ async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() 
             panic!("{level:?} is not reached here")
         };
         assert!(why.contains(words), "{why}");
-        // A node that runs goes on with it, and promises nothing.
+        // A running node continues, but no longer promises durability.
         assert_eq!(store.probe().await, Ok(()));
         let short = store.health().shortfall.unwrap();
         assert_eq!(short.reason, "level_not_reached");
@@ -52,7 +52,7 @@ async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() 
     assert!(why.contains("noeviction"), "{why}");
 }
 
-/// Connections that are made under such a policy serve as those that were there before.
+/// Connections opened under such a policy work like older ones.
 #[tokio::test]
 async fn nothing_is_durable_while_the_server_evicts_and_all_is_again_afterwards() {
     let Some(server) = server::good() else { return };
@@ -79,7 +79,7 @@ async fn nothing_is_durable_while_the_server_evicts_and_all_is_again_afterwards(
         assert_eq!(short.reason, "store_evicts");
         assert!(short.message.contains(policy), "{short:?}");
         assert_eq!(health.eviction.unwrap().policy.unwrap(), policy);
-        // Over every connection, also those that nobody has needed yet.
+        // On every connection, also on ones not used yet.
         for _ in 0..LANES * 4 {
             let made = store.create(new()).await;
             assert_eq!(made, Ok(Created::New(evictable)), "{policy}");
@@ -144,7 +144,7 @@ async fn a_commit_waits_for_its_replica_and_says_when_it_does_not_come() {
     let (id, fence) = held(&store).await;
     let durable = async || {
         let mut expected = store.look(id).await.map(|_| 1).unwrap();
-        // The first may come before the replica has caught up.
+        // The first answer may come before the replica has caught up.
         loop {
             let committed = one(&store, &commit(id, fence, expected)).await.unwrap();
             if committed.reached == reached(DurabilityLevel::Replicated, true) {
@@ -157,7 +157,7 @@ async fn a_commit_waits_for_its_replica_and_says_when_it_does_not_come() {
         .await
         .unwrap();
     replica.kill();
-    // Until the server notices it goes on taking commits, and none is called durable.
+    // Until the server notices, it accepts commits, and none is reported as durable.
     let alone = one(&store, &commit(id, fence, version)).await;
     if let Ok(committed) = &alone {
         assert_eq!(committed.reached, reached(DurabilityLevel::Redis, false));

@@ -1,4 +1,4 @@
-//! A TCP proxy that breaks connections in all ways that networks do, switchable at run time.
+//! A TCP proxy that breaks connections as networks do, switchable at run time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -12,17 +12,17 @@ use tokio::task::JoinHandle;
 #[repr(u8)]
 pub(crate) enum Way {
     Pass,
-    /// Every answer comes so much later, as said in `delay_ms`.
+    /// Answers are delayed by `delay_ms`.
     Delay,
-    /// What is sent goes nowhere, and nothing comes.
+    /// Nothing gets through in either direction.
     Blackhole,
-    /// What is sent arrives; what is answered does not.
+    /// Requests get through; answers do not.
     Mute,
-    /// Connections are closed as soon as something goes over them.
+    /// Closes a connection as soon as data goes over it.
     Cut,
-    /// As `Cut`, with a reset.
+    /// As `Cut`, with a TCP reset.
     Reset,
-    /// One answer in `garble_one_in` has a byte that is another, or is missing.
+    /// One answer in `garble_one_in` has a wrong or missing byte.
     Garble,
 }
 
@@ -150,8 +150,8 @@ impl Drop for Proxy {
     }
 }
 
-/// Until one end closes, or is closed. No network loses a part of a stream and carries the rest: where something went
-/// nowhere, nothing goes after it.
+/// Forwards until one end closes or is closed. No network drops a part of a stream and delivers the rest, so after a
+/// gap nothing more is forwarded.
 async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
         return;

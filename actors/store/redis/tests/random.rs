@@ -1,4 +1,4 @@
-//! Any sequence of operations is answered by Redis as by the memory store, which is its reference.
+//! Redis answers any sequence of operations as the memory store does.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -10,7 +10,7 @@ use crate::store::{Lineage, Repair, Row};
 const SESSIONS: usize = 2;
 const CASES: u32 = 48;
 
-/// Numbers choose among what there is: nodes, sessions, fences and commits of before.
+/// Numbers select among existing nodes, sessions, fences and commits.
 #[derive(Debug, Clone)]
 enum Step {
     Create(usize),
@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..40)
 }
 
-/// One store, with what was heard of it.
+/// One store, with the answers it gave.
 struct Side<'a> {
     store: &'a dyn Store,
     ids: &'a [SessionId],
@@ -66,7 +66,7 @@ struct Side<'a> {
     lineages: Vec<Lineage>,
 }
 
-/// What the steps share: the same ids on both sides.
+/// The ids that both sides use.
 #[derive(Default)]
 struct Shared {
     versions: [u64; SESSIONS],
@@ -87,7 +87,7 @@ fn row(row: &Row) -> String {
     format!("{id} {principal:?} {label:?} {closed} {quarantine:?} {node:?}")
 }
 
-/// Without times, and with the words of errors left to each.
+/// Drops times and the wording of errors.
 fn told<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
     match answer {
         Ok(answer) => format!("{answer:?}"),

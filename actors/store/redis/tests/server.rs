@@ -1,14 +1,14 @@
-//! A redis-server of a test's own: on a free port, in a folder of its own, gone with the test. Shared by path with the
-//! chaos target, so it names nothing of this crate.
+//! A redis-server for one test: on a free port, in its own folder, stopped with the test. The chaos target includes
+//! this file by path, so it refers to nothing in this crate.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Longest wait for a server on a machine that has much else to do.
+/// Longest wait for a server to start on a busy machine.
 const UP_WITHIN: Duration = Duration::from_secs(30);
-/// Ports that another process took between being found and being used.
+/// Retries when another process takes the port before the server does.
 const TRIES: usize = 10;
 
 pub(crate) struct Server {
@@ -18,10 +18,10 @@ pub(crate) struct Server {
     arguments: Vec<String>,
 }
 
-/// As it should be in production.
+/// With the settings recommended for production.
 pub(crate) const GOOD: &[&str] = &["--appendonly", "yes", "--maxmemory-policy", "noeviction"];
 
-/// With an append-only file. `None`: no redis-server is installed, which is said, and is an error where CI=true.
+/// With an append-only file. `None`: redis-server is not installed, which is printed, and is an error where CI=true.
 pub(crate) fn good() -> Option<Server> {
     with(GOOD)
 }
@@ -88,13 +88,13 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// As `kill -9` does.
+    /// Stops it like `kill -9`.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// On the same port, with what it had on disk.
+    /// Starts it on the same port with its data on disk.
     pub(crate) fn restart(&mut self) {
         self.kill();
         let until = Instant::now() + UP_WITHIN;
@@ -107,21 +107,21 @@ impl Server {
         panic!("redis-server did not come back");
     }
 
-    /// A connection beside the store's, to look and to meddle.
+    /// A separate connection, to inspect and change the data.
     #[allow(dead_code, reason = "of use to those who share this file")]
     pub(crate) fn connection(&self) -> ::redis::Connection {
         let client = ::redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
     }
 
-    /// All that it holds.
+    /// All keys and values.
     #[allow(dead_code, reason = "of use to those who share this file")]
     pub(crate) fn keys(&self) -> Vec<String> {
         let all = ::redis::cmd("KEYS").arg("*").query(&mut self.connection());
         all.unwrap()
     }
 
-    /// True where it answers anything at all: a password may be asked for.
+    /// True if it answers at all, even with an authentication error.
     fn is_up(&mut self) -> bool {
         use std::io::{Read, Write};
         let until = Instant::now() + UP_WITHIN;

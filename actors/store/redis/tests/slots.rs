@@ -1,11 +1,12 @@
-//! A Cluster could hold it: every script's keys lie in one slot, and no script touches a key that it was not given.
+//! The scripts work on a Cluster: all keys of a script are in one slot, and no script uses a key that it does not
+//! declare.
 
 use super::*;
 use crate::ids::ConnectionId;
 
 #[tokio::test]
 async fn the_keys_of_a_script_lie_in_one_slot() {
-    // Only a server of a cluster tells slots.
+    // Only a cluster server reports slots.
     let Some(server) = server::with(&["--cluster-enabled", "yes"]) else {
         return;
     };
