@@ -1,4 +1,4 @@
-//! A load of calls whose answers are all looked at.
+//! A load of calls, with a check of every answer.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a call to begin, short enough to break it while it runs.
 const A_MOMENT: Duration = Duration::from_millis(5);
 
-/// One session for each client; every answer must be the one to its own question.
+/// One session per client; each answer must belong to its own call.
 pub(crate) struct Load {
     sessions: Sessions,
     clients: Vec<SessionId>,
@@ -33,7 +33,7 @@ impl Load {
         load
     }
 
-    /// One call of every client, at once.
+    /// One call by every client, all at once.
     pub(crate) async fn round(&mut self, tool: &'static str) {
         let mut calls = Vec::new();
         for client in self.clients.clone() {
@@ -53,7 +53,7 @@ impl Load {
         }
     }
 
-    /// One call of every client, each cancelled while it runs.
+    /// One call by every client, each cancelled while it runs.
     pub(crate) async fn cancelled_round(&mut self, tool: &'static str) {
         let mut calls = Vec::new();
         for client in &self.clients {

@@ -1,7 +1,7 @@
-//! The promises of the sessions, while things break: `cargo test --features chaos --test chaos`.
+//! Tests the guarantees of sessions while failures are injected: `cargo test --features chaos --test chaos`.
 //!
-//! The sessions run in this process, with fake tools and, in the storm, with the real ones; each scenario keeps a load on it, breaks something, and
-//! then looks at every answer that came. Nothing here is about speed.
+//! The sessions run in this process, with fake tools and, in the storm, the real ones. Each scenario keeps up a load,
+//! injects failures, and then checks every answer. Nothing here measures speed.
 
 mod load;
 mod shared;
@@ -18,7 +18,7 @@ use actors::{Clock, Options};
 
 use load::{Load, create};
 
-/// More than anything here takes on a slow machine.
+/// Longer than any step takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn start() -> Sessions {
@@ -85,7 +85,7 @@ async fn shutting_down_answers_what_runs_and_refuses_what_comes() {
         let sessions = sessions.clone();
         async move { load::call(&sessions, session, "patient", 1).await }
     });
-    // Until it runs: what has not begun may be refused.
+    // Wait until it runs: a call that has not started may be refused.
     while sessions.status().await.pool.running == 0 {
         tokio::task::yield_now().await;
     }

@@ -1,5 +1,5 @@
-//! Nodes that share a Redis, while connections break in every way, Redis is killed and nodes die: every call is
-//! answered in the end, and whatever was acknowledged as durable is there afterwards.
+//! Nodes that share a Redis, while connections break, Redis is killed and nodes die. In the end every call is answered,
+//! and every answer that was acknowledged as durable is there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,13 +25,13 @@ mod server;
 use proxy::{Proxy, Way};
 use server::Server;
 
-/// Short enough to be waited for.
+/// Short enough to wait for.
 const LEASE: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 4;
-/// Durable answers, below which nothing was tried.
+/// Durable answers below which the test has tried too little.
 const ENOUGH: usize = 20;
 
-/// One node: a tree on a runtime of its own, behind a network of its own.
+/// One node: a tree on its own runtime, behind its own proxy.
 struct Node {
     sessions: Sessions,
     runtime: Option<Runtime>,
@@ -77,7 +77,7 @@ impl Node {
         }
     }
 
-    /// `None`: the node died over it.
+    /// `None`: the node died before it finished.
     async fn on<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -86,7 +86,7 @@ impl Node {
         runtime.spawn(work).await.ok()
     }
 
-    /// Otherwise why there is none.
+    /// Returns the answer, or why there is none.
     async fn call(&self, session: SessionId, n: u64) -> Result<CallAnswer, String> {
         let sessions = self.sessions.clone();
         let called = self.on(async move { load::call(&sessions, session, "echo", n).await });
@@ -97,7 +97,7 @@ impl Node {
         Ok(answer)
     }
 
-    /// Without a word: nothing that it would still say goes anywhere.
+    /// Kills the node: it sends nothing more.
     fn die(&mut self) {
         self.proxy.set(Way::Blackhole);
         if let Some(runtime) = self.runtime.take() {
@@ -114,14 +114,14 @@ impl Drop for Node {
     }
 }
 
-/// What one client was told would last.
+/// The answers that one client was told are durable.
 struct Told {
     session: SessionId,
     durable: Vec<(u64, ResultId)>,
     calls: u64,
 }
 
-/// Calls until it is over, now at the one node and now at the other; a call that is refused is asked again.
+/// Calls alternately on both nodes until `over` is set, and repeats each refused call.
 async fn client(
     nodes: Arc<Vec<tokio::sync::RwLock<Node>>>,
     over: Arc<AtomicBool>,
@@ -166,9 +166,9 @@ async fn client(
     told
 }
 
-/// Of a result, when all is well again.
+/// Longest wait to read one result after recovery.
 const READ_WITHIN: Duration = Duration::from_secs(20);
-/// The history keeps so many; what is older may have gone with it.
+/// Results that the history keeps; older ones may have been dropped.
 const KEPT: usize = 50;
 
 async fn is_all_there(node: &Node, told: &[Told]) {
@@ -259,7 +259,7 @@ async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
             .expect("it comes back");
         }
     }
-    // A slow machine has not come far by now.
+    // A slow machine may not have made enough calls yet.
     let quiet = Instant::now();
     while durable.load(Ordering::SeqCst) < ENOUGH {
         assert!(
@@ -288,7 +288,7 @@ async fn a_node_that_dies_is_followed_and_nothing_durable_is_lost() {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     nodes[0].write().await.die();
-    // Until what it held has been taken over, and used.
+    // Wait until another node has taken over the sessions and used them.
     tokio::time::sleep(LEASE * 3).await;
     over.store(true, Ordering::SeqCst);
     let ended = tokio::time::timeout(PATIENCE * 2, clients.join_all()).await;

@@ -1,4 +1,4 @@
-//! Ten strikes a second at every kind of actor while clients call: no call fails, and what was acknowledged is there.
+//! Ten failures a second in every kind of actor while clients call: no call fails, and acknowledged results are there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use serde_json::{Value, json};
 use crate::load::ask;
 use crate::{PATIENCE, start};
 
-/// Between two strikes.
+/// Pause between two failures.
 const PAUSE: Duration = Duration::from_millis(100);
 const STRIKES: usize = 40;
 const CLIENTS: usize = 8;
-/// Calls of one session: below what a history remembers, so that nothing may be missing from it.
+/// Calls per session: fewer than the history keeps, so that none may be missing from it.
 const CALLS: usize = 50;
-/// Long enough for callers to notice, short enough for many of them.
+/// Long enough for callers to notice, short enough to repeat often.
 const STALL: Duration = Duration::from_millis(30);
 
-/// One kind of call, and what its answer must be however much breaks.
+/// One kind of call, and the answer it must get despite all failures.
 #[derive(Clone)]
 struct Question {
     tool: &'static str,
@@ -34,7 +34,7 @@ struct Question {
     expected: Value,
 }
 
-/// What one session was told, in the order in which it was told so.
+/// The answers of one session, in order.
 struct Told {
     session: SessionId,
     results: Vec<(ResultId, Value)>,
@@ -86,7 +86,7 @@ async fn a_storm_costs_real_tools_no_answer() {
     weather(&sessions, questions, roots).await;
 }
 
-/// The part of an answer that the same files give every time.
+/// The part of an answer that depends only on the files.
 fn found(tool: &str, answer: &Value) -> Value {
     if tool == "echo" {
         return answer.clone();
@@ -94,7 +94,7 @@ fn found(tool: &str, answer: &Value) -> Value {
     answer["data"].clone()
 }
 
-/// Clients call until the storm is over; then everything that they were told is looked for.
+/// Clients call until the storm is over; then all their results are checked.
 async fn weather(sessions: &Sessions, questions: Vec<Question>, roots: Vec<Root>) {
     let over = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CLIENTS)
@@ -127,7 +127,7 @@ async fn weather(sessions: &Sessions, questions: Vec<Question>, roots: Vec<Root>
     sessions.shutdown(PATIENCE).await;
 }
 
-/// Strikes each kind of actor in turn, in each way in turn; gives how many were there to be hit.
+/// Fails each kind of actor in turn, in each way in turn. Returns how many were running.
 async fn storm(sessions: &Sessions) -> usize {
     let mut struck = 0;
     for n in 0..STRIKES {
@@ -136,7 +136,7 @@ async fn storm(sessions: &Sessions) -> usize {
         let Some(target) = targets.get(n % targets.len().max(1)) else {
             continue;
         };
-        // Another one of its kind each time.
+        // A different actor of the kind each time.
         let name = &target[n / 7 % target.len()];
         let strike = match n % 3 {
             0 => Strike::Kill,
@@ -148,7 +148,7 @@ async fn storm(sessions: &Sessions) -> usize {
     struck
 }
 
-/// Names of the actors by kind, without the root: a root that dies ends the process.
+/// Names of actors by kind, without the root: when the root dies, the process ends.
 fn targets(tree: &ActorStatus) -> Vec<Vec<String>> {
     let mut by_kind: Vec<(&str, Vec<String>)> = Vec::new();
     let mut left: Vec<&ActorStatus> = tree.children.iter().collect();
@@ -185,7 +185,7 @@ async fn call_until(
             assert_eq!(found(question.tool, &output.answer), question.expected);
             let id = answer.result_id.expect("kept");
             results.push((id, question.arguments.clone()));
-            // A client thinks; the storm is what this is about, not the number of calls.
+            // A short pause per client: the test is about failures, not about the number of calls.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         all.push(Told { session, results });
@@ -193,7 +193,7 @@ async fn call_until(
     all
 }
 
-/// Each acknowledged result stands in the history once, under its id, in order, and can be read again.
+/// Each acknowledged result is in the history once, under its id, in order, and can be read.
 async fn verify(sessions: &Sessions, told: Told) {
     let view = sessions.get(&Principal::local(), told.session).await;
     let mut history = view.expect("the session is there").history;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use actors::tool::{Tool, ToolContext, ToolError, ToolOutput};
 use serde_json::Value;
 
-/// Gives back what it was given.
+/// Returns its arguments.
 pub(crate) struct Echo;
-/// Works until it is told to stop.
+/// Runs until it is told to stop.
 pub(crate) struct Patient;
-/// Never answers.
+/// Panics on every call.
 pub(crate) struct Panics;
 
 fn echoed(arguments: &Value) -> ToolOutput {

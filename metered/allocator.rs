@@ -1,7 +1,7 @@
-//! The only unsafe code of this project: two allocators that count and pass on.
+//! The only unsafe code of this project: two allocators that count and delegate.
 //!
-//! Both call another allocator with the arguments that they were given and return what it returns. They never look into
-//! the memory, so all they must keep is the contract of the allocator below.
+//! Both call another allocator with the same arguments and return its result. They never access the memory itself, so
+//! they only have to keep the contract of the underlying allocator.
 #![expect(
     unsafe_code,
     reason = "an allocator is unsafe by its signature; each use says why it is sound"
@@ -13,7 +13,7 @@ use std::sync::Once;
 
 use crate::{add, subtract};
 
-/// The allocator `A`, counted for each thread.
+/// The allocator `A`, with a count for each thread.
 pub struct Metered<A>(pub A);
 
 // SAFETY: every method passes its arguments to the same method of `A` and returns its result unchanged, so `A` keeps the
@@ -58,7 +58,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Metered<A> {
     }
 }
 
-/// Has tree-sitter count what it allocates. Must be called before a thread makes its first parser; further calls do
+/// Makes tree-sitter count its allocations. Must be called before any thread creates its first parser; further calls do
 /// nothing.
 pub fn meter_tree_sitter() {
     static ONCE: Once = Once::new();
@@ -103,7 +103,7 @@ unsafe extern "C" fn counted_free(block: *mut c_void) {
     unsafe { libc::free(block) }
 }
 
-/// Counts a block. Ends the process where there is none: tree-sitter does not look whether it got one.
+/// Counts a block. Aborts the process if the allocation failed: tree-sitter does not check for null.
 #[inline]
 fn had(block: *mut c_void, asked: usize) -> *mut c_void {
     if block.is_null() && asked > 0 {
@@ -113,7 +113,7 @@ fn had(block: *mut c_void, asked: usize) -> *mut c_void {
     block
 }
 
-/// The size of a block as its allocator keeps it: the same when it is counted and when it is freed.
+/// The size of a block as its allocator records it: the same when it is allocated and when it is freed.
 #[inline]
 fn usable(block: *mut c_void) -> usize {
     #[cfg(target_vendor = "apple")]

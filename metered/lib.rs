@@ -1,9 +1,9 @@
-//! Counts what each thread has allocated, so that an analysis can be stopped before it takes more memory than it may.
+//! Counts the bytes that each thread allocates, so that an analysis can be stopped before it exceeds its memory limit.
 //!
-//! Two kinds of memory count: what Rust allocates, where the program's global allocator is [`Metered`], and what
-//! tree-sitter allocates once [`meter_tree_sitter`] has run. A thread's count goes up where the thread allocates and
-//! down where it frees, so it can be below zero: memory that one thread allocates and another frees counts for the one
-//! and against the other. Only the difference between two readings on one thread means something.
+//! Two kinds of memory count: Rust allocations, if the program's global allocator is [`Metered`], and tree-sitter
+//! allocations, once [`meter_tree_sitter`] has run. A thread's count rises when the thread allocates and falls when it
+//! frees. It may be negative: memory allocated by one thread and freed by another counts for the first and against the
+//! second. Only the difference between two readings on the same thread is meaningful.
 
 use std::cell::Cell;
 
@@ -12,12 +12,12 @@ mod allocator;
 pub use allocator::{Metered, meter_tree_sitter};
 
 thread_local! {
-    /// Bytes allocated by this thread, less what it freed. It has no destructor, so it can be used as long as the
-    /// thread runs, and the allocator never allocates for it.
+    /// Bytes allocated by this thread minus bytes freed. It has no destructor, so it is usable as long as the thread
+    /// runs, and the allocator never allocates for it.
     static NET: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Bytes that this thread has allocated, less what it has freed, since it began.
+/// Bytes allocated by this thread minus bytes freed, since the thread started.
 #[inline]
 pub fn net() -> isize {
     NET.get()

@@ -1,7 +1,7 @@
-//! Telemetry set-up: installed once by `main`; everything else says `tracing`.
+//! Sets up telemetry. `main` installs it once; all other code uses the `tracing` macros.
 //!
-//! Logs go to stderr, because stdout belongs to the protocol or to the result; by way of [`stderr`], which nobody waits
-//! for. Panics are told there, too.
+//! Logs go to stderr, because stdout carries the protocol or the result. They go through [`stderr`], so that logging
+//! never blocks. Panics are reported there too.
 
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal};
@@ -19,20 +19,20 @@ mod panics;
 pub mod stderr;
 pub mod visible;
 
-/// What is logged where nobody says otherwise: the client library narrates every message at `info`.
+/// The default filter. The client library logs every message at `info`, so it is limited to `warn`.
 pub const DEFAULT_FILTER: &str = "info,rmcp=warn";
 
-/// ractor wraps an actor's whole life in one span, which never ends: it would hold every event of that actor.
+/// ractor opens one span for an actor's whole life. It never ends, and would keep every event of that actor.
 const NEVER_ENDING_SPANS: &str = "ractor::actor=off";
 
-/// What the operator chose.
+/// Settings of the operator.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Directives as `tracing_subscriber` reads them (`debug`, `info,actors=trace`); `None`: [`DEFAULT_FILTER`].
+    /// Filter directives of `tracing_subscriber` (`debug`, `info,actors=trace`); `None`: [`DEFAULT_FILTER`].
     pub filter: Option<String>,
 }
 
-/// Why nothing was installed.
+/// Why telemetry could not be installed.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The filter does not parse.
@@ -42,7 +42,7 @@ pub enum Error {
         #[source]
         cause: ParseError,
     },
-    /// A subscriber was there before.
+    /// A subscriber is already installed.
     #[error("telemetry was installed before")]
     Installed(#[from] TryInitError),
 }
@@ -50,13 +50,13 @@ pub enum Error {
 /// Installs the subscriber for the whole process.
 ///
 /// # Errors
-/// A filter that does not parse, or a second call.
+/// The filter does not parse, or telemetry is already installed.
 pub fn install(options: &Options) -> Result<(), Error> {
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(|| Message)
         .fmt_fields(format::debug_fn(field).delimited(" "))
         .with_ansi(io::stderr().is_terminal())
-        // Nothing of this layer writes to stderr by another way.
+        // This layer must not write to stderr in any other way.
         .log_internal_errors(false);
     tracing_subscriber::registry()
         .with(filter(options.filter.as_deref())?)
@@ -67,7 +67,7 @@ pub fn install(options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
-/// Values hold names of files and text of others: they stay on the line of their event.
+/// Values may contain file names and other foreign text, so they are escaped and stay on the line of their event.
 fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
     let value = format!("{value:?}");
     let value = visible::line(&value);
@@ -77,7 +77,7 @@ fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Resu
     }
 }
 
-/// One event: the layer writes it at once, with its line break.
+/// A formatted event, with its line break. The layer writes each event at once.
 struct Message;
 
 impl io::Write for Message {

@@ -1,5 +1,5 @@
-//! Messages that the protocol's library logs as errors and that are none: a client that has left gets no answer. Clients
-//! leave all the time, so an alert on errors must not fire for it.
+//! Drops error events of the protocol library that are not errors: a client that has disconnected gets no answer.
+//! Clients disconnect all the time, so this must not trigger alerts on errors.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ const NO_ERRORS: [&str; 2] = [
     "fail to response message",
 ];
 
-/// Drops those events, whatever is logged.
+/// Drops these events at every log level.
 pub(super) struct NoErrors;
 
 impl<S: Subscriber> Layer<S> for NoErrors {

@@ -1,4 +1,4 @@
-//! What the process says of a panic: as the standard library does, but by the way that nobody waits for.
+//! Reports panics as the standard library does, but through the queue, so that reporting never blocks.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::{stderr, visible};
 
-/// An abort may follow, which nothing outlives that is still in the queue.
+/// Time to write the queue before an abort, which would lose it.
 const BEFORE_AN_ABORT: Duration = Duration::from_millis(100);
 
-/// Replaces the hook of the standard library, which writes to stderr itself.
+/// Replaces the standard library's hook, which writes to stderr directly.
 pub(super) fn tell() {
     panic::set_hook(Box::new(|info| {
         stderr::show(&told(info, &Backtrace::capture()));

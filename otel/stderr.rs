@@ -1,49 +1,49 @@
-//! The way to stderr, for the whole process: a bounded queue and a thread of its own that writes. Who logs never waits,
-//! so a stderr that nobody reads stops this thread and nothing else. What does not fit any more is dropped, counted, and
-//! told in its place as soon as stderr takes something again.
+//! The process's output to stderr: a bounded queue and a writer thread. Logging never blocks, so if nothing reads
+//! stderr, only the writer thread stops. When the queue is full, messages are dropped and counted, and the count is
+//! written once stderr accepts output again.
 //!
-//! `tracing-appender` does nearly this, but says so on stdout and on stderr itself when its worker is stuck at the end:
-//! the one is the protocol here, and the other waits for ever.
+//! `tracing-appender` is similar, but reports on stdout and stderr when its worker is stuck at shutdown. Here stdout is
+//! the protocol, and the write to stderr would block forever.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes that may wait: some ten thousand lines, seconds of the most talkative log.
+/// Bytes in the queue: about ten thousand lines, or seconds of the most verbose log.
 const WAITING_BYTES: usize = 1 << 20;
-/// Bytes written at once: as many as a pipe takes whole or not at all (`PIPE_BUF`).
+/// Bytes written at once: a pipe takes this much whole or not at all (`PIPE_BUF`).
 const AT_ONCE: usize = 4096;
 
 static STDERR: LazyLock<Outlet> = LazyLock::new(|| Outlet::start(io::stderr(), WAITING_BYTES));
 
-/// Says something to the person at the terminal, as one line.
+/// Writes one line for the person at the terminal.
 pub fn say(message: &str) {
     let message = super::visible::line(message);
     STDERR.push(format!("{message}\n").as_bytes());
 }
 
-/// Waits until everything has been written, at most this long. For the end of the process; `false`: some is left.
+/// Waits until everything is written, at most this long. Called at exit. Returns `false` if something is left.
 pub fn flush(within: Duration) -> bool {
     STDERR.flush(within)
 }
 
-/// Messages that were dropped since the process started.
+/// Messages dropped since the process started.
 pub fn dropped() -> u64 {
     STDERR.lock().dropped
 }
 
-/// Several lines, or lines with colours: as they are.
+/// Writes text unchanged: several lines, or lines with colours.
 pub fn show(text: &str) {
     STDERR.push(text.as_bytes());
 }
 
-/// One event of the log, as its layer has written it.
+/// Writes one formatted log event.
 pub(super) fn event(bytes: &[u8]) {
     STDERR.push(bytes);
 }
 
-/// Waits for a moment, unless that was in vain before.
+/// Flushes within this time, unless an earlier flush timed out and nothing was written since.
 pub(super) fn flush_if_it_flows(within: Duration) {
     let stuck = STDERR.lock().stuck;
     if !stuck {
@@ -51,7 +51,7 @@ pub(super) fn flush_if_it_flows(within: Duration) {
     }
 }
 
-/// A queue before a writer that may block for ever.
+/// A queue in front of a writer that may block forever.
 struct Outlet {
     shared: Arc<Shared>,
     bound: usize,
@@ -59,23 +59,23 @@ struct Outlet {
 
 struct Shared {
     state: Mutex<State>,
-    /// Something is to be written.
+    /// Signals that there is something to write.
     filled: Condvar,
-    /// Something was written.
+    /// Signals that something was written.
     moved: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
-    /// Taken by the thread, and not yet written.
+    /// Bytes that the thread has taken but not yet written.
     writing: usize,
     dropped: u64,
-    /// Of them, those that the log says nothing of yet.
+    /// Dropped messages that the log does not mention yet.
     untold: u64,
-    /// A flush was in vain, and nothing was written since.
+    /// A flush timed out, and nothing was written since.
     stuck: bool,
-    /// No thread could be had: whoever logs writes.
+    /// The thread could not be started, so callers write directly.
     alone: bool,
 }
 
@@ -97,16 +97,16 @@ impl Outlet {
         self.shared.lock()
     }
 
-    /// One message, of one line or of several: all of it, or none.
+    /// Queues a message of one or more lines, whole or not at all.
     fn push(&self, bytes: &[u8]) {
         let mut state = self.lock();
         if state.alone {
             drop(state);
-            // Nobody can be told that stderr is closed.
+            // If stderr is closed, there is nowhere to report it.
             let _ = io::stderr().write_all(bytes);
             return;
         }
-        // Once one is dropped, so are the next, until the thread has been here: the log says in one place what it lacks.
+        // After a drop, drop everything until the thread has caught up, so that the log has one gap and one notice.
         let full = state.waiting.len() + state.writing + bytes.len() > self.bound;
         if full || state.untold > 0 {
             state.dropped += 1;
@@ -132,7 +132,7 @@ impl Outlet {
 }
 
 impl Shared {
-    /// It holds no more than counters and bytes: whoever panicked with it left it whole.
+    /// The state holds only counters and bytes, so it is valid even after a panic.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,14 +140,14 @@ impl Shared {
     fn write_on(&self, mut to: impl Write) {
         loop {
             for part in self.take().chunks(AT_ONCE) {
-                // Nobody can be told that stderr is closed.
+                // If stderr is closed, there is nowhere to report it.
                 let _ = to.write_all(part);
                 self.wrote(part.len());
             }
         }
     }
 
-    /// Everything that waits, and a word about what is missing behind it.
+    /// Takes everything that waits, followed by a notice about dropped messages.
     fn take(&self) -> Vec<u8> {
         let idle = |state: &mut State| state.waiting.is_empty() && state.untold == 0;
         let filled = self.filled.wait_while(self.lock(), idle);
@@ -181,7 +181,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(30);
     const BOUND: usize = 1000;
 
-    /// A pipe that holds nothing: each write waits until it is read.
+    /// A pipe without a buffer: each write waits until it is read.
     struct Pipe(SyncSender<Vec<u8>>);
 
     impl Write for Pipe {
@@ -200,7 +200,7 @@ mod tests {
         (Outlet::start(Pipe(sender), BOUND), reader)
     }
 
-    /// Reads until this many bytes have come.
+    /// Reads until this many bytes have arrived.
     fn read(reader: &Receiver<Vec<u8>>, bytes: usize) -> String {
         let mut text = Vec::new();
         while text.len() < bytes {
@@ -228,14 +228,14 @@ mod tests {
         };
         assert_eq!(kept, BOUND);
         assert_eq!(dropped, 10_000 - BOUND as u64 / 10);
-        // What was kept is the beginning; then comes what is missing.
+        // The beginning was kept; the notice about the rest follows.
         let notice = format!("{dropped} log messages were dropped here: stderr was not read\n");
         let text = read(&reader, BOUND + notice.len());
         for (n, line) in text.lines().take(BOUND / 10).enumerate() {
             assert_eq!(line, format!("{n:09}"));
         }
         assert!(text.ends_with(&notice), "{text}");
-        // From then on nothing is missing.
+        // Nothing is missing after that.
         assert!(outlet.flush(PATIENCE));
         outlet.push(b"again\n");
         assert_eq!(read(&reader, 6), "again\n");

@@ -1,13 +1,13 @@
-//! Text that came from elsewhere (names of files, source code, labels) as a terminal, a log and a model may read it: on
-//! one line, with nothing in it that moves the cursor, turns the direction of writing or cannot be seen. What is
-//! escaped stays readable: a line break becomes `\n`, a direction mark `\u{202e}`.
+//! Makes foreign text (file names, source code, labels) safe for terminals, logs and models: one line, without
+//! characters that move the cursor, change the writing direction or are invisible. Escaped text stays readable: a line
+//! break becomes `\n`, a direction mark `\u{202e}`.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Characters beside the control characters that show nothing of themselves: line and paragraph separators, marks of
-/// direction, joiners, fillers, variation selectors and tags. They are Unicode's `Default_Ignorable_Code_Point` and
-/// `Bidi_Control`, and what a terminal takes for a line break. Sorted.
+/// Invisible characters besides the control characters: line and paragraph separators, direction marks, joiners,
+/// fillers, variation selectors and tags. They are Unicode's `Default_Ignorable_Code_Point` and `Bidi_Control`, and
+/// everything that a terminal treats as a line break. Sorted.
 const UNSEEN: [(char, char); 16] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -27,23 +27,23 @@ const UNSEEN: [(char, char); 16] = [
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-/// The text as one line. A text that is escaped already stays as it is.
+/// Escapes text to one line. Text that is already escaped stays as it is.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_unseen)
 }
 
-/// The same for text whose line breaks are our own.
+/// As [`line`], but keeps line breaks, which the program itself wrote.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c != '\n' && is_unseen(c))
 }
 
-/// The same for JSON, where it may stand in strings alone: what is read from it is the same as before.
+/// Escapes JSON. Such characters occur only inside strings, and a parser reads the same values as before.
 pub fn json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         if is_unseen(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a text cannot fail.
+                // Writing to a string cannot fail.
                 let _ = write!(safe, "\\u{unit:04x}");
             }
         } else {
@@ -74,7 +74,7 @@ fn escaped(text: &str, unseen: impl Fn(char) -> bool) -> Cow<'_, str> {
             '\n' => safe.push_str("\\n"),
             '\r' => safe.push_str("\\r"),
             '\t' => safe.push_str("\\t"),
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             _ => drop(write!(safe, "\\u{{{:x}}}", u32::from(c))),
         }
     }

@@ -1,7 +1,8 @@
-//! Every setting of the program, parsed once: flag, then environment (`MCA_` + the flag in upper case), then the keys
-//! of `--config FILE` (TOML), then the default. An unknown flag, variable or key is an error.
+//! Every setting of the program, parsed once. A flag wins over an environment variable (`MCA_` + the flag in upper
+//! case), that over the keys of `--config FILE` (TOML), and that over the default. An unknown flag, variable or key is
+//! an error.
 //!
-//! The three sources are one type, [`Layer`]: a setting is listed once.
+//! All three sources use one type, [`Layer`], so each setting is listed once.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,46 +26,46 @@ use principals::Principals;
 pub use sources::{certificates, private_key};
 use store::{Misfit, Store};
 
-/// Starts the name of every environment variable that is ours.
+/// The prefix of the program's environment variables.
 pub const ENV_PREFIX: &str = "MCA_";
-/// A configuration file is a page of text; anything larger was meant for somebody else.
+/// A configuration file is about a page of text; a larger file is not one.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-/// What the program runs with. Immutable once made.
+/// The settings of the program. Immutable once built.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// As given; `Workspace::open` canonicalises. At least one.
+    /// As given; `Workspace::open` makes them canonical. At least one.
     pub roots: Vec<PathBuf>,
     pub store: Store,
-    /// Whether MCP is spoken over stdin and stdout.
+    /// Whether to serve MCP over stdin and stdout.
     pub stdio: bool,
-    /// `None`: MCP is not spoken over HTTP.
+    /// `None`: no MCP over HTTP.
     pub http: Option<Http>,
-    /// `None`: there is no admin port.
+    /// `None`: no admin port.
     pub admin: Option<Admin>,
-    /// What holds for whom.
+    /// Limits and roots per principal.
     pub principals: Principals,
     /// `None`: `otel::DEFAULT_FILTER`.
     pub log: Option<String>,
     pub limits: Limits,
 }
 
-/// The limits that an operator may set. `None`: the default of `actors::Options`, where each has its reason.
+/// Limits that an operator can set. `None`: the default of `actors::Options`, which gives the reasons.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {
     pub session_ttl: Option<Duration>,
     pub call_deadline: Option<Duration>,
-    /// How many tools run at once.
+    /// Tools that run at once.
     pub workers: Option<usize>,
-    /// Of analyses that may be used again.
+    /// Bytes of the analysis cache.
     pub cache_bytes: Option<usize>,
-    /// What analyses may take together. `None`: the default of `tools`.
+    /// Bytes of memory for all running analyses together. `None`: the default of `tools`.
     pub memory: Option<usize>,
     /// `None`: the default of `workspace::Limits`.
     pub max_file_bytes: Option<u64>,
 }
 
-/// What is wrong with the configuration. Bad flags never get here: the command line refuses them.
+/// Errors in the configuration. Invalid flags never get here: the command line refuses them.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("cannot read the configuration file {path}: {cause}", path = path.display())]
@@ -93,10 +94,10 @@ pub enum Error {
 }
 
 impl Config {
-    /// `flags` over `environment` over the file that they name over the defaults.
+    /// Merges `flags`, `environment`, the file that they name, and the defaults, in this order of precedence.
     ///
     /// # Errors
-    /// A file that cannot be read, and any unknown or unreadable setting in it or in the environment.
+    /// The file cannot be read, or it or the environment has an unknown or invalid setting.
     pub fn resolve(
         flags: Layer,
         environment: impl Iterator<Item = (OsString, OsString)>,

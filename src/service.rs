@@ -1,6 +1,6 @@
-//! One call from name and arguments to answer: validate, find the session, run, put in the envelope. The server, the
-//! command line and the batch all go through here. It keeps no state that a crash could cost: sessions have theirs,
-//! and a connection's default session is made again when it is gone.
+//! Runs one call, from name and arguments to the answer: validate, find the session, run, build the envelope. The
+//! server, the command line and batches all use it. It keeps no state that a crash could lose: sessions have their own,
+//! and a connection's default session is created again when it is gone.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ pub use default_session::DefaultSession;
 pub use quotas::Quotas;
 pub use stored::{Ids, Stored, StoredPage};
 
-/// Bytes of the arguments of one call as JSON: they are stored with the call. Paths and globs need far less.
+/// Bytes of one call's arguments as JSON. They are stored with the call; paths and globs need far less.
 pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
-/// Sessions end when nobody calls for long, or are closed.
+/// A limit on sessions frees up when sessions expire or are closed, which takes a while.
 const SESSIONS_RETRY: Duration = Duration::from_secs(60);
-/// Of a batch, which is not stored as a whole.
+/// Bytes of a batch's arguments, which are not stored as a whole.
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone)]
@@ -44,24 +44,24 @@ pub struct Service {
     pub sessions: Sessions,
     reach: Reach,
     pub quotas: Quotas,
-    /// `limit: 0` means all rows: for the command line, whose output no context window bounds.
+    /// `limit: 0` means all rows: for the command line, whose output has no context window to fill.
     pub allow_unlimited: bool,
-    /// What the program offers beside sessions and analysis (transports, telemetry), for get_server_status.
+    /// Features of the program beside sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
     glance: Arc<glance::Glance>,
 }
 
-/// Who calls, and what a call without `session_id` runs in.
+/// The caller, and the session for calls without `session_id`.
 #[derive(Clone)]
 pub struct Caller {
     pub principal: Principal,
     /// `None`: a throwaway session for each call (2026-07-28 requests, the command line).
     pub default_session: Option<DefaultSession>,
-    /// Under which id the call runs, where another node may have to ask for it again; `None`: any.
+    /// The id of the call, if another node may have to ask for it again; `None`: a new id.
     pub request: Option<RequestId>,
 }
 
-/// No tool has this name; `nearest` is one that has nearly.
+/// No tool has this name; `nearest` is the most similar one.
 #[derive(Debug, thiserror::Error)]
 #[error("no tool is called {name:?}")]
 pub struct UnknownTool {
@@ -69,7 +69,7 @@ pub struct UnknownTool {
     pub nearest: Option<&'static str>,
 }
 
-/// One call on its way.
+/// A call in progress.
 #[derive(Clone)]
 struct Call {
     caller: Caller,
@@ -100,7 +100,7 @@ impl Service {
         }
     }
 
-    /// What each principal may have; without it nobody is held to anything but the limits of the whole.
+    /// Sets the limits per principal. Without it only the limits of the whole server apply.
     pub fn with_quotas(self, quotas: Quotas) -> Self {
         Self { quotas, ..self }
     }
@@ -112,7 +112,7 @@ impl Service {
         }
     }
 
-    /// Every failure but an unknown tool is an answer. `arguments` may be null for none.
+    /// Runs a call. Every failure except an unknown tool is an answer. `arguments` may be null.
     pub async fn call(
         &self,
         caller: &Caller,
@@ -150,7 +150,7 @@ impl Service {
         Ok(answer)
     }
 
-    /// The answer to a call that the time to stop leaves without one. `session_id` as it was asked for.
+    /// The answer to a call that shutdown interrupted. `session_id` as the caller passed it.
     ///
     /// # Errors
     /// As [`Service::call`].
@@ -179,7 +179,7 @@ impl Service {
         Ok(call.failed(failure))
     }
 
-    /// One stored result as it was: `{session_id, result_id, tool, arguments, input_digest, created, data, coverage}`.
+    /// One stored result, unchanged: `{session_id, result_id, tool, arguments, input_digest, created, data, coverage}`.
     /// Behind `analysis://sessions/{session_id}/results/{result_id}`.
     pub async fn read_result(
         &self,
@@ -205,7 +205,7 @@ impl Service {
         }))
     }
 
-    /// Boxed, since a batch comes back to it for each of its calls.
+    /// Boxed, because a batch calls it recursively for each of its calls.
     fn answer(self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         Box::pin(async move {
             let answer = match self.check(&call) {
@@ -245,7 +245,7 @@ impl Service {
         answered.unwrap_or_else(|failure| call.failed(&failure))
     }
 
-    /// Whether its caller may store what the call would. Looking and closing are always free: they make room.
+    /// Whether the caller's storage quota has room for the call. Reads and closing are always allowed.
     async fn has_room(&self, call: &Call) -> Result<(), Failure> {
         let principal = &call.caller.principal;
         let Some(limit) = self.quotas.limits(principal).bytes else {
@@ -262,7 +262,7 @@ impl Service {
         Err(Failure::new("storage_full", message).after(SESSIONS_RETRY))
     }
 
-    /// A session that was just made, unless its principal has more than it may.
+    /// Returns a new session, or closes it again if its principal has more sessions than allowed.
     async fn within_limits(
         &self,
         principal: &Principal,
@@ -274,7 +274,7 @@ impl Service {
         };
         let total = match self.sessions.list(principal, None, 1).await {
             Ok((_, total)) => total,
-            // They cannot be counted while the store is away; how many may be made then has a bound of its own.
+            // Sessions cannot be counted while the store is down. The number created meanwhile has its own limit.
             Err(CallError::StoreUnavailable(_)) if self.sessions.store_is_away() => {
                 return Ok(view);
             }
@@ -288,12 +288,12 @@ impl Service {
         Err(Failure::new("limit_reached", message).after(SESSIONS_RETRY))
     }
 
-    /// What the principal may read, as sessions know it.
+    /// The directories that the principal may read, in the form that sessions use.
     pub fn roots_of(&self, principal: &Principal) -> Arc<[Root]> {
         self.reach.roots(principal)
     }
 
-    /// The same, as paths are looked up in.
+    /// The same, in the form that resolves paths.
     pub fn workspace_of(&self, principal: &Principal) -> Workspace {
         self.reach.workspace(principal)
     }
@@ -308,7 +308,7 @@ impl Call {
         }
     }
 
-    /// An answer without an outcome. It names the session that was asked for, where one was.
+    /// A failed answer. Names the session that the caller asked for, if any.
     fn failed(&self, failure: &Failure) -> Answer {
         let context = Context {
             session_id: self.session_id().ok().flatten(),
@@ -332,7 +332,7 @@ impl Call {
 }
 
 impl Caller {
-    /// As whoever asks for one of several calls: each has an id of its own, and the same one when it is asked again.
+    /// The caller of the `nth` call of a batch: each part has its own id, and the same one when the batch is retried.
     fn part(&self, nth: u128) -> Self {
         let part = |id: RequestId| RequestId::from_u128(id.as_u128().wrapping_add(nth));
         Self {

@@ -1,5 +1,5 @@
-//! What strangers and neighbours try, on every route of both ports: each attempt is answered, or its connection ended,
-//! and whoever behaves is served all the while.
+//! Attacks by strangers and by other principals, on every route of both ports. Each attempt is answered or its
+//! connection closed, and well-behaved clients are served meanwhile.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,5 @@
-//! Real clients, from their registries: each lists and calls every tool, over every transport that it has, hears of
-//! progress, and leaves.
+//! Real clients from their registries: each lists and calls every tool over every transport it supports, receives
+//! progress, and disconnects.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

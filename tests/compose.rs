@@ -1,5 +1,4 @@
-//! docker-compose.yml says what is true: it parses, and its commands, run here by hand, are a service whose answers are
-//! durable.
+//! docker-compose.yml works: it parses, and its commands, run here by hand, make a service with durable answers.
 
 use std::fs;
 use std::process::Command;

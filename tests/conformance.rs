@@ -1,5 +1,5 @@
-//! The protocol's official conformance suite: against fixture tools on the program's own stack, where all that counts
-//! must pass, and against the program itself, where it asks for nothing that only a fixture has.
+//! The official MCP conformance suite: against fixture tools on the program's own stack, where everything relevant must
+//! pass, and against the program itself, for the scenarios that need no fixture.
 
 use std::collections::BTreeMap;
 use std::path::Path;

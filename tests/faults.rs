@@ -1,8 +1,8 @@
 //! Faults of Redis, the network, nodes and the disk, one after another, against the built program under load. A checker
-//! that knows nothing but what clients were answered says whether the promises held.
+//! that sees only the clients' answers decides whether the guarantees held.
 //!
-//! `cargo test --test service -- faults --nocapture` runs a sample and prints its figures; with `FAULTS=all` it runs
-//! every scenario, with `FAULTS=part-of-a-name` those whose name contains it.
+//! `cargo test --test service -- faults --nocapture` runs a sample and prints its figures. `FAULTS=all` runs every
+//! scenario, `FAULTS=part-of-a-name` those whose names contain it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! MCP over HTTP: every revision, by clients that say each message themselves.
+//! MCP over HTTP in every revision, by clients that build each message themselves.
 
 mod admin;
 mod chaos;

@@ -1,7 +1,7 @@
-//! The service from outside: the real program over its real transports, and the rules of the house.
+//! Tests of the service from outside: the real program over its real transports, and the rules of this repository.
 //!
-//! One binary, so that the whole is linked once. What needs something that is not here (a Python, a Node) is skipped
-//! with a line that says so, and fails where `CI=true`.
+//! One binary, so that everything is linked once. A test that needs something missing (a Python, a Node) is skipped
+//! with a message, and fails if `CI=true`.
 
 mod attacks;
 mod cli;

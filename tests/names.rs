@@ -1,5 +1,5 @@
-//! Names that would forge lines, move the cursor or turn the direction of writing: whatever a model or a terminal reads
-//! shows them escaped, and JSON has them as they are.
+//! File names that would forge lines, move the cursor or change the writing direction: models and terminals see them
+//! escaped, JSON has them unchanged.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! A small sample of the agreement with reference tools: radon, on the real Python code that came with the test
-//! client. `tests/agreement/run` compares all tools on far more code.
+//! A small sample of the agreement with reference tools: radon, on Python code that came with the test client.
+//! `tests/agreement/run` compares all tools on far more code.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! What the tests share: projects with known numbers, and the program run as its users run it.
+//! Shared by all tests: projects with known numbers, and the program run as a user runs it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -19,10 +19,10 @@ pub(crate) mod wire;
 pub(crate) use project::Project;
 pub(crate) use server::Server;
 
-/// How long anything may take before a test gives up: generous, because a loaded machine is no failure.
+/// Longest wait for anything. Generous, because a loaded machine is not a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The program, without settings of whoever runs the tests.
+/// The program, without the environment's settings.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis"));
     for (name, _) in std::env::vars_os() {
@@ -33,12 +33,12 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// The program in a terminal of its own, by `script`; `None` where that is not installed.
+/// The program in its own terminal, created by `script`; `None` if that is not installed.
 #[cfg(target_os = "linux")]
 pub(crate) fn terminal(folder: &Path, arguments: &[&str]) -> Option<Command> {
     let installed = std::env::split_paths(&std::env::var_os("PATH")?)
         .any(|folder| folder.join("script").exists());
-    // A shell of `script`'s starts the program: neither its path nor what the tests pass holds a quote.
+    // `script` runs the command in a shell. Neither the path nor the arguments of the tests contain quotes.
     let line = [&[env!("CARGO_BIN_EXE_mcp-code-analysis")], arguments].concat();
     let quoted: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
     installed.then(|| {
@@ -52,7 +52,7 @@ pub(crate) fn terminal(folder: &Path, arguments: &[&str]) -> Option<Command> {
     })
 }
 
-/// Runs the command line to its end, with nothing on stdin.
+/// Runs a command to its end, with empty stdin.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     let output = program()
         .args(arguments)
@@ -63,7 +63,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     Ended::from(output)
 }
 
-/// Runs somebody else's program to its end, which must come within [`PATIENCE`].
+/// Runs another program to its end, within [`PATIENCE`].
 pub(crate) fn foreign(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let child = command.stderr(Stdio::piped()).spawn().expect("it starts");
@@ -78,7 +78,7 @@ pub(crate) fn foreign(command: &mut Command) -> Output {
     output.expect("its output")
 }
 
-/// The program `kill` is not everywhere.
+/// Sends a signal directly: not every system has the program `kill`.
 pub(crate) fn signal(process: u32, signal: Signal) {
     kill_process(pid(process), signal).expect("it is there");
 }
@@ -99,7 +99,7 @@ pub(crate) fn pid(process: u32) -> Pid {
     raw.expect("a process's id")
 }
 
-/// A run that is over.
+/// The result of a finished run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -128,12 +128,12 @@ impl Ended {
     }
 }
 
-/// Where `tests/run` puts what the real clients need.
+/// The folder where `tests/run` installs what the real clients need.
 pub(crate) fn clients_folder() -> PathBuf {
     crate::tidy::root().join("target/clients")
 }
 
-/// Says that a test cannot run here; where everything must run, that is a failure.
+/// Reports that a test cannot run here. Fails if all tests must run.
 pub(crate) fn skip(what: &str) {
     assert!(
         std::env::var_os("CI").is_none_or(|ci| ci != "true"),

@@ -1,4 +1,4 @@
-//! Layering, size and shape of the repository. Each rule is proven by breaking it.
+//! Layering, size and structure of the repository. Each rule is tested by breaking it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A stderr that nobody reads: its pipe is full, and nothing but the log feels it.
+//! Nothing reads stderr: its pipe is full, and only the log is affected.
 
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

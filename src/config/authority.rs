@@ -1,5 +1,5 @@
-//! Names of servers as clients write them: the `Host` of a request, the `Origin` of a web page. One reading for what an
-//! operator allows and for what a request brings, so that the two can be compared for equality.
+//! Server names as clients write them, in the `Host` of a request and the `Origin` of a web page. The operator's
+//! settings and the requests are parsed by the same code, so that they can be compared for equality.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,17 +7,17 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The longest name that DNS has, a port after it.
+/// The longest DNS name, with a port.
 const MAX_LEN: usize = 253 + ":65535".len();
 
-/// A name or an address, in lower case and without a dot at its end, and a port where one was written.
+/// A name or an address in lower case without a trailing dot, and a port if one was given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Host {
     pub name: String,
     pub port: Option<u16>,
 }
 
-/// Where a web page comes from: `https://app.example.com`, `http://localhost:6274`.
+/// The origin of a web page: `https://app.example.com`, `http://localhost:6274`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     pub scheme: String,
@@ -37,7 +37,7 @@ pub struct NoHost(String);
 pub struct NoOrigin(String);
 
 impl Host {
-    /// Whether the name means the machine that it is said on.
+    /// Whether the name refers to the local machine.
     pub fn is_loopback(&self) -> bool {
         ["localhost", "127.0.0.1", "::1"].contains(&self.name.as_str())
     }
@@ -49,12 +49,12 @@ impl Host {
         }
     }
 
-    /// Whether a request for `asked` is one for this: without a port, any will do.
+    /// Whether a request for `asked` is for this name. Without a port, any port matches.
     pub fn matches(&self, asked: &Self) -> bool {
         self.name == asked.name && (self.port.is_none() || self.port == asked.port)
     }
 
-    /// `None`: not the form of one. Strict: what is read here in two ways somewhere is not read at all.
+    /// `None`: malformed. Strict: text that other parsers could read differently is refused.
     fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_LEN {
             return None;
@@ -79,7 +79,7 @@ impl Host {
     }
 }
 
-/// Letters, digits and `-` between dots; a dot at the end means the same name. A name of numbers alone is an address.
+/// Letters, digits and `-` between dots; a trailing dot is ignored. A name of numbers only must be an IP address.
 fn read_name(text: &str) -> Option<String> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let is_label = |label: &str| {
@@ -102,7 +102,7 @@ fn read_port(digits: &str) -> Option<u16> {
 }
 
 impl Origin {
-    /// Of plain or encrypted HTTP, from the machine that it is said on.
+    /// HTTP or HTTPS from the local machine.
     pub fn is_loopback(&self) -> bool {
         ["http", "https"].contains(&self.scheme.as_str()) && self.host.is_loopback()
     }
@@ -117,7 +117,7 @@ impl Origin {
         }
         let scheme = scheme.to_ascii_lowercase();
         let mut host = Host::read(host)?;
-        // A browser leaves out the port that its scheme implies.
+        // A browser omits the default port of the scheme.
         host.port = host.port.or(match scheme.as_str() {
             "http" => Some(80),
             "https" => Some(443),

@@ -1,5 +1,5 @@
-//! Where the service is reached over the network, and who may reach it. What would let in who should not is refused
-//! here, with what to do instead.
+//! The network settings of the service: addresses and access. Settings that would open the service to the wrong callers
+//! are refused here, with advice.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::Layer;
 use super::authority::{Host, Origin};
 
-/// Longer than nearly every call takes, and shorter than supervisors wait (30 s) before they kill.
+/// Longer than nearly every call, and shorter than the 30 s after which service managers kill.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// MCP over HTTP.
@@ -21,42 +21,42 @@ pub struct Http {
     pub address: SocketAddr,
     /// `None`: plain HTTP.
     pub tls: Option<Tls>,
-    /// Who may call; `None`: anybody who reaches the address, as the principal `local`.
+    /// The token file; `None`: every caller who reaches the address is the principal `local`.
     pub tokens: Option<PathBuf>,
-    /// The operator's word: the address may be open to others, and anybody may call.
+    /// The operator confirmed that callers from other machines need no token.
     pub no_auth: bool,
     pub names: Names,
-    /// How long running calls may take to finish once the server is told to stop.
+    /// How long running calls may take to finish after a stop signal.
     pub drain_timeout: Duration,
 }
 
-/// What the server is called by, and whose web pages may call it. The same for both ports.
+/// The server's names, and the web pages that may call it; the same for both ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
-    /// Beside those that the address implies.
+    /// Names in addition to those that the address implies.
     pub hosts: Vec<Host>,
     pub origins: Vec<Origin>,
 }
 
-/// Two files (PEM).
+/// Certificates and key (PEM files).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     pub certificates: PathBuf,
     pub key: PathBuf,
 }
 
-/// The port for whoever operates the server.
+/// The operator's port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     pub address: SocketAddr,
-    /// Who may use it; `None`: anybody on this machine.
+    /// The token file; `None`: every caller on this machine.
     pub tokens: Option<PathBuf>,
     pub names: Names,
-    /// Actors may be killed and stalled through it.
+    /// Callers can kill and stall actors.
     pub chaos: bool,
 }
 
-/// Where to listen: an IP address and a port, or `localhost` and a port. Port 0: any that is free.
+/// An address to listen on: an IP address or `localhost`, and a port. Port 0 means any free port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address(pub SocketAddr);
 
@@ -64,7 +64,7 @@ pub struct Address(pub SocketAddr);
 #[error("{0:?} is no address to listen at: write IP:PORT, as in 127.0.0.1:8642 or [::1]:8642")]
 pub struct NoAddress(String);
 
-/// Settings that make no sense, alone or together.
+/// Settings that are invalid, alone or together.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Misfit {
     #[error(
@@ -113,7 +113,7 @@ pub enum Misfit {
 
 impl Http {
     /// # Errors
-    /// What does not fit together.
+    /// Settings that do not fit together.
     pub(super) fn of(layer: &Layer) -> Result<Option<Self>, Misfit> {
         let names = Names::of(layer)?;
         let Some(Address(address)) = layer.http else {
@@ -142,7 +142,7 @@ impl Http {
         Ok(Some(http))
     }
 
-    /// Whether others than this machine may reach it.
+    /// Whether other machines can connect.
     pub fn is_public(&self) -> bool {
         !is_loopback(self.address)
     }
@@ -150,7 +150,7 @@ impl Http {
 
 impl Admin {
     /// # Errors
-    /// What does not fit together.
+    /// Settings that do not fit together.
     pub(super) fn of(layer: &Layer) -> Result<Option<Self>, Misfit> {
         let Some(Address(address)) = layer.admin else {
             return match layer.only_for_admin() {
@@ -217,7 +217,7 @@ impl Tls {
 }
 
 impl Layer {
-    /// Stdin and stdout are for whoever started the program without saying where to listen.
+    /// stdin and stdout are used if no port is configured.
     pub(super) fn speaks_stdio(&self) -> Result<bool, Misfit> {
         match self.stdio {
             Some(said) if !said.0 && self.http.is_none() => Err(Misfit::Nothing),
@@ -226,7 +226,7 @@ impl Layer {
         }
     }
 
-    /// The first setting that means something for HTTP alone.
+    /// The first setting that needs HTTP.
     fn only_for_http(&self) -> Option<&'static str> {
         let no_auth = self.insecure_no_auth.is_some_and(|on| on.0);
         [
@@ -255,7 +255,7 @@ impl Layer {
     }
 }
 
-/// An IPv4 address may come in the clothes of an IPv6 one.
+/// Also handles IPv4 addresses in IPv6 form.
 pub fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
@@ -264,7 +264,7 @@ impl FromStr for Address {
     type Err = NoAddress;
 
     fn from_str(text: &str) -> Result<Self, NoAddress> {
-        // No name is looked up: what it means here may not be what it means to the operator.
+        // Names are not looked up: the result may not be the address that the operator means.
         if let Some(port) = text.strip_prefix("localhost:").map(str::parse) {
             let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
             return port

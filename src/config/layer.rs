@@ -1,4 +1,4 @@
-//! The settings as one source gives them: flags, environment and file have this one type, so a setting is listed once.
+//! The settings of one source. Flags, environment and file share this type, so each setting is listed once.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::store::{Durability, Store, StoreKind, Url, WhenAway};
 use super::units::{self, Amount, Bytes, Count, Period, Switch};
 use super::{Config, Error, Limits};
 
-/// The settings of one source; what it leaves out is for the next.
+/// The settings of one source. A missing setting is taken from the next source.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Layer {
@@ -122,13 +122,13 @@ pub struct Layer {
     /// What the sessions of one principal may store, together [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     pub principal_bytes: Option<Bytes>,
-    /// What holds for one principal: `[principals.NAME]` of a file.
+    /// Limits and roots per principal: `[principals.NAME]` in a file.
     #[arg(skip)]
     pub principals: Option<BTreeMap<Name, Override>>,
 }
 
 impl Layer {
-    /// This layer's settings, and those of `lower` where it has none.
+    /// Takes each missing setting from `lower`.
     pub(super) fn over(self, lower: Self) -> Self {
         Self {
             config: self.config.or(lower.config),

@@ -1,5 +1,5 @@
-//! What one principal may have, so that no one takes what is there for all. Whoever runs the program for themselves is
-//! `local`, and is not held to it: a person must not be throttled by surprise.
+//! Limits per principal, so that no principal uses up the resources of all. The principal `local`, a person who runs
+//! the program for themselves, has no limits by default.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,51 +13,51 @@ use super::http::Http;
 use super::units::{Amount, Bytes};
 use super::{Layer, units};
 
-/// Whoever nobody asked who they are: stdin and stdout, the command line, HTTP without tokens.
+/// The principal of unauthenticated callers: stdin and stdout, the command line, HTTP without tokens.
 pub const LOCAL: &str = "local";
 
-/// A day of connections of a large team under one name; a tenth of what the memory store holds.
+/// A day's connections of a large team under one name; a tenth of what the memory store holds.
 pub const SESSIONS: u32 = 10_000;
-/// A quarter of what the server takes on at once.
+/// A quarter of the calls that the server runs at once.
 pub const CALLS: u32 = 256;
-/// Each second: hundreds of agents under one name, and far below what one core answers.
+/// Requests per second: enough for hundreds of agents under one name, far below what one core can answer.
 pub const RATE: u32 = 200;
-/// An agent asks in bursts: as many requests may come at once as else in so many seconds.
+/// Agents send requests in bursts: a burst may be this many seconds' worth of requests.
 pub const BURST_SECONDS: u32 = 2;
 
-/// Half of what the memory store keeps: a few sessions at their limit, hundreds of ordinary ones.
+/// Half of what the memory store holds: a few sessions at their limit, or hundreds of ordinary ones.
 pub const BYTES: u64 = 256 << 20;
 
-/// A name is short, and stands in logs.
+/// A name is short, and appears in logs.
 const NAME_MAX: usize = 64;
 
-/// Who may have what.
+/// Limits and roots of all principals.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Principals {
-    /// For everybody of whom nothing else is said; `local` has no limits unless others than this machine may be it.
+    /// For principals without their own entry. `local` has no limits, unless other machines can connect as `local`.
     pub everybody: Limits,
     pub local: Limits,
-    /// Those of whom something is said.
+    /// Principals with their own entry.
     pub named: BTreeMap<Name, Own>,
 }
 
-/// What is said of one.
+/// The entry of one principal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Own {
-    /// `None`: all of the server's. Else they must lie inside of these.
+    /// `None`: all of the server's roots. Otherwise directories inside them.
     pub roots: Option<Vec<PathBuf>>,
     pub limits: Limits,
 }
 
-/// `None`: no other limit than that of the server as a whole.
+/// `None`: only the limits of the whole server apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     pub sessions: Option<u32>,
-    /// Under way at once.
+    /// Calls running at once.
     pub calls: Option<u32>,
-    /// Requests each second; [`BURST_SECONDS`] times as many at once.
+    /// Requests per second; a burst may be [`BURST_SECONDS`] times as many.
     pub rate: Option<u32>,
-    /// Stored in sessions.
+    /// Bytes stored in sessions.
     pub bytes: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ pub struct Override {
     pub bytes: Option<Bytes>,
 }
 
-/// A principal, as a file calls it.
+/// The name of a principal in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 

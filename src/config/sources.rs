@@ -1,4 +1,4 @@
-//! Where settings come from beside the command line: the environment and a file.
+//! Settings from the environment and from a file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,11 +10,11 @@ use clap::Args;
 
 use super::{ENV_PREFIX, Error, Layer, MAX_CONFIG_BYTES, units};
 
-/// A page of certificates, or a key; anything larger was meant for somebody else.
+/// Certificates or a key take about a page; a larger file is not one.
 const MAX_PEM_BYTES: u64 = 1 << 20;
 
 impl Layer {
-    /// Each variable by itself, so that an error can name it.
+    /// Parses each variable separately, so that an error can name it.
     pub(super) fn from_environment(
         variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Error> {
@@ -44,7 +44,7 @@ impl Layer {
             name: name.to_owned(),
             cause,
         };
-        // Paths may hold any bytes; the other settings are text.
+        // Paths may contain any bytes; the other settings are text.
         if key == "root" {
             let root = Some(units::split_roots(&value));
             return Ok(Self {
@@ -88,7 +88,7 @@ impl Layer {
             let path = path.to_owned();
             return Err(Error::Nested { path });
         }
-        // A file means what lies beside it, wherever the program was started.
+        // Relative paths in a file are relative to the folder of the file.
         if let Some(folder) = path.parent() {
             for path in layer.paths() {
                 *path = folder.join(&*path);
@@ -97,7 +97,7 @@ impl Layer {
         Ok(layer)
     }
 
-    /// Every path that a file may set.
+    /// Every path in the file's settings.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let overrides = self.principals.iter_mut().flat_map(BTreeMap::values_mut);
         let narrowed = overrides.filter_map(|own| own.roots.as_mut());
@@ -110,7 +110,7 @@ impl Layer {
             .chain(&mut self.tls_key)
     }
 
-    /// Every setting that a flag or a variable may hold, as it is called in a file.
+    /// The names of all settings, as in a file.
     pub(super) fn keys() -> Vec<String> {
         Self::augment_args(clap::Command::new("keys"))
             .get_arguments()
@@ -120,7 +120,7 @@ impl Layer {
 }
 
 fn nearest_variable(key: &str) -> Option<String> {
-    /// Below this the names have nothing in common.
+    /// Names less similar than this are not suggested.
     const ALIKE: f64 = 0.7;
     Layer::keys()
         .into_iter()
@@ -130,7 +130,7 @@ fn nearest_variable(key: &str) -> Option<String> {
         .map(|(_, known)| format!("{ENV_PREFIX}{}", known.to_uppercase()))
 }
 
-/// The line and what is wrong with it, without the line itself: it may hold a password.
+/// The line number and the problem, without the line itself, which may contain a password.
 fn where_and_why(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {
@@ -142,25 +142,25 @@ fn where_and_why(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// Reads certificates that a setting names.
+/// Reads the certificates that a setting names.
 ///
 /// # Errors
-/// A file that cannot be read, or is no page of text.
+/// The file cannot be read, or is too large.
 pub fn certificates(path: &Path) -> io::Result<Vec<u8>> {
     page(path, "certificates")
 }
 
-/// Reads a private key that a setting names.
+/// Reads the private key that a setting names.
 ///
 /// # Errors
-/// A file that cannot be read, or is no page of text.
+/// The file cannot be read, or is too large.
 pub fn private_key(path: &Path) -> io::Result<Vec<u8>> {
     page(path, "private key")
 }
 
 fn page(path: &Path, what: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One more than may be there: a pipe has no size to ask for.
+    // Read one byte more than allowed: a pipe reports no size.
     fs::File::open(path)?
         .take(MAX_PEM_BYTES + 1)
         .read_to_end(&mut bytes)?;

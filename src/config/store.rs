@@ -1,5 +1,4 @@
-//! Which store sessions live in, and what a Redis is asked to be. What makes no sense together is refused here, with
-//! what to do instead.
+//! The settings of the store. Settings that do not fit together are refused here, with advice.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,43 +10,43 @@ use thiserror::Error;
 
 use super::Layer;
 
-/// Where Redis listens when nobody says otherwise.
+/// Redis's default address.
 pub const DEFAULT_REDIS_URL: &str = "redis://127.0.0.1:6379";
-/// Starts every key.
+/// The default prefix of every key.
 pub const DEFAULT_PREFIX: &str = "mca";
-/// It stands in every key, so it is paid for with every session.
+/// The prefix is part of every key, so it costs memory for each session.
 const PREFIX_MAX: usize = 32;
-/// A Redis has a handful of replicas; more was mistyped.
+/// A Redis has a handful of replicas; a larger number is a typing error.
 const REPLICAS_MAX: u8 = 16;
 
-/// Where sessions are kept.
+/// The store of sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Store {
-    /// In this process: sessions survive any actor, not the process.
+    /// In this process: sessions survive the crash of an actor, but not of the process.
     #[default]
     Memory,
-    /// Shared by every node that names the same Redis.
+    /// In Redis, shared by every node with the same Redis.
     Redis(Redis),
 }
 
-/// A Redis, and what is asked of it.
+/// A Redis, and the guarantees required of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
     pub url: Url,
     pub prefix: String,
-    /// A Redis of its own for shared analyses: sessions then never compete with them for memory.
+    /// A separate Redis for shared analyses, so that they never compete with sessions for memory.
     pub cache_url: Option<Url>,
-    /// What shared analyses may take there, in bytes. `None`: by its `maxmemory`.
+    /// Bytes for shared analyses in that Redis. `None`: derived from its `maxmemory`.
     pub shared_cache_bytes: Option<usize>,
     pub durability: Durability,
     pub when_away: WhenAway,
-    /// No other node uses this Redis: what is recorded while it is away outlives the lease.
+    /// No other node uses this Redis, so changes during an outage are kept even after the lease ends.
     pub single_node: bool,
-    /// The certificates (PEM) that its own is checked against, in place of the system's.
+    /// Certificates (PEM) to verify Redis's certificate with, instead of the system's.
     pub ca: Option<PathBuf>,
 }
 
-/// The word on the command line.
+/// The value of the flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreKind {
@@ -57,19 +56,19 @@ pub enum StoreKind {
     Redis,
 }
 
-/// What an answer must have survived to be called durable.
+/// What a write must have reached before its answer is reported as durable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Redis has acknowledged it.
+    /// Redis acknowledged it.
     #[default]
     Redis,
-    /// It is on the disk of that Redis.
+    /// It is on Redis's disk.
     Fsync,
-    /// So many replicas have acknowledged it.
+    /// This many replicas acknowledged it.
     Replicated(u8),
 }
 
-/// What becomes of calls while Redis cannot be reached.
+/// What to do with calls while Redis is down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenAway {
@@ -80,7 +79,7 @@ pub enum WhenAway {
     Refuse,
 }
 
-/// A Redis to connect to. It may hold a password: what prints it prints none.
+/// The URL of a Redis. It may contain a password, so it is never printed in full.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Url(String);
@@ -91,7 +90,7 @@ pub struct Url(String);
 )]
 pub struct NoDurability(String);
 
-/// Settings that make no sense, alone or together. Names no password.
+/// Settings that are invalid, alone or together. Never shows a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Misfit {
     #[error(
@@ -125,7 +124,7 @@ pub enum Misfit {
 
 impl Store {
     /// # Errors
-    /// What does not fit together.
+    /// Settings that do not fit together.
     pub(super) fn of(layer: &Layer) -> Result<Self, Misfit> {
         match layer.store.unwrap_or(StoreKind::Memory) {
             StoreKind::Memory => match layer.only_for_redis() {
@@ -145,7 +144,7 @@ impl Store {
 }
 
 impl Layer {
-    /// The first setting that means something for a Redis alone.
+    /// The first setting that needs Redis.
     fn only_for_redis(&self) -> Option<&'static str> {
         [
             ("--redis-url", self.redis_url.is_some()),
@@ -209,7 +208,7 @@ impl Redis {
 // === impl Url ===
 
 impl Url {
-    /// With the password, to connect with.
+    /// The full URL, with the password, for connecting.
     pub fn secret(&self) -> &str {
         &self.0
     }
@@ -218,7 +217,7 @@ impl Url {
         self.0.split_once(':').map(|(scheme, _)| scheme)
     }
 
-    /// What stands after the scheme and its slashes.
+    /// The part after the scheme and its slashes.
     fn rest(&self) -> &str {
         self.0.split_once("://").map_or("", |(_, rest)| rest)
     }
@@ -235,7 +234,8 @@ impl Url {
         }
     }
 
-    /// Host and port, without user and password. A password may hold anything but `/`, `?` and `#`, an `@` included.
+    /// Host and port, without user and password. A password may contain any character except `/`, `?` and `#`, even
+    /// `@`.
     fn host(&self) -> Option<&str> {
         let authority = self.rest().split(['/', '?', '#']).next()?;
         let host = authority.rsplit('@').next()?;
@@ -256,14 +256,14 @@ fn has_host(host: &str) -> bool {
 impl FromStr for Url {
     type Err = std::convert::Infallible;
 
-    /// Checked later, by `Store::of`: a complaint of the command line would show the password.
+    /// Validated later, by `Store::of`, because an error of the command line parser would show the password.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self(text.to_owned()))
     }
 }
 
 impl fmt::Display for Url {
-    /// Without user and password, and without the parameters of a socket, which may hold them.
+    /// Without user and password, and without the parameters of a socket, which may contain them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme().unwrap_or("?");
         match scheme {

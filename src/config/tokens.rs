@@ -1,5 +1,5 @@
-//! Files that say who may call: lines of `name: sha256`, the digest that `printf %s "$TOKEN" | sha256sum` prints. The
-//! tokens themselves are in no file of ours. Read at the start and again on SIGHUP, by `server::access`.
+//! Token files: lines of `name: sha256`, with the digest that `printf %s "$TOKEN" | sha256sum` prints. No file of the
+//! server contains a token itself. `server::access` reads the files at start and on SIGHUP.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,28 +9,29 @@ use thiserror::Error;
 
 use super::principals::{LOCAL, Name};
 
-/// Thousands of lines; anything larger was meant for somebody else.
+/// Room for thousands of lines; a larger file is not a token file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// A name, a digest and some room.
 const MAX_LINE_BYTES: usize = 256;
-/// Each request is compared with all of them.
+/// Each request is compared with all tokens.
 const MAX_TOKENS: usize = 4096;
 const DIGEST_BYTES: usize = 32;
-/// Of no bytes at all, and of a line break: what is hashed where a variable was not set.
+/// Digests of the empty string and of a line break, which result from hashing an unset variable.
 const OF_NOTHING: [&str; 2] = [
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
 ];
 
-/// One token of one principal. A principal may have several: a new one is brought in before the old one is taken away.
+/// One token of a principal. A principal may have several, so that a new one can be added before the old one is
+/// removed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     pub name: Name,
-    /// SHA-256.
+    /// The SHA-256 digest.
     pub digest: [u8; DIGEST_BYTES],
 }
 
-/// What is wrong with such a file. It names lines and never what stands there, which may be a token.
+/// Errors in a token file. They name lines but never quote them, because a line may contain a token.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("cannot read the tokens in {path}: {cause}", path = path.display())]
@@ -81,10 +82,10 @@ pub enum Wrong {
 }
 
 /// # Errors
-/// A file that cannot be read, or of which any line is wrong: half a file would let in half of those it names.
+/// The file cannot be read, or a line is invalid. Loading only the valid lines would lock some principals out.
 pub fn read(path: &Path) -> Result<Vec<Token>, Error> {
     let mut bytes = Vec::new();
-    // One more than may be there: a pipe has no size to ask for.
+    // Read one byte more than allowed: a pipe reports no size.
     File::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|cause| Error::Unreadable {
@@ -139,7 +140,7 @@ fn token_of(line: &str) -> Result<Token, Wrong> {
         return Err(Wrong::Local);
     }
     let digest = digest.trim();
-    // As sha256sum prints it, of its input.
+    // `sha256sum` prints ` -` after the digest of its input.
     let digest = digest.strip_suffix('-').map_or(digest, str::trim_end);
     if OF_NOTHING.contains(&digest.to_ascii_lowercase().as_str()) {
         return Err(Wrong::OfNothing);

@@ -1,4 +1,4 @@
-//! Values of settings, written as people write them.
+//! Types of setting values, in the form in which people write them.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use thiserror::Error;
 
-/// A stretch of time: `500ms`, `30s`, `5m`, `24h`, `7d`. Never zero.
+/// A duration: `500ms`, `30s`, `5m`, `24h`, `7d`. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period(pub Duration);
 
@@ -17,11 +17,11 @@ pub struct Period(pub Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub usize);
 
-/// How many; never zero.
+/// A small count, such as workers; never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count(pub usize);
 
-/// How many of what there may be many of; never zero.
+/// A large count, such as sessions; never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amount(pub u32);
 
@@ -43,11 +43,11 @@ pub enum Invalid {
     Switch(String),
 }
 
-/// More workers than this have nothing to run on.
+/// More workers than this have no cores to run on.
 const MAX_COUNT: usize = 1024;
-/// No machine serves more; it was mistyped.
+/// No machine serves more, so a larger number is a typing error.
 const MAX_AMOUNT: u32 = 10_000_000;
-/// A century: what is longer was mistyped, and would overflow the clock.
+/// A century: a longer duration is a typing error, and would overflow the clock.
 const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl FromStr for Period {
@@ -131,14 +131,14 @@ impl FromStr for Switch {
     }
 }
 
-/// Directories in one variable, as in PATH: joined by `:` (`;` on Windows).
+/// Directories in one variable, joined by `:` as in PATH (`;` on Windows).
 pub fn split_roots(text: &OsStr) -> Vec<PathBuf> {
     std::env::split_paths(text)
         .filter(|path| !path.as_os_str().is_empty())
         .collect()
 }
 
-/// The digits at the start, and the unit after them.
+/// The leading digits, and the unit after them.
 fn split(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
     let end = text
@@ -202,7 +202,7 @@ impl<'de> Deserialize<'de> for Switch {
     }
 }
 
-/// One path or a list of them.
+/// One path or a list of paths.
 pub(super) fn roots<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<PathBuf>>, D::Error> {
@@ -224,7 +224,7 @@ pub(super) fn roots<'de, D: Deserializer<'de>>(
     Ok(Some(roots))
 }
 
-/// A list, or one text with commas, as a variable has it.
+/// A list, or one comma-separated text as in a variable.
 pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,

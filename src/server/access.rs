@@ -1,6 +1,6 @@
-//! Who may come in: asked of every request on every route, before anything else looks at it. First whether it was meant
-//! for this server and by a page that may call it, then who calls. It holds nothing but what the operator said, so a
-//! crash costs it nothing.
+//! Access control for every request on every route, before any other code sees it. It first checks that the request was
+//! meant for this server and comes from an allowed web page, then who the caller is. Its only state is the operator's
+//! configuration, so a crash loses nothing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,25 +33,26 @@ pub use bearer::Bearer;
 pub use denied::{Denied, Refused};
 pub use guesses::Peer;
 
-/// Says whose request it is, by its headers alone. What OAuth will be one more of.
+/// Identifies the caller of a request by its headers alone. OAuth would be another implementation.
 pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
-    /// Nobody, or nobody who is known.
+    /// The request names no caller, or an unknown one.
     fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Refused>;
 
-    /// Looks again at what it knows principals by. What cannot be read leaves everything as it was.
+    /// Reads the list of principals again. If it cannot be read, the old list stays valid.
     fn reload(&self) {}
 }
 
-/// Who may come in, and for how long.
+/// An authenticated caller, and the lifetime of its access.
 #[derive(Debug, Clone)]
 pub struct Admitted {
     pub principal: Principal,
-    /// Cancelled when whatever let this one in does so no more. What runs goes on; what is still said is not heard.
+    /// Cancelled when the caller's access is revoked. Running calls go on, but their output no longer reaches the
+    /// caller.
     pub withdrawn: CancellationToken,
 }
 
-/// Whoever reaches the server is `local`.
+/// Without authentication: every caller is `local`.
 #[derive(Debug, Clone, Copy)]
 pub struct Anonymous;
 
@@ -64,7 +65,7 @@ impl Authenticator for Anonymous {
     }
 }
 
-/// Guards one port. Cheap to clone.
+/// Access control of one port. Cheap to clone.
 #[derive(Clone)]
 pub struct Access(Arc<Guard>);
 
@@ -85,13 +86,13 @@ impl Access {
     }
 
     /// # Errors
-    /// Tokens that cannot be read.
+    /// The tokens cannot be read.
     pub fn of_http(http: &Http) -> Result<Self, tokens::Error> {
         Self::of(http.address, &http.names, http.tokens.as_deref())
     }
 
     /// # Errors
-    /// Tokens that cannot be read.
+    /// The tokens cannot be read.
     pub fn of_admin(admin: &Admin) -> Result<Self, tokens::Error> {
         Self::of(admin.address, &admin.names, admin.tokens.as_deref())
     }
@@ -108,30 +109,30 @@ impl Access {
         })
     }
 
-    /// Every route of it, and what is none, is behind the guard; each request that passes carries its [`Principal`] as
-    /// an extension, and no token any more.
+    /// Puts every route and the fallback behind this guard. Each request that passes carries its [`Principal`] as an
+    /// extension, and its token is removed.
     pub fn protect(&self, router: Router) -> Router {
         router.layer(middleware::from_fn_with_state(self.clone(), guard))
     }
 
-    /// The same names and pages, for whoever it is: for what tells nothing that matters.
+    /// The same hosts and origins, without authentication: for routes that reveal nothing sensitive.
     pub fn for_anybody(&self) -> Self {
         Self::new(self.0.allowed.clone(), Anonymous)
     }
 
-    /// After SIGHUP.
+    /// Reads the tokens again, after SIGHUP.
     pub fn reload(&self) {
         self.0.who.reload();
     }
 
     /// # Errors
-    /// Why the request is not let in.
+    /// Why the request is refused.
     fn admit(&self, request: &Request) -> Result<Admitted, Denied> {
         let refused = match self.0.who.admit(request.headers()) {
             Ok(admitted) => return Ok(admitted),
             Err(refused) => refused,
         };
-        // A right token comes in whatever its neighbours behind the same proxy send.
+        // A valid token is accepted even if other clients behind the same proxy send wrong ones.
         if refused == Refused::Unknown {
             let from = request.extensions().get::<Peer>().map(|peer| peer.0);
             let counted = self.0.guesses.wrong(from, Instant::now());
@@ -141,7 +142,7 @@ impl Access {
     }
 }
 
-/// Reads tokens again whenever the operator asks for it. Never ends.
+/// Reads the tokens again on every SIGHUP. Never returns.
 pub async fn reload_on_hangup(ports: Vec<Access>) {
     #[cfg(unix)]
     {
@@ -168,14 +169,14 @@ async fn guard(State(access): State<Access>, mut request: Request, next: Next) -
         Ok(origin) => origin.cloned(),
         Err(denied) => return denied.into_response(),
     };
-    // A browser asks before it sends the token.
+    // A browser sends a preflight request, without the token, before the actual request.
     if origin.is_some() && request.method() == Method::OPTIONS {
         return browser::allow(browser::preflight(), origin.as_ref());
     }
     let answer = match access.admit(&request) {
         Err(denied) => denied.into_response(),
         Ok(admitted) => {
-            // Nobody further in has a use for it, and what is not there is not logged.
+            // Remove the token: no later code needs it, and it cannot be logged by accident.
             request.headers_mut().remove(AUTHORIZATION);
             request.extensions_mut().insert(admitted.principal);
             ending_with(admitted.withdrawn, next.run(request).await)
@@ -184,7 +185,7 @@ async fn guard(State(access): State<Access>, mut request: Request, next: Next) -
     browser::allow(answer, origin.as_ref())
 }
 
-/// An answer without a known end may go on for long after its token was taken away. Others are as good as said.
+/// Ends a streaming answer when its token is revoked, because it could go on for long. Other answers are complete.
 fn ending_with(withdrawn: CancellationToken, answer: Response) -> Response {
     if answer.body().size_hint().exact().is_some() {
         return answer;

@@ -1,6 +1,6 @@
-//! The operator's port: is it alive, is it ready, how are actors, sessions and store; and, where the operator asked
-//! for it in as many words, the control that hurts actors. Never on the port that agents reach. It keeps nothing: a
-//! crash of any actor is seen with the next look.
+//! The operator's port: liveness, readiness, and the state of actors, sessions and store. With `--chaos` it can also
+//! make actors fail. It is never on the port of MCP clients. It keeps no state: the next request shows the crash of any
+//! actor.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -27,9 +27,9 @@ mod look;
 mod sessions;
 mod store;
 
-/// The one body that is read names an actor and what befalls it.
+/// Size of a request body. The only one names an actor and a fault.
 const MAX_BODY_BYTES: usize = 4 << 10;
-/// Of every answer: how things are now is no use to anybody later, and is never to be taken for a page.
+/// Headers of every answer: not cached, and never rendered as a page.
 const HEADERS: [(HeaderName, &str); 2] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -37,13 +37,13 @@ const HEADERS: [(HeaderName, &str); 2] = [
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Anyone who gets this far may panic, kill and stall actors.
+    /// Callers of this port can make actors panic, stall and be killed.
     pub chaos: bool,
-    /// Calls are refused while the store is away: without it this node is not ready.
+    /// The server refuses calls while the store is down, so it is then not ready.
     pub needs_store: bool,
 }
 
-/// What the routes know. Cheap to clone.
+/// The state of the routes. Cheap to clone.
 #[derive(Clone)]
 pub struct State(Arc<Inner>);
 
@@ -64,7 +64,7 @@ impl State {
         }))
     }
 
-    /// Why the tree is beyond repair; the process is about to end then.
+    /// Why the tree has failed for good; the process is about to end then.
     async fn failed(&self) -> Option<String> {
         tokio::select! {
             biased;
@@ -74,8 +74,8 @@ impl State {
     }
 }
 
-/// Every route, behind `access`; but for the two that probes ask, which cannot bear a token: these say a state and no
-/// more, to whoever calls the server by its name. Without a token not even the names of the other routes are told.
+/// Every route is behind `access`, except the two health probes, which cannot send a token. The probes report a state
+/// and nothing else, to any caller with an allowed `Host`. Without a token, even the names of other routes stay hidden.
 pub fn router(state: State, access: &Access) -> Router {
     let open = Router::new()
         .route("/healthz", get(health::alive))
@@ -94,7 +94,7 @@ pub fn router(state: State, access: &Access) -> Router {
     }
     let guarded = guarded
         .fallback(unknown)
-        // Before the guard, so that this too is told to bearers only.
+        // Inside the guard, so that only authenticated callers see it.
         .method_not_allowed_fallback(wrong_method)
         .with_state(state.clone());
     let open = access.for_anybody().protect(open.with_state(state));

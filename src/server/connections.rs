@@ -1,9 +1,9 @@
-//! Connections of the revisions that have them: what this node knows of each, and what runs in them here.
+//! Transport sessions, for protocol revisions that have them: what this node knows of each, and its running requests.
 //!
-//! A connection (an `Mcp-Session-Id`, or one stream of HTTP+SSE) is laid down in the store and belongs to no node: any
-//! of them serves any of its requests, each by itself. What is kept here can be lost without harm: the record is read
-//! again, its default session is found by its key, and the events of its streams are in the store. Only a request that
-//! runs is tied to its node, and so what concerns it (a cancellation, an answer to what it asked) is carried there.
+//! A connection (an `Mcp-Session-Id`, or one stream of HTTP+SSE) is recorded in the store and belongs to no node: any
+//! node serves any request of it. The state here can be lost without harm: the record is read again, the default
+//! session is found by its key, and the events of its streams are in the store. Only a running request is tied to its
+//! node, so a cancellation, or the client's answer to a question, is forwarded to that node.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -32,23 +32,23 @@ pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod stream;
 
-/// Connections that this node keeps at hand. One that is left out is read again from the store.
+/// Connections cached on this node. Others are read from the store again.
 const AT_HAND_MAX: usize = 10_000;
-/// Requests of one connection that run on this node at once: two batches of the most that one may hold, and a few
-/// beside them. Each may have an answer of a megabyte on its way to the store.
+/// Requests of one connection that run on this node at once: two full batches and a few more. Each may have an answer
+/// of a megabyte on its way to the store.
 const REQUESTS_MAX: usize = 256;
 
-/// How often a connection with an open stream is looked up: that it was closed elsewhere is told by nobody.
+/// How often a connection with an open stream is looked up, because nodes are not told that it was closed elsewhere.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// What this node knows. Cheap to clone.
+/// The connections of this node. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Table(Arc<Inner>);
 
 struct Inner {
     node: NodeId,
     connections: Connections,
-    /// Where they are more than may be, those that nothing goes on in make room.
+    /// Above the limit, connections without running requests are dropped.
     known: Mutex<HashMap<ConnectionId, Arc<Known>>>,
     asked: Arc<Asked>,
 }
@@ -57,24 +57,24 @@ struct Inner {
 pub(crate) struct Known {
     pub(crate) id: ConnectionId,
     pub(crate) principal: Principal,
-    /// As it was initialised, with the version that was agreed on; none before that (HTTP+SSE).
+    /// The initialisation, with the negotiated protocol version; `None` before it (HTTP+SSE).
     pub(crate) peer: Option<InitializeRequestParams>,
     pub(crate) default_session: DefaultSession,
     running: Mutex<HashMap<RequestId, Running>>,
-    /// The client's messages, where its one stream is here (HTTP+SSE).
+    /// Receives the client's messages, if its only stream is on this node (HTTP+SSE).
     inbox: Option<mpsc::Sender<ClientJsonRpcMessage>>,
-    /// It was closed, or is to be forgotten.
+    /// Cancelled when the connection is closed or forgotten.
     pub(crate) closed: CancellationToken,
 }
 
-/// A request that runs here.
+/// A request that runs on this node.
 #[derive(Clone)]
 pub(crate) struct Running {
     pub(crate) cancel: CancellationToken,
     pub(crate) stream: StreamId,
-    /// Something was added to its stream.
+    /// Signals new events on its stream.
     pub(crate) written: Arc<Notify>,
-    /// Somebody else follows its stream: who did until now gets no more.
+    /// Cancelled when another client request follows the stream: the previous one gets no more events.
     pub(crate) taken_over: CancellationToken,
 }
 
@@ -95,7 +95,7 @@ pub(crate) enum NotStarted {
 // === impl Table ===
 
 impl Table {
-    /// Takes what other nodes send here.
+    /// Registers as the recipient of messages from other nodes.
     pub(crate) fn new(node: NodeId, connections: Connections) -> Self {
         let table = Self(Arc::new(Inner {
             node,
@@ -119,7 +119,7 @@ impl Table {
         &self.0.asked
     }
 
-    /// A connection of that principal, wherever it was opened. Somebody else's is as unknown as one that never was.
+    /// Finds a connection of the principal, opened on any node. Another principal's connection looks unknown.
     ///
     /// # Errors
     /// It cannot be looked up now.
@@ -138,16 +138,16 @@ impl Table {
         if let Some(known) = self.at_hand(id) {
             return Ok(Some(known));
         }
-        // What another version wrote cannot be served: its client opens another.
+        // Written by another version: it cannot be served, and its client opens another.
         let peer = serde_json::from_slice(&connection.opening).ok();
         Ok(peer.map(|peer| self.remember(Known::new(&connection, peer, None))))
     }
 
-    /// The first to remember it is right: two requests may have found it at once.
+    /// If two requests found the connection at once, both use the entry of the first.
     pub(crate) fn remember(&self, known: Known) -> Arc<Known> {
         self.with(|all| {
             if all.len() >= AT_HAND_MAX {
-                // Whatever goes on in one holds on to it.
+                // Running requests and streams hold a reference.
                 all.retain(|_, known| known.inbox.is_some() || Arc::strong_count(known) > 1);
             }
             Arc::clone(all.entry(known.id).or_insert_with(|| Arc::new(known)))
@@ -158,30 +158,29 @@ impl Table {
         self.with(|all| all.get(&id).cloned())
     }
 
-    /// It is over: what runs in it here is cancelled, its streams end.
+    /// Ends the connection on this node: cancels its running requests and ends its streams.
     pub(crate) fn forget(&self, id: ConnectionId) {
         if let Some(known) = self.with(|all| all.remove(&id)) {
             known.closed.cancel();
         }
     }
 
-    /// Returns when the connection is over, through whichever node. Whoever waits is a client with a stream open: while
-    /// it does, the connection does not expire.
+    /// Returns when the connection is closed on any node. Called for a client with an open stream, which keeps the
+    /// connection from expiring.
     pub(crate) async fn until_over(&self, known: &Known) {
         loop {
             tokio::select! {
                 () = known.closed.cancelled() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            // One that cannot be looked up is still open, as far as anybody knows.
+            // If the lookup fails, treat the connection as open.
             if let Ok(None) = self.connections().find(known.id).await {
                 return self.forget(known.id);
             }
         }
     }
 
-    /// What a client says without asking for an answer goes to the request that it is about, on whichever node that
-    /// runs.
+    /// Forwards a notification or an answer of the client to the request that it concerns, on whichever node that runs.
     pub(crate) async fn hear(&self, known: &Known, message: ClientJsonRpcMessage) {
         if !concerns_a_request(&message) || self.hear_here(known, &message) {
             return;
@@ -191,7 +190,7 @@ impl Table {
         }
     }
 
-    /// False: it concerns nothing that runs here.
+    /// Returns false if it concerns no request on this node.
     fn hear_here(&self, known: &Known, message: &ClientJsonRpcMessage) -> bool {
         match message {
             JsonRpcMessage::Notification(said) => cancelled(&said.notification)
@@ -211,7 +210,7 @@ impl Table {
     }
 }
 
-/// The request that somebody has given up.
+/// The request that the client cancels.
 fn cancelled(said: &ClientNotification) -> Option<&RequestId> {
     let ClientNotification::CancelledNotification(cancelled) = said else {
         return None;
@@ -243,7 +242,7 @@ impl Recipient for Table {
                     Some(inbox) => inbox.try_send(*message).is_ok(),
                     None => self.hear_here(&known, &message),
                 },
-                // A node of another version.
+                // From a node of another version.
                 None => false,
             }
         })
@@ -269,7 +268,7 @@ impl Known {
         }
     }
 
-    /// Whoever asks on that stream; `None`: on one that cannot be taken up again.
+    /// The caller of the request on that stream; `None`: on a stream that cannot be resumed.
     pub(crate) fn caller(&self, stream: Option<StreamId>) -> Caller {
         Caller {
             principal: self.principal.clone(),
@@ -282,10 +281,11 @@ impl Known {
         self.inbox.as_ref()
     }
 
-    /// A new request, or one that another node had begun: that one is not counted, since nobody else would run it.
+    /// Starts a new request, or one taken over from another node. The latter does not count against the limit, because
+    /// no other node would run it.
     ///
     /// # Errors
-    /// It is not to run here.
+    /// The request may not run here.
     pub(crate) fn start(
         &self,
         id: &RequestId,

@@ -1,11 +1,11 @@
-//! The page about what is offered: tools and reasons from their catalogue, and what a connection has beside them.
+//! Generates the page about everything the server offers: tools and error reasons from the catalogue, and the rest.
 
 use std::fmt::Write as _;
 
 use super::{prompts, resources};
 use crate::tools;
 
-/// What is generated, as Markdown. `docs/tools.md` is this, and a test keeps it so.
+/// The generated Markdown. A test keeps `docs/tools.md` equal to it.
 pub fn markdown() -> String {
     let mut page = tools::docs::markdown();
     page.push_str(

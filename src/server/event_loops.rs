@@ -1,6 +1,6 @@
-//! Threads that connections are served on, each with a runtime of its own: a request is read, answered and written by
-//! one thread, and changes it only for what it asks of actors. Among workers that take tasks from each other, waking
-//! the next thread costs more than most answers. Nothing is kept here: with a loop, its connections are gone.
+//! Threads that serve connections, each with its own single-threaded runtime: one thread reads, runs and answers a
+//! request, and other threads run only what it asks of actors. On a work-stealing runtime, waking another thread costs
+//! more than most answers. Nothing is kept here: if a loop dies, its connections are lost.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,23 +10,23 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// They run until this is dropped; what then still runs on them is dropped, too.
+/// The loops run until this is dropped; tasks that still run are dropped too.
 pub struct EventLoops {
     handles: Vec<Handle>,
-    /// Whose turn it is: connections live long, and none is known to be heavier than another.
+    /// The next loop, round robin: connections live long, and none is known to be busier than another.
     turn: AtomicUsize,
     _running: DropGuard,
 }
 
 impl EventLoops {
-    /// One for each core.
+    /// Starts one loop per core.
     ///
     /// # Errors
-    /// The system gives no thread, or no way to wait for input.
+    /// The system provides no thread or no event queue.
     pub fn start() -> io::Result<Self> {
         let count = thread::available_parallelism().map_or(1, usize::from);
         let stop = CancellationToken::new();
-        // Before the first thread: those that did start end where one does not.
+        // Set up before the first thread, so that started ones end if a later one fails.
         let running = stop.clone().drop_guard();
         let handles = (0..count)
             .map(|nth| event_loop(nth, stop.clone()))
@@ -38,7 +38,7 @@ impl EventLoops {
         })
     }
 
-    /// What is spawned, and whatever it spawns itself, stays on one loop. Input and output have to be made within.
+    /// Spawns a task on one loop; tasks that it spawns stay there. Sockets must be created inside the task.
     pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -53,7 +53,7 @@ fn event_loop(nth: usize, stop: CancellationToken) -> io::Result<Handle> {
     let handle = runtime.handle().clone();
     let run = move || {
         runtime.block_on(stop.cancelled());
-        // A look at the disk may still run: nobody waits for it.
+        // A blocking file access may still run; do not wait for it.
         runtime.shutdown_background();
     };
     thread::Builder::new()

@@ -1,6 +1,6 @@
-//! MCP over HTTP: Streamable HTTP at `/mcp` for every revision, and HTTP+SSE at `/sse` and `/messages` for clients that
-//! still speak it. What is kept of a client between requests is in the store, so a crash here costs requests that run,
-//! and another node answers the next one.
+//! MCP over HTTP: Streamable HTTP at `/mcp` for every revision, and HTTP+SSE at `/sse` and `/messages` for older
+//! clients. The state between requests is in the store, so a crash here loses only running requests, and another node
+//! can answer the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +23,10 @@ pub(crate) mod refusal;
 mod sse;
 mod streamable;
 
-/// How often a silent stream says that it is there: proxies close what is silent for a minute.
+/// Interval of keep-alive comments on a silent stream: proxies close connections that are silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What every route works with. Cheap to clone.
+/// State of all routes. Cheap to clone.
 pub struct Edge<H>(Arc<Inner<H>>);
 
 struct Inner<H> {
@@ -35,7 +35,7 @@ struct Inner<H> {
     table: Table,
     lifecycle: Lifecycle,
     room: body::Room,
-    /// Streams that nothing runs on end.
+    /// Cancelled when idle streams should end.
     closing: CancellationToken,
     config: StreamableHttpServerConfig,
 }
@@ -47,7 +47,7 @@ impl<H> Clone for Edge<H> {
 }
 
 impl<H: ServerHandler> Edge<H> {
-    /// `handler` makes what answers one request, or one stream of HTTP+SSE.
+    /// `handler` creates the handler of one request, or of one HTTP+SSE stream.
     pub fn new(
         service: Service,
         lifecycle: Lifecycle,
@@ -56,12 +56,12 @@ impl<H: ServerHandler> Edge<H> {
         let stopped = CancellationToken::new();
         let closing = CancellationToken::new();
         let config = StreamableHttpServerConfig::default()
-            // Checked for every route, before any of them.
+            // Checked before any route.
             .disable_allowed_hosts()
             .with_sse_keep_alive(Some(KEEP_ALIVE))
-            // Each stream says so itself, where its revision knows of it.
+            // Each stream sends it, if its revision supports it.
             .with_sse_retry(None)
-            // An answer that nothing comes before.
+            // For an answer without earlier events.
             .with_json_response(true)
             .with_cancellation_token(stopped.clone());
         let table = Table::new(service.sessions.node(), service.sessions.connections());
@@ -77,7 +77,7 @@ impl<H: ServerHandler> Edge<H> {
         }))
     }
 
-    /// The routes, without any check of who asks.
+    /// The routes, without access control.
     pub fn router(self) -> Router {
         Router::new()
             .route("/mcp", any(streamable::answer::<H>))

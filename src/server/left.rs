@@ -1,5 +1,5 @@
-//! A request that the time to stop leaves without its answer: it is answered `shutting_down`, and this is known to
-//! those who send the answer, because its status differs and nothing of it is kept.
+//! Marks a request that shutdown interrupts: it is answered `shutting_down`. The code that sends the answer reads the
+//! mark, because such an answer has another status and is not stored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +11,12 @@ use rmcp::service::RequestContext;
 
 use crate::answer::Failure;
 
-/// Of one request. Travels with it; cheap to clone.
+/// The mark of one request. It travels with the request; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Left(Arc<AtomicBool>);
 
 impl Left {
-    /// Notes it of the request of `context`, where somebody wants to know.
+    /// Marks the request of `context`, if it carries a mark.
     pub(super) fn note(context: &RequestContext<RoleServer>) {
         let of_http = || context.extensions.get::<Parts>()?.extensions.get::<Self>();
         if let Some(left) = context.extensions.get::<Self>().or_else(of_http) {

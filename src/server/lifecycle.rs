@@ -1,19 +1,19 @@
-//! Where the process stands between its start and its end. `serve` moves it on; the transports and the admin port
-//! read it and wait for it. It lives above every actor and is gone with the process only.
+//! The stage of the process between start and end. `serve` advances it; the transports and the admin port read it and
+//! wait for it. It lives above every actor and ends only with the process.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// In the order in which a process goes through them; none comes twice.
+/// In order; no stage is entered twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Not everything that was asked for listens yet.
+    /// Not all configured ports listen yet.
     Starting,
     Ready,
-    /// What runs may end; nothing new is to come.
+    /// Running requests may finish; new ones are refused.
     Draining,
-    /// Whatever still runs is cut off.
+    /// Running requests are cut off.
     Stopped,
 }
 
@@ -28,7 +28,7 @@ impl State {
     }
 }
 
-/// Cheap to clone: all clones are of one process.
+/// Cheap to clone: all clones refer to the same process.
 #[derive(Debug, Clone)]
 pub struct Lifecycle(Arc<watch::Sender<State>>);
 
@@ -47,37 +47,37 @@ impl Lifecycle {
         *self.0.borrow()
     }
 
-    /// Traffic may come. A process that is to stop stays so.
+    /// Traffic may come. Has no effect once the process drains.
     pub fn ready(&self) {
         self.advance(State::Ready);
     }
 
-    /// Nothing new is to come. Asked for twice, it is the same as once.
+    /// New requests are refused. Calling it twice has no further effect.
     pub fn drain(&self) {
         self.advance(State::Draining);
     }
 
-    /// The drain is over, or its time is.
+    /// The drain has finished or timed out.
     pub fn stop(&self) {
         self.advance(State::Stopped);
     }
 
-    /// Also once it has stopped.
+    /// True while draining, and after it has stopped.
     pub fn is_draining(&self) -> bool {
         self.state() >= State::Draining
     }
 
-    /// Returns as soon as nothing new is to come; at once where that is so already.
+    /// Returns when the drain begins; at once if it has begun.
     pub async fn draining(&self) {
         self.reached(State::Draining).await;
     }
 
-    /// Returns as soon as whatever still runs is to be cut off.
+    /// Returns when running requests are to be cut off.
     pub async fn stopped(&self) {
         self.reached(State::Stopped).await;
     }
 
-    /// Never back: two who move it on at the same time end where the later state is.
+    /// Never goes back: of two concurrent changes the later stage wins.
     fn advance(&self, to: State) {
         self.0.send_if_modified(|state| {
             let forward = *state < to;
@@ -90,7 +90,7 @@ impl Lifecycle {
 
     async fn reached(&self, wanted: State) {
         let mut states = self.0.subscribe();
-        // An error would mean that the sender is gone; it is held by `self`.
+        // An error would mean that the sender is dropped, but `self` holds it.
         let _ = states.wait_for(|state| *state >= wanted).await;
     }
 }

@@ -1,6 +1,6 @@
-//! One JSON-RPC message a line, over any two byte streams. Beyond what the library's own transport does, every line
-//! gets an answer: one that is no JSON, no message, or too long is answered with an error instead of silence; and the
-//! end of either stream is told to the rest of the program at once.
+//! One JSON-RPC message per line, over any two byte streams. Unlike the library's transport, every line gets an answer:
+//! a line that is no JSON, no message, or too long is answered with an error. The end of either stream is reported at
+//! once.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,39 +18,39 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Longest line that is read: far beyond any call (arguments end at 64 KiB), far below what would hurt.
+/// Longest line read: far longer than any call (arguments are limited to 64 KiB), and still harmless.
 pub(super) const MAX_LINE_BYTES: usize = 4 << 20;
 /// Most messages in one batch (revision 2025-03-26).
 const MAX_BATCH: usize = 100;
-/// What a long line leaves allocated is given back beyond this.
+/// After a long line, the buffer shrinks to this size.
 const KEPT_LINE_BYTES: usize = 64 << 10;
 
 pub(super) struct Lines<R, W> {
     reader: BufReader<R>,
-    /// Bytes of a line that has not ended: `receive` may be dropped between any two reads.
+    /// The bytes of an unfinished line: `receive` may be dropped between any two reads.
     line: Vec<u8>,
-    /// The rest of a line that was too long is being passed over.
+    /// True while the rest of a too long line is skipped.
     discarding: bool,
-    /// What the last line brought and nobody has taken yet.
+    /// Messages of the last line that have not been returned yet.
     ready: VecDeque<Incoming>,
-    /// An error answer on its way out; a task, because `receive` may be dropped while it is written.
+    /// An error answer being written, in its own task because `receive` may be dropped meanwhile.
     answering: Option<JoinHandle<()>>,
     output: Output<W>,
-    /// The client has chosen how it talks (`initialize`, or a request that says all itself). Before that, whatever
-    /// wants no answer is passed over, where the library would hang up.
+    /// The client has opened the connection (`initialize`, or a self-contained request). Before that, notifications are
+    /// skipped, because the library would disconnect.
     opened: bool,
 }
 
-/// The half that is written to. Lines are whole, or the stream is at its end.
+/// The writing half. Only whole lines are written; after a partial one the stream is closed.
 struct Output<W> {
     writer: Arc<Mutex<Option<W>>>,
-    /// Cancelled when the client cannot be read from or written to any more, or when the program is to stop.
+    /// Cancelled when reading or writing fails, or when the program should stop.
     ended: CancellationToken,
 }
 
 enum Incoming {
     Message(Box<ClientJsonRpcMessage>),
-    /// With the id of the request that it answers, where one could be read.
+    /// An error answer, with the id of the request if it could be read.
     Fault(ErrorData, Option<RequestId>),
 }
 
@@ -83,7 +83,7 @@ where
     async fn next(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             if let Some(answering) = &mut self.answering {
-                // A task that died has logged why; the next line is read all the same.
+                // A failed task has logged the reason; reading goes on.
                 let _ = answering.await;
                 self.answering = None;
             }
@@ -114,7 +114,7 @@ where
         }
     }
 
-    /// Until a line is whole. Nothing is lost when this is dropped: what was read stays in `self.line`.
+    /// Reads until a line is complete. Safe to drop: bytes already read stay in `self.line`.
     async fn read_line(&mut self) -> io::Result<Line> {
         loop {
             let available = self.reader.fill_buf().await?;
@@ -154,7 +154,7 @@ where
         self.line.shrink_to(KEPT_LINE_BYTES);
     }
 
-    /// False for what the library would hang up on.
+    /// Returns false for messages on which the library would disconnect.
     fn admits(&mut self, message: &ClientJsonRpcMessage) -> bool {
         if self.opened {
             return true;
@@ -168,7 +168,7 @@ where
     }
 }
 
-/// True where the library leaves its opening phase after this request.
+/// True if the library leaves its opening phase after this request.
 fn opens(request: &ClientRequest) -> bool {
     if matches!(request, ClientRequest::InitializeRequest(_)) {
         return true;
@@ -207,7 +207,7 @@ fn read_messages(line: &[u8], into: &mut VecDeque<Incoming>) {
     }
 }
 
-/// `None`: a notification that nobody here knows. Those are passed over, as the protocol wants.
+/// `None`: an unknown notification, which the protocol says to ignore.
 fn read_message(value: Value) -> Option<Incoming> {
     let has_method = value.get("method").is_some_and(Value::is_string);
     let id = value.get("id").cloned();
@@ -253,7 +253,7 @@ fn too_long() -> ErrorData {
 // === impl Output ===
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Output<W> {
-    /// The future holds what it needs: it goes on whatever becomes of the transport.
+    /// The future owns its data, so it completes even if the transport is dropped.
     fn write(
         &self,
         message: &ServerJsonRpcMessage,
@@ -271,7 +271,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Output<W> {
                 Err(error) => Err(error),
             };
             if written.is_err() {
-                // Part of a line may be out: nothing sensible can follow it.
+                // Part of a line may have been written, so nothing valid can follow.
                 writer.take();
                 ended.cancel();
             }

@@ -1,5 +1,5 @@
-//! The ports that are listened at: bound before anything else starts, so that one in use is told at once, and served
-//! until the process drains. The admin port stays to the end, because it tells how the drain goes.
+//! The listening ports. They are bound before anything else starts, so that an address in use is reported at once, and
+//! served until the process drains. The admin port stays open until the end, to show the drain.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::config::store::{Store, WhenAway};
 use crate::config::{self, Config};
 use crate::service::Service;
 
-/// The admin port's answers are at hand: nobody needs longer to read one.
+/// Answers of the admin port are short, so no client needs longer to read one.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
-/// Why there is nothing to listen at.
+/// Why a port cannot be opened.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("cannot listen at {address}: {cause}")]
@@ -42,7 +42,7 @@ pub enum Error {
     Tokens(#[from] config::tokens::Error),
 }
 
-/// What is bound, and not yet served.
+/// Bound ports that are not served yet.
 #[derive(Default)]
 pub struct Ports {
     http: Option<(TcpListener, Option<TlsAcceptor>, Access, Duration)>,
@@ -51,7 +51,7 @@ pub struct Ports {
 
 impl Ports {
     /// # Errors
-    /// An address in use or not ours, and certificates and tokens that cannot be read.
+    /// An address is in use or not on this machine, or certificates or tokens cannot be read.
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let mut ports = Self::default();
         if let Some(http) = &config.http {
@@ -71,12 +71,12 @@ impl Ports {
         Ok(ports)
     }
 
-    /// Where MCP is listened for.
+    /// The address of the MCP port.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.http.as_ref()?.0.local_addr().ok()
     }
 
-    /// Until the process has drained. Says where it listens: port 0 is any that is free.
+    /// Serves until the process has drained. Logs the addresses, because port 0 means any free port.
     pub async fn serve(self, service: Service, loops: &EventLoops, lifecycle: Lifecycle) {
         let http = self.http.as_ref().map(|(_, _, access, _)| access);
         let admin = self.admin.as_ref().map(|(_, access, _)| access);

@@ -1,4 +1,4 @@
-//! MCP over stdin and stdout: one client, from its first line to the end of its stream.
+//! MCP over stdin and stdout, with one client.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use super::event_loops::EventLoops;
 use super::lines::Lines;
 use crate::service::Service;
 
-/// How long calls may go on after the client closed its stream: enough for `printf … | mcp-code-analysis serve` to be
-/// answered, short enough that nobody sees an orphan.
+/// How long calls may run after the client closed its stream: enough for `printf … | mcp-code-analysis serve` to get an
+/// answer, short enough not to leave an orphan process.
 const GRACE_AFTER_END: Duration = Duration::from_millis(500);
-/// How long calls may go on after the operator asked to stop: supervisors kill after 10 s at the earliest.
+/// How long calls may run after a stop signal: service managers kill after 10 s at the earliest.
 const GRACE_AFTER_STOP: Duration = Duration::from_secs(3);
-/// How long the answers of calls that are left then may take to be written.
+/// Time to write the answers of calls that did not finish.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
-/// The connection ended otherwise than by its client or its operator.
+/// The connection failed, rather than being ended by its client or operator.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("the connection could not be opened: {0}")]
@@ -30,12 +30,12 @@ pub enum Error {
     Died(String),
 }
 
-/// Serves until the client closes stdin or cannot be written to, or until `stop`. Calls that still run then get a
-/// grace. After it they are answered `shutting_down` where the operator stopped the program, and cancelled where the
+/// Serves until the client closes stdin, writing fails, or `stop` is cancelled. Running calls then get a grace period.
+/// After it, a stopped program answers them `shutting_down`; if the client disconnected, they are cancelled.
 /// client left.
 ///
 /// # Errors
-/// Only faults of the server itself; that a client went away is none.
+/// A fault of the server itself; a client that disconnects is no error.
 pub async fn serve(
     service: Service,
     loops: &EventLoops,
@@ -51,7 +51,7 @@ async fn serve_here(service: Service, stop: CancellationToken) -> Result<(), Err
     let calls = CancellationToken::new();
     let lines = Lines::new(reader, writer, ended.clone());
     let mut handler = Handler::new(service);
-    // Its own: where HTTP is served as well, its calls may run for longer.
+    // A child token: calls over HTTP may run longer.
     handler.leaving = handler.leaving.child_token();
     let watch = tokio::spawn(watch(stop, ended, handler.leaving.clone(), calls.clone()));
     let outcome = run(handler, lines, calls).await;
@@ -59,7 +59,7 @@ async fn serve_here(service: Service, stop: CancellationToken) -> Result<(), Err
     outcome
 }
 
-/// Ends the calls that are left, one grace after the end.
+/// Ends the remaining calls after a grace period.
 async fn watch(
     stop: CancellationToken,
     ended: CancellationToken,
@@ -100,7 +100,7 @@ where
 )]
 fn opening_failed(error: ServerInitializeError) -> Result<(), Error> {
     match error {
-        // It left, or we were told to stop, before anything was asked.
+        // The client disconnected or the program was stopped before the first request.
         ServerInitializeError::ConnectionClosed(_)
         | ServerInitializeError::Cancelled
         | ServerInitializeError::TransportError { .. } => Ok(()),

@@ -1,4 +1,4 @@
-//! The control tools: sessions, discovery, status. They touch no code and run on no pool.
+//! The control tools: sessions, discovery, status. They read no source code and do not run on the pool.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Service {
         Ok(call.called().found(finding, "", context_of(&view)))
     }
 
-    /// Looks at the disk, so not on the runtime's own threads.
+    /// Reads the disk, so it must not run on the runtime's threads.
     async fn narrowed(
         &self,
         call: &Call,
@@ -74,7 +74,7 @@ impl Service {
         match place(call)? {
             Place::Given(id) => Ok(id),
             Place::Throwaway => Err(session_required()),
-            // Asking about it makes it: what the connection has is then to be seen.
+            // Asking for the default session creates it, so that the caller can see it.
             Place::Default(default) => {
                 let found = default.get_or_create(self, &call.caller.principal).await?;
                 Ok(found.id)

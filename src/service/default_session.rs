@@ -1,5 +1,5 @@
-//! The session of one connection. Who holds it: the transport, one for each connection. When a crash or an expiry takes
-//! the session, the next call makes another and says so.
+//! The default session of one connection, held by the transport. When the session crashes for good or expires, the next
+//! call creates another one and says so.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use crate::answer::Failure;
 
 const LABEL: &str = "default session of a connection";
 
-/// The session of one connection: made at first use, made again when it has expired or was closed.
+/// Created at first use, and again after it has expired or was closed.
 #[derive(Clone, Default)]
 pub struct DefaultSession {
     known: Arc<Mutex<Option<Known>>>,
-    /// By which every node finds the same one; `None`: the connection is this process's alone.
+    /// The key under which every node finds the same session; `None`: only this process serves the connection.
     key: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy)]
 struct Known {
     id: SessionId,
-    /// Made while the store was away: other nodes may have made another since.
+    /// Created while the store was down: other nodes may have created another one.
     provisional: bool,
 }
 
-/// What a call runs in.
+/// The session of a call.
 pub(super) struct Found {
     pub(super) id: SessionId,
-    /// That it is another one than before.
+    /// Set if the session has changed since the last call.
     pub(super) notice: Option<String>,
 }
 
 impl DefaultSession {
-    /// Of a connection that other nodes may serve, too.
+    /// For a connection that other nodes may serve too.
     pub fn of_connection(id: ConnectionId) -> Self {
         Self {
             known: Arc::default(),
@@ -48,7 +48,7 @@ impl DefaultSession {
         self.known.lock().await.map(|known| known.id)
     }
 
-    /// `None` where nobody has used it, on any node. Where other nodes may have, looking is the same as using.
+    /// `None` if it was never used. If other nodes may have used it, this creates it.
     pub(super) async fn find(
         &self,
         service: &Service,
@@ -60,8 +60,8 @@ impl DefaultSession {
         }
     }
 
-    /// Calls that come together make one session: the lock is held while it is made. One that was made while the store
-    /// was away is asked for again when that is back: then its key stands for one session on all nodes.
+    /// The lock is held during creation, so concurrent calls create one session. A session created while the store was
+    /// down is requested again once it is back, so that the key names one session on all nodes.
     pub(super) async fn get_or_create(
         &self,
         service: &Service,
@@ -103,7 +103,7 @@ impl DefaultSession {
         })
     }
 
-    /// It is gone. Another call may have made a new one meanwhile: that stays.
+    /// The session no longer exists. If another call has already created a new one, that one stays.
     pub(super) async fn forget(&self, gone: SessionId) {
         let mut known = self.known.lock().await;
         if known.is_some_and(|known| known.id == gone) {

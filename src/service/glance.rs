@@ -1,6 +1,6 @@
-//! How the service is, for those who ask again and again: a look at every actor wakes all of them, so one look serves
-//! whoever asks within a moment. It is taken anew as soon as any other call began or ended since, so that nobody is
-//! told of a state from before their own call.
+//! A short-lived cache of the status, for clients that poll it: collecting it wakes every actor, so callers within a
+//! moment share one result. It is collected again once any other call has started or ended, so that a caller never sees
+//! a state from before its own last call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +12,13 @@ use actors::tool::Root;
 
 use crate::answer::Finding;
 
-/// How long a look may be used: no person and no health check can tell.
+/// Age of a shared status: too short for a person or a health check to notice.
 const FRESH_FOR: Duration = Duration::from_millis(100);
 
-/// Shared by all clones of a service. A crash of any actor is seen with the next look.
+/// Shared by all clones of a service. A crash of an actor shows in the next status.
 #[derive(Default)]
 pub(super) struct Glance {
-    /// Calls that began, and calls that ended.
+    /// Calls started plus calls ended.
     turns: AtomicU64,
     last: Mutex<Option<Look>>,
 }
@@ -26,13 +26,13 @@ pub(super) struct Glance {
 struct Look {
     taken: Instant,
     turn: u64,
-    /// Of whoever asked: others may not know of them.
+    /// The caller's roots: other callers may not see them.
     roots: Arc<[Root]>,
     finding: Arc<Finding>,
 }
 
 impl Glance {
-    /// Something else than the status was asked for, or is answered.
+    /// A call other than the status started or ended.
     pub(super) fn turn(&self) {
         self.turns.fetch_add(1, Ordering::AcqRel);
     }

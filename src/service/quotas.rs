@@ -1,5 +1,5 @@
-//! What one principal may have at once, so that nobody takes what is there for all. Asked before anything is done for a
-//! request. Kept in memory alone: after a restart everybody starts with all of it, and each node counts for itself.
+//! Limits per principal, so that no principal uses up the resources of all. They are checked before any work is done
+//! for a request. Counters are in memory only: after a restart they start at zero, and each node counts for itself.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -14,9 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::answer::Failure;
 use crate::config::principals::{BURST_SECONDS, Limits, Principals};
 
-/// As many principals as a file of tokens may name. Those that nobody is using any more make room.
+/// Principals with counters: as many as a token file may name. Idle ones are dropped to make room.
 const REMEMBERED: usize = 4096;
-/// Calls end all the time: most take less.
+/// Most calls take less than this, so a slot is likely to be free.
 const CALLS_RETRY: Duration = Duration::from_millis(500);
 
 /// Cheap to clone; all clones count together.
@@ -29,13 +29,13 @@ struct Inner {
     shares: Mutex<HashMap<Principal, Arc<Share>>>,
 }
 
-/// What one principal has left.
+/// The remaining share of one principal.
 struct Share {
     calls: Option<Arc<Semaphore>>,
     rate: Option<DefaultDirectRateLimiter>,
 }
 
-/// One call under way; until it is dropped.
+/// One running call; ends when dropped.
 #[must_use]
 pub struct Slot(#[expect(dead_code, reason = "held, not looked at")] Option<OwnedSemaphorePermit>);
 
@@ -51,18 +51,18 @@ impl Quotas {
         self.0.principals.limits(principal.as_str())
     }
 
-    /// One request of any kind.
+    /// Counts one request of any kind.
     ///
     /// # Errors
-    /// Too many in this time.
+    /// Too many requests in this period.
     pub fn request(&self, principal: &Principal) -> Result<(), Failure> {
         self.requests(principal, 1)
     }
 
-    /// A call, and as many more as it holds.
+    /// Counts a call as `count` requests: a batch counts each of its calls.
     ///
     /// # Errors
-    /// Too many in this time, or too many under way.
+    /// Too many requests in this period, or too many running calls.
     pub fn call(&self, principal: &Principal, count: usize) -> Result<Slot, Failure> {
         self.requests(principal, count)?;
         let Some(calls) = &self.share(principal).calls else {
@@ -85,7 +85,7 @@ impl Quotas {
             return Ok(());
         };
         let per_second = self.limits(principal).rate.unwrap_or(1);
-        // More than may ever come at once counts as much as may.
+        // A batch larger than the burst counts as one full burst, or it could never run.
         let most = per_second.saturating_mul(BURST_SECONDS);
         let count = u32::try_from(count).unwrap_or(most).clamp(1, most);
         let Some(count) = NonZeroU32::new(count) else {
@@ -104,7 +104,7 @@ impl Quotas {
         }
     }
 
-    /// Made at first use. Who is busy keeps theirs; who is not loses no more than what they had left.
+    /// Created at first use. Over the limit, idle principals are dropped; they lose only their used-up counters.
     fn share(&self, principal: &Principal) -> Arc<Share> {
         let mut shares = self.0.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = shares.get(principal) {
@@ -137,7 +137,7 @@ impl Share {
         }
     }
 
-    /// A call holds on to the semaphore.
+    /// A running call holds a reference to the semaphore.
     fn is_in_use(&self) -> bool {
         let calls = self.calls.as_ref();
         calls.is_some_and(|calls| Arc::strong_count(calls) > 1)
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Layer};
 
-    /// As a file says it.
+    /// Parses the quotas as a configuration file.
     fn quotas(text: &str) -> Quotas {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), format!("http = '127.0.0.1:0'\n{text}")).unwrap();
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_as_many_requests_as_it_holds_and_never_more_than_may_come_at_once() {
-        // One each second: what is used up is not back before the test is over.
+        // One request a second: used quota does not return before the test is over.
         let quotas = quotas("principal_rate = 1\n[principals.ben]\nrate = 10\n");
         let (ann, ben) = (Principal::named("ann"), Principal::named("ben"));
         assert!(quotas.request(&ann).is_ok() && quotas.request(&ann).is_ok());

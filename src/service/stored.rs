@@ -1,5 +1,5 @@
-//! What a caller has stored, to be listed, read and named: behind the protocol's resources and completions. Only the
-//! caller's own is ever looked at. To look at a session puts its end off, as any use of it does.
+//! Lists, reads and completes the stored results of a caller, for the protocol's resources and completions. Only the
+//! caller's own sessions are read. Reading a session extends its expiry, like any other use.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::{Caller, Service, parse_session};
 use crate::answer::Failure;
 use crate::tools::get_session;
 
-/// Sessions whose results are listed together: the connection's own and the newest. Each has to be loaded for it.
+/// Sessions whose results are listed together: the connection's own and the newest. Each has to be loaded.
 const SESSIONS_LOOKED_AT: usize = 10;
-/// Longest wait for one of them: it may be on another node, or that node away.
+/// Longest wait for one session: it may be on another node, and that node may be down.
 const SESSION_WITHIN: Duration = Duration::from_secs(2);
-/// Sessions whose ids are looked through for one that begins as asked for: as many as a store lists at once.
+/// Sessions whose ids are searched for a prefix: as many as a store lists at once.
 const IDS_LOOKED_AT: usize = 1000;
 
 /// One stored result.
@@ -31,23 +31,23 @@ pub struct Stored {
 pub struct StoredPage {
     pub rows: Vec<Stored>,
     pub has_more: bool,
-    /// Sessions of the caller's that were not looked at.
+    /// Sessions of the caller that were not read.
     pub sessions_left_out: u64,
 }
 
-/// Ids that begin as asked for.
+/// Ids that begin with a prefix.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Ids {
     pub values: Vec<String>,
-    /// `None` where not all were looked at.
+    /// `None` if not all were checked.
     pub total: Option<usize>,
 }
 
 impl Service {
-    /// The newest stored results. `after`: time and id of the last one of the page before.
+    /// The newest stored results. `after`: time and id of the last result on the previous page.
     ///
     /// # Errors
-    /// A store that cannot be asked.
+    /// The store is unavailable.
     pub async fn stored_results(
         &self,
         caller: &Caller,
@@ -58,7 +58,7 @@ impl Service {
         let views = join_all(sessions.iter().map(|id| self.view(caller, *id))).await;
         let seen = views.iter().flatten().count() as u64;
         let mut rows: Vec<Stored> = views.into_iter().flatten().flat_map(stored_in).collect();
-        // Newest first; the id decides where a millisecond saw two.
+        // Newest first; the id orders results of the same millisecond.
         let place = |row: &Stored| (row.result.at_ms, row.result.result_id);
         rows.retain(|row| after.is_none_or(|after| place(row) < after));
         rows.sort_unstable_by_key(|row| std::cmp::Reverse(place(row)));
@@ -71,10 +71,10 @@ impl Service {
         })
     }
 
-    /// A session and its history, as `get_session` gives them, whole.
+    /// A whole session with its history, as `get_session` returns it.
     ///
     /// # Errors
-    /// No id, and a session that is unknown, expired or somebody else's.
+    /// The text is no id, or the session is unknown, expired or another principal's.
     pub async fn read_session(&self, caller: &Caller, session_id: &str) -> Result<Value, Failure> {
         let id = parse_session(session_id)?;
         let view = self.sessions.get(&caller.principal, id).await?;
@@ -82,7 +82,7 @@ impl Service {
     }
 
     /// # Errors
-    /// A store that cannot be asked.
+    /// The store is unavailable.
     pub async fn session_ids(
         &self,
         caller: &Caller,
@@ -103,7 +103,8 @@ impl Service {
         ))
     }
 
-    /// Of stored results of one session; without one, of the connection's own. A session that cannot be read has none.
+    /// Ids of the stored results of one session, or of the connection's own session. Empty if the session cannot be
+    /// read.
     pub async fn result_ids(
         &self,
         caller: &Caller,
@@ -126,7 +127,7 @@ impl Service {
         Ids::of(ids, begun, true, limit)
     }
 
-    /// The connection's own session and the newest ones; and how many there are in all.
+    /// The connection's own session and the newest ones, and the total number of sessions.
     async fn looked_at(&self, caller: &Caller) -> Result<(Vec<SessionId>, u64), Failure> {
         let principal = &caller.principal;
         let (rows, total) = self

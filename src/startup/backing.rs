@@ -1,4 +1,4 @@
-//! The Redis that sessions live in: how it is reached, and what stands between it and them.
+//! Opens the Redis of the sessions, and the layers in front of it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use crate::config;
 use crate::config::store::{Durability, Redis, WhenAway};
 use crate::tools;
 
-/// The store that sessions live in. A Redis that is away is waited for, unless calls are to be refused without it.
+/// Opens the store of the sessions. If Redis is down, the server starts anyway, unless it is configured to refuse calls
+/// then.
 pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Result<Backing, Error> {
     let store = open(redis, node, clock)?;
     let away = match check(redis, &store).await {
@@ -54,7 +55,8 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
     })
 }
 
-/// Analyses that nodes share: in a Redis of their own where one is named, else beside the sessions.
+/// Opens the cache of analyses that nodes share: in its own Redis if one is configured, otherwise in that of the
+/// sessions.
 fn shared_cache(redis: &Redis, node: NodeId) -> Result<Shared, Error> {
     let sessions = redis_options(redis, node)?;
     let options = match &redis.cache_url {
@@ -72,7 +74,7 @@ fn shared_cache(redis: &Redis, node: NodeId) -> Result<Shared, Error> {
     })
 }
 
-/// For whoever operates it: nothing can be done without.
+/// Opens the store for an operator's command. Fails if Redis is down.
 pub(super) async fn operator(redis: &Redis, clock: Clock) -> Result<Operator, Error> {
     let node = NodeId::random();
     let store = open(redis, node, clock)?;
@@ -98,10 +100,10 @@ fn told(redis: &Redis, error: RedisError) -> Error {
     }
 }
 
-/// How the Redis of the sessions is reached, and what is asked of it.
+/// Connection options of the sessions' Redis.
 ///
 /// # Errors
-/// Certificates that cannot be read.
+/// The certificates cannot be read.
 pub fn redis_options(redis: &Redis, node: NodeId) -> Result<RedisOptions, Error> {
     let ca = match &redis.ca {
         None => None,

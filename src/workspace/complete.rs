@@ -1,5 +1,5 @@
-//! What a path may go on with: the entries of one directory that an analysis would look at. Only names and kinds are
-//! read. Whatever the beginning says, nothing outside the roots is looked at: it is resolved as any path is.
+//! Completes paths: the entries of one directory that an analysis would read. Only names and types are read. The prefix
+//! is resolved like any path, so nothing outside the roots is accessed.
 
 use std::ffi::CStr;
 use std::path::Path;
@@ -14,17 +14,17 @@ use super::skip::Tally;
 use super::{Root, Workspace, listing, names, open, walk};
 use crate::analysis::Language;
 
-/// Entries of one directory that are looked at; larger ones are of machines, and nobody picks a name from a list there.
+/// Entries checked in one directory. Larger directories are machine-made, and nobody picks a name from such a list.
 const MAX_ENTRIES: usize = 10_000;
-/// Entries between two looks at the clock.
+/// Entries between two checks of the deadline.
 const ENTRIES_PER_CHECK: usize = 64;
 
-/// Paths that begin as asked for.
+/// Paths that begin with the prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completions {
-    /// Sorted, directories with a `/` at their end; at most as many as were asked for.
+    /// Sorted; directories end with `/`. Limited to the requested number.
     pub values: Vec<String>,
-    /// How many there are in all; `None` where not everything was looked at.
+    /// How many exist; `None` if not all entries were checked.
     pub total: Option<usize>,
 }
 
@@ -42,8 +42,8 @@ impl Completions {
 }
 
 impl Workspace {
-    /// What `beginning` may go on with: folders, and files in a language that is analysed, as a walk from their folder
-    /// would find them. What leads nowhere, or out of the roots, has none.
+    /// Completions of `beginning`: folders, and files in analysed languages, as a scan of their folder would find them.
+    /// Empty if the path does not exist or leaves the roots.
     pub fn complete(&self, beginning: &str, limit: usize, until: Instant) -> Completions {
         let (folder, begun) = match beginning.rfind('/') {
             Some(slash) => beginning.split_at(slash + 1),
@@ -74,7 +74,7 @@ impl Workspace {
     }
 }
 
-/// Names in one directory, and whether all of it was looked at. `None`: it is no directory, or cannot be read.
+/// Matching names in one directory, and whether all entries were checked. `None`: no directory, or unreadable.
 fn list(root: &Root, place: &Place, begun: &str, until: Instant) -> Option<(Vec<String>, bool)> {
     let mut tally = Tally::default();
     let absolute = walk::below(&root.path, &place.inside);
@@ -103,7 +103,7 @@ fn list(root: &Root, place: &Place, begun: &str, until: Instant) -> Option<(Vec<
     Some((found, true))
 }
 
-/// One directory while it is listed.
+/// The directory being listed.
 struct Here<'a> {
     inside: &'a str,
     absolute: &'a Path,
@@ -111,7 +111,7 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
-    /// The name, where a walk would enter the directory or take the file.
+    /// The name, if a scan would enter the directory or read the file.
     fn wanted(&self, entries: &Dir, raw: &CStr, name: &str, listed: FileType) -> Option<String> {
         let mut kind = listed;
         if kind == FileType::Unknown {

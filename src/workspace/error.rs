@@ -1,10 +1,10 @@
-//! Why nothing could be looked at.
+//! Why a path could not be scanned.
 
 use std::io;
 use std::path::PathBuf;
 
-/// One failure of [`super::Workspace`]; the scan as a whole, never one file of it (that is a
-/// [`super::SkipReason`]). The words say what to do; [`Error::reason`] is stable.
+/// A failure of [`super::Workspace`]: of a whole scan, never of one file (that is a [`super::SkipReason`]). The message
+/// says what to do; [`Error::reason`] is stable.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("no directory was given that may be read; name at least one root")]
@@ -17,7 +17,7 @@ pub enum Error {
     RootNotReadable { path: PathBuf, source: io::Error },
     #[error("the root `{}` lies outside the directories that the server may read; name one inside them", path.display())]
     RootOutsideRoots { path: PathBuf },
-    /// The same words whether or not anything exists there.
+    /// The same message whether or not the path exists.
     #[error(
         "`{path}` lies outside the directories that may be read ({roots}); give a path inside them"
     )]
@@ -39,7 +39,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Stable, snake_case.
+    /// A stable identifier in snake_case.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NoRoots => "no_roots",
@@ -57,7 +57,7 @@ impl Error {
     }
 }
 
-/// A caller's string, fit to be shown: short, and no control characters.
+/// Makes a caller's string fit to print: short, and without control characters.
 pub(super) fn shown(text: &str) -> String {
     const MAX_SHOWN: usize = 200;
     let mut shown: String = text

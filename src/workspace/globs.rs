@@ -1,7 +1,7 @@
-//! `include` and `exclude`: globs over paths as answers show them. Pure.
+//! `include` and `exclude`: globs over paths as they appear in answers. Pure.
 //!
-//! As in `.gitignore`: without a slash a glob matches at any depth, with one it starts at the root; `**` crosses
-//! directories and `*` does not; a glob that matches a directory stands for everything in it.
+//! As in `.gitignore`: a glob without a slash matches at any depth, one with a slash starts at the root; `**` crosses
+//! directories, `*` does not; a glob that matches a directory covers everything in it.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -16,7 +16,7 @@ pub(super) struct Globs {
 
 struct List {
     set: GlobSet,
-    /// The glob that each matcher of `set` came from.
+    /// The source glob of each matcher in `set`.
     owner: Vec<usize>,
     globs: Vec<String>,
 }
@@ -41,21 +41,21 @@ impl Globs {
         self.include.globs.is_empty() || self.include.set.is_match(path)
     }
 
-    /// True where an `include` has this directory's name as one of its parts: then nothing but that `include` decides
-    /// over what lies in it.
+    /// True if an `include` contains this directory's name as a component: only that `include` then decides about its
+    /// content.
     pub(super) fn names_directory(&self, name: &str) -> bool {
         self.include.globs.iter().any(|glob| has_part(glob, name))
     }
 
-    /// True where an `include` that names the directory matches the path.
+    /// True if an `include` that names the directory matches the path.
     pub(super) fn includes_by_directory(&self, path: &str, directory: &str) -> bool {
         self.include
             .matching(path)
             .any(|glob| has_part(glob, directory))
     }
 
-    /// True where an `include` that matches the path says more of the file's name than its extension: then what the
-    /// name, the repository or the first lines say does not keep it out.
+    /// True if an `include` that matches the path gives more of the file's name than its extension. The file is then
+    /// analysed even if its name, the repository's rules or its first lines would skip it.
     pub(super) fn names_file(&self, path: &str) -> bool {
         self.include.matching(path).any(names_a_file)
     }
@@ -104,7 +104,7 @@ impl List {
     }
 }
 
-/// The glob over whole paths that the caller's means.
+/// The glob over whole paths that the caller's glob stands for.
 fn anchored(glob: &str, roots: &[Root]) -> Result<String, Error> {
     if glob.len() > MAX_GLOB_BYTES {
         return Err(invalid(glob, format!("longer than {MAX_GLOB_BYTES} bytes")));
@@ -129,7 +129,7 @@ fn anchored(glob: &str, roots: &[Root]) -> Result<String, Error> {
     Ok(format!("**/{body}"))
 }
 
-/// An absolute glob below a root, as paths in answers begin.
+/// An absolute glob below a root, as a path in answers.
 fn below_root(glob: &str, roots: &[Root]) -> Option<String> {
     roots.iter().find_map(|root| {
         let rest = glob.strip_prefix(root.path.to_str()?)?.strip_prefix('/')?;
@@ -144,7 +144,7 @@ fn has_part(glob: &str, name: &str) -> bool {
     glob.split('/').any(|part| part == name)
 }
 
-/// `parser.gen.go`, `*.min.js` and `*_pb2.py` name files; `*`, `*.js` and `test_*.js` do not.
+/// True for globs that name files (`parser.gen.go`, `*.min.js`, `*_pb2.py`), false for `*`, `*.js` and `test_*.js`.
 fn names_a_file(glob: &str) -> bool {
     let last = glob.rsplit('/').next().unwrap_or(glob);
     let literal = last.strip_prefix('*').unwrap_or(last);

@@ -1,4 +1,4 @@
-//! Content hashes of the files that a walk found: known by their stat, or read now.
+//! Content hashes of the files that a scan found: cached by their stat, or read now.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,22 +12,22 @@ use super::skip::SkipReason;
 use super::stat_cache::{Known, StatCache};
 use super::{ContentHash, Limits, text};
 
-/// A file to hash: where it is, and how large the walk saw it.
+/// A file to hash: its place, and its size as the scan saw it.
 pub(super) struct Wanted {
     pub(super) path: PathBuf,
     pub(super) size: u64,
 }
 
-/// What was found, and how many bytes were read; in the order of what was wanted.
+/// One entry per requested file, in order: its hash, and the number of bytes read.
 pub(super) type Hashed = Vec<Read>;
 type Read = Result<(Known, u64), SkipReason>;
 
-/// Fewer files than this are read by the thread that asks: starting others takes longer.
+/// Fewer files than this are read by the calling thread: starting others takes longer.
 const ALONE: usize = 8;
 
 pub(super) struct Stopped;
 
-/// Reads `wanted` on several threads, the largest first, so that none is left with a large one at the end.
+/// Reads `wanted` on several threads, the largest first, so that no thread ends with a large file.
 pub(super) fn read_all(
     wanted: &[Wanted],
     cache: &StatCache,
@@ -61,7 +61,7 @@ pub(super) fn read_all(
     } else {
         std::thread::scope(|scope| {
             for _ in 1..limits.threads {
-                // Where the system gives no more threads, those that are there do it.
+                // If the system allows no more threads, the existing ones do the work.
                 if Builder::new().spawn_scoped(scope, work).is_err() {
                     break;
                 }
@@ -70,7 +70,7 @@ pub(super) fn read_all(
         });
     }
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // What is missing was stopped.
+    // A missing result means that the scan was stopped.
     found.into_iter().collect::<Option<_>>().ok_or(Stopped)
 }
 

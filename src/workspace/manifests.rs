@@ -1,4 +1,4 @@
-//! Manifests: the files that say how imports are to be read, in what was walked and above it.
+//! Reads manifests, the files that determine how imports resolve, in the scanned folder and above it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::walk::{ManifestPath, Task, below};
 use super::{ContentHash, text};
 use crate::analysis::graph::Manifest;
 
-/// Sorted by path, each with the hash of its bytes.
+/// Sorted by path, each with the hash of its content.
 pub(super) fn read_all(
     task: &Task<'_>,
     found: Vec<ManifestPath>,

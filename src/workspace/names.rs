@@ -1,6 +1,6 @@
-//! What a name alone says: other people's code, what a build wrote, what a program wrote. Pure.
+//! Classifies files and directories by name: third-party code, build output, generated code. Pure.
 
-/// Directories of other people's code, whatever lies beside them.
+/// Directories of third-party code, whatever is beside them.
 const VENDORED: [&str; 14] = [
     "node_modules",
     "bower_components",
@@ -18,8 +18,8 @@ const VENDORED: [&str; 14] = [
     "venv",
 ];
 
-/// Directories that a build writes, where one of these files lies beside them. The name alone says too little: Go's
-/// own library has packages called `build` and `dist`.
+/// Build directories, if one of these files is beside them. The name alone is not enough: Go's own library has packages
+/// called `build` and `dist`.
 const BUILD_OUTPUT: [(&str, &[&str]); 6] = [
     (
         "target",
@@ -57,16 +57,16 @@ const BUILD_OUTPUT: [(&str, &[&str]); 6] = [
     ("storybook-static", &["package.json"]),
 ];
 
-/// A directory with one of these is source, even where its name and its neighbours say that a build wrote it.
+/// A directory with one of these files is source, even if its name and its neighbours suggest build output.
 pub(super) const SOURCE_MARKS: [&str; 3] = ["__init__.py", "mod.rs", "package.json"];
 
-/// Written by tools of caches and builds into what they own (Cargo, pytest, ccache, …).
+/// Written by caches and build tools into their directories (Cargo, pytest, ccache, …).
 pub(super) const CACHE_TAG: &str = "CACHEDIR.TAG";
 
 const MINIFIED_STEMS: [&str; 4] = [".min", "-min", ".bundle", ".prod.min"];
 const MINIFIED_EXTENSIONS: [&str; 3] = ["js", "mjs", "cjs"];
 
-/// Endings and beginnings that generators use and people do not.
+/// Suffixes that generators use and people do not.
 const GENERATED_SUFFIXES: [&str; 19] = [
     ".pb.go",
     ".pb.gw.go",
@@ -95,7 +95,7 @@ pub(super) fn is_vendored_directory(name: &str) -> bool {
     VENDORED.contains(&name)
 }
 
-/// The files of which one beside a directory of this name says that a build wrote it.
+/// The files that mark a directory of this name as build output, if one of them is beside it.
 pub(super) fn build_output_marks(name: &str) -> Option<&'static [&'static str]> {
     BUILD_OUTPUT
         .iter()

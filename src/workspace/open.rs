@@ -1,9 +1,9 @@
-//! Opening without a gap between the check and the use.
+//! Opens files without a race between checking a path and using it.
 //!
-//! Every path that comes here is canonical: a canonical root and names below it, none of them a link when it was
-//! resolved. It is opened so that the system itself refuses it if a symbolic link stands anywhere in it by now. What
-//! was opened is therefore what the path says, and everything else is asked of the handle. Nothing blocks: a FIFO or
-//! device that took a file's place is opened without waiting and refused by its type.
+//! Every path passed in is canonical: a canonical root and names below it, none of which was a link when the path was
+//! resolved. It is opened so that the kernel refuses it if any part is a symbolic link by now. The opened file is
+//! therefore the one that the path names, and all further checks use its handle. Nothing blocks: a FIFO or device in a
+//! file's place is opened without waiting and refused by its type.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use super::limits::READ_ATTEMPTS;
 use super::skip::SkipReason;
 
-/// What identifies the state of a file: equal before and after a reading, nothing changed in between.
+/// Identifies the state of a file: if equal before and after a read, the file did not change in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) kind: FileType,
@@ -31,13 +31,13 @@ pub(super) struct Stat {
     pub(super) changed: i64,
 }
 
-/// A file was not read.
+/// Why a file was not read.
 pub(super) enum NotRead {
     Skip(SkipReason),
     Stopped,
 }
 
-/// Between two questions whether to stop. Reading and hashing this much takes less than a millisecond.
+/// Bytes between two checks whether to stop. Reading and hashing this much takes less than a millisecond.
 const READ_BLOCK: u64 = 1024 * 1024;
 
 pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
@@ -53,7 +53,7 @@ const FILE_FLAGS: OFlags = OFlags::NONBLOCK
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// To pass through a directory takes no right to list it.
+/// Passing through a directory needs no permission to list it.
 #[cfg(target_os = "linux")]
 const PASS: OFlags = OFlags::PATH.union(DIRECTORY_FLAGS);
 #[cfg(not(target_os = "linux"))]
@@ -71,7 +71,7 @@ fn open(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     open_stepwise(path, flags)
 }
 
-/// `None` where the kernel (before 5.6) or a sandbox does not have `openat2`.
+/// `None` if the kernel (before 5.6) or a sandbox has no `openat2`.
 #[cfg(target_os = "linux")]
 fn open_at_once(path: &Path, flags: OFlags) -> Option<Result<OwnedFd, Errno>> {
     use rustix::fs::{ResolveFlags, openat2};
@@ -91,7 +91,7 @@ fn open_at_once(path: &Path, flags: OFlags) -> Option<Result<OwnedFd, Errno>> {
     }
 }
 
-/// From `/`, name by name, each below the handle of the last.
+/// Opens from `/` name by name, each relative to the previous handle.
 fn open_stepwise(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     if !is_canonical(path) {
         return Err(Errno::INVAL);
@@ -112,7 +112,7 @@ fn is_canonical(path: &Path) -> bool {
         && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Of what is at a path, without opening it; of a link, the link itself.
+/// The state of a path, without opening it. Does not follow a link.
 pub(super) fn stat(path: &Path) -> Result<Stat, Errno> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return rustix::fs::stat(path).map(Stat::from);
@@ -121,7 +121,7 @@ pub(super) fn stat(path: &Path) -> Result<Stat, Errno> {
     rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Stat::from)
 }
 
-/// Of one name in an open directory; of a link, the link itself.
+/// The state of a name in an open directory. Does not follow a link.
 pub(super) fn stat_at(directory: impl AsFd, name: &CStr) -> Result<Stat, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Stat::from)
 }
@@ -143,8 +143,8 @@ impl From<rustix::fs::Stat> for Stat {
     }
 }
 
-/// Reads the whole file into `buffer` (cleared first), in one state of it: where it changed meanwhile, again.
-/// At most `limit` bytes, and one more to know that there are more.
+/// Reads a whole file into `buffer` (cleared first) in one consistent state, and reads again if it changed meanwhile.
+/// Reads `limit` bytes at most, and one more to detect a larger file.
 pub(super) fn read_file(
     path: &Path,
     limit: u64,
@@ -160,7 +160,7 @@ pub(super) fn read_file(
     Err(NotRead::Skip(SkipReason::ChangedWhileRead))
 }
 
-/// The same for a name in a directory that is open.
+/// The same for a name in an open directory.
 pub(super) fn read_file_at(
     directory: impl AsFd,
     name: &str,
@@ -177,7 +177,7 @@ pub(super) fn read_file_at(
     Err(NotRead::Skip(SkipReason::ChangedWhileRead))
 }
 
-/// `None`: it changed while it was read.
+/// `None`: the file changed while it was read.
 fn read_open(
     mut file: File,
     limit: u64,

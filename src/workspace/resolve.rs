@@ -1,7 +1,7 @@
-//! Paths as callers write them to places inside the roots, and back.
+//! Resolves paths of callers to places inside the roots, and back.
 //!
-//! Links are followed here by hand, one name at a time, and nothing outside the roots is looked at: a path that leaves
-//! them gives the same error whether or not it leads anywhere.
+//! Links are followed here one name at a time, and nothing outside the roots is accessed: a path that leaves the roots
+//! gets the same error whether or not its target exists.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,20 +13,20 @@ use super::Root;
 use super::error::{Error, shown};
 use super::limits::{MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_SYMLINKS};
 
-/// A place inside a root, canonical when it was resolved.
+/// A place inside a root; canonical once resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// Index of the root.
     pub(super) root: usize,
-    /// Below the root, with `/`; empty for the root itself.
+    /// The path below the root, with `/`; empty for the root itself.
     pub(super) inside: String,
 }
 
-/// What stopped a path from being a [`Place`].
+/// Why a path does not resolve to a [`Place`].
 #[derive(Debug)]
 pub(super) enum Astray {
     Outside,
-    /// `at` exists and is inside; `name` in it does not.
+    /// `at` exists inside the roots, but has no entry `name`.
     Missing {
         at: PathBuf,
         name: OsString,
@@ -36,13 +36,13 @@ pub(super) enum Astray {
     NotReadable(io::Error),
 }
 
-/// `all`: every root. Otherwise one place.
+/// `All`: every root. `One`: a single place.
 pub(super) enum Start {
     All,
     One(Place),
 }
 
-/// Looks a caller's path up.
+/// Resolves a caller's path.
 pub(super) fn resolve(roots: &[Root], path: &str) -> Result<Start, Error> {
     check_form(path)?;
     let trimmed = path.trim_start_matches("./").trim_end_matches('/');
@@ -60,14 +60,14 @@ pub(super) fn resolve(roots: &[Root], path: &str) -> Result<Start, Error> {
     match follow(roots, &absolute) {
         Ok(place) => Ok(Start::One(place)),
         Err(Astray::Outside) if path.starts_with('/') => {
-            // The caller may name a root by way of a link outside: `/tmp/x` for `/private/tmp/x`.
+            // The caller may name a root through a link outside of it: `/tmp/x` for `/private/tmp/x`.
             let canonical = canonical_as_far_as_it_exists(&absolute);
             let place = canonical.map_or(Err(Astray::Outside), |path| follow(roots, &path));
             place
                 .map(Start::One)
                 .map_err(|astray| explain(roots, path, astray))
         }
-        // A name is missing, but the path as it is written leaves the roots behind it.
+        // A name is missing, and the path as written lies outside the roots.
         Err(Astray::Missing { .. }) if root_of(roots, &folded(&absolute)).is_none() => {
             Err(outside(roots, path))
         }
@@ -75,7 +75,7 @@ pub(super) fn resolve(roots: &[Root], path: &str) -> Result<Start, Error> {
     }
 }
 
-/// Without `..`, by the letter.
+/// Removes `..` from the text of the path.
 fn folded(path: &Path) -> PathBuf {
     let mut folded = PathBuf::from("/");
     for part in parts(path) {
@@ -130,7 +130,7 @@ fn absolute(roots: &[Root], path: &str) -> Result<PathBuf, Error> {
     Ok(root.path.join(rest.trim_start_matches('/')))
 }
 
-/// Follows links as the system would, but refuses to step outside the roots.
+/// Follows links as the system would, but refuses to leave the roots.
 pub(super) fn follow(roots: &[Root], absolute: &Path) -> Result<Place, Astray> {
     let mut left: VecDeque<OsString> = parts(absolute);
     let mut at = PathBuf::from("/");
@@ -146,7 +146,7 @@ pub(super) fn follow(roots: &[Root], absolute: &Path) -> Result<Place, Astray> {
         }
         let next = at.join(&name);
         if roots.iter().any(|root| root.path.starts_with(&next)) {
-            // A root, or what leads to one: canonical, so no link.
+            // A root or one of its parents: canonical, so not a link.
             at = next;
             continue;
         }
@@ -201,7 +201,7 @@ fn place(roots: &[Root], path: &Path) -> Result<Place, Astray> {
     Ok(Place { root, inside })
 }
 
-/// `None` where nothing of it can be resolved.
+/// `None` if no part of it can be resolved.
 fn canonical_as_far_as_it_exists(path: &Path) -> Option<PathBuf> {
     path.ancestors().find_map(|ancestor| {
         let canonical = fs::canonicalize(ancestor).ok()?;
@@ -241,13 +241,13 @@ fn names(roots: &[Root]) -> String {
     names.join(", ")
 }
 
-/// Names looked at for a hint: enough for any directory that a person would type a name of.
+/// Names checked for a suggestion: enough for any directory whose names people type.
 const MAX_HINT_NAMES: usize = 10_000;
 const MAX_SIMILAR: usize = 3;
-/// Of Damerau-Levenshtein, as a share of the longer name: a letter or two apart, or without its ending.
+/// Damerau-Levenshtein similarity, relative to the longer name: one or two letters differ, or the extension is missing.
 const SIMILAR: f64 = 0.65;
 
-/// The nearest directory that exists, and names in it that were perhaps meant.
+/// The nearest existing directory, and similar names in it.
 fn hint(roots: &[Root], at: &Path, name: &str) -> String {
     let nearest = match place(roots, at) {
         Ok(place) => shown(&in_answers(roots, &place)),
@@ -296,7 +296,7 @@ fn similar_names(directory: &Path, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// The path of a place as answers show it.
+/// The path of a place as it appears in answers.
 pub(super) fn in_answers(roots: &[Root], place: &Place) -> String {
     let prefix = prefix(roots, place.root);
     if place.inside.is_empty() {
@@ -305,7 +305,7 @@ pub(super) fn in_answers(roots: &[Root], place: &Place) -> String {
     prefix + &place.inside
 }
 
-/// What stands before the paths of a root in answers.
+/// The prefix of a root's paths in answers.
 pub(super) fn prefix(roots: &[Root], root: usize) -> String {
     if roots.len() == 1 {
         return String::new();
@@ -313,7 +313,7 @@ pub(super) fn prefix(roots: &[Root], root: usize) -> String {
     format!("{}/", roots[root].name)
 }
 
-/// The file that an answer named; `None` where no answer would have named it so.
+/// The file of a path from an answer; `None` if no answer could contain the path.
 pub(super) fn locate(roots: &[Root], path: &str) -> Option<PathBuf> {
     let (root, inside) = match roots {
         [root] => (root, path),
@@ -330,8 +330,8 @@ pub(super) fn locate(roots: &[Root], path: &str) -> Option<PathBuf> {
     is_plain.then(|| root.path.join(inside))
 }
 
-/// Canonical directories to roots with unique names: a directory inside another adds nothing and is dropped. What is one
-/// of `known` keeps its name.
+/// Makes roots with unique names of canonical directories. A directory inside another is dropped. A root in `known`
+/// keeps its name.
 pub(super) fn roots_of(mut directories: Vec<PathBuf>, known: &[Root]) -> Vec<Root> {
     let all = directories.clone();
     let mut seen: Vec<PathBuf> = Vec::new();

@@ -1,7 +1,7 @@
-//! What the repository says is not source: `.gitignore` at every level, and `.git/info/exclude`.
+//! The repository's ignore rules: `.gitignore` at every level, and `.git/info/exclude`.
 //!
-//! Only what lies inside the root counts, never the user's own settings or a directory above: an answer must not
-//! depend on the machine it is given on. A link in the place of `.gitignore` is not followed, as in git.
+//! Only rules inside the root apply, never the user's settings or a directory above the root: an answer must not depend
+//! on the machine. As in git, a `.gitignore` that is a link is not followed.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -15,20 +15,20 @@ use super::limits::MAX_GITIGNORE_BYTES;
 use super::open::{self, NotRead};
 use super::skip::{Note, SkipReason, Tally};
 
-/// The rules of one directory, and of those above it.
+/// The rules of one directory and its parents.
 pub(super) struct Rules {
     above: Option<Arc<Rules>>,
-    /// Bytes of a path below the root that lead to this directory.
+    /// Length of the path from the root to this directory, in bytes.
     base: usize,
     own: Gitignore,
     /// `.git/info/exclude`.
     excluded: Gitignore,
-    /// A repository begins here: the rules above belong to another.
+    /// The root of a repository: rules above it do not apply.
     is_repository: bool,
 }
 
 impl Rules {
-    /// The rules that hold in a directory, given those of its parent. `inside`: its path below the root.
+    /// The rules for a directory, given those of its parent. `inside` is its path below the root.
     pub(super) fn enter(
         above: Option<Arc<Self>>,
         directory: &OwnedFd,
@@ -58,7 +58,7 @@ impl Rules {
         }))
     }
 
-    /// `path`: below the root, in this directory or deeper. The nearest rule that speaks of it decides.
+    /// `path` is below the root, in this directory or deeper. The nearest matching rule decides.
     pub(super) fn ignores(&self, path: &str, is_directory: bool) -> bool {
         let mut level = Some(self);
         while let Some(rules) = level {
@@ -92,7 +92,7 @@ fn read(directory: impl AsFd, name: &str, tally: &mut Tally) -> Option<Gitignore
     let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new("");
     for line in text.trim_start_matches('\u{feff}').lines() {
-        // A line that is no pattern is passed over, as git does.
+        // Like git, ignore a line that is not a valid pattern.
         let _ = builder.add_line(None, line);
     }
     builder.build().ok().filter(|matcher| !matcher.is_empty())

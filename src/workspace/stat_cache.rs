@@ -1,12 +1,12 @@
-//! Which content a file had, by what `stat` says of it: so that a file that did not change is not read again.
+//! Caches content hashes by `stat`, so that unchanged files are not read again.
 //!
-//! A freshness rule, not an index: every scan asks the disk for the state of every file, and a hash is reused only
-//! where path, device, inode, size, time of modification and time of change are all those of the reading. A file
-//! touched within [`SETTLED`] before its reading is never remembered, for a clock too coarse could hide a second
-//! change. What this cannot see: a change that leaves no trace in any of these (a writer to the raw device), and one
-//! on a network file system whose server's clock is behind this machine's by more than [`SETTLED`] minus its grain.
+//! This is a freshness rule, not an index: every scan checks the state of every file. A hash is reused only if path,
+//! device, inode, size, modification time and change time are the same as when the file was read. A file changed within
+//! [`SETTLED`] before its read is never cached, because a coarse clock could hide a second change. It cannot detect a
+//! change that leaves all of these equal (a write to the raw device), nor one on a network file system whose server's
+//! clock is behind by more than [`SETTLED`] minus its granularity.
 //!
-//! Shared by every [`super::Workspace`] of the process unless told otherwise; a crash of it loses only speed.
+//! Shared by every [`super::Workspace`] of the process by default. Losing it costs only speed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,12 +18,12 @@ use super::ContentHash;
 use super::open::Stat;
 use super::text::Verdict;
 
-/// Covers the coarsest clocks of file systems in use (FAT: two seconds).
+/// Covers the coarsest file system clocks in use (FAT: two seconds).
 pub(super) const SETTLED: Duration = Duration::from_secs(2);
-/// Files remembered: two generations of more than a scan may hold, about 130 bytes each, so at most some 70 MB, and
-/// only where so many files were asked about.
+/// Files cached: two generations, each larger than a scan. At about 130 bytes per file this is 70 MB at most, and only
+/// if that many files were scanned.
 pub(super) const CAPACITY: usize = 2 * 262_144;
-/// So that the threads of a scan rarely meet.
+/// Enough that the threads of a scan rarely contend.
 const SHARDS: usize = 16;
 
 pub struct StatCache {
@@ -32,7 +32,8 @@ pub struct StatCache {
     generation: usize,
 }
 
-/// What is used lives in `young`; when that is full, it becomes `old`, and what was old and unused goes.
+/// New and used entries are in `young`. When it is full it becomes `old`, and the unused entries of the previous `old`
+/// are dropped.
 #[derive(Default)]
 struct Shard {
     young: HashMap<Key, Entry>,
@@ -54,7 +55,7 @@ struct Entry {
     known: Known,
 }
 
-/// What a reading found.
+/// What a read found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) hash: ContentHash,
@@ -68,7 +69,7 @@ impl Default for StatCache {
 }
 
 impl StatCache {
-    /// Remembers at most about `capacity` files.
+    /// A cache of about `capacity` files.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -77,13 +78,13 @@ impl StatCache {
         }
     }
 
-    /// The one of this process.
+    /// The cache of this process.
     pub fn shared() -> Arc<Self> {
         static SHARED: LazyLock<Arc<StatCache>> = LazyLock::new(Arc::default);
         SHARED.clone()
     }
 
-    /// Files remembered just now.
+    /// Files cached now.
     pub fn len(&self) -> usize {
         self.shards
             .iter()
@@ -115,7 +116,7 @@ impl StatCache {
         unchanged.then_some(entry.known)
     }
 
-    /// `read_at`: when the reading began. Forgets the file where its state may yet change unseen.
+    /// `read_at` is when the read began. Drops the entry if the file could still change unnoticed.
     pub(super) fn put(&self, path: &Path, stat: &Stat, read_at: SystemTime, known: Known) {
         let key = self.key(path, stat);
         let mut shard = self.shard(&key);

@@ -1,4 +1,4 @@
-//! The disk as it is: every hostile thing a real tree, made for the test.
+//! Tests on real trees, which each test creates.
 
 mod encodings;
 mod hostile;
@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
-/// A directory that goes when the test ends.
+/// A directory that is deleted when the test ends.
 struct Tree {
     held: tempfile::TempDir,
 }
@@ -51,7 +51,7 @@ impl Tree {
         symlink(to, self.at(from)).expect("linked");
     }
 
-    /// Over the directory `path` of the tree, with a cache of its own.
+    /// A workspace of the directory `path`, with its own cache.
     fn workspace(&self, path: &str) -> Workspace {
         workspace(&[self.at(path)])
     }
@@ -85,7 +85,7 @@ fn exclude(globs: &[&str]) -> Selection {
     }
 }
 
-/// Scans, and checks what holds for every scan.
+/// Scans, and checks the invariants of every scan.
 fn scan(workspace: &Workspace, selection: &Selection) -> Scan {
     let scan = workspace
         .scan(selection, &|_| {}, &|| false)
@@ -111,15 +111,15 @@ fn paths(scan: &Scan) -> Vec<&str> {
     scan.files.iter().map(|file| file.path.as_str()).collect()
 }
 
-/// `reason: count` for everything that was left out.
+/// `reason: count` for everything that was skipped.
 fn left_out(scan: &Scan) -> Vec<String> {
     let all = scan.skipped.iter().chain(&scan.pruned);
     all.map(|(reason, count)| format!("{}: {count}", reason.name()))
         .collect()
 }
 
-/// As if the file had last been touched long ago, so that its hash may be remembered. The time of change cannot be set,
-/// so this waits until it has settled.
+/// Makes the file look old enough for its hash to be cached. The change time cannot be set, so this waits until it has
+/// settled.
 fn settle() {
     std::thread::sleep(stat_cache::SETTLED + Duration::from_millis(100));
 }

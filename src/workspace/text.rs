@@ -1,19 +1,19 @@
-//! Bytes to text, and what the bytes alone say of a file. Pure.
+//! Decodes bytes to text, and classifies files by content. Pure.
 
 use std::borrow::Cow;
 
-/// How the bytes of a file were read as text.
+/// How the bytes of a file were decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// With or without a byte order mark.
     Utf8,
     /// With a byte order mark, of either order. Lone surrogates become U+FFFD.
     Utf16,
-    /// What is not valid UTF-8: one character for each byte, so that lines and columns are those of the file.
+    /// Not valid UTF-8: one character per byte, so that lines and columns match the file.
     Latin1,
 }
 
-/// What is known of a file's content beside its hash: kept with it.
+/// Properties of a file's content, cached with its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// `None`: binary.
@@ -21,9 +21,9 @@ pub(super) struct Verdict {
     pub(super) generated: bool,
 }
 
-/// As far as git looks for a NUL.
+/// Git searches as many bytes for a NUL.
 const BINARY_WINDOW: usize = 8_000;
-/// Marks of generated code stand at the top: below a licence header, above the code.
+/// Markers of generated code are at the top: below a licence header, above the code.
 const GENERATED_WINDOW_BYTES: usize = 4_096;
 const GENERATED_WINDOW_LINES: usize = 30;
 
@@ -48,7 +48,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Verdict {
 pub(super) fn decode(bytes: Vec<u8>) -> Option<(String, Encoding)> {
     let encoding = encoding_of(&bytes)?;
     if encoding == Encoding::Utf8 && !bytes.starts_with(UTF8_BOM) {
-        // Nothing is copied; the check is made again, for it costs little and cannot be wrong.
+        // Does not copy. The check is repeated, but it is cheap.
         return match String::from_utf8(bytes) {
             Ok(text) => Some((text, encoding)),
             Err(error) => Some((latin1(error.as_bytes()), Encoding::Latin1)),
@@ -90,7 +90,7 @@ fn utf16(bytes: &[u8]) -> String {
     let units = bytes[2..].chunks(2).map(|pair| match *pair {
         [low, high] if little => u16::from_le_bytes([low, high]),
         [high, low] => u16::from_be_bytes([high, low]),
-        // Half a unit at the end of a file that was cut: an unpaired surrogate decodes as U+FFFD.
+        // Half a code unit at the end of a truncated file: an unpaired surrogate, which decodes as U+FFFD.
         _ => 0xd800,
     });
     char::decode_utf16(units)
@@ -98,9 +98,9 @@ fn utf16(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// True where a comment in the first lines holds one of the marks that generators agree on: `@generated`, or
-/// "generated" with "do not edit" on the same or the next comment line (Go's `Code generated … DO NOT EDIT.` among
-/// them). A comment that merely speaks of generated code does not.
+/// True if a comment in the first lines has a marker of generated code: `@generated`, or "generated" with "do not edit"
+/// on the same or the next comment line (for example Go's `Code generated … DO NOT EDIT.`). A comment that only
+/// mentions generated code does not count.
 fn says_generated(head: &str) -> bool {
     let mut before = Marks::default();
     for line in head.lines().take(GENERATED_WINDOW_LINES) {
@@ -144,7 +144,7 @@ impl Marks {
     }
 }
 
-/// `@generated` as a word at the start of the comment or after white space: not quoted, not `@generatedFrom`.
+/// `@generated` as a word at the start of the comment or after white space: not quoted, and not `@generatedFrom`.
 fn has_tag(comment: &str) -> bool {
     const TAG: &str = "@generated";
     comment.match_indices(TAG).any(|(at, _)| {
@@ -155,7 +155,7 @@ fn has_tag(comment: &str) -> bool {
     })
 }
 
-/// What stands behind the comment mark of a line that is a comment from its start.
+/// The text after the comment marker, if the whole line is a comment.
 fn comment_of(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let marks = [

@@ -1,5 +1,5 @@
-//! Too much of everything, by one: others are served meanwhile, what it takes of memory is bounded, and when it is over
-//! it is as if nothing had been.
+//! Too many requests from one client: others are served meanwhile, memory stays bounded, and afterwards nothing
+//! remains.
 
 use std::net::TcpStream;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Source files that are small on disk and large in a parser: the program keeps to its budget, whatever it is given, and
-//! answers for the other files.
+//! Source files that are small on disk and need much memory to parse: the program keeps to its memory limit and answers
+//! for the other files.
 
 use std::process::{Command, Stdio};
 

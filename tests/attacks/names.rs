@@ -1,4 +1,4 @@
-//! DNS rebinding: a page that had its own name lead to this machine, with the token of whoever looks at it.
+//! DNS rebinding: a page makes its own name resolve to this machine, and sends its visitor's token.
 
 use std::net::SocketAddr;
 

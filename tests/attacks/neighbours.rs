@@ -1,5 +1,5 @@
-//! One principal with what is another's: to them it is exactly as unknown as what never was, to the last header, and
-//! nothing happens to it.
+//! Access to another principal's data: it gets exactly the same answer as for data that never existed, including
+//! headers, and has no effect.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! Paths and options that lead elsewhere, through the arguments of tools: what lies outside of the roots is told to
-//! nobody, and nothing that is asked ends the server.
+//! Paths and options that lead out of the roots, in tool arguments: nothing outside the roots is revealed, and no
+//! request stops the server.
 
 use std::fs;
 use std::os::unix::fs::symlink;

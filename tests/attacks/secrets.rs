@@ -1,5 +1,5 @@
-//! What is secret stays so: no token and no id that opens something is in what the server writes, however much it is
-//! asked to write and whatever goes wrong.
+//! Secrets stay secret: no token, and no id that grants access, appears in the server's log, whatever is requested and
+//! whatever fails.
 
 use rustix::process::Signal;
 use serde_json::json;

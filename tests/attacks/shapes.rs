@@ -1,4 +1,4 @@
-//! What is no HTTP, or is it in two ways: two readers of the same bytes must not see different requests.
+//! Malformed and ambiguous HTTP: no two parsers of the same bytes may see different requests.
 
 use super::{ALICE, PING, Team, bearer};
 use crate::support::wire::{self, Reply, Wire};

@@ -1,4 +1,4 @@
-//! Whoever listens slowly, or not at all, waits alone.
+//! A client that reads slowly, or not at all, delays no other client.
 
 use std::time::{Duration, Instant};
 

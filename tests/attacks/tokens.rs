@@ -1,4 +1,4 @@
-//! Who is nobody gets nothing, however it is said.
+//! Requests without a valid token are refused, in whatever form they come.
 
 use super::{ADMIN_ROUTES, ALICE, BOB, HOME, MCP_ROUTES, OPERATOR, Team, ask, bearer, refused};
 

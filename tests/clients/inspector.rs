@@ -1,4 +1,4 @@
-//! The protocol's own inspector, by its command line: one process a request.
+//! The protocol's official inspector, through its command line: one process per request.
 
 use std::collections::HashMap;
 use std::process::{Command, Output};

@@ -1,5 +1,5 @@
-//! What the official conformance suite wants a server to have: tools, prompts and resources of fixed names. What they
-//! say is in `fixture.json`, what they do is here. One [`Fixture`] answers one request, as the program's handler does.
+//! The server that the official conformance suite expects: tools, prompts and resources with fixed names. Their texts
+//! are in `fixture.json`, their behaviour is here. One [`Fixture`] answers one request, like the program's handler.
 #![expect(
     deprecated,
     reason = "what a later revision gave up is what scenarios of the earlier one call"

@@ -1,5 +1,5 @@
-//! Requests that need answers of their client before they have a result: each round says what is missing, and carries
-//! its state, sealed, in the client's hands.
+//! Requests that need input from the client before they have a result. Each round names what is missing; the client
+//! carries the sealed state.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Says whether the promises held, from what clients were answered and nothing else.
+//! Checks the guarantees, using only the answers that clients got.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use super::load::{Answer, Caller, Failure, Seen};
 use super::world::{PRINCIPALS, World};
 use super::{Loss, Scenario};
 
-/// A session's history keeps at least so many results.
+/// A session's history keeps at least this many results.
 const KEPT: usize = 40;
 
-/// Of one question, when all is well again.
+/// Longest wait for one answer after recovery.
 const TRIES: usize = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 
@@ -95,7 +95,7 @@ fn count_durable(seen: &[Seen]) -> usize {
     answers.filter(|answer| answer.durable).count()
 }
 
-/// As the nodes that live count it.
+/// As counted by the live nodes.
 fn lost(world: &World) -> u64 {
     let stores = world.status_of_stores();
     let counts = stores
@@ -132,7 +132,7 @@ fn of_one(loss: Loss, world: &World, seen: &Seen) -> Vec<String> {
         .collect()
 }
 
-/// Durable answers of one session come in the order of its versions.
+/// Durable answers of one session have increasing versions.
 fn versions_go_on(answers: &[Answer]) -> Option<String> {
     let durable: Vec<_> = answers.iter().filter(|answer| answer.durable).collect();
     let back = durable
@@ -163,7 +163,7 @@ fn history_holds(loss: Loss, seen: &Seen, history: &Value) -> Vec<String> {
             ));
         }
     }
-    // The newest come first, and each call is there in the order of its answers.
+    // The newest are listed first; every call is listed, in the order of its answers.
     let order: HashMap<_, _> = kept.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let places: Vec<_> = acknowledged
         .iter()
@@ -183,7 +183,7 @@ fn history_holds(loss: Loss, seen: &Seen, history: &Value) -> Vec<String> {
     broken
 }
 
-/// The newest of them, newest first: what is older may have gone from the history by its bound.
+/// The newest answers, newest first: older ones may have been dropped from the history.
 fn durable_results(seen: &Seen) -> Vec<(u64, &str)> {
     let newest = seen.answers.iter().rev().take(KEPT);
     newest
@@ -192,7 +192,7 @@ fn durable_results(seen: &Seen) -> Vec<(u64, &str)> {
         .collect()
 }
 
-/// Whole, and of the call that they were answered to.
+/// Each is complete, and belongs to the call that got it.
 fn results_are_there(loss: Loss, owner: &mut Caller, seen: &Seen) -> Vec<String> {
     let mut broken = Vec::new();
     for (n, result) in durable_results(seen) {
@@ -215,7 +215,7 @@ fn results_are_there(loss: Loss, owner: &mut Caller, seen: &Seen) -> Vec<String>
     broken
 }
 
-/// Asks again while it is told to.
+/// Repeats the request while the answer says to retry.
 fn read(owner: &mut Caller, uri: &str) -> Result<Value, String> {
     for _ in 0..TRIES {
         match owner.request("resources/read", json!({"uri": uri})) {
@@ -233,7 +233,7 @@ fn is_unknown(message: &Value) -> bool {
     message["error"]["data"]["reason"] == "unknown_result"
 }
 
-/// Another principal gets the same answer as for a session that never was.
+/// Another principal gets the same answer as for a session that never existed.
 fn no_neighbour_sees_it(world: &World, seen: &Seen) -> Option<String> {
     let other = PRINCIPALS
         .into_iter()

@@ -1,4 +1,4 @@
-//! What happens to the analysed code while it is read.
+//! Changes to the analysed code while it is read.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Clients that call without a pause, each in a session of its own, and remember every answer.
+//! Clients that call without a break, each in its own session, and record every answer.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 use super::world::{Addresses, FILES, PRINCIPALS, World, token};
 use crate::support::node::Client;
 
-/// Two of each principal: one names its calls, so that they count once, and one does not.
+/// Two clients per principal: one sends idempotency keys, so that retries count once, and one does not.
 const CLIENTS: usize = 4;
-/// Between two calls, so that a slow machine still serves others.
+/// Pause between calls, so that a slow machine can serve all clients.
 const PACE: Duration = Duration::from_millis(4);
-/// Before a call is tried again.
+/// Pause before a retry.
 const AGAIN: Duration = Duration::from_millis(25);
 
 /// One acknowledged answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// The `limit` of the call, by which it is recognised.
+    /// The `limit` of the call, which identifies it.
     pub(crate) n: u64,
     pub(crate) result: Option<String>,
     pub(crate) durable: bool,
@@ -29,19 +29,19 @@ pub(crate) struct Answer {
     pub(crate) epoch: u64,
 }
 
-/// What one client saw.
+/// The record of one client.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) principal: &'static str,
     pub(crate) session: String,
     pub(crate) keyed: bool,
     pub(crate) answers: Vec<Answer>,
-    /// Failures that a client may try again, by what they said.
+    /// Retryable failures, by message.
     pub(crate) refused: BTreeMap<String, u64>,
-    /// Failures that it may not.
+    /// Failures that are not retryable.
     pub(crate) broken: Vec<String>,
     pub(crate) notices: Vec<String>,
-    /// From the first try of a call to its answer.
+    /// Time from the first attempt of a call to its answer.
     pub(crate) slowest: Duration,
     last_durable: Option<Instant>,
 }
@@ -81,7 +81,7 @@ impl Load {
         }
     }
 
-    /// How long after `healed` every client had a durable answer; `None` where one had none in time.
+    /// Time from `healed` until every client had a durable answer; `None` if one got none in time.
     pub(crate) fn until_durable(&self, healed: Instant, patience: Duration) -> Option<Duration> {
         loop {
             let since = self.seen.iter().map(|seen| {
@@ -185,12 +185,12 @@ fn note(seen: &mut Seen, n: u64, answer: &Value, started: Instant) {
 }
 
 pub(crate) enum Failure {
-    /// The answer says that it may be tried again, or the connection broke.
+    /// The answer says to retry, or the connection broke.
     Again(String),
     Final(String),
 }
 
-/// One client of 2026-07-28: it turns to the next node where one does not answer.
+/// One client of 2026-07-28. It goes to the next node when one does not answer.
 pub(crate) struct Caller {
     client: Client,
     addresses: Addresses,
@@ -211,7 +211,7 @@ impl Caller {
         self.at += 1;
     }
 
-    /// The envelope of a call that succeeded.
+    /// The envelope of a successful call.
     pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> Result<Value, Failure> {
         let params = json!({"name": tool, "arguments": arguments});
         let message = self.request("tools/call", params)?;
@@ -257,7 +257,7 @@ impl Caller {
         })
     }
 
-    /// Tries again until it is over.
+    /// Retries until the scenario is over.
     pub(crate) fn until_answered(
         &mut self,
         tool: &str,

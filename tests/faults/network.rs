@@ -1,4 +1,4 @@
-//! What happens to the link between a node and Redis.
+//! Faults of the link between a node and Redis.
 
 use std::time::Duration;
 

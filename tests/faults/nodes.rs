@@ -1,4 +1,4 @@
-//! What happens to the processes, and to the actors in them.
+//! Faults of processes and of their actors.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn strike_all(world: &mut World) {
         let body = strike(nth, &sessions);
         for node in &world.nodes {
             let status = node.post_admin("/admin/chaos/actors", &body);
-            // An actor may sleep, or be on its way back.
+            // The actor may be asleep or restarting.
             assert!([200, 404, 409].contains(&status), "{status}: {body}");
         }
         world.hold(Duration::from_millis(60));

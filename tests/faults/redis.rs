@@ -1,4 +1,4 @@
-//! What befalls Redis itself.
+//! Faults of Redis itself.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ const FSYNC: Setup = Setup::ONE.serving(&["--durability", "fsync"]).redis(&[
     "--maxmemory-policy",
     "noeviction",
 ]);
-/// Nodes ask Redis what it is set up for every 10 s.
+/// Interval at which nodes query Redis's configuration.
 const HEALTH_CHECK: Duration = Duration::from_secs(11);
-/// With room for what the clients of a scenario store, and not for much more.
+/// Enough memory for the data of one scenario, and not much more.
 const SMALL: Setup = Setup::ONE.redis(&[
     "--appendonly",
     "yes",
@@ -145,7 +145,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         })
         .within(Duration::from_secs(15)),
         Scenario::new("redis: cannot save, refuses writes", |world| {
-            // A folder in the place of the dump: saving fails, and with a rule to save so do writes.
+            // A folder in place of the dump file makes saving fail. With a save rule configured, writes then fail too.
             world
                 .redis
                 .cli(&["CONFIG", "SET", "dbfilename", "appendonlydir"]);
@@ -183,7 +183,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             world.redis.cli(&["CONFIG", "SET", "maxclients", "2"]);
             world.redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
             world.hold(Duration::from_secs(2));
-            // The nodes hold both, and let go when they are told to.
+            // The nodes keep both processes running until told to stop.
             world.redis.restart();
         }),
         Scenario::new("redis: idle connections closed", |world| {
@@ -213,7 +213,7 @@ fn back(world: &mut World, calls: u64) {
     world.redis.go_back(then.path());
 }
 
-/// The replica has what the primary had a second before it died.
+/// The replica has the primary's data of a second before its crash.
 fn promote(world: &mut World) {
     let mut replica = Redis::good().expect("there is one Redis already");
     let primary = world.redis.port.to_string();

@@ -1,4 +1,4 @@
-//! What a scenario runs on: a Redis, a link between it and each node, nodes, and the code that they analyse.
+//! The setup of a scenario: a Redis, a link from each node to it, nodes, and the code that they analyse.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use crate::support::link::{Link, Way};
 use crate::support::node::Node;
 use crate::support::redis::Redis;
 
-/// A wait that only a broken program reaches.
+/// A wait that only a broken program exceeds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How long clients work before a fault and after it.
+/// How long clients work before and after a fault.
 const CALM: Duration = Duration::from_millis(700);
-/// Files that the clients ask about in turn.
+/// Files that the clients analyse in turn.
 pub(crate) const FILES: usize = 8;
 pub(crate) const PRINCIPALS: [&str; 2] = ["ann", "ben"];
 
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) nodes: usize,
-    /// Of `serve`, beside the store.
+    /// Arguments of `serve`, beside the store.
     pub(crate) serve: &'static [&'static str],
-    /// Of `redis-server`.
+    /// Arguments of `redis-server`.
     pub(crate) redis: &'static [&'static str],
 }
 
@@ -69,7 +69,7 @@ impl Setup {
     }
 }
 
-/// Where clients find the nodes now: a restarted one listens elsewhere.
+/// The current addresses of the nodes; a restarted node has a new one.
 pub(crate) type Addresses = Arc<Mutex<Vec<SocketAddr>>>;
 
 pub(crate) struct World {
@@ -84,7 +84,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// `None` where there is no Redis.
+    /// `None` if Redis is not installed.
     pub(crate) fn start(setup: Setup) -> Option<Self> {
         let redis = Redis::with(setup.redis)?;
         let folder = tempfile::tempdir().expect("a folder");
@@ -125,7 +125,7 @@ impl World {
             "--chaos",
             "--auth-tokens",
             &tokens,
-            // The checker reads more than one person does.
+            // The checker reads more than one client may.
             "--principal-rate",
             "100000",
         ];
@@ -135,7 +135,7 @@ impl World {
         )
     }
 
-    /// In the place of the one that has ended.
+    /// Starts a node in place of one that has ended.
     pub(crate) fn start_again(&mut self, nth: usize) {
         let node = self.node(nth);
         self.addresses.lock().expect("addresses")[nth] = node.http;
@@ -150,7 +150,7 @@ impl World {
         thread::sleep(time);
     }
 
-    /// All links, for so long.
+    /// Switches all links for this long.
     pub(crate) fn all_links(&self, way: Way, time: Duration) {
         for link in &self.links {
             link.set(way);
@@ -167,7 +167,7 @@ impl World {
         self.links[nth].set(Way::Pass);
     }
 
-    /// A call in a session of its own, and readiness, say that it would not last.
+    /// A call in its own session, and readiness, both report that answers are not durable.
     pub(crate) fn nothing_is_durable(&self) {
         let mut caller = Caller::new(PRINCIPALS[0], &self.addresses, 0);
         let over = AtomicBool::new(false);
@@ -185,7 +185,7 @@ impl World {
         }
     }
 
-    /// The answers of all nodes, `null` for one that is down.
+    /// The answers of all nodes, `null` for a node that is down.
     pub(crate) fn status_of_stores(&self) -> Vec<serde_json::Value> {
         self.nodes
             .iter()

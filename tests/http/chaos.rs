@@ -1,5 +1,5 @@
-//! Actors killed, made to panic and stalled from outside, under load, by the control that an outside suite has: no call
-//! fails, and no acknowledged result is lost. Ten seconds here; `CHAOS_SECONDS=60` for a minute.
+//! Actors are killed, panic and stall under load, through the admin port: no call fails, and no acknowledged result is
+//! lost. Ten seconds here; `CHAOS_SECONDS=60` for a minute.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

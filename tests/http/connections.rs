@@ -1,4 +1,4 @@
-//! Connections: found again from any node, taken up after a disconnect, and nobody else's business.
+//! Connections: found from any node, resumed after a disconnect, and hidden from other principals.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Three nodes on one Redis behind a plain round-robin proxy: clients of every revision work through sessions while
-//! one node is killed and another is rolled, and no request of theirs fails.
+//! Three nodes on one Redis behind a round-robin proxy. Clients of every revision use sessions while one node is killed
+//! and another is replaced, and no request fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

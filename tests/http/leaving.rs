@@ -1,4 +1,5 @@
-//! Calls that outlast the drain: answered before the connection ends, and carried on where their session is kept.
+//! Calls that run longer than the drain: answered before the connection ends, and continued on the node that takes over
+//! the session.
 
 use std::thread;
 use std::time::{Duration, Instant};

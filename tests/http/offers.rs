@@ -1,4 +1,4 @@
-//! Resources, prompts and completions over HTTP: whose they are, on connections and without.
+//! Resources, prompts and completions over HTTP: ownership, with and without connections.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Principals: nobody gets in without a token, nobody sees what is another's, and nobody takes what is there for all.
+//! Principals: no access without a token, no access to another's data, and limits on the use of shared resources.
 
 use std::fmt::Write as _;
 use std::sync::mpsc;

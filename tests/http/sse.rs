@@ -1,4 +1,4 @@
-//! HTTP+SSE of 2024-11-05.
+//! HTTP+SSE of revision 2024-11-05.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! TLS of the server's own.
+//! TLS served by the program itself.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

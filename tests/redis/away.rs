@@ -1,4 +1,4 @@
-//! Redis goes away, or was never there: the service says so and goes on, or refuses, as it was asked to.
+//! Redis goes down or was never up: the service reports it, and continues or refuses calls, as configured.
 
 use serde_json::{Value, json};
 

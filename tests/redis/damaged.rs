@@ -1,5 +1,5 @@
-//! Sessions that somebody else has written to: each is taken out by itself, told, let run again and deleted, beside a
-//! node that serves the others.
+//! Sessions damaged by another client: each is quarantined by itself, reported, released and deleted, while a node
+//! serves the others.
 
 use serde_json::json;
 

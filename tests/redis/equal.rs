@@ -1,4 +1,4 @@
-//! What a tool says does not depend on where its session is kept.
+//! The result of a tool does not depend on the store.
 
 use std::collections::BTreeMap;
 

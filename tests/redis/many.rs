@@ -1,4 +1,4 @@
-//! A node dies, and another is asked for all of its sessions at once.
+//! A node dies, and another gets requests for all its sessions at once.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

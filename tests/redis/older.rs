@@ -1,4 +1,4 @@
-//! A Redis that is too old, as far as it can be had: one that says so, behind a proxy that changes its word.
+//! A Redis that is too old, or a current one behind a proxy that reports an old version.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! The shapes that a Redis comes in: each serves durable answers, and its password is never said.
+//! Every way to run Redis: each gives durable answers, and its password is never shown.
 
 use std::path::Path;
 

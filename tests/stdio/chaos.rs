@@ -1,5 +1,5 @@
-//! Actors killed, made to panic and stalled while a client calls over stdio: it notices nothing, and what was
-//! acknowledged is there.
+//! Actors are killed, panic and stall while a client calls over stdio: the client notices nothing, and acknowledged
+//! results are kept.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,11 +1,11 @@
-//! Certificates for a test of TLS, made by openssl.
+//! Certificates for tests of TLS, created with openssl.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::redis::installed;
 
-/// `ca.pem`, and `server.pem` with `server.key` for 127.0.0.1, in `folder`. False: there is no openssl.
+/// Creates `ca.pem`, and `server.pem` with `server.key` for 127.0.0.1, in `folder`. Returns false without openssl.
 pub(crate) fn make(folder: &Path) -> bool {
     if !installed("openssl") {
         return false;

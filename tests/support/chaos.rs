@@ -1,4 +1,4 @@
-//! What is done to actors from outside, ten times a second: killed, made to panic, stalled.
+//! Faults injected into actors ten times a second: kill, panic, stall.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// Ten a second.
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
 
-/// What is struck, in turns.
+/// The `nth` fault, in turns.
 pub(crate) fn strike(nth: usize, sessions: &[String]) -> Value {
     let actors = [
         "registry",

@@ -1,4 +1,4 @@
-//! A TCP link between a node and its Redis that fails in the ways networks do, switched while it carries traffic.
+//! A TCP link between a node and its Redis that fails as networks do, switchable while it carries traffic.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// How often a silent connection looks whether the link has changed.
+/// How often a silent connection checks whether the link has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What each reply is delayed by in [`Way::Slow`].
+/// Delay of each reply in [`Way::Slow`].
 const SLOW: Duration = Duration::from_millis(60);
-/// In [`Way::Jitter`] the delays go from nothing to this.
+/// Longest delay in [`Way::Jitter`].
 const JITTER_MS: u64 = 150;
-/// One reply in so many is damaged in [`Way::Garble`].
+/// In [`Way::Garble`] one reply out of this many is damaged.
 const GARBLED_EACH: u64 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub(crate) enum Way {
     Trickle,
     /// Nothing arrives on either side, and no connection ends.
     Blackhole,
-    /// Requests arrive and are carried out; replies do not arrive.
+    /// Requests arrive and are executed; replies do not arrive.
     Mute,
-    /// Connections end, new ones too.
+    /// Connections are closed, new ones too.
     Cut,
     /// Connections are reset, new ones too.
     Reset,
@@ -52,7 +52,7 @@ impl Way {
     ];
 }
 
-/// A listener whose connections all lead to one port.
+/// A listener that forwards connections to one port.
 pub(crate) struct Link {
     pub(crate) port: u16,
     shared: Arc<Shared>,
@@ -62,7 +62,7 @@ struct Shared {
     to: AtomicU16,
     way: AtomicU8,
     over: AtomicBool,
-    /// Counts replies, and is the seed of what is random.
+    /// Counts replies, and seeds the random choices.
     replies: AtomicU64,
     connections: Mutex<Vec<Arc<Connection>>>,
 }
@@ -70,7 +70,7 @@ struct Shared {
 struct Connection {
     client: TcpStream,
     server: TcpStream,
-    /// One side has ended, or bytes were withheld: no network delivers later bytes after a hole.
+    /// One side has closed, or bytes were withheld: a network never delivers later bytes after a gap.
     torn: AtomicBool,
     ended: AtomicBool,
 }
@@ -112,12 +112,12 @@ impl Link {
         self.shared.way.store(way as u8, Ordering::SeqCst);
     }
 
-    /// New connections lead there; those that are open stay where they are.
+    /// Forwards new connections to this port; open ones keep their server.
     pub(crate) fn lead_to(&self, port: u16) {
         self.shared.to.store(port, Ordering::SeqCst);
     }
 
-    /// Ends all connections; new ones are carried.
+    /// Closes all connections; new ones are forwarded.
     pub(crate) fn drop_all(&self) {
         for connection in self.shared.connections.lock().expect("a list").drain(..) {
             connection.end();
@@ -129,7 +129,7 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
         self.drop_all();
-        // The listener waits for a last connection to look.
+        // A last connection makes the listener notice.
         let _ = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port)));
     }
 }
@@ -144,7 +144,7 @@ impl Connection {
 
 fn accept(client: TcpStream, shared: &Arc<Shared>) {
     let to = SocketAddr::from(([127, 0, 0, 1], shared.to.load(Ordering::SeqCst)));
-    // A Redis that is down refuses: so does the link, by ending the connection.
+    // If Redis is down, close the connection.
     let Ok(server) = TcpStream::connect(to) else {
         return;
     };
@@ -171,7 +171,7 @@ fn accept(client: TcpStream, shared: &Arc<Shared>) {
     }
 }
 
-/// One direction of a connection, until either side ends.
+/// Forwards one direction of a connection until either side closes.
 fn carry(connection: &Connection, shared: &Shared, replies: bool) {
     let (mut from, to) = if replies {
         (&connection.server, &connection.client)
@@ -184,7 +184,7 @@ fn carry(connection: &Connection, shared: &Shared, replies: bool) {
         if connection.ended.load(Ordering::SeqCst) || way == Way::Cut {
             return connection.end();
         }
-        // Looked at before it is read: a socket that is closed with unread bytes is reset.
+        // Peek before reading: closing a socket with unread bytes resets the connection.
         match from.peek(&mut buffer[..1]) {
             Ok(0) => return connection.end(),
             Ok(_) if way == Way::Reset => {
@@ -266,7 +266,7 @@ fn is_silence(kind: ErrorKind) -> bool {
     )
 }
 
-/// SplitMix64: the same run gives the same numbers.
+/// SplitMix64: the same numbers in every run.
 fn scatter(n: u64) -> u64 {
     let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

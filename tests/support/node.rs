@@ -1,4 +1,4 @@
-//! The program as a server on ports of its own, and clients of it over HTTP. Ended with the test.
+//! The program as a server on its own ports, and HTTP clients for it. Stopped with the test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(crate) struct Node {
     pub(crate) admin: Option<SocketAddr>,
 }
 
-/// Lets actors be struck from outside.
+/// Arguments that let a test inject faults into actors.
 pub(crate) const STRUCK: [&str; 3] = ["--admin", "127.0.0.1:0", "--chaos"];
 
 impl Node {
@@ -30,14 +30,14 @@ impl Node {
         Self::of(program(), root, arguments)
     }
 
-    /// With its sessions in that Redis.
+    /// Starts a node with its sessions in that Redis.
     pub(crate) fn on(redis: &Redis, root: &Path, arguments: &[&str]) -> Self {
         let url = redis.url();
         let store = ["--store", "redis", "--redis-url", &url];
         Self::start(root, &[&store, arguments].concat())
     }
 
-    /// Of a command that ends in the program.
+    /// Starts a node with a command that ends by running the program.
     pub(crate) fn of(mut program: Command, root: &Path, arguments: &[&str]) -> Self {
         let wants_admin = arguments.contains(&"--admin");
         let mut child = program
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// What it said on stderr so far.
+    /// Its stderr so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("a log").clone()
     }
@@ -96,7 +96,7 @@ impl Node {
         Client::of(&format!("http://{}", self.http))
     }
 
-    /// `GET` of the admin port.
+    /// Sends a `GET` to the admin port.
     pub(crate) fn ask_admin(&self, path: &str) -> (u16, Value) {
         let address = self.admin.expect("it was asked for");
         let answer = agent().get(format!("http://{address}{path}")).call();
@@ -106,12 +106,12 @@ impl Node {
         (answer.status().as_u16(), body)
     }
 
-    /// The status of a `POST` to it.
+    /// Sends a `POST` to the admin port and returns the status.
     pub(crate) fn post_admin(&self, path: &str, body: &Value) -> u16 {
         post_admin(self.admin.expect("it was asked for"), path, body)
     }
 
-    /// Bytes of memory that it has now, and the most that it had, as Linux tells.
+    /// Memory in bytes, current and peak, as Linux reports it.
     pub(crate) fn memory(&self) -> (u64, u64) {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("it runs");
@@ -127,13 +127,13 @@ impl Node {
         super::signal(self.child.id(), signal);
     }
 
-    /// As `kill -9`.
+    /// Like `kill -9`.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits for an end that somebody else brought about.
+    /// Waits for the process to end by itself.
     pub(crate) fn over(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
@@ -164,7 +164,7 @@ fn agent() -> ureq::Agent {
     ureq::Agent::new_with_config(config)
 }
 
-/// One client of Streamable HTTP. Says every message by itself, so that a test sees what went over the wire.
+/// A Streamable HTTP client that builds every message itself, so that a test sees the bytes on the wire.
 #[derive(Clone)]
 pub(crate) struct Client {
     agent: ureq::Agent,
@@ -174,7 +174,7 @@ pub(crate) struct Client {
     next_id: u64,
 }
 
-/// What came back: status, headers that tests look at, and the body as it comes.
+/// A response: status, the headers that tests check, and the body as a stream.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -189,7 +189,7 @@ pub(crate) struct Event {
     pub(crate) data: String,
 }
 
-/// The status of a `POST` to an admin port.
+/// Sends a `POST` to an admin port and returns the status.
 pub(crate) fn post_admin(address: SocketAddr, path: &str, body: &Value) -> u16 {
     let request = agent().post(format!("http://{address}{path}"));
     let request = request.header("content-type", "application/json");
@@ -214,7 +214,7 @@ impl Client {
         self
     }
 
-    /// Opens a connection of that revision, on which all that follows goes.
+    /// Opens a connection of that revision; all later requests use it.
     pub(crate) fn connected(mut self, revision: &str) -> Self {
         let params = json!({
             "protocolVersion": revision,
@@ -248,7 +248,7 @@ impl Client {
         self.try_post_to(path, body).expect("it answers")
     }
 
-    /// `None`: the connection ended before an answer began.
+    /// `None`: the connection ended before the response began.
     pub(crate) fn try_post_to(&self, path: &str, body: &[u8]) -> Option<Answer> {
         let request = self.agent.post(format!("{}{path}", self.base));
         let usual = [
@@ -288,13 +288,13 @@ impl Client {
         request.call().expect("it answers").status().as_u16()
     }
 
-    /// The whole answer of one request on this connection.
+    /// Sends a request on this connection and returns the whole answer.
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
         let message = self.message(method, params);
         self.post(&message).of_status(200).message()
     }
 
-    /// As a client of 2026-07-28: the request says all itself.
+    /// Sends a request as a client of 2026-07-28, without a connection.
     pub(crate) fn stateless(&mut self, method: &str, params: Value) -> Answer {
         let (message, client) = self.stateless_message(method, params);
         client.post(&message)
@@ -309,14 +309,14 @@ impl Client {
             .clone()
             .with("mcp-protocol-version", "2026-07-28")
             .with("mcp-method", method);
-        // What the request is about, as the revision wants it in a header.
+        // The revision requires the target's name in a header.
         if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
             client = client.with("mcp-name", name);
         }
         (self.message(method, params), client)
     }
 
-    /// The envelope of a call that must succeed.
+    /// Calls a tool and returns the envelope; the call must succeed.
     pub(crate) fn good(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments}));
         good(tool, &answer)
@@ -374,7 +374,7 @@ impl Answer {
         text
     }
 
-    /// The answer, or `None` where it broke off.
+    /// The answer, or `None` if the response broke off.
     pub(crate) fn try_message(self) -> Option<Value> {
         let streamed = self
             .header("content-type")
@@ -393,12 +393,12 @@ impl Answer {
         serde_json::from_str(&text).ok()
     }
 
-    /// The answer itself, whichever way it came.
+    /// The answer, from a JSON body or an event stream.
     pub(crate) fn message(self) -> Value {
         self.messages().pop().expect("an answer")
     }
 
-    /// All messages, in order.
+    /// All messages in order.
     pub(crate) fn messages(self) -> Vec<Value> {
         let kind = self.header("content-type").unwrap_or_default();
         if kind.starts_with("text/event-stream") {
@@ -409,7 +409,7 @@ impl Answer {
         vec![serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))]
     }
 
-    /// As they come, to the end of the stream.
+    /// The events as they arrive, until the stream ends.
     pub(crate) fn events(self) -> impl Iterator<Item = Event> {
         let mut lines = BufReader::new(self.body.into_reader()).lines();
         std::iter::from_fn(move || {

@@ -1,11 +1,11 @@
-//! Folders of code with numbers that were counted by hand.
+//! Folders of source code with metrics that were counted by hand.
 
 use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-/// A folder that vanishes with the test.
+/// A folder that is deleted with the test.
 pub(crate) struct Project(TempDir);
 
 /// Cyclomatic 4 (1 + if + && + for), cognitive 4 (if 1, && 1, for nested in it 2).
@@ -59,7 +59,7 @@ impl Project {
         Self(TempDir::new().expect("a temporary folder"))
     }
 
-    /// A file or more of every language, a cycle (two Python modules import each other), and a broken file.
+    /// At least one file of every language, an import cycle of two Python modules, and a file that does not parse.
     pub(crate) fn small() -> Self {
         Self::empty()
             .with("app/__init__.py", "")
@@ -79,7 +79,7 @@ impl Project {
             .with("broken.py", "def f(:\n    return )\n")
     }
 
-    /// So much that one analysis takes a while on any machine: `files` Python files of a few hundred functions.
+    /// Large enough that an analysis takes a while on any machine: `files` Python files of a few hundred functions.
     pub(crate) fn large(files: usize) -> Self {
         let project = Self::empty();
         for file in 0..files {

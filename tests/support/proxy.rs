@@ -1,5 +1,5 @@
-//! A plain proxy before several nodes: it sends each request to the next one, whoever asks; one that cannot be
-//! reached, or is gone before it answered, is passed over. It knows nothing of what it carries.
+//! A plain round-robin proxy in front of several nodes. A node that cannot be reached, or closes before it answers, is
+//! skipped. It does not look at the content of requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -37,14 +37,14 @@ impl Proxy {
                     return;
                 }
                 let serving = Arc::clone(&serving);
-                // Whoever breaks off, on either side, has his reasons.
+                // Either side may disconnect at any time.
                 thread::spawn(move || drop(carry(client, &serving)));
             }
         });
         Self { address, shared }
     }
 
-    /// From now on there.
+    /// Replaces the address of a node.
     pub(crate) fn replace(&self, nth: usize, node: SocketAddr) {
         self.shared.nodes.lock().expect("nodes")[nth] = node;
     }
@@ -57,7 +57,7 @@ impl Drop for Proxy {
     }
 }
 
-/// One request a connection.
+/// Carries one request per connection.
 fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     client.set_read_timeout(Some(PATIENCE))?;
@@ -65,7 +65,7 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let nodes = shared.nodes.lock().expect("nodes").clone();
     let mut failures = Vec::new();
     let first = shared.next.fetch_add(1, Ordering::Relaxed);
-    // Twice around: a node that is replaced may be back.
+    // Try each node twice: a node that is being replaced may be back.
     for nth in (first..first + 2 * nodes.len()).map(|nth| nth % nodes.len()) {
         let (mut node, first) = match ask(nodes[nth], &request) {
             Ok(asked) => asked,
@@ -86,7 +86,7 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     client.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
 }
 
-/// The node's connection, and the first bytes of its answer.
+/// The connection to a node that answers, and the first bytes of the answer.
 fn ask(node: SocketAddr, request: &[u8]) -> std::io::Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(node)?;
     stream.set_nodelay(true)?;

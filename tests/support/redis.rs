@@ -1,4 +1,4 @@
-//! A Redis of a test's own: on a free port of this machine, in a folder of its own, ended with the test.
+//! A Redis for one test: on a free port, in its own folder, stopped with the test.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::{PATIENCE, skip};
 
-/// Ports that another process took between being found and being used.
+/// Retries when another process takes the port before Redis does.
 const TRIES: usize = 10;
 
 pub(crate) struct Redis {
@@ -17,11 +17,11 @@ pub(crate) struct Redis {
     pub(crate) port: u16,
     folder: tempfile::TempDir,
     arguments: Vec<String>,
-    /// For `redis-cli`: how it gets in.
+    /// Connection arguments for `redis-cli`.
     entry: Vec<String>,
 }
 
-/// What a test needs and may not be here.
+/// Whether a program is installed that a test needs.
 pub(crate) fn installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
@@ -32,7 +32,7 @@ pub(crate) fn installed(program: &str) -> bool {
 }
 
 impl Redis {
-    /// As it should be: with an append-only file, and without eviction. `None` where there is no Redis.
+    /// A Redis with the recommended settings: an append-only file, and no eviction. `None` if Redis is not installed.
     pub(crate) fn good() -> Option<Self> {
         Self::with(&[
             "--appendonly",
@@ -48,7 +48,7 @@ impl Redis {
         Self::entered(arguments, |_| Vec::new())
     }
 
-    /// One that `redis-cli` needs more arguments for. In both, `%/` stands for its folder, and `%p` for its port.
+    /// A Redis for which `redis-cli` needs more arguments. In both, `%/` stands for its folder and `%p` for its port.
     pub(crate) fn entered(arguments: &[&str], entry: impl Fn(u16) -> Vec<String>) -> Option<Self> {
         if !(installed("redis-server") && installed("redis-cli")) {
             return None;
@@ -77,7 +77,7 @@ impl Redis {
         panic!("no Redis came up");
     }
 
-    /// One that speaks nothing but TLS on its port.
+    /// A Redis with TLS only.
     pub(crate) fn tls(arguments: &[&str], entry: &[&str]) -> Option<Self> {
         let arguments = [&["--port", "0", "--tls-port", "%p"], arguments].concat();
         Self::entered(&arguments, |_| {
@@ -89,19 +89,19 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Where it was given a folder to put it into.
+    /// The path of its socket, if it was configured with one.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
     }
 
-    /// As `kill -9` does.
+    /// Stops it like `kill -9`.
     pub(crate) fn kill(&mut self) {
-        // It may be dead already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// On the same port, with what it had on disk.
+    /// Starts it on the same port with its data on disk.
     pub(crate) fn restart(&mut self) {
         self.kill();
         let started = Instant::now();
@@ -114,14 +114,14 @@ impl Redis {
         panic!("Redis did not come back");
     }
 
-    /// What is on its disk now.
+    /// A copy of its data on disk.
     pub(crate) fn copy(&self) -> tempfile::TempDir {
         let copy = tempfile::tempdir().expect("a folder");
         copy_folder(self.folder.path(), copy.path());
         copy
     }
 
-    /// On the same port, with what was on its disk then.
+    /// Starts it on the same port with an earlier copy of its data.
     pub(crate) fn go_back(&mut self, then: &Path) {
         self.kill();
         for entry in std::fs::read_dir(self.folder.path()).expect("a folder") {
@@ -136,7 +136,7 @@ impl Redis {
         self.restart();
     }
 
-    /// What `redis-cli` prints.
+    /// The output of `redis-cli`.
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("redis-cli starts");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -146,7 +146,7 @@ impl Redis {
         super::signal(self.child.id(), signal);
     }
 
-    /// A `redis-cli` that runs on; the caller waits for its end.
+    /// A `redis-cli` in the background; the caller waits for its end.
     pub(crate) fn background(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -197,7 +197,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// One that nobody listens at now.
+/// A free port.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").port()

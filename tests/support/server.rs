@@ -1,5 +1,5 @@
-//! The server as a child process, spoken to line by line. Everything that it writes to stdout must be a message of
-//! the protocol; everything is waited for with a limit; nothing outlives its test.
+//! The server as a child process on stdio. Every line of its stdout must be a protocol message; every wait has a time
+//! limit; the process never outlives its test.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,7 +16,7 @@ use super::{PATIENCE, program};
 pub(crate) const NEWEST_WITH_INITIALIZE: &str = "2025-11-25";
 pub(crate) const STATELESS: &str = "2026-07-28";
 
-/// Messages that may wait for a test to look at them.
+/// Messages that the test has not read yet.
 const BACKLOG: usize = 10_000;
 
 pub(crate) struct Server {
@@ -24,23 +24,23 @@ pub(crate) struct Server {
     stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
     stderr: Option<JoinHandle<String>>,
-    /// Answers that came while another was waited for.
+    /// Answers that arrived while the test waited for another one.
     early: HashMap<String, Value>,
     notifications: Vec<Value>,
     next_id: u64,
 }
 
-/// A server that is over.
+/// A server that has exited.
 pub(crate) struct Over {
     pub(crate) status: ExitStatus,
     pub(crate) took: Duration,
     pub(crate) stderr: String,
-    /// Messages that nobody had taken yet.
+    /// Messages that the test had not read.
     pub(crate) rest: Vec<Value>,
 }
 
 impl Server {
-    /// Not spoken to yet.
+    /// Starts the server without initialising it.
     pub(crate) fn start(root: &Path) -> Self {
         Self::start_with(&["serve", "--root", &root.to_string_lossy()])
     }
@@ -53,7 +53,7 @@ impl Server {
     pub(crate) fn start_in(arguments: &[&str], environment: &[(String, String)]) -> Self {
         let mut command = program();
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        // In a group of its own, so that what it might leave behind can be looked for.
+        // In its own process group, so that a test can find processes it leaves behind.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command
@@ -94,7 +94,7 @@ impl Server {
         }
     }
 
-    /// Spoken to as clients of 2025 do.
+    /// Starts the server and initialises it as clients of 2025 do.
     pub(crate) fn initialized(root: &Path) -> Self {
         let mut server = Self::start(root);
         let answer = server.initialize(NEWEST_WITH_INITIALIZE);
@@ -129,7 +129,7 @@ impl Server {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
-    /// Returns the id, without waiting.
+    /// Sends a request and returns its id without waiting.
     pub(crate) fn ask(&mut self, method: &str, params: Value) -> u64 {
         self.next_id += 1;
         let id = self.next_id;
@@ -139,20 +139,20 @@ impl Server {
 
     // === in ===
 
-    /// The whole answer: with `result` or `error`.
+    /// Sends a request and returns the whole answer, with `result` or `error`.
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.ask(method, params);
         self.answer(&json!(id))
     }
 
-    /// The result of a tool that must be there; the call may have failed in itself.
+    /// Calls an existing tool and returns the result; the call itself may have failed.
     pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments}));
         assert!(answer["error"].is_null(), "{tool}: {answer}");
         answer["result"].clone()
     }
 
-    /// The envelope of a call that must succeed.
+    /// Calls a tool and returns the envelope; the call must succeed.
     pub(crate) fn good(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.call(tool, arguments);
         assert_ne!(
@@ -178,7 +178,7 @@ impl Server {
         }
     }
 
-    /// The next message of any kind; `None` when there is none in time, or the server is over.
+    /// The next message; `None` if none arrives in time or the server has exited.
     pub(crate) fn next(&mut self, patience: Duration) -> Option<Value> {
         self.lines.recv_timeout(patience).ok()
     }
@@ -191,7 +191,7 @@ impl Server {
         }
     }
 
-    /// Notifications that came so far.
+    /// Notifications received so far.
     pub(crate) fn notifications(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.notifications)
     }
@@ -208,7 +208,7 @@ impl Server {
         self.over()
     }
 
-    /// Waits for an end that somebody else brought about.
+    /// Waits for the server to exit by itself.
     pub(crate) fn over(&mut self) -> Over {
         let started = Instant::now();
         let status = loop {
@@ -234,7 +234,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A server that is over cannot be killed, and need not be.
+        // Fails if the server has exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Bytes on a socket, for what a client library is too polite to send. Every wait ends.
+//! Raw bytes on a socket, for requests that a client library would not send. Every wait has a time limit.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A server that has said nothing for so long has nothing to say. Longer than a loaded machine takes for any of this.
+/// A server silent for this long sends nothing more; longer than a loaded machine needs for any answer here.
 const SILENCE: Duration = Duration::from_secs(20);
-/// Nothing that is asked for here is longer.
+/// Longer than any answer here.
 const ANSWER_BYTES: u64 = 16 << 20;
 
 /// One connection.
 pub(crate) struct Wire(pub(crate) TcpStream);
 
-/// What came back before the connection ended. Headers in small letters, in the order of their names.
+/// The response until the connection ended. Header names in lower case, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -30,12 +30,12 @@ impl Wire {
         Self(stream)
     }
 
-    /// False: the other end has hung up, which an attacker must expect.
+    /// Returns false if the other end has closed the connection.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
     }
 
-    /// As much as there is before `enough`, or before the end. Nothing more is said here afterwards.
+    /// Reads until `enough`, or until the connection ends. Nothing can be sent afterwards.
     pub(crate) fn read_until(&mut self, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let (mut read, mut chunk) = (Vec::new(), [0; 4096]);
         while !enough(&read) {
@@ -50,20 +50,20 @@ impl Wire {
         read
     }
 
-    /// All that comes before the other end hangs up.
+    /// Reads until the other end closes.
     pub(crate) fn rest(mut self) -> Vec<u8> {
         self.read_until(|read| read.len() as u64 > ANSWER_BYTES)
     }
 }
 
-/// Sends it all and reads all that comes back. `None`: the connection ended without a word.
+/// Sends all bytes and reads the response. `None`: the connection ended without one.
 pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     let mut wire = Wire::to(address);
     wire.send(bytes);
     Reply::read(&wire.rest())
 }
 
-/// As [`exchange`], of a client that then says that it has said all.
+/// As [`exchange`], but closes the sending side afterwards.
 pub(crate) fn exchange_and_end(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     let mut wire = Wire::to(address);
     wire.send(bytes);
@@ -73,7 +73,7 @@ pub(crate) fn exchange_and_end(address: SocketAddr, bytes: &[u8]) -> Option<Repl
     Reply::read(&wire.rest())
 }
 
-/// A request whose connection ends with its answer. Of `headers`, each is sent as it is.
+/// A request with `connection: close`. Headers are sent unchanged.
 pub(crate) fn request(
     method: &str,
     target: &str,
@@ -128,7 +128,7 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Two that may differ in nothing: without the time, which they do differ in.
+    /// Without the `date`, the only header in which two equal answers may differ.
     pub(crate) fn timeless(mut self) -> Self {
         self.headers.retain(|(name, _)| name != "date");
         self

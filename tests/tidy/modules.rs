@@ -1,4 +1,4 @@
-//! Every source file belongs to a module: one that nobody names is never compiled, and its tests never run.
+//! Every source file belongs to a module: otherwise it is never compiled, and its tests never run.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,4 @@
-//! Just enough of Rust to know which paths a file names: comments and texts are passed over, `use` trees are spread
-//! out.
+//! Just enough Rust parsing to find the paths that a file names: skips comments and strings, and expands `use` trees.
 
 /// What a file names.
 pub(super) struct Source {

@@ -1,5 +1,5 @@
-//! Whether a request was meant for this server, and by whom: a web page that has its own name lead here (DNS rebinding)
-//! sends that name as `Host`, and its own address as `Origin`. Pure.
+//! Checks that a request was meant for this server, and which page sent it. In a DNS rebinding attack, a page makes its
+//! own name resolve to this server: the request then has that name as `Host`, and the page's address as `Origin`. Pure.
 
 use std::net::SocketAddr;
 
@@ -10,17 +10,17 @@ use super::Denied;
 use crate::config::authority::{Host, Origin};
 use crate::config::http::{Names, is_loopback};
 
-/// What a port is called by, and which pages may call it.
+/// The names of a port, and the pages that may call it.
 #[derive(Debug, Clone)]
 pub struct Allowed {
     hosts: Vec<Host>,
     origins: Vec<Origin>,
-    /// It can be reached from this machine alone: by its names for itself, and by whatever page it serves.
+    /// The port listens on a loopback address, so names and pages of this machine are allowed.
     loopback: bool,
 }
 
 impl Allowed {
-    /// An address of its own is a name of its own: no page can make a browser send it for something else.
+    /// The port's own address counts as a name: no page can make a browser use it for another server.
     pub fn new(address: SocketAddr, names: &Names) -> Self {
         let mut hosts = names.hosts.clone();
         if !address.ip().is_unspecified() {
@@ -34,9 +34,9 @@ impl Allowed {
     }
 
     /// # Errors
-    /// A request that says nothing, too much or something else of whom it is for.
+    /// The `Host` is missing, repeated or wrong.
     pub fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Denied> {
-        // A request line may name the server as well (HTTP/2 does): what is said twice must be right twice.
+        // The request line may name the server too (always in HTTP/2). If both are present, both must be right.
         let line = uri.authority().map(|authority| authority.as_str());
         let header = match single(headers, &HOST)? {
             Some(value) => Some(text(value).ok_or(Denied::HostUnreadable)?),
@@ -54,15 +54,15 @@ impl Allowed {
         Ok(())
     }
 
-    /// The page that calls, as its browser wrote it; `None`: no browser calls.
+    /// The origin of the calling page, as its browser wrote it; `None`: the caller is no browser.
     ///
     /// # Errors
-    /// A page that may not.
+    /// The page is not allowed.
     pub fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Denied> {
         let Some(value) = single(headers, &ORIGIN)? else {
             return Ok(None);
         };
-        // `null` is what a page says that would rather not say: it is no origin.
+        // Browsers send `null` for pages without an origin; it is never allowed.
         let origin = text(value).and_then(|text| text.parse::<Origin>().ok());
         let may_call = |origin: Origin| {
             let at_home = self.loopback && origin.is_loopback();
@@ -80,7 +80,7 @@ impl Allowed {
     }
 }
 
-/// Of two, one part of the way may see the first, and another the last.
+/// Refuses repeated headers: a proxy might use the first, and this server the last.
 fn single<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

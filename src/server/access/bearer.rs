@@ -1,5 +1,5 @@
-//! Principals by their tokens: a token comes in the header `Authorization` and nowhere else, is hashed, and compared
-//! with every digest of the operator's file in the same time, whichever it is and whether it is any.
+//! Authentication by bearer token. A token is accepted in the header `Authorization` only. Its hash is compared with
+//! every digest in the operator's file in constant time.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,26 +14,26 @@ use tokio_util::sync::CancellationToken;
 use super::{Admitted, Authenticator, Refused};
 use crate::config::tokens::{self, Token, Wrong};
 
-/// A token of 256 bits has 64 digits; whoever sends more wants something to be hashed.
+/// A 256-bit token has 64 hex digits; longer ones are refused, to avoid hashing large input.
 const MAX_TOKEN_BYTES: usize = 1024;
 
-/// The tokens of one file, as they were when it was last readable.
+/// The tokens of one file, as last read successfully.
 pub struct Bearer {
     file: PathBuf,
-    /// Read at each request, written on SIGHUP; held for neither longer than it takes to copy the reference.
+    /// Read by each request and written on SIGHUP; the lock is held only to copy the reference.
     known: RwLock<Arc<[Known]>>,
 }
 
 #[derive(Clone)]
 struct Known {
     token: Token,
-    /// Cancelled when the file has it no more.
+    /// Cancelled when the file no longer has this token.
     withdrawn: CancellationToken,
 }
 
 impl Bearer {
     /// # Errors
-    /// A file that cannot be read, or is wrong.
+    /// The file cannot be read, or is invalid.
     pub fn open(file: &Path) -> Result<Self, tokens::Error> {
         let known = tokens::read(file)?.into_iter().map(Known::new).collect();
         Ok(Self {
@@ -47,7 +47,7 @@ impl Bearer {
         Arc::clone(&known)
     }
 
-    /// Whoever came in with a token that is there still stays in.
+    /// Replaces the tokens. Callers whose tokens are still in the list stay connected.
     fn replace(&self, tokens: Vec<Token>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let (kept, gone): (Vec<_>, Vec<_>) = known
@@ -89,7 +89,7 @@ impl Authenticator for Bearer {
                 tracing::info!(file = %self.file.display(), tokens = new.len(), "tokens read again");
                 self.replace(new);
             }
-            // Whoever takes the last token away means it.
+            // Removing the last token is a valid change.
             Err(tokens::Error::File {
                 wrong: Wrong::Nobody,
                 ..
@@ -115,7 +115,7 @@ fn token_of(headers: &HeaderMap) -> Result<&[u8], Refused> {
     else {
         return Err(Refused::Missing);
     };
-    // Another scheme is no token of ours, right or wrong.
+    // Another authentication scheme is not a bearer token.
     if !scheme.eq_ignore_ascii_case(b"Bearer") || rest.first().is_some_and(|byte| *byte != b' ') {
         return Err(Refused::Missing);
     }
@@ -127,7 +127,7 @@ fn token_of(headers: &HeaderMap) -> Result<&[u8], Refused> {
     Ok(token)
 }
 
-/// Looks at all of them, in the same time wherever one fits.
+/// Compares all digests, so that the time does not depend on the position of a match.
 fn find<'a>(known: &'a [Known], token: &[u8]) -> Option<&'a Known> {
     let digest = Sha256::digest(token);
     let mut place = u32::MAX;

@@ -1,5 +1,5 @@
-//! What a browser must be told before it lets a page call and read (CORS). Only ever said of pages that may call; no
-//! cookie plays a part, so none is allowed for.
+//! CORS headers, which let a web page call and read answers. They are sent to allowed pages only. No cookies are used,
+//! so none are allowed.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -10,17 +10,17 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, PUT");
-/// What clients of any revision send.
+/// Request headers that MCP clients of any revision send.
 const SENT: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name",
 );
-/// What they read.
+/// Response headers that clients read.
 const READ: HeaderValue =
     HeaderValue::from_static("mcp-session-id, mcp-protocol-version, retry-after, www-authenticate");
-/// Seconds for which a browser need not ask again; a page taken off the list is refused all the same.
+/// Seconds a browser may cache a preflight. A page removed from the list is refused all the same.
 const ASKED_AGAIN: HeaderValue = HeaderValue::from_static("600");
 
-/// The answer to what a browser asks before it sends the request itself.
+/// The answer to a preflight request.
 pub(super) fn preflight() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -31,7 +31,7 @@ pub(super) fn preflight() -> Response {
     response
 }
 
-/// Lets the page read the answer. `origin`: one that may call.
+/// Lets the page read the answer. `origin` is an allowed one.
 pub(super) fn allow(mut response: Response, origin: Option<&HeaderValue>) -> Response {
     let Some(origin) = origin else {
         return response;

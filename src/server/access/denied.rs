@@ -1,5 +1,5 @@
-//! What a request hears that is not let in: a status, the challenge of RFC 6750 where a token is asked for, and words
-//! for whoever set the client up. Nothing that the request brought is repeated.
+//! The answer to a refused request: a status, the challenge of RFC 6750 if a token is required, and a message for the
+//! person who set up the client. It never repeats any content of the request.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
-/// Of JSON-RPC: clients of MCP read the body of a refusal as one of its errors.
+/// A JSON-RPC error code, because MCP clients parse the body of a refusal as a JSON-RPC error.
 const INVALID_REQUEST: i32 = -32600;
 
-/// Who calls could not be told.
+/// Why the caller could not be identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// No token at all.
+    /// No token was sent.
     Missing,
-    /// Two of them, or something that is none.
+    /// Two tokens, or a malformed one.
     Unreadable,
-    /// Nobody's.
+    /// The token is not in the list.
     Unknown,
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     HostMissing,
     HostUnreadable,
     HostForeign,
     OriginForeign,
-    /// A header that may stand there once.
+    /// A header that may occur only once was repeated.
     Twice(HeaderName),
     Who(Refused),
-    /// Too many wrong tokens came from this address; for so long.
+    /// Too many wrong tokens came from this address; it is blocked for this long.
     TooManyGuesses(Duration),
 }
 
@@ -44,7 +44,7 @@ impl From<Refused> for Denied {
 }
 
 impl Denied {
-    /// A foreign host is 403, not 421: a browser would repeat that request over a connection of its own.
+    /// A foreign host gets 403, not 421: after 421 a browser would retry over another connection.
     fn status(&self) -> StatusCode {
         match self {
             Self::HostMissing | Self::HostUnreadable | Self::Twice(_) => StatusCode::BAD_REQUEST,
@@ -99,7 +99,7 @@ impl Denied {
         .to_owned()
     }
 
-    /// RFC 6750, section 3: without an error where no token was sent.
+    /// RFC 6750, section 3: no error code if no token was sent.
     fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::Who(Refused::Missing) => Some("Bearer realm=\"mcp-code-analysis\""),

@@ -1,20 +1,20 @@
-//! Wrong tokens, counted by the address that sent them. Kept in memory alone: after a restart everybody starts anew, and
-//! each node counts for itself.
+//! Counts wrong tokens by the address that sent them. In memory only: a restart resets the counters, and each node
+//! counts for itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Wrong tokens of one address in [`WINDOW`]: more than a client sends that was set up wrongly and is tried by hand.
+/// Wrong tokens of one address in [`WINDOW`]: more than a misconfigured client sends while a person tries it.
 const ALLOWED: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
-/// Addresses that are told apart. Those beyond count together.
+/// Addresses with their own counter. Further ones share a counter.
 const ADDRESSES: usize = 4096;
-/// A network that one customer has whole.
+/// The usual IPv6 network of one customer.
 const V6_PREFIX: u32 = 64;
 
-/// The other end of a connection, put into each of its requests by the listener.
+/// The peer address of a connection, added to each of its requests by the listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
@@ -27,7 +27,7 @@ struct Tally {
 }
 
 impl Guesses {
-    /// Counts a wrong token. `Err`: there were too many, for so long.
+    /// Counts a wrong token. `Err`: there were too many, and the address is blocked for this long.
     pub(super) fn wrong(&self, from: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut from = from.map(network);

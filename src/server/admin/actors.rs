@@ -1,4 +1,4 @@
-//! The supervision tree as JSON. Each supervisor of sessions shows its newest ones: `/admin/sessions` counts them all.
+//! The supervision tree as JSON. Each session supervisor shows only its newest sessions; `/admin/sessions` lists all.
 
 use actors::status::ActorStatus;
 use axum::extract::State as Shared;
@@ -27,7 +27,7 @@ fn actor(status: &ActorStatus) -> Value {
     })
 }
 
-/// Whether the tree shows an actor of that name.
+/// Whether the tree has an actor of this name.
 pub(super) fn names(tree: &ActorStatus, name: &str) -> bool {
     tree.name == name || tree.children.iter().any(|child| names(child, name))
 }

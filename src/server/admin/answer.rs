@@ -1,4 +1,4 @@
-//! How the admin port answers: JSON, always.
+//! Answers of the admin port, always JSON.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ pub(super) fn json(status: StatusCode, body: Value) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// `reason` is stable, `message` says what to do.
+/// `reason` is stable; `message` says what to do.
 pub(super) fn refused(status: StatusCode, reason: &str, message: &str) -> Response {
     let error = serde_json::json!({"error": {"reason": reason, "message": message}});
     json(status, error)

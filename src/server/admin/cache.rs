@@ -1,4 +1,4 @@
-//! Forgets analyses that were made: where one was wrong, so that nobody gets it again before its file changes.
+//! Drops cached analyses, so that a wrong one is not returned again before its file changes.
 
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{State, answer};
 
-/// On this node, in the shared cache, and on every node that shares the store.
+/// Clears this node's cache, the shared cache, and the caches of all nodes that share the store.
 pub(super) async fn forget(Shared(state): Shared<State>) -> Response {
     let forgotten = state.0.service.sessions.forget_cache().await;
     state.0.looks.forget().await;

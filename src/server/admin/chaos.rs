@@ -1,5 +1,5 @@
-//! Hurts actors from outside, by name, so that a suite of tests may prove what their deaths cost. Only there with
-//! `--chaos`; each strike is logged.
+//! Makes actors fail, by name, so that a test suite can check the consequences. Only with `--chaos`; each fault is
+//! logged.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use serde_json::json;
 
 use super::{State, actors as tree, answer};
 
-/// Longest stall: whatever waits for an actor has given up long before.
+/// Longest stall: every caller of an actor gives up long before.
 const MAX_STALL_MS: u64 = 60_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    /// As `/admin/actors` names it.
+    /// The actor's name, as in `/admin/actors`.
     actor: String,
     mode: Mode,
     for_ms: Option<u64>,
@@ -44,7 +44,7 @@ impl Mode {
     }
 }
 
-/// 200 once the actor has been killed, or the fault is in its mailbox.
+/// Returns 200 once the actor has been killed, or the fault is in its mailbox.
 pub(super) async fn strike(
     Shared(state): Shared<State>,
     headers: HeaderMap,
@@ -83,7 +83,7 @@ pub(super) async fn strike(
     answer::json(StatusCode::OK, done)
 }
 
-/// A page in a browser cannot send this type to another site without asking first, and is not answered then.
+/// A web page cannot send this type to another site without a preflight request, which is not answered.
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(header::CONTENT_TYPE)
@@ -119,7 +119,7 @@ fn read(body: &[u8]) -> Result<(Wanted, Strike), String> {
     Ok((wanted, strike))
 }
 
-/// Either the name is wrong, or whoever bears it has just died and is not back yet.
+/// Either the name is wrong, or the actor has just died and is being restarted.
 async fn nobody(state: &State, actor: &str) -> Response {
     let status = state.0.looks.recent(&state.0.service).await;
     if tree::names(&status.tree, actor) {

@@ -1,4 +1,5 @@
-//! Alive, and ready for traffic. Open to all, so they name no address and no id: `/admin/store` tells the rest.
+//! Liveness and readiness probes. They need no token, so they reveal no addresses and no ids; `/admin/store` has the
+//! details.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::{State, answer};
 use crate::server::lifecycle;
 
-/// 200 for as long as a restart of the process would not help.
+/// Returns 200 unless restarting the process would help.
 pub(super) async fn alive(Shared(state): Shared<State>) -> Response {
     match state.failed().await {
         None => answer::json(StatusCode::OK, json!({"alive": true})),
@@ -22,8 +23,7 @@ pub(super) async fn alive(Shared(state): Shared<State>) -> Response {
     }
 }
 
-/// 200 where calls are answered, also where less is promised than usual (`degraded`); 503 with reasons where they are
-/// not.
+/// Returns 200 if calls are answered, even with weaker guarantees (`degraded`), and 503 with reasons if not.
 pub(super) async fn readiness(Shared(state): Shared<State>) -> Response {
     let failed = state.failed().await.is_some();
     let status = state.0.looks.recent(&state.0.service).await;
@@ -92,7 +92,7 @@ impl Cause {
     }
 }
 
-/// Why no traffic should come.
+/// Reasons to send no traffic.
 fn reasons(
     stage: lifecycle::State,
     failed: bool,
@@ -116,8 +116,8 @@ fn reasons(
     reasons
 }
 
-/// What works, and less well than usual. That the actors of the store do not answer just now is no reason to turn
-/// traffic away: they are restarted within milliseconds, and calls wait for them.
+/// What works, but less well than usual. A store actor that does not answer is no reason to stop traffic: it restarts
+/// within milliseconds, and calls wait for it.
 fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
     let mut degraded = Vec::new();
     if !needs_store && status.store.health.away.is_some() {
@@ -126,7 +126,7 @@ fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
     if status.store.health.beside.is_some() {
         degraded.push(NOT_ALONE);
     }
-    // While it is away nothing is durable anyway.
+    // While the store is down, nothing is durable anyway.
     if let (Some(short), None) = (&status.store.health.shortfall, &status.store.health.away) {
         degraded.push(Cause {
             reason: short.reason,

@@ -1,5 +1,4 @@
-//! One look at the tree serves all who ask within a moment: each look wakes every actor, and probes come from many
-//! sides at once.
+//! A short-lived cache of the tree's status: collecting it wakes every actor, and several probes may ask at once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +8,14 @@ use tokio::sync::Mutex;
 
 use crate::service::Service;
 
-/// No person and no probe can tell.
+/// Too short for a person or a probe to notice.
 const FRESH_FOR: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub(super) struct Looks(Mutex<Option<(Instant, Arc<Status>)>>);
 
 impl Looks {
-    /// The lock is held while the look is taken: whoever comes meanwhile gets the same one.
+    /// The lock is held while the status is collected, so concurrent callers get the same one.
     pub(super) async fn recent(&self, service: &Service) -> Arc<Status> {
         let mut last = self.0.lock().await;
         if let Some((taken, status)) = &*last
@@ -29,7 +28,7 @@ impl Looks {
         status
     }
 
-    /// Something was done to the tree: whoever did it must not be told of a state from before.
+    /// Drops the cached status after a change to the tree, so that the caller does not get an outdated one.
     pub(super) async fn forget(&self) {
         *self.0.lock().await = None;
     }

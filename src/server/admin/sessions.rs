@@ -1,4 +1,4 @@
-//! Sessions with an actor on this node, page by page. What a session holds is its owner's, and is not told here.
+//! Sessions with an actor on this node, in pages. The content of a session belongs to its owner and is not shown here.
 
 use actors::ids::SessionId;
 use actors::status::{ActorStatus, Status};
@@ -14,7 +14,7 @@ use super::{State, answer};
 use crate::answer::rfc3339;
 
 const DEFAULT_LIMIT: usize = 100;
-/// About as many as all supervisors show together.
+/// About as many as all supervisors report together.
 const MAX_LIMIT: usize = 1000;
 
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ const MAX_LIMIT: usize = 1000;
 pub(super) struct Wanted {
     #[serde(default)]
     limit: Option<usize>,
-    /// The last session of the page before.
+    /// The last session of the previous page.
     #[serde(default)]
     after: Option<String>,
 }
@@ -52,7 +52,7 @@ impl Wanted {
     }
 }
 
-/// By id, so that a page goes on where the last one ended whatever came and went between.
+/// Ordered by id, so that paging continues correctly while sessions start and stop.
 fn rows(status: &Status, limit: usize, after: Option<SessionId>) -> Value {
     let mut shown: Vec<(SessionId, &ActorStatus)> = status
         .tree

@@ -1,4 +1,4 @@
-//! The store as this node knows it: what it promises, how its server is, what waits for it, who shares it.
+//! The store as this node sees it: durability, server, pending commits, and the nodes that share it.
 
 use actors::status::{Status, StoreStatus};
 use axum::extract::State as Shared;
@@ -22,7 +22,7 @@ pub(super) fn body(status: &Status) -> Value {
     body
 }
 
-/// Null where there is no network between.
+/// Null if the store is not on a network.
 fn pool(store: &StoreStatus) -> Value {
     let Some(link) = &store.health.link else {
         return Value::Null;

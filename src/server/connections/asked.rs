@@ -1,5 +1,5 @@
-//! What handlers ask their clients while a request runs. An id on the wire is ours, and no other node gives out the
-//! same: so an answer finds its request, whichever connection, request or node it comes in by.
+//! Requests that handlers send to their clients while a call runs. Each gets an id that is unique among all nodes, so
+//! the answer finds its call whichever connection, request or node it arrives on.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use actors::ids::StreamId;
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use tokio::sync::mpsc;
 
-/// Who waits for an answer of which id of its own.
+/// A handler that waits for an answer, and the id it used.
 struct Waiting {
     stream: StreamId,
     id: RequestId,
@@ -17,7 +17,7 @@ struct Waiting {
 }
 
 pub(crate) struct Asked {
-    /// Of this node alone.
+    /// Unique to this node.
     prefix: String,
     next: AtomicU64,
     waiting: Mutex<HashMap<RequestId, Waiting>>,
@@ -34,7 +34,7 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// Gives a question of the request on `stream` an id that nobody else has. Anything else is left as it is.
+    /// Replaces the id of a handler's request on `stream` with a unique one. Other messages stay as they are.
     pub(crate) fn ask(
         &self,
         stream: StreamId,
@@ -60,8 +60,8 @@ impl Asked {
         });
     }
 
-    /// `is_theirs`: whether whoever answers has the request on that stream; ids can be guessed by whoever was asked
-    /// something as well. False: nobody here asked that of them.
+    /// Passes an answer to the handler that waits for it. `is_theirs` checks that the sender owns the request on that
+    /// stream, because a client can guess ids from its own. Returns false if no handler here waits for it.
     pub(crate) fn answer(
         &self,
         mut message: ClientJsonRpcMessage,
@@ -85,11 +85,11 @@ impl Asked {
             return false;
         };
         *id = waiting.id;
-        // Who asked may be over.
+        // The handler may have ended.
         waiting.inbound.try_send(message).is_ok()
     }
 
-    /// The request on `stream` is over: nobody waits any more.
+    /// The request on `stream` has ended: its handler waits for no more answers.
     pub(crate) fn forget(&self, stream: StreamId) {
         self.with(|waiting| waiting.retain(|_, waiting| waiting.stream != stream));
     }

@@ -1,5 +1,5 @@
-//! What the library's HTTP service asks about connections, for one HTTP request of one principal. It keeps nothing:
-//! connections are in the [`Table`], and behind it in the store.
+//! Implements the connection interface of the protocol library, for one HTTP request of one principal. It keeps no
+//! state: connections are in the [`Table`] and in the store.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -25,10 +25,10 @@ use super::request;
 use super::{Known, Table};
 use crate::server::left::Left;
 
-/// Longest wait with the head of a response: proxies give up after half a minute at the earliest.
+/// Longest delay of a response's head: proxies time out after half a minute at the earliest.
 const FIRST_EVENT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Why a connection could not be had. The library turns all of them into one status; [`Bound::refusal`] says more.
+/// Why a connection is not available. The library maps all of these to one status; [`Bound::refusal`] has the details.
 #[derive(Debug, Clone, Error)]
 pub(crate) enum Refused {
     #[error("no such connection")]
@@ -39,15 +39,15 @@ pub(crate) enum Refused {
     Unanswered,
 }
 
-/// One HTTP request's view of connections.
+/// Access to connections for one HTTP request.
 pub(crate) struct Bound<H> {
     table: Table,
     principal: Principal,
-    /// Cancelled when streams that nothing runs on are to end.
+    /// Cancelled when idle streams should end.
     closing: CancellationToken,
     handler: Arc<dyn Fn() -> H + Send + Sync>,
     handshake: Mutex<Option<Handshake>>,
-    /// Opened by this very request.
+    /// The connection that this request opened.
     opened: OnceLock<ConnectionId>,
     refused: OnceLock<Refused>,
     left: OnceLock<Arc<ServerJsonRpcMessage>>,
@@ -72,7 +72,7 @@ impl<H: ServerHandler> Bound<H> {
         }
     }
 
-    /// Why the request was refused, where the same one may be let in later.
+    /// Why the request was refused, if retrying it later may succeed.
     pub(crate) fn not_now(&self) -> Option<&ConnectionError> {
         match self.refused.get()? {
             Refused::NotNow(error) => Some(error),
@@ -80,7 +80,7 @@ impl<H: ServerHandler> Bound<H> {
         }
     }
 
-    /// The answer of a request that the end of this node left before anything of it was sent.
+    /// The answer to a request that shutdown interrupted before anything was sent.
     pub(crate) fn left(&self) -> Option<&ServerJsonRpcMessage> {
         self.left.get().map(AsRef::as_ref)
     }
@@ -93,7 +93,7 @@ impl<H: ServerHandler> Bound<H> {
             .ok_or(Refused::Unknown)
     }
 
-    /// Laid down before the client hears its id: its next request may go to another node.
+    /// Recorded before the client gets the id, because its next request may go to another node.
     async fn lay_down(
         &self,
         id: ConnectionId,
@@ -168,10 +168,10 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Refused> {
         if self.opened.get().is_some() {
-            // The handshake is over, and not what it was for.
+            // The library closes the handshake; the connection stays open.
             return Ok(());
         }
-        // To somebody else it is closed already.
+        // To another principal the connection does not exist, so there is nothing to close.
         if let Ok(known) = self.known(id).await {
             self.table.connections().close(known.id).await;
             self.table.forget(known.id);
@@ -188,11 +188,11 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
         let handler = (self.handler)();
         let left = Left::default();
         let mut events = request::serve(&self.table, &known, handler, message, left.clone());
-        // The head of the response goes out with the first event: until then, whoever stands between may still send
-        // the request to another node.
+        // The response's head is sent with the first event. Until then a proxy can still send the request to another
+        // node.
         let first = tokio::time::timeout(FIRST_EVENT_WITHIN, events.recv()).await;
         let first = first.ok().flatten();
-        // Noted before the answer goes: whatever comes before it has been sent then.
+        // Noted before the answer is sent, so that nothing was sent before it.
         let answer = first.as_ref().and_then(|event| event.message.clone());
         if let Some(answer) = answer.filter(|answer| left.is_noted() && request::is_last(answer)) {
             self.left.get_or_init(|| answer);
@@ -210,7 +210,7 @@ impl<H: ServerHandler> SessionManager for Bound<H> {
         Ok(())
     }
 
-    /// Nothing is said outside of a request: the stream is open, and silent.
+    /// The server sends nothing outside of requests: this stream stays open and silent.
     async fn create_standalone_stream(
         &self,
         id: &SessionId,

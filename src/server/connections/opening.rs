@@ -1,5 +1,5 @@
-//! The transport of a handshake: one `initialize` in, its answer out, and the end. What follows on the connection is
-//! served request by request.
+//! The transport of a handshake: one `initialize` message, its answer, and the end. Later requests of the connection
+//! are served one by one.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub(crate) struct Opening {
     initialized: bool,
 }
 
-/// The other end.
+/// The caller's end of the handshake.
 pub(crate) struct Handshake {
     requests: mpsc::Sender<ClientJsonRpcMessage>,
     answer: oneshot::Receiver<ServerJsonRpcMessage>,
@@ -40,7 +40,7 @@ impl Opening {
 }
 
 impl Handshake {
-    /// `None`: whoever serves it died.
+    /// `None`: the handler died.
     pub(crate) async fn ask(self, message: ClientJsonRpcMessage) -> Option<ServerJsonRpcMessage> {
         self.requests.send(message).await.ok()?;
         self.answer.await.ok()
@@ -54,7 +54,7 @@ impl Transport<RoleServer> for Opening {
         &mut self,
         item: ServerJsonRpcMessage,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        // Whatever else it would say has nobody to hear it.
+        // Only the answer to `initialize` is sent; other messages are dropped.
         let heard = self
             .answer
             .take()
@@ -74,7 +74,7 @@ impl Transport<RoleServer> for Opening {
         if self.initialized {
             return None;
         }
-        // The client says so in a request of its own, which may go to another node.
+        // The client sends `initialized` in a separate request, which may go to another node.
         self.initialized = true;
         Some(ClientJsonRpcMessage::notification(
             ClientNotification::InitializedNotification(InitializedNotification::default()),

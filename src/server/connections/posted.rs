@@ -1,4 +1,4 @@
-//! What nodes say to each other about connections.
+//! Messages between nodes about connections.
 
 use actors::ids::StreamId;
 use rmcp::model::ClientJsonRpcMessage;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Posted {
-    /// From the client, for whoever holds its stream or runs its request.
+    /// From the client, for the node that holds its stream or runs its request.
     Message(Box<ClientJsonRpcMessage>),
-    /// Does this still run with you?
+    /// Asks whether the request on this stream still runs there.
     Runs(StreamId),
 }
 
-/// `None`: it cannot be written, and so was never read.
+/// `None`: it cannot be serialised.
 pub(crate) fn message(message: &ClientJsonRpcMessage) -> Option<Vec<u8>> {
     #[derive(Serialize)]
     #[serde(rename_all = "snake_case")]
@@ -27,7 +27,7 @@ pub(crate) fn runs(stream: StreamId) -> Vec<u8> {
     serde_json::to_vec(&Posted::Runs(stream)).unwrap_or_default()
 }
 
-/// `None`: a node of another version wrote it.
+/// `None`: written by a node of another version.
 pub(crate) fn read(bytes: &[u8]) -> Option<Posted> {
     serde_json::from_slice(bytes).ok()
 }

@@ -1,5 +1,5 @@
-//! A stream that is taken up again, on whichever node: what was recorded after the last event that the client got, and
-//! then what follows, until the answer. Where the node that ran the request has gone, it is run here.
+//! Resumes a stream on any node: first the recorded events after the last one that the client has, then new ones, until
+//! the answer. If the node that ran the request is gone, the request is run here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,17 +15,18 @@ use tokio::time::Instant;
 use super::request::{self, Begun, EVENTS_MAX};
 use super::{Known, Running, Table, posted};
 
-/// How often a stream that another node writes is looked at.
+/// Interval of polling a stream that another node writes.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// Longest time that a stream is followed: beyond the deadline of any call. A node that died leaves it without an end.
+/// Longest time to follow a stream: longer than any call may run. A node that crashed leaves its streams without an
+/// end.
 const FOLLOWED_FOR: Duration = Duration::from_secs(3600);
-/// A stream to which nothing was added for so long may have lost its node: that is asked.
+/// After this silence the node that runs the request is asked whether it still does.
 const ASK_AFTER: Duration = Duration::from_secs(1);
-/// A node that was asked so often, and did not answer, is taken for gone. If it is not, two run the request: what they
-/// ask of sessions is the same call, and the first event of a number stands.
+/// After this many requests without an answer the node counts as down. If it is not, two nodes run the request: to
+/// sessions both are the same call, and the first event of each number wins.
 const SILENT_TIMES: u32 = 2;
 
-/// Where in which stream: `<stream>.<number>`.
+/// A position in a stream: `<stream>.<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventId {
     pub(crate) stream: StreamId,
@@ -50,7 +51,7 @@ impl FromStr for EventId {
     }
 }
 
-/// Ends at once where there is no such stream: the client then asks anew.
+/// Ends at once if there is no such stream; the client then sends its request again.
 pub(crate) fn follow<H: ServerHandler>(
     table: &Table,
     known: &Arc<Known>,
@@ -80,9 +81,9 @@ struct Follower<H> {
     table: Table,
     known: Arc<Known>,
     handler: Arc<dyn Fn() -> H + Send + Sync>,
-    /// What the client has.
+    /// The last event that the client has.
     at: EventId,
-    /// How often whoever runs the request was asked, and did not answer.
+    /// How often the running node was asked without an answer.
     silent: u32,
 }
 
@@ -115,7 +116,7 @@ impl<H: ServerHandler> Follower<H> {
                     return;
                 }
             }
-            // What is written between the look and the wait is found by the next look.
+            // Events written between the read and the wait are found by the next read.
             match more {
                 Some(more) => drop(tokio::time::timeout(LOOK_AGAIN_AFTER, more).await),
                 None => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
@@ -127,9 +128,9 @@ impl<H: ServerHandler> Follower<H> {
         self.known.running_on(self.at.stream)
     }
 
-    /// False: the client has left.
+    /// Returns false if the client has disconnected.
     async fn give(&self, bytes: &[u8], client: &mpsc::Sender<ServerSseMessage>) -> bool {
-        // How it began, that it is over, or what another version wrote: there is nothing to give.
+        // A start or end marker, or an event of another version: nothing for the client.
         let Ok(message) = serde_json::from_slice(bytes) else {
             return true;
         };
@@ -138,7 +139,7 @@ impl<H: ServerHandler> Follower<H> {
         client.send(event).await.is_ok()
     }
 
-    /// Asks the node that runs the request, and runs it here where that has gone. False: nobody can.
+    /// Asks the node that runs the request, and runs it here if that node is down. Returns false if it cannot run.
     async fn see_that_it_runs(&mut self) -> bool {
         let (id, stream) = (self.known.id, self.at.stream);
         let begun = self.table.connections().read(id, stream, 0).await;
@@ -162,7 +163,7 @@ impl<H: ServerHandler> Follower<H> {
                 }
             }
         }
-        // Where it runs here by now, somebody else who follows it was first.
+        // If it already runs here, another client that follows the stream has started it.
         let handler = (self.handler)();
         request::take_over(&self.table, &self.known, handler, request, self.at);
         true

@@ -1,6 +1,6 @@
-//! One request of a connection, served by itself: its messages become events of its own stream, kept in the store
-//! before the client gets them. A client that leaves changes nothing: the request runs on, and its stream can be taken
-//! up again from any node. The death of this node ends it; the session that it worked in goes on elsewhere.
+//! Serves one request of a connection. Its messages become events of its own stream, which are stored before the client
+//! gets them. If the client disconnects, the request runs on, and the stream can be resumed on any node. If this node
+//! dies, the request ends; its session goes on elsewhere.
 
 use std::io;
 use std::sync::Arc;
@@ -27,26 +27,26 @@ use crate::answer::Failure;
 use crate::server::left::Left;
 use crate::server::resources;
 
-/// Messages on their way from a handler to its stream: progress waits here while the store is slow.
+/// Messages between a handler and its stream: progress waits here while the store is slow.
 const MESSAGES_MAX: usize = 16;
-/// Events on their way to the client. One that does not take them in time is let go, and may come back.
+/// Events waiting for the client. A client that is too slow is disconnected, and may resume.
 pub(crate) const EVENTS_MAX: usize = 16;
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
-/// Reports of progress that are kept of one request: half of what a stream of events holds before its first one goes.
+/// Progress events stored for one request: half of what a stream holds before it drops the oldest.
 const PROGRESS_KEPT: u64 = EVENTS_PER_STREAM as u64 / 2;
-/// When one who has too many requests may try again: most are answered by then.
+/// Suggested retry time for a client with too many running requests: most have ended by then.
 const FREE_WITHIN: Duration = Duration::from_secs(1);
-/// When a client that was cut off should come back.
+/// Suggested reconnection time for a client that was disconnected.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
-/// The first event of a stream that other nodes may take up: who runs what on it.
+/// The first event of a stream that other nodes may take over: the request, and the node that runs it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) by: NodeId,
     pub(crate) request: ClientJsonRpcMessage,
 }
 
-/// Runs `message`, a request, and gives the events that its client is to get.
+/// Runs a request and returns the events for its client.
 pub(crate) fn serve<H: ServerHandler>(
     table: &Table,
     known: &Arc<Known>,
@@ -77,8 +77,8 @@ pub(crate) fn serve<H: ServerHandler>(
     events
 }
 
-/// Runs a request again whose node has gone, on the stream that it had: what it asked of sessions goes on from where
-/// it was, since it is asked under the same id. `at` is how far the stream has come. False: it runs here already.
+/// Runs a request again whose node is down, on its existing stream. It uses the same call id, so its sessions continue
+/// where they were. `at` is the stream's current end. Returns false if the request already runs here.
 pub(crate) fn take_over<H: ServerHandler>(
     table: &Table,
     known: &Arc<Known>,
@@ -131,15 +131,15 @@ fn run<H: ServerHandler>(
     let serving = serve_directly_with_ct(handler, transport, known.peer.clone(), cancel);
     let (table, known) = (table.clone(), Arc::clone(known));
     tokio::spawn(async move {
-        // Whoever sees the answer, or the end, may use the id again.
+        // A client that sees the answer or the end may reuse the request id.
         let over = || {
             table.asked().forget(running.stream);
             known.finish(&id);
         };
         log.write(begun, messages, over).await;
-        // The client's stream ends now.
+        // Ends the client's stream.
         drop(log);
-        // Says how it ended, and nobody asks.
+        // The result is not needed.
         let _ = serving.waiting().await;
     });
 }
@@ -154,7 +154,7 @@ fn refused(id: RequestId, why: &NotStarted) -> ServerJsonRpcMessage {
     JsonRpcMessage::error(error, Some(id))
 }
 
-/// What the protocol's loop reads from and writes to.
+/// The transport that the protocol's loop reads from and writes to.
 struct OneRequest {
     first: Option<ClientJsonRpcMessage>,
     inbound: mpsc::Receiver<ClientJsonRpcMessage>,
@@ -176,7 +176,7 @@ impl Transport<RoleServer> for OneRequest {
             .ask(self.running.stream, &self.answers, &mut item);
         let last = is_last(&item);
         let (outbound, answered) = (self.outbound.clone(), self.answered.clone());
-        // Whoever cancels a request wants no answer to it.
+        // A cancelled request gets no answer.
         let unwanted = self.running.cancel.is_cancelled();
         async move {
             let sent = if unwanted {
@@ -214,7 +214,7 @@ pub(crate) fn is_last(message: &ServerJsonRpcMessage) -> bool {
     )
 }
 
-/// How a request began, and its answer, must be on its stream to the end; of its progress only so much.
+/// The start and the answer are always stored; progress only up to a limit.
 fn is_worth_keeping(events: u64, message: &ServerJsonRpcMessage) -> bool {
     let JsonRpcMessage::Notification(said) = message else {
         return true;
@@ -226,16 +226,16 @@ fn is_worth_keeping(events: u64, message: &ServerJsonRpcMessage) -> bool {
     !progress || events < PROGRESS_KEPT
 }
 
-/// The stream of one request: its only writer.
+/// The stream of one request, and its only writer.
 struct Log {
     connections: Connections,
     node: NodeId,
     known: Arc<Known>,
     running: Running,
     number: u64,
-    /// Until it leaves, takes too long, or takes the stream up elsewhere.
+    /// `None` once the client has disconnected, was too slow, or resumed the stream elsewhere.
     client: Option<mpsc::Sender<ServerSseMessage>>,
-    /// The answer is that there is none from this node.
+    /// Set when the answer only says that this node is shutting down.
     left: Left,
 }
 
@@ -259,7 +259,7 @@ impl Log {
         }
     }
 
-    /// Until the answer, or until there will be none.
+    /// Writes events until the answer, or until there will be none.
     async fn write(
         &mut self,
         request: Option<ClientJsonRpcMessage>,
@@ -277,7 +277,8 @@ impl Log {
         }
         while let Some(message) = messages.recv().await {
             let last = is_last(&message);
-            // The client gets it, and the stream has no end yet: another node that takes it up has the answer.
+            // The client gets this answer, but the stream stays open: the node that takes the request over writes the
+            // real one.
             let is_left = last && self.left.is_noted();
             let event_id = if !is_left && is_worth_keeping(self.number, &message) {
                 self.keep(&message, last).await
@@ -294,12 +295,12 @@ impl Log {
                 return;
             }
         }
-        // Cancelled: whoever follows the stream need not wait.
+        // Cancelled: mark the end, so that no client waits for an answer.
         self.record(Vec::new(), true).await;
         over();
     }
 
-    /// Whether the stream can be taken up from its beginning.
+    /// Whether the stream can be resumed from its beginning.
     async fn begin(&mut self, request: Option<ClientJsonRpcMessage>) -> bool {
         let by = self.node;
         match request.map(|request| serde_json::to_vec(&Begun { by, request })) {
@@ -312,13 +313,13 @@ impl Log {
         }
     }
 
-    /// Clients of older revisions take an event without data for a broken one.
+    /// Clients of older revisions treat an event without data as an error.
     fn is_primed(&self) -> bool {
         let version = self.known.peer.as_ref().map(|peer| &peer.protocol_version);
         version.is_some_and(|version| version.as_str() >= ProtocolVersion::V_2025_11_25.as_str())
     }
 
-    /// An event that was not kept has no id: nothing could be taken up from there.
+    /// An event that was not stored gets no id, because the stream could not be resumed from it.
     async fn keep(&mut self, message: &ServerJsonRpcMessage, last: bool) -> Option<String> {
         let bytes = serde_json::to_vec(message).ok()?;
         let kept = self.record(bytes, last).await;

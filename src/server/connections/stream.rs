@@ -1,5 +1,5 @@
-//! The transport of a connection that has one stream for everything (HTTP+SSE): messages in as they are handed on,
-//! messages out to the stream. Gone with the stream.
+//! The transport of a connection with one stream for everything (HTTP+SSE): incoming messages are posted to it,
+//! outgoing ones are written to the stream. It ends with the stream.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::service::Caller;
 
-/// Messages that wait for the server, or for the client, at once.
+/// Messages waiting for the server or the client.
 pub(crate) const MESSAGES_MAX: usize = 64;
-/// A client that takes nothing for so long has its stream closed.
+/// A client that reads nothing for this long has its stream closed.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Pipe {
@@ -32,7 +32,7 @@ pub(crate) struct Pipe {
 pub(crate) struct Owed(Arc<watch::Sender<HashSet<RequestId>>>);
 
 impl Pipe {
-    /// What is written comes out of the receiver.
+    /// Messages written to the transport come out of the receiver.
     pub(crate) fn new(
         caller: Caller,
         messages: mpsc::Receiver<ClientJsonRpcMessage>,
@@ -54,9 +54,9 @@ impl Pipe {
 }
 
 impl Owed {
-    /// Returns as soon as the client waits for no answer.
+    /// Returns when the client waits for no answer.
     pub(crate) async fn nothing(&self) {
-        // The sender is ours, so it is there.
+        // `self` holds the sender, so this cannot fail.
         let _ = self.0.subscribe().wait_for(HashSet::is_empty).await;
     }
 
@@ -68,7 +68,7 @@ impl Owed {
                 });
             }
             JsonRpcMessage::Notification(said) => {
-                // Nobody waits for what was cancelled.
+                // A cancelled request gets no answer.
                 if let ClientNotification::CancelledNotification(cancelled) = &said.notification
                     && let Some(id) = &cancelled.params.request_id
                 {

@@ -1,5 +1,5 @@
-//! Several messages in one body, as revision 2025-03-26 has them: each is answered as if it had come alone, and the
-//! answers come on one stream, as they are ready.
+//! Batches: several messages in one body (revision 2025-03-26). Each is answered as if it had been sent alone, and the
+//! answers are sent on one stream as they become ready.
 
 use actors::ids::Principal;
 use axum::body::{Body, Bytes};
@@ -18,12 +18,12 @@ use super::streamable::{one, with_body};
 
 /// Messages in one batch.
 const BATCH_MAX: usize = 100;
-/// The only revision that has batches; without the header it is meant.
+/// The only revision with batches. It is assumed if the header is missing.
 const REVISION: &str = "2025-03-26";
-/// Bytes of one answer that comes as a whole.
+/// Size of one answer that is not a stream.
 const WHOLE_ANSWER_BYTES: usize = 4 << 20;
 
-/// Why a body is not taken.
+/// Why a body is refused.
 #[derive(Debug, Error)]
 pub(super) enum Unfit {
     #[error("the body is no JSON-RPC message: {0}")]
@@ -40,7 +40,7 @@ pub(super) fn is_batch(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'[')
 }
 
-/// The messages of a body that is one, or a batch.
+/// The messages of a body: a single message or a batch.
 pub(super) fn messages(body: &[u8]) -> Result<Vec<ClientJsonRpcMessage>, Unfit> {
     if !is_batch(body) {
         return Ok(vec![serde_json::from_slice(body)?]);
@@ -87,7 +87,7 @@ pub(super) async fn answer<H: ServerHandler>(
         match events_of(answer).await {
             Ok(Some(more)) => events.push(more),
             Ok(None) => {}
-            // It is about the connection, and so about all of them.
+            // The refusal concerns the connection, and so all messages.
             Err(refusal) => return refusal,
         }
     }
@@ -131,7 +131,7 @@ fn is_initialize(message: &RawValue) -> bool {
 
 type Events = BoxStream<'static, Result<Bytes, axum::Error>>;
 
-/// `None`: nothing is to be said. An answer that is no message of the protocol is for all of the batch.
+/// `None`: the message has no answer. `Err`: a refusal that applies to the whole batch.
 async fn events_of(answer: Response) -> Result<Option<Events>, Response> {
     if answer.status() == StatusCode::ACCEPTED {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! Reads the body of a request: within a size, and within a time, however its bytes trickle in. All that are being read
-//! at once fit into memory: small ones always, of large ones a few at a time.
+//! Reads request bodies with limits on size and time. All bodies being read fit into memory: small ones always, large
+//! ones a few at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use tokio::time::Instant;
 
 use super::refusal::{not_now, refuse};
 
-/// Far beyond any call: the arguments of a batch end at 1 MiB.
+/// Far larger than any call: the arguments of a batch are limited to 1 MiB.
 pub(crate) const BODY_BYTES: usize = 4 << 20;
 /// Longest wait for a whole body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
-/// Nearly every body. As many as there are connections take 256 MiB.
+/// Almost every body is smaller. On all connections together these take 256 MiB.
 const SMALL_BYTES: usize = 64 << 10;
-/// Bodies beyond that, at once: 128 MiB.
+/// Larger bodies read at once: 128 MiB.
 const LARGE_MAX: usize = 32;
-/// Longest wait for the rest of one: 4 MiB at 4 Mbit/s.
+/// Longest wait for the rest of a large body: 4 MiB at 4 Mbit/s.
 const LARGE_WITHIN: Duration = Duration::from_secs(10);
-/// Longest wait for others to be read: all that were before are over by then.
+/// Longest wait for a free place: all earlier large bodies have been read or have timed out by then.
 const ROOM_WITHIN: Duration = Duration::from_secs(15);
-/// Of a body that was refused so much is still taken, for so long: a client that has no time to read before it has sent
-/// all would else see a broken connection, and not what it is told.
+/// How much of a refused body is still read, and for how long. A client that reads only after it has sent everything
+/// would otherwise see a broken connection instead of the error.
 const UNREAD_BYTES: usize = 16 << 20;
 const UNREAD_WITHIN: Duration = Duration::from_secs(5);
 
-/// Room for large bodies, of all who send some.
+/// Limits the number of large bodies read at once.
 pub(crate) struct Room(Arc<Semaphore>);
 
 impl Default for Room {
@@ -39,16 +39,16 @@ impl Default for Room {
     }
 }
 
-/// A body, and the room that it takes for as long as this is there.
+/// A body, and its place among the large ones, which is freed on drop.
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 /// # Errors
-/// The response that says what is wrong.
+/// The response that reports the problem.
 pub(crate) async fn read(body: Body, room: &Room) -> Result<Whole, Response> {
-    // What is announced is refused before it comes.
+    // Refuse a body with a too large `Content-Length` before it is sent.
     let is_announced = body.size_hint().lower() > BODY_BYTES as u64;
     let mut rest = body.into_data_stream();
     if is_announced {
@@ -89,7 +89,7 @@ async fn collect(rest: &mut BodyDataStream, room: &Room) -> Result<Whole, Unread
         }
         if length > SMALL_BYTES && permit.is_none() {
             let free = tokio::time::timeout(ROOM_WITHIN, Arc::clone(&room.0).acquire_owned());
-            // It is never closed.
+            // The semaphore is never closed.
             permit = Some(free.await.ok().and_then(Result::ok).ok_or(Unread::Full)?);
             until = Some(Instant::now() + LARGE_WITHIN);
         }

@@ -1,5 +1,5 @@
-//! Accepts connections and has a router answer them: no delay on small packets, TLS where it is configured, a bound on
-//! how many there are, and time-outs for whoever is slow. Belongs to nobody: it ends with the drain.
+//! Accepts connections and serves them with a router: TCP_NODELAY, TLS if configured, a limit on connections, and
+//! timeouts for slow clients. It is no actor, and ends with the drain.
 
 use std::io;
 use std::sync::Arc;
@@ -21,28 +21,28 @@ use tower::ServiceExt;
 use crate::server::access::Peer;
 use crate::server::event_loops::EventLoops;
 
-/// Connections at once, where the system gives three times as many file handles: each may hold a stream open, and a
-/// team's agents have far fewer.
+/// Connections at once, if the system allows three times as many file handles. Each may hold a stream open; a team's
+/// agents need far fewer.
 const CONNECTIONS_MAX: usize = 4096;
-/// Longest wait for the head of a request, an idle connection's next one included: proxies keep theirs for a minute.
+/// Longest wait for the head of a request, also on an idle connection: proxies keep idle connections for a minute.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
-/// The same for one that came while more than half of all connections were taken: whoever says nothing makes room for
-/// others then, and a proxy that wanted to keep it opens another.
+/// The same, for a connection accepted while more than half of all are in use: idle ones make room for others, and a
+/// proxy simply reconnects.
 const CROWDED_HEAD_WITHIN: Duration = Duration::from_secs(5);
-/// Longest wait for a handshake.
+/// Longest wait for a TLS handshake.
 const TLS_WITHIN: Duration = Duration::from_secs(10);
-/// A peer that takes nothing for so long is gone, or means harm.
+/// A peer that reads nothing for this long is gone or hostile.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
-/// How long the answers of what the drain leaves may take to be written.
+/// Time to write the last answers after the drain.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
-/// Bytes of one request's head: tokens and cookies of proxies fit many times.
+/// Size of a request's head, enough for tokens and a proxy's cookies.
 const HEAD_BYTES: usize = 32 << 10;
 /// Header lines of one request.
 const HEADERS_MAX: usize = 64;
-/// Pause after the system would give no connection: out of file handles, mostly.
+/// Pause after a failed `accept`, most often for lack of file handles.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// What whoever connects is held to.
+/// Limits of each connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     connections: usize,
@@ -65,7 +65,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For one more connection, when there is room for so many beside it.
+    /// Limits for one more connection, if this many are still free.
     fn beside(self, free: usize) -> Self {
         let is_crowded = free < self.connections / 2;
         Self {
@@ -79,8 +79,8 @@ impl Limits {
     }
 }
 
-/// Takes all file handles that may be had. A third is for the connections of each port, so that whoever opens as many
-/// as there may be keeps nobody else's files and stores from being opened.
+/// Raises the limit of file handles to the maximum. Each port gets a third of them for connections, so that clients
+/// cannot use up the handles needed for files and the store.
 fn connections() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -96,14 +96,14 @@ fn connections() -> usize {
     third.map_or(CONNECTIONS_MAX, |third| third.min(CONNECTIONS_MAX))
 }
 
-/// How the end goes.
+/// How the listener shuts down.
 pub struct Drain {
     within: Duration,
     time_up: Box<dyn FnOnce() + Send>,
 }
 
 impl Drain {
-    /// What runs may take so long.
+    /// Running requests get this long to finish.
     pub fn within(within: Duration) -> Self {
         Self {
             within,
@@ -111,7 +111,7 @@ impl Drain {
         }
     }
 
-    /// Called when that time is over: what still runs is to be answered at once.
+    /// Called when that time is over: requests that still run must be answered at once.
     pub fn then(self, time_up: impl FnOnce() + Send + 'static) -> Self {
         Self {
             time_up: Box::new(time_up),
@@ -120,8 +120,8 @@ impl Drain {
     }
 }
 
-/// Answers until `closing`. Then nothing new is accepted, and what runs may end in its time. What is left after it may
-/// say its last words, and is cut off.
+/// Serves until `closing`. Then it accepts nothing new, and running requests get their time to finish. The remaining
+/// ones send a last answer and are disconnected.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -172,7 +172,7 @@ pub async fn serve(
     }
 }
 
-/// Not yet of any loop: whoever serves it makes it its own.
+/// Not registered with a runtime yet: the loop that serves it does that.
 async fn accept(listener: &TcpListener) -> io::Result<std::net::TcpStream> {
     let (stream, _) = listener.accept().await?;
     stream.into_std()
@@ -188,7 +188,7 @@ async fn connected(
 ) -> io::Result<()> {
     let stream = TcpStream::from_std(stream)?;
     let peer = Peer(stream.peer_addr()?.ip());
-    // Otherwise an event waits some 40 ms for the acknowledgement of the one before.
+    // Otherwise an event waits some 40 ms for the acknowledgement of the one before (Nagle's algorithm).
     stream.set_nodelay(true)?;
     let Some(tls) = tls else {
         return answer(stream, peer, router, limits, watcher).await;

@@ -1,5 +1,5 @@
-//! What a request hears that never became a call: a status, and a JSON-RPC error in the body, because that is what
-//! clients read.
+//! Answers to requests that were refused before any call: a status, and a JSON-RPC error in the body, which clients
+//! read.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use rmcp::model::{ErrorData, JsonRpcError};
 
-/// How soon whoever was not let in may try again: connections end, and stores come back.
+/// Suggested retry time: connections are freed, and stores recover.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// A request that was refused as a whole.
+/// Refuses a whole request.
 pub(crate) fn refuse(status: StatusCode, message: String) -> Response {
     answer(status, ErrorData::invalid_request(message, None))
 }
 
-/// A body that cannot be read at all.
+/// The body is not valid JSON.
 pub(crate) fn no_json(message: String) -> Response {
     answer(
         StatusCode::BAD_REQUEST,
@@ -25,7 +25,7 @@ pub(crate) fn no_json(message: String) -> Response {
     )
 }
 
-/// Not now: the same request may be let in later.
+/// Refuses a request that may succeed later.
 pub(crate) fn not_now(status: StatusCode, message: String, after: Duration) -> Response {
     let data = serde_json::json!({
         "code": "RESOURCE_EXHAUSTED",
@@ -48,8 +48,8 @@ pub(crate) fn not_connected(error: &ConnectionError) -> Response {
     not_now(status, error.to_string(), TRY_AGAIN_AFTER)
 }
 
-/// The answer to a request that the end of the node left: the same message, under a status that proxies and clients know
-/// as one to try again elsewhere.
+/// The answer to a request that shutdown interrupted: the same message, with a status that makes proxies and clients
+/// retry elsewhere.
 pub(crate) fn left(body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

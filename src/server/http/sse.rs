@@ -1,6 +1,6 @@
-//! HTTP+SSE, as revision 2024-11-05 has it: the client opens a stream at `/sse`, hears where to send, and sends to
-//! `/messages`, on whichever node that request lands. The stream is on one node: when that dies the client opens
-//! another, and its sessions are where they were.
+//! HTTP+SSE (revision 2024-11-05): the client opens a stream at `/sse`, receives an address, and posts its messages to
+//! `/messages` on any node. The stream lives on one node. If that node dies, the client opens another stream and finds
+//! its sessions unchanged.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::{Edge, KEEP_ALIVE, batch, body};
 use crate::server::connections::stream::{MESSAGES_MAX, Pipe};
 use crate::server::connections::{Known, posted};
 
-/// How soon a client whose messages are not taken, or who has too many streams, may try again.
+/// Suggested retry time for a client whose messages are not accepted, or who has too many streams.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ pub(super) struct Address {
     id: String,
 }
 
-/// `GET /sse`: a new connection, for as long as the stream is open.
+/// `GET /sse`: a new connection, which lasts as long as the stream.
 pub(super) async fn open<H: ServerHandler>(
     State(edge): State<Edge<H>>,
     Extension(principal): Extension<Principal>,
@@ -59,7 +59,7 @@ pub(super) async fn open<H: ServerHandler>(
     if let Err(error) = inner.table.connections().open(connection.clone()).await {
         return not_connected(&error);
     }
-    // From here to the task that forgets it again nothing is waited for: a client that leaves leaves nothing behind.
+    // No await from here to the task that removes the entry, so that a client that disconnects leaves nothing behind.
     let (inbox, messages) = mpsc::channel(MESSAGES_MAX);
     let known = inner
         .table
@@ -76,7 +76,7 @@ pub(super) async fn open<H: ServerHandler>(
     })
 }
 
-/// Until the client leaves, closes, or the node drains and nothing is owed on the stream any more.
+/// Runs until the client disconnects or closes, or the node drains and all answers are sent.
 async fn serve<H: ServerHandler>(
     edge: Edge<H>,
     known: Arc<Known>,
@@ -88,7 +88,7 @@ async fn serve<H: ServerHandler>(
     let calls = known.closed.child_token();
     let running = async {
         match (inner.handler)().serve_with_ct(pipe, calls.clone()).await {
-            // Says how it ended, and nobody asks.
+            // The result is not needed.
             Ok(running) => drop(running.waiting().await),
             Err(error) => tracing::debug!(%error, "a stream ended before it was initialised"),
         }
@@ -112,7 +112,7 @@ struct Outgoing {
     id: ConnectionId,
     events: mpsc::Receiver<ServerJsonRpcMessage>,
     told: bool,
-    /// The client has left when this goes.
+    /// Dropped when the client disconnects.
     _guard: DropGuard,
 }
 
@@ -153,7 +153,7 @@ pub(super) fn event(message: &ServerJsonRpcMessage) -> Option<Bytes> {
     Some(event.into())
 }
 
-/// `POST /messages?sessionId=…`: taken by the node that has the stream, where the answer will come.
+/// `POST /messages?sessionId=…`: accepted by the node that holds the stream, where the answer will appear.
 pub(super) async fn take<H: ServerHandler>(
     State(edge): State<Edge<H>>,
     Extension(principal): Extension<Principal>,
@@ -203,7 +203,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Where a stream is.
+/// The node of a stream.
 enum Place {
     Here(Arc<Known>),
     There(Connection),

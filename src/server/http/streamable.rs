@@ -1,4 +1,4 @@
-//! `/mcp`: hands each message to the library's service, bound to whoever sent it.
+//! `/mcp`: passes each message to the library's service, bound to its caller.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::{Edge, batch, body};
 use crate::server::connections::manager::Bound;
 use crate::server::left::Left;
 
-/// One HTTP request; a batch is answered message by message.
+/// Handles one HTTP request; a batch is answered message by message.
 pub(super) async fn answer<H: ServerHandler>(
     State(edge): State<Edge<H>>,
     Extension(principal): Extension<Principal>,
@@ -38,7 +38,7 @@ pub(super) async fn answer<H: ServerHandler>(
     if response.status() != StatusCode::UNSUPPORTED_MEDIA_TYPE {
         return response;
     }
-    // To the library it is a wrong media type, too, where a body is no message.
+    // The library also answers this for a body that is no message; then report the actual problem.
     match batch::messages(&body.bytes) {
         Err(unfit) => unfit.refuse(),
         Ok(_) => response,
@@ -77,17 +77,17 @@ pub(super) async fn one<H: ServerHandler>(
     if left.is_noted() && response.headers().get(header::CONTENT_TYPE) == Some(&whole) {
         return refusal::left(response.into_body());
     }
-    // The revisions name no status; there are clients that complain of any but this and 200.
+    // The specification names no status, but some clients accept only this and 200.
     if closes && response.status() == StatusCode::ACCEPTED {
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
     response
 }
 
-/// For a message that has its body at hand.
+/// Builds a request with a complete body.
 pub(super) fn with_body(parts: &axum::http::request::Parts, body: Bytes) -> Request<Body> {
     let mut request = Request::from_parts(parts.clone(), Body::from(body));
-    // It is of the whole.
+    // It is the length of the original body.
     request.headers_mut().remove(header::CONTENT_LENGTH);
     request
 }

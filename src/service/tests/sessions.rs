@@ -1,4 +1,4 @@
-//! Calls and their sessions: whose a call is, what is listed, what a session narrows.
+//! Sessions of calls: ownership, listing, and narrowed roots.
 
 use super::*;
 

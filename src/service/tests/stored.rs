@@ -1,4 +1,4 @@
-//! What is stored, listed and named: the caller's own, within bounds.
+//! Listing, reading and completing stored results: only the caller's own, within limits.
 
 use super::*;
 

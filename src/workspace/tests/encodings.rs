@@ -1,4 +1,4 @@
-//! Bytes that are no UTF-8, and no text at all, on the way through a scan.
+//! Scans of files that are not UTF-8, or not text.
 
 use super::*;
 

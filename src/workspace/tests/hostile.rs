@@ -1,4 +1,4 @@
-//! What a tree may hold beside files: each is counted, none is waited for.
+//! Entries of a tree other than regular files: each is counted, and none blocks the scan.
 
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::net::UnixListener;
@@ -147,7 +147,7 @@ fn too_deep_is_counted_and_takes_no_stack() {
     assert_eq!(left_out(&found), ["too_deep: 1"]);
 }
 
-/// The system makes no path longer than PATH_MAX in one step, but any in several.
+/// The system creates paths longer than PATH_MAX only in several steps.
 #[test]
 fn paths_longer_than_the_system_opens_are_counted() {
     use rustix::fs::{OFlags, mkdirat, openat};

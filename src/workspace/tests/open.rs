@@ -1,4 +1,4 @@
-//! Both ways to open, on what a path may have become.
+//! Both ways to open a file, after its path has been replaced by other things.
 
 use std::fs;
 use std::os::unix::fs::symlink;

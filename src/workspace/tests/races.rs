@@ -1,4 +1,4 @@
-//! A tree that changes while it is read: nothing from outside comes out, nothing half-written, no hang.
+//! A tree that changes while it is read: no data from outside the roots, no half-written content, no hang.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const SECRET: &str = "fn secret() {} // from outside\n";
 
-/// Runs `disturb` again and again beside `work`.
+/// Runs `disturb` repeatedly beside `work`.
 fn while_disturbed(disturb: impl Fn() + Sync, work: impl FnOnce()) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -24,7 +24,7 @@ fn while_disturbed(disturb: impl Fn() + Sync, work: impl FnOnce()) {
     });
 }
 
-/// Puts `new` where `path` is, in one step.
+/// Replaces `path` with `new` atomically.
 fn swap(tree: &Tree, new: &str, path: &str) {
     let flags = rustix::fs::RenameFlags::EXCHANGE;
     let cwd = rustix::fs::CWD;
@@ -122,7 +122,7 @@ fn a_directory_swapped_with_a_link_never_leaks() {
     );
 }
 
-/// Written in place, without a rename: every hash is of one of the two whole texts, or the file is skipped.
+/// Written in place, without a rename: every hash is of one of the two complete texts, or the file is skipped.
 #[test]
 fn a_file_rewritten_in_place_is_read_whole_or_skipped() {
     let one = "a = 1\n".repeat(20_000);

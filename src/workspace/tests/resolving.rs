@@ -1,4 +1,4 @@
-//! Paths as callers write them: inside, or refused.
+//! Paths of callers: inside the roots, or refused.
 
 use proptest::prelude::*;
 
@@ -182,7 +182,7 @@ fn a_root_inside_another_is_dropped() {
     assert_eq!(paths(&scan(&workspace, &at(""))), ["sub/a.rs"]);
 }
 
-/// For one principal, by its operator.
+/// Roots narrowed by the operator for one principal.
 #[test]
 fn a_root_that_is_left_keeps_its_name_and_what_lies_outside_is_refused() {
     let tree = Tree::new(&[
@@ -329,7 +329,7 @@ fn hostile_part() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the path, what is found lies inside, and nothing outside is ever found.
+    /// For any path, the result is inside the roots.
     #[test]
     fn no_path_leads_outside(parts in prop::collection::vec(hostile_part(), 0..10), is_absolute: bool) {
         let tree = Tree::new(&[

@@ -1,4 +1,4 @@
-//! What is left out by default, why, and how a caller gets it after all.
+//! What a scan skips by default, why, and how a caller includes it.
 
 use std::process::Command;
 

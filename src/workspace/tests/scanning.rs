@@ -1,4 +1,4 @@
-//! What a scan answers: filters, manifests, digests, and that it is about the bytes on disk now.
+//! Scan results: filters, manifests and digests, always of the bytes on disk now.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -156,7 +156,7 @@ fn the_digest_stands_for_every_byte_and_name() {
     assert_ne!(digest(), first);
 }
 
-/// Same length, same modification time: only the time of change tells, or that the file was touched just now.
+/// Same length and modification time: only the change time, or its recent touch, reveals the change.
 #[test]
 fn a_change_is_seen_at_once_even_where_size_and_time_are_the_same() {
     let tree = Tree::new(&[("a.py", "x = 1\n")]);
@@ -303,7 +303,7 @@ fn progress_only_rises_and_ends_at_what_was_seen() {
     assert_eq!(told.last(), Some(&2_000));
 }
 
-/// A panic in a callback reaches the caller, and no thread waits for ever.
+/// A panic in a callback reaches the caller, and no thread blocks forever.
 #[test]
 fn a_panic_in_a_callback_ends_the_scan() {
     let tree = sample();

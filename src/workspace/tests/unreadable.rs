@@ -1,6 +1,6 @@
 //! Files and directories that this process may not read.
 //!
-//! The superuser may read everything, so under it the test runs itself again as nobody.
+//! The superuser can read everything, so under it the test runs itself again as the user `nobody`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -72,7 +72,7 @@ fn what_may_not_be_read_is_counted() {
     set("root/listed_only", 0o700);
 }
 
-/// From a copy, for nobody may not reach where the tests were built.
+/// Run from a copy, because `nobody` may not have access to the build folder.
 fn as_nobody(tree: &Tree) {
     let program = tree.at("tests");
     fs::copy(std::env::current_exe().expect("this test"), &program).expect("copied");
