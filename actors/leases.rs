@@ -134,7 +134,7 @@ async fn extend(state: &Arguments) {
             match answer {
                 Ok(()) | Err(StoreError::Unavailable(_)) => {}
                 Err(error) => {
-                    tracing::debug!(session = %id, %error, "a lease is not kept any more");
+                    tracing::debug!(session = %id, %error, "a lease is no longer extended");
                     state.leases.lost(*id, *fence);
                 }
             }

@@ -48,7 +48,9 @@ pub enum Imported {
 pub enum OperatorError {
     #[error("there is no session {0}")]
     Unknown(SessionId),
-    #[error("session {id} is held by {node}, whose lease ends in {left_ms} ms unless it goes on")]
+    #[error(
+        "session {id} is held by {node}; its lease ends in {left_ms} ms, unless that node extends it"
+    )]
     Held {
         id: SessionId,
         node: NodeId,
@@ -56,9 +58,9 @@ pub enum OperatorError {
     },
     #[error("session {0} is not quarantined")]
     NotQuarantined(SessionId),
-    #[error("session {0} is there already")]
+    #[error("session {0} exists already")]
     Exists(SessionId),
-    #[error("session {0} was closed not long ago, and its id is kept from being used again")]
+    #[error("session {0} was closed recently, and its id cannot be used again yet")]
     Closed(SessionId),
     #[error("session {id} belongs to {owner}, not to {principal}", owner = .owner.as_str(), principal = .principal.as_str())]
     OtherOwner {

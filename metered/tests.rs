@@ -1,4 +1,4 @@
-//! What is allocated counts, what is freed does not, on the thread that did it.
+//! Allocations count and freed memory does not, on the thread that did it.
 
 use std::alloc::System;
 use std::hint::black_box;

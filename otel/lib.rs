@@ -36,14 +36,14 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum Error {
     /// The filter does not parse.
-    #[error("log filter {filter:?} is not understood: {cause}")]
+    #[error("invalid log filter {filter:?}: {cause}")]
     Filter {
         filter: String,
         #[source]
         cause: ParseError,
     },
     /// A subscriber is already installed.
-    #[error("telemetry was installed before")]
+    #[error("telemetry is already installed")]
     Installed(#[from] TryInitError),
 }
 

@@ -258,7 +258,9 @@ impl Service {
         if !stores || self.sessions.usage(principal).await.bytes < limit {
             return Ok(());
         }
-        let message = format!("your sessions store {limit} bytes, and no more may be stored");
+        let message = format!(
+            "your sessions store {limit} bytes, which is the limit: close sessions to free space"
+        );
         Err(Failure::new("storage_full", message).after(SESSIONS_RETRY))
     }
 
@@ -284,7 +286,7 @@ impl Service {
             return Ok(view);
         }
         self.sessions.close(principal, view.id).await?;
-        let message = format!("{limit} sessions of yours are kept, and no more may be");
+        let message = format!("you have {limit} sessions, which is the limit: close some first");
         Err(Failure::new("limit_reached", message).after(SESSIONS_RETRY))
     }
 

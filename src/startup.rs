@@ -45,7 +45,7 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// It is there, and not what was asked for.
-    #[error("the Redis at {address} is not set up for what is asked of it: {cause}")]
+    #[error("the Redis at {address} does not fit the configuration: {cause}")]
     Misfit { address: String, cause: String },
     #[error("the Redis at {address} cannot be reached: {cause}")]
     Away { address: String, cause: String },

@@ -32,16 +32,16 @@ const OPERATOR: (&str, &str) = (
     "operator: 90a0342400c685f26554030c684afe30aa9369e9fd0ff244b7db2117526d95c3\n",
 );
 
-/// What a client of `/mcp` sends with each message.
+/// Headers that a client of `/mcp` sends with each message.
 const USUAL: [(&str, &str); 2] = [
     ("content-type", "application/json"),
     ("accept", "application/json, text/event-stream"),
 ];
-/// A name that any server on this machine goes by.
+/// A name that every server on this machine accepts.
 const HOME: (&str, &str) = ("host", "localhost");
 const PING: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
-/// Every route of the MCP port, by every method that it takes; and where there is none.
+/// Every route of the MCP port with every method it supports, and one that does not exist.
 const MCP_ROUTES: [(&str, &str); 9] = [
     ("POST", "/mcp"),
     ("GET", "/mcp"),
@@ -56,7 +56,7 @@ const MCP_ROUTES: [(&str, &str); 9] = [
     ("GET", "/"),
     ("PUT", "/nothing/../mcp"),
 ];
-/// Of the admin port: those that ask for a token.
+/// Routes of the admin port that require a token.
 const ADMIN_ROUTES: [(&str, &str); 7] = [
     ("GET", "/admin/actors"),
     ("GET", "/admin/sessions"),
@@ -66,10 +66,10 @@ const ADMIN_ROUTES: [(&str, &str); 7] = [
     ("GET", "/"),
     ("GET", "/mcp"),
 ];
-/// And those that do not.
+/// Routes of the admin port without a token.
 const PROBES: [(&str, &str); 2] = [("GET", "/healthz"), ("GET", "/readyz")];
 
-/// A server of two principals and an operator, which says all it can on stderr.
+/// A server with two principals and an operator, with the most verbose log.
 struct Team {
     node: Node,
     project: Project,
@@ -106,7 +106,7 @@ impl Team {
         }
     }
 
-    /// Two nodes over one Redis, for the same principals.
+    /// Two nodes over one Redis, with the same principals.
     fn pair() -> Option<(Redis, Self, Self)> {
         let redis = Redis::good()?;
         let url = redis.url();
@@ -123,7 +123,7 @@ impl Team {
         self.node.client().with("authorization", &bearer(who))
     }
 
-    /// Whoever behaves is served.
+    /// A well-behaved client is still served.
     fn still_serves(&self) {
         let mut alice = self.client(ALICE).connected("2025-06-18");
         alice.good("analyze_structure", serde_json::json!({"limit": 1}));
@@ -135,7 +135,7 @@ fn bearer((token, _): (&str, &str)) -> String {
     format!("Bearer {token}")
 }
 
-/// The answer to one request, which must be one; `headers` beside the usual ones.
+/// Sends one request and expects one answer; `headers` are sent beside the usual ones.
 fn ask(to: SocketAddr, (method, target): (&str, &str), headers: &[(&str, &str)]) -> Reply {
     let headers = [&USUAL, headers].concat();
     let body = if method == "POST" { PING } else { b"" };
@@ -143,12 +143,12 @@ fn ask(to: SocketAddr, (method, target): (&str, &str), headers: &[(&str, &str)])
     reply.unwrap_or_else(|| panic!("no answer to {method} {target} {headers:?}"))
 }
 
-/// A refusal is for the client's eyes: JSON, an error as JSON-RPC has them, and words that say what to do.
+/// A refusal is meant for the client: JSON, with a JSON-RPC error and advice.
 fn refused(reply: &Reply, status: u16, what: &str) -> String {
     assert_eq!(reply.status, status, "{what}: {reply:?}");
     assert_eq!(reply.header("access-control-allow-origin"), None, "{what}");
     if reply.body.is_empty() {
-        // A `HEAD` has none.
+        // The answer to a `HEAD` has no body.
         return String::new();
     }
     assert_eq!(

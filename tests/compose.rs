@@ -18,7 +18,7 @@ fn composed() -> Vec<Yaml<'static>> {
     Yaml::load_from_str(Box::leak(text.into_boxed_str())).expect("YAML")
 }
 
-/// As compose reads it: with the password in place.
+/// The words of a command as compose reads them, with the password inserted.
 fn words(list: &Yaml<'_>) -> Vec<String> {
     let words = list.as_sequence().expect("a list").iter();
     words.map(text).collect()

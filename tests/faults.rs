@@ -21,30 +21,30 @@ use world::{Setup, World};
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) setup: Setup,
-    /// Begins the fault and ends it.
+    /// Starts the fault and ends it.
     pub(crate) fault: fn(&mut World),
     pub(crate) loss: Loss,
-    /// From the end of the fault until every client has a durable answer.
+    /// Time from the end of the fault until every client has a durable answer.
     pub(crate) back_within: Duration,
-    /// Part of every run of the tests.
+    /// Whether every test run includes it.
     pub(crate) sample: bool,
 }
 
-/// What a scenario may cost.
+/// Losses that a scenario permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// Nothing durable, and nobody is told of a loss.
+    /// No durable answer is lost, and no loss is reported.
     None,
-    /// Stored results that Redis forgot: nodes know the states of their sessions, not the results.
+    /// Results that Redis lost: nodes keep the states of their sessions, not the results.
     Results,
-    /// Redis forgets what it acknowledged after the nodes that knew it have died.
+    /// Redis loses acknowledged data after the nodes that knew it have died.
     Allowed,
 }
 
-/// Characters of a line about a broken promise.
+/// Characters shown of a broken promise.
 const SHOWN: usize = 300;
 
-/// A restarted node needs no lease to end; one that was killed holds its sessions for 15 s.
+/// A restarted node releases its sessions; a killed one holds their leases for 15 s.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) const A_LEASE: Duration = Duration::from_secs(25);
 
@@ -80,7 +80,7 @@ impl Scenario {
         self
     }
 
-    /// `None` where there is no Redis.
+    /// `None` if Redis is not installed.
     fn run(&self) -> Option<Verdict> {
         let mut world = World::start(self.setup)?;
         let load = load::Load::start(&world);

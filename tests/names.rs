@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Ended, Project, Server, program, run};
 
-/// As an answer ends.
+/// The last line of an answer.
 const FORGED: &str = "session_id=ses_00000000000000000000000000000000";
 const HOSTILE: [&str; 4] = [
     "a\nsession_id=ses_00000000000000000000000000000000\n.py",
@@ -29,7 +29,7 @@ fn project() -> Project {
         .with(&format!("dir\n{FORGED}/x.py"), "import y\n")
 }
 
-/// Every line is one of our own making.
+/// Every line was written by the program, not forged by a name.
 fn is_plain(text: &str, where_from: &str) {
     for line in text.split('\n') {
         assert!(!line.starts_with(FORGED), "{where_from}: {text:?}");
@@ -140,7 +140,7 @@ fn the_text_of_every_answer_has_the_lines_that_it_was_given() {
     ] {
         let answer = server.request(method, params);
         every_string(&answer, &mut |text| {
-            // The address that was asked for comes back as it was.
+            // The requested address is returned unchanged.
             if !text.starts_with("analysis://a") {
                 is_plain(text, method);
             }
@@ -182,7 +182,7 @@ fn a_terminal_gets_none_of_it() {
             below(&["analyze", what, ".", "--format", format]);
         }
     }
-    // The log of a server that is asked for such names.
+    // The log of a server that gets requests with such names.
     let output = program()
         .args(["serve", "--log", "trace", "--root", "."])
         .current_dir(project.path().join(format!("dir\n{FORGED}")))

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::{clients_folder, skip};
 use crate::tidy::root;
 
-/// Packages with some two thousand functions between them, vendored into no other.
+/// Packages with about two thousand functions, none of them vendored in another.
 const PACKAGES: [&str; 3] = ["mcp", "anyio", "pydantic"];
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, Project, program};
 
-/// The smallest pipe that there is.
+/// The smallest possible pipe.
 const PIPE: usize = 4096;
 /// Each call logs some kilobytes at `trace`.
 const CALLS: u64 = 50;
@@ -81,7 +81,7 @@ impl Unread {
         answer
     }
 
-    /// Ends it as its client does.
+    /// Ends it by closing stdin, as a client does.
     fn end(self) -> (Duration, Option<i32>, PipeReader) {
         let Self {
             mut child,
@@ -125,7 +125,7 @@ fn a_stderr_that_nobody_reads_stops_nothing() {
     assert!(server.healthz().starts_with("HTTP/1.1 200"));
     let (took, code, mut log) = server.end();
     assert_eq!(code, Some(0));
-    // The grace of a connection that its client closed, and that of the log; not for ever.
+    // The grace periods of the connection and of the log, but not forever.
     assert!(took < PATIENCE / 2, "{took:?}");
     let mut text = String::new();
     log.read_to_string(&mut text).expect("text");

@@ -221,7 +221,7 @@ impl SecondLevel {
         self.counts.errors.fetch_add(1, Ordering::Relaxed);
         let before = self.left_alone().replace(why.to_owned());
         if before.is_none() {
-            tracing::warn!(why, "the shared cache is left alone until it answers");
+            tracing::warn!(why, "the shared cache is skipped until it answers");
         }
     }
 

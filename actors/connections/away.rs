@@ -45,7 +45,7 @@ impl Away {
     pub(super) fn failed(&self, error: &StoreError) {
         let first = self.why.send_replace(Some(error.clone())).is_none();
         if first {
-            tracing::warn!(%error, "connections go on without their store");
+            tracing::warn!(%error, "the connection store is down: connections go on in memory");
         }
     }
 
@@ -178,7 +178,7 @@ impl Connections {
         let answer = tokio::time::timeout(super::STORE_WITHIN, looking).await;
         let answers = !matches!(answer, Err(_) | Ok(Err(StoreError::Unavailable(_))));
         if answers && self.0.away.why.send_replace(None).is_some() {
-            tracing::info!("the store of connections is back");
+            tracing::info!("the connection store is back");
         }
         answers
     }

@@ -14,7 +14,7 @@ pub(crate) fn not_durable(reached: Reached) -> &'static str {
             "not durable: the store is away; this answer is kept in memory and may be lost"
         }
         DurabilityLevel::Redis | DurabilityLevel::Fsync | DurabilityLevel::Replicated => {
-            "not durable: this answer is in the store, and did not reach the level that was asked for in time"
+            "not durable: this answer is in the store, but did not reach the configured durability level in time"
         }
     }
 }
@@ -62,7 +62,7 @@ impl State {
         else {
             return;
         };
-        tracing::warn!(session = %self.id, %error, "the session is laid down again, unless another has gone on with it");
+        tracing::warn!(session = %self.id, %error, "the store lacks this session's state: storing it again, unless another node has changed the session");
         let machine = journal.committed();
         let repair = Repair {
             session: NewSession {
@@ -98,7 +98,7 @@ impl State {
         };
         match result {
             Ok(repaired) => {
-                tracing::error!(session = %self.id, "the store had gone back: the session was laid down again");
+                tracing::error!(session = %self.id, "the store was rolled back: the session was stored again");
                 if let Some(id) = journal.repaired(repaired.fence) {
                     self.resend(myself, id);
                 }
@@ -121,7 +121,7 @@ impl State {
                 }
             }
             Err(error @ StoreError::Overtaken { .. }) => {
-                tracing::error!(session = %self.id, %error, "what was acknowledged is lost: another node went on");
+                tracing::error!(session = %self.id, %error, "acknowledged changes are lost: another node changed the session");
                 self.lost(myself, &StoreError::Fenced);
             }
             // The current owner has the whole state.
@@ -189,23 +189,23 @@ pub(super) fn told(lost: Lost) -> Vec<String> {
     let why = [
         (
             overtaken,
-            "the store was away or went back, and another node went on with the session meanwhile",
+            "the store was down or rolled back, and another node changed the session meanwhile",
         ),
         (
             forgotten,
-            "the store went back to an older state, and no node had the newer one any more",
+            "the store was rolled back to an older state, and no node still had the newer one",
         ),
         (
             replaced,
-            "the store went back, a node went on from the older state, and a node that had the newer one replaced it",
+            "the store was rolled back, a node changed the older state, and a node with the newer one replaced it",
         ),
         (
             refused,
-            "the store was away, and did not take them when it was back",
+            "the store was down, and refused them when it was back",
         ),
     ];
     let told = why.into_iter().filter(|(changes, _)| *changes > 0);
-    told.map(|(changes, why)| format!("{changes} changes that were answered are lost: {why}"))
+    told.map(|(changes, why)| format!("{changes} acknowledged changes are lost: {why}"))
         .collect()
 }
 

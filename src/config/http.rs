@@ -82,29 +82,26 @@ pub enum Misfit {
     #[error("nothing would be served: add --http 127.0.0.1:8642, or take --stdio=false away")]
     Nothing,
     #[error(
-        "--http {0} can be reached by others, and nobody would be asked who they are: name who may call with \
-         --auth-tokens FILE, listen at 127.0.0.1, or say --insecure-no-auth to let anybody read what lies below the \
-         roots"
+        "--http {0} can be reached from other machines, and callers would need no token: set --auth-tokens FILE, \
+         listen at 127.0.0.1, or set --insecure-no-auth to let every caller read the files below the roots"
     )]
     Open(SocketAddr),
-    #[error(
-        "--insecure-no-auth lets anybody call, and --auth-tokens does not: take one of them away"
-    )]
+    #[error("--insecure-no-auth and --auth-tokens exclude each other: remove one of them")]
     Contradiction,
     #[error(
-        "--admin {0} can be reached by others: name who may use it with --admin-token-file FILE, or listen at 127.0.0.1"
+        "--admin {0} can be reached from other machines: set --admin-token-file FILE, or listen at 127.0.0.1"
     )]
     AdminOpen(SocketAddr),
     #[error(
-        "--chaos lets the admin port kill and stall what runs here, and --admin {0} can be reached by others: listen at \
-         127.0.0.1, or take it away"
+        "--chaos lets the admin port kill and stall actors, and --admin {0} can be reached from other machines: listen \
+         at 127.0.0.1, or remove --chaos"
     )]
     ChaosInPublic(SocketAddr),
     #[error("--http and --admin are both {0}: give each a port of its own")]
     SamePort(SocketAddr),
     #[error(
-        "{setting} listens at every address of this machine, and requests are answered by name alone: say what clients \
-         call it with --allowed-host NAME, or listen at one address"
+        "{setting} listens at every address of this machine, and requests must name the server: set its names with \
+         --allowed-host NAME, or listen at one address"
     )]
     Nameless { setting: &'static str },
     #[error("--tls-cert and --tls-key belong together: give both, or neither")]

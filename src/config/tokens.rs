@@ -52,12 +52,12 @@ pub enum Error {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Wrong {
-    #[error("more than {MAX_FILE_BYTES} bytes are no file of tokens")]
+    #[error("the file is larger than {MAX_FILE_BYTES} bytes")]
     LongFile,
-    #[error("it is no text")]
+    #[error("it is not UTF-8 text")]
     NoText,
     #[error(
-        "nobody is named: add a line `name: DIGEST`, with what `printf %s \"$TOKEN\" | sha256sum` prints as DIGEST"
+        "there are no tokens: add a line `name: DIGEST`, with what `printf %s \"$TOKEN\" | sha256sum` prints as DIGEST"
     )]
     Nobody,
     #[error("more than {MAX_TOKENS} tokens")]
@@ -68,16 +68,16 @@ pub enum Wrong {
     NoColon,
     #[error(transparent)]
     Name(#[from] super::principals::NoName),
-    #[error("`{LOCAL}` is whoever needs no token: take another name")]
+    #[error("`{LOCAL}` is the principal of callers without a token: choose another name")]
     Local,
     #[error(
-        "what follows the name is no SHA-256 in hexadecimal: write the 64 digits that `printf %s \"$TOKEN\" | sha256sum` \
-         prints (of the token alone: `echo` would add a line break), never the token itself"
+        "the text after the name is not a SHA-256 digest in hexadecimal: write the 64 digits that \
+         `printf %s \"$TOKEN\" | sha256sum` prints (of the token alone: `echo` would add a line break), never the token itself"
     )]
     NoDigest,
     #[error("this is the digest of an empty token: was the variable set?")]
     OfNothing,
-    #[error("the digest stands in line {0} already: a token is one principal's")]
+    #[error("the digest is in line {0} already: each token belongs to one principal")]
     Again(usize),
 }
 

@@ -153,7 +153,9 @@ pub async fn reload_on_hangup(ports: Vec<Access>) {
                     ports.iter().for_each(Access::reload);
                 }
             }
-            Err(error) => tracing::warn!(%error, "SIGHUP is not heard: tokens are not read again"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot listen for SIGHUP: tokens will not be read again")
+            }
         }
     }
     drop(ports);

@@ -88,7 +88,7 @@ pub fn router(state: State, access: &Access) -> Router {
         .route("/admin/cache", delete(cache::forget));
     if state.0.options.chaos {
         tracing::warn!(
-            "CHAOS IS ON: whoever reaches the admin port may panic, kill and stall every actor of this process"
+            "CHAOS IS ON: callers of the admin port can panic, kill and stall every actor of this process"
         );
         guarded = guarded.route("/admin/chaos/actors", post(chaos::strike));
     }

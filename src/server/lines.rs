@@ -160,7 +160,7 @@ where
             return true;
         }
         let JsonRpcMessage::Request(request) = message else {
-            tracing::debug!("passed over: nothing was asked for yet");
+            tracing::debug!("skipped a notification before the first request");
             return false;
         };
         self.opened = opens(&request.request);

@@ -92,8 +92,8 @@ impl DefaultSession {
         });
         let notice = before.filter(|before| before.id != view.id).map(|before| {
             format!(
-                "while the store was away the connection's session was {}, which is kept under that id; this is the one \
-                 that other nodes know",
+                "while the store was down the connection's session was {}, which is kept under that id; this is the \
+                 session that other nodes use",
                 before.id
             )
         });

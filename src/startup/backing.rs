@@ -29,7 +29,9 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
             None
         }
         Err(away @ Error::Away { .. }) if redis.when_away == WhenAway::Degrade => {
-            tracing::warn!("{away}; it is asked again, and nothing is durable until it answers");
+            tracing::warn!(
+                "{away}; connecting is retried, and nothing is durable until it answers"
+            );
             Some(away.to_string())
         }
         Err(error) => return Err(error),

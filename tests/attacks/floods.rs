@@ -15,7 +15,7 @@ use crate::support::wire::Wire;
 
 const MIB: u64 = 1 << 20;
 
-/// A request to `/mcp` of Alice's, to the end of its head.
+/// The head of a request by Alice to `/mcp`.
 fn head(more: &str) -> String {
     format!(
         "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\naccept: application/json, text/event-stream\r\n\
@@ -24,7 +24,7 @@ fn head(more: &str) -> String {
     )
 }
 
-/// The most memory that it had, once that does not grow any more.
+/// The peak memory, once it no longer grows.
 fn settled(node: &Node) -> u64 {
     let (mut last, mut alike) = (0, 0);
     for _ in 0..100 {
@@ -80,7 +80,7 @@ fn whoever_opens_all_the_connections_there_are_leaves_files_to_be_opened() {
     let flood: Vec<_> = (0..200)
         .map(|_| TcpStream::connect(node.http).expect("the system takes it"))
         .collect();
-    // Whoever has a connection works on.
+    // Open connections continue to work.
     for n in 0..5 {
         project.write(&format!("new{n}.py"), b"def f(): pass\n");
         let found = client.good("analyze_structure", json!({"path": format!("new{n}.py")}));
@@ -89,7 +89,7 @@ fn whoever_opens_all_the_connections_there_are_leaves_files_to_be_opened() {
     drop(flood);
     let mut sent = false;
     for _ in 0..500 {
-        // Its place is free as soon as the server has seen that another has left.
+        // A place becomes free once the server has noticed that another connection closed.
         let answer = super::wire::exchange(
             node.http,
             b"GET /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
@@ -186,7 +186,7 @@ fn calls_beyond_a_rate_are_refused_with_a_delay_and_served_after_it() {
     for answer in &refused {
         delay_of(answer);
     }
-    // Now that nobody else takes her turn, she need not wait twice.
+    // No other client uses up her limit any more, so she need not retry.
     let mut alice = team.client(ALICE).connected("2025-06-18");
     let answer = alice.request("tools/call", call.clone());
     if answer["result"]["isError"] == true {
@@ -211,7 +211,7 @@ fn bodies_that_never_end_do_not_add_up() {
                         .set_write_timeout(Some(Duration::from_millis(50)))
                         .expect("a socket");
                     wire.send(head("content-length: 4000000").as_bytes());
-                    // What is not taken stays with whoever sends it.
+                    // Data that the server does not read stays with the sender.
                     eprintln!("{}", wire.send(most_of_it));
                 }
             });
@@ -221,7 +221,7 @@ fn bodies_that_never_end_do_not_add_up() {
         eprintln!("{} MiB", (team.node.memory().1 - before) / MIB);
         thread::sleep(Duration::from_millis(200));
     }
-    // Of a usual size, there is always room.
+    // There is always room for a body of the usual size.
     team.still_serves();
     let most = settled(&team.node);
     assert!(most < before + 200 * MIB, "{} MiB", (most - before) / MIB);
@@ -251,7 +251,7 @@ fn a_batch_of_batches_is_bounded_by_what_one_asks_for() {
         .collect();
     ids.sort_unstable();
     assert_eq!(ids, (0..100).collect::<Vec<_>>(), "each is answered, once");
-    // Most of them with a refusal that says when to come back.
+    // Most are refused with a retry time.
     let exhausted = |answer: &&Value| answer.to_string().contains("RESOURCE_EXHAUSTED");
     assert!(answers.iter().filter(exhausted).count() > 0);
     team.still_serves();

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::support::{Project, program};
 
-/// Of the address space of the process, in KiB: what analyses may take, three times, for a program of two threads, its
-/// stacks and what its allocator reserves.
+/// Address space of the process, in KiB: three times the memory for analyses, for a program with two threads, their
+/// stacks and the allocator's reserve.
 const ADDRESS_SPACE_KIB: u64 = 2 * 1024 * 1024;
 const MEMORY: &str = "512MiB";
 
 #[test]
 fn hostile_files_are_left_out_within_an_address_space_and_the_rest_is_answered() {
     let project = Project::empty().with("good.py", "def good(x):\n    return x if x else 1\n");
-    // Several readings of one text at once: each took more than 2 GiB.
+    // Parsed several times at once: each parse took more than 2 GiB before.
     project.write(
         "generic.ts",
         format!("let x = {}", "a<".repeat(1_000_000)).as_bytes(),
@@ -24,7 +24,7 @@ fn hostile_files_are_left_out_within_an_address_space_and_the_rest_is_answered()
         "Generic.java",
         format!("x = {}", "a<".repeat(15_000)).as_bytes(),
     );
-    // A node for each byte, in every language.
+    // One node per byte, in every language.
     for ending in ["ts", "js", "py", "rs", "go", "java", "c"] {
         for (name, text) in [("round", "("), ("not", "!"), ("list", "1,")] {
             let text = format!("x = [{}", text.repeat(400_000));

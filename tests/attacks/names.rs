@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{ADMIN_ROUTES, ALICE, HOME, MCP_ROUTES, OPERATOR, PROBES, Team, ask, bearer, refused};
 use crate::support::wire;
 
-/// Both ports, each with a token that is right.
+/// Both ports, each with a valid token.
 fn everywhere(team: &Team, attack: impl Fn(SocketAddr, (&str, &str), (&str, &str))) {
     let (alice, operator) = (bearer(ALICE), bearer(OPERATOR));
     for route in MCP_ROUTES {
@@ -76,7 +76,7 @@ fn what_the_request_line_names_counts_as_well() {
     let at_home = ("GET", "http://localhost/nothing");
     let reply = ask(team.node.http, at_home, &[HOME, token]);
     assert_eq!(reply.status, 404, "{reply:?}");
-    // Asked to connect elsewhere, it is no proxy.
+    // The server is not a proxy.
     for to in [team.node.http, team.admin()] {
         let reply = ask(to, ("CONNECT", "evil.example:443"), &[HOME, token]);
         assert!([400, 403].contains(&reply.status), "{reply:?}");

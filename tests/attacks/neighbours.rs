@@ -11,7 +11,7 @@ use crate::support::wire::{self, Reply};
 
 const NOBODYS: &str = "con_00000000000000000000000000000000";
 
-/// One request of Bob's; without the time, so that two can be compared.
+/// One request by Bob, without the time, so that two answers can be compared.
 fn as_bob(team: &Team, (method, target): (&str, &str), more: &[(&str, &str)], body: &str) -> Reply {
     let bob = bearer(BOB);
     let own = [HOME, ("authorization", bob.as_str())];
@@ -44,7 +44,7 @@ fn a_neighbours_stream_takes_nothing() {
     streams_take_nothing(&team, &team);
 }
 
-/// What one node holds of a neighbour, another carries nothing to.
+/// A connection on one node gives another principal no access through another node.
 #[test]
 fn what_is_a_neighbours_is_unknown_on_every_node() {
     let Some((_redis, one, two)) = Team::pair() else {
@@ -55,7 +55,7 @@ fn what_is_a_neighbours_is_unknown_on_every_node() {
     streams_take_nothing(&one, &two);
 }
 
-/// `team` is where she is, `asked` where he tries.
+/// `team` is Alice's node, `asked` the one where Bob tries.
 fn connections_are_unknown(team: &Team, asked: &Team) {
     for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
         let mut alice = team.client(ALICE).connected(revision);
@@ -91,7 +91,7 @@ fn connections_are_unknown(team: &Team, asked: &Team) {
                 "{revision} {method} {body}: {known:?}"
             );
         }
-        // He has tried to close it, too.
+        // He has tried to close it as well.
         alice.good("analyze_structure", json!({"limit": 1}));
     }
 }
@@ -122,7 +122,7 @@ fn events_are_unknown(team: &Team, asked: &Team) {
             assert_eq!(resumed(&format!("{stream}.{guess}")), unknown, "{guess}");
         }
     }
-    // To her it is all there.
+    // For her, everything is there.
     let first = events[0].id.as_deref().expect("an id");
     let hers = alice.with("last-event-id", first).get("/mcp");
     assert!(hers.events().count() > 0);
@@ -145,7 +145,7 @@ fn streams_take_nothing(team: &Team, asked: &Team) {
         assert_eq!(hers, nobodys, "{body}");
         assert!([400, 404].contains(&hers.status), "{hers:?}");
     }
-    // Nor is it one of Streamable HTTP, to whoever it is.
+    // It is also not a Streamable HTTP connection, for any principal.
     let (_, id) = address.split_once('=').expect("an id");
     for path in ["/mcp", "/messages"] {
         let headers = [("mcp-session-id", id)];
@@ -162,7 +162,7 @@ fn streams_take_nothing(team: &Team, asked: &Team) {
         .client(ALICE)
         .post_to(&address, hello.to_string().as_bytes());
     assert_eq!(sent.status, 202);
-    // The first thing that she hears is the answer to what she said.
+    // The first event she gets is the answer to her own request.
     let heard = stream.next().expect("an answer").json();
     assert_eq!(heard["id"], "hers", "{heard}");
 }
@@ -193,7 +193,7 @@ fn ids_say_nothing_of_the_next_one() {
     let ids: Vec<_> = (0..64)
         .map(|_| connection(&alice.clone().connected("2025-06-18")))
         .collect();
-    // Of 122 random bits or more, no 32 in a row are alike.
+    // Of at least 122 random bits, no 32 in a row are equal.
     for at in [4, 12, 28] {
         let parts: HashSet<_> = ids.iter().map(|id| &id[at..at + 8]).collect();
         assert_eq!(parts.len(), ids.len(), "digits {at}: {ids:?}");

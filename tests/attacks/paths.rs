@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::{ALICE, Team};
 use crate::support::node::Client;
 
-/// In a file that nobody may read.
+/// The content of a file outside all roots.
 const SECRET: &str = "def outside_of_all_roots(): pass\n";
 
-/// The envelope of a call, or the error of a request that was none; and all that was said.
+/// The envelope of a call, or the error of an invalid request, and the whole response as text.
 fn call(client: &mut Client, tool: &str, arguments: Value) -> (Value, String) {
     let message = client.message("tools/call", json!({"name": tool, "arguments": arguments}));
     let answer = client.post(&message).message();
@@ -24,7 +24,7 @@ fn call(client: &mut Client, tool: &str, arguments: Value) -> (Value, String) {
 fn no_path_leads_out_of_the_roots() {
     let team = Team::start(&[]);
     let root = team.project.path();
-    // A neighbour whose name begins the same, and ways there.
+    // A sibling directory whose name has the root's name as a prefix, and paths to it.
     let name = root
         .file_name()
         .expect("a name")
@@ -96,14 +96,14 @@ fn no_path_leads_out_of_the_roots() {
                 "{path:?}: {said}"
             );
         }
-        // Nor may a session be made of it, or a batch get there.
+        // Neither a session nor a batch gives access to it.
         let (_, said) = call(&mut alice, "create_session", json!({"roots": [path]}));
         assert!(said.contains("\"isError\":true"), "{path:?}: {said}");
         let calls = json!([{"tool": "analyze_structure", "arguments": {"path": path}}]);
         let (_, said) = call(&mut alice, "run_batch", json!({"calls": calls}));
         assert!(!said.contains("outside_of_all_roots"), "{path:?}: {said}");
     }
-    // Over the whole, links lead nowhere.
+    // In an analysis of the whole root, links lead nowhere.
     let (whole, said) = call(&mut alice, "analyze_structure", json!({"limit": 1000}));
     assert_eq!(whole["status"]["success"], true, "{said}");
     assert!(!said.contains("outside_of_all_roots"), "{said}");
@@ -175,7 +175,7 @@ fn a_cursor_that_was_forged_or_given_to_another_opens_nothing() {
         .as_str()
         .expect("more than one")
         .to_owned();
-    // The same files, and the same question: it is a place on a page, and no key.
+    // The same files and the same request: a cursor is a position, not a key.
     let (next, said) = call(
         &mut bob,
         "analyze_structure",
@@ -233,7 +233,7 @@ fn a_cursor_that_was_forged_or_given_to_another_opens_nothing() {
         );
         assert_eq!(answer["status"]["success"], false, "{said}");
     }
-    // Of another question.
+    // The cursor of another request.
     let (answer, said) = call(
         &mut alice,
         "analyze_complexity",

@@ -26,10 +26,10 @@ fn nothing_that_opens_a_door_is_written_to_the_log() {
         .post_to(&address, super::PING)
         .of_status(202);
     stream.next().expect("an answer");
-    // A stateless request brings its headers to the handler.
+    // The handler of a stateless request sees its headers.
     team.client(ALICE)
         .good_stateless("analyze_structure", json!({"limit": 1}));
-    // And what fails.
+    // Requests that fail.
     for target in [
         "/mcp?token=alice-opens-sesame",
         "/sse?access_token=alice-opens-sesame",
@@ -75,7 +75,7 @@ fn nothing_that_opens_a_door_is_written_to_the_log() {
         let digest = secret.1.trim().rsplit(' ').next().expect("a digest");
         assert_absent(&log, digest);
     }
-    // Whoever has one of these and a token is somebody else.
+    // With one of these and a token, a caller could act as another.
     assert_absent(
         &log,
         &client

@@ -3,7 +3,7 @@
 use super::{ALICE, PING, Team, bearer};
 use crate::support::wire::{self, Reply, Wire};
 
-/// The head of a request to `/mcp` that is right but for `more`.
+/// The head of a request to `/mcp`, valid except for `more`.
 fn head(more: &str) -> String {
     format!(
         "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\naccept: application/json, text/event-stream\r\n\
@@ -12,7 +12,7 @@ fn head(more: &str) -> String {
     )
 }
 
-/// All that was said on a connection on which more was sent than one request: answers, not requests, are counted.
+/// The statuses of all answers on a connection that sent more than one request.
 fn answers(said: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(said);
     let heads = text.split("HTTP/1.1 ").skip(1);
@@ -21,7 +21,7 @@ fn answers(said: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-/// Sends all of it at once. The last of it must ask that the connection end, or be so wrong that it does.
+/// Sends everything at once. The last request must ask to close the connection, or be invalid enough to close it.
 fn say(team: &Team, bytes: &str) -> Vec<u16> {
     let mut wire = Wire::to(team.node.http);
     wire.send(bytes.as_bytes());
@@ -36,7 +36,7 @@ fn a_request_that_ends_in_two_places_is_one_request_and_the_last_of_its_connecti
     let hidden = "DELETE /mcp HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let chunked = format!("{length:x}\r\n{ping}\r\n0\r\n\r\n");
     for (more, body) in [
-        // By its length it ends later, by its chunks before what is hidden.
+        // By its length, the body ends after the hidden request; by its chunks, before it.
         (
             format!(
                 "content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -51,7 +51,7 @@ fn a_request_that_ends_in_two_places_is_one_request_and_the_last_of_its_connecti
             ),
             format!("{chunked}{hidden}"),
         ),
-        // By its length it ends before it.
+        // By its length, the body ends before the hidden request.
         (
             "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
             format!("{chunked}{hidden}"),
@@ -75,7 +75,7 @@ fn a_request_that_ends_in_two_places_is_one_request_and_the_last_of_its_connecti
             format!("content-length: {length}, {length}\r\n\r\n"),
             format!("{ping}{hidden}"),
         ),
-        // What is no length.
+        // Invalid lengths.
         (
             format!("content-length: +{length}\r\n\r\n"),
             format!("{ping}{hidden}"),
@@ -92,7 +92,7 @@ fn a_request_that_ends_in_two_places_is_one_request_and_the_last_of_its_connecti
             "content-length: 18446744073709551616\r\n\r\n".to_owned(),
             format!("{ping}{hidden}"),
         ),
-        // What is no chunked body, to some.
+        // Bodies that only some parsers accept as chunked.
         (
             "transfer-encoding: xchunked\r\n\r\n".to_owned(),
             format!("{chunked}{hidden}"),
@@ -121,7 +121,7 @@ fn a_request_that_ends_in_two_places_is_one_request_and_the_last_of_its_connecti
             "transfer-encoding: chunked\r\n\r\n".to_owned(),
             format!("-1\r\n{ping}\r\n0\r\n\r\n{hidden}"),
         ),
-        // Folded, and broken otherwise.
+        // Folded or otherwise malformed headers.
         (
             format!("x: y\r\n content-length: 3\r\ncontent-length: {length}\r\n\r\n"),
             format!("{ping}{hidden}"),
@@ -161,7 +161,7 @@ fn a_body_that_looks_like_a_request_is_a_body() {
         "connection: close\r\ncontent-length: {length}\r\n\r\n{hidden}"
     ));
     assert_eq!(say(&team, &whole).len(), 1);
-    // After a refusal as well: what was not read of a body is never read as a request.
+    // Also after a refusal: the unread rest of a body is never parsed as a request.
     let refused = whole.replace(
         "/mcp HTTP/1.1\r\nhost: localhost\r\nauth",
         "/mcp HTTP/1.1\r\nhost: evil.example\r\nauth",
@@ -169,7 +169,7 @@ fn a_body_that_looks_like_a_request_is_a_body() {
     assert_eq!(say(&team, &refused), [403]);
     let nobody = whole.replace("Bearer alice", "Bearer mallory");
     assert_eq!(say(&team, &nobody), [401]);
-    // Requests one after the other, without waiting, are as many.
+    // Pipelined requests get as many answers.
     let ping = String::from_utf8_lossy(PING);
     let one = head(&format!("content-length: {}\r\n\r\n{ping}", PING.len()));
     assert_eq!(say(&team, &(one.repeat(3) + &whole)).len(), 4);
@@ -237,11 +237,11 @@ fn heads_and_bodies_beyond_their_limits_are_refused() {
     );
     let said = reply(line.as_bytes()).expect("an answer");
     assert!([414, 431].contains(&said.status), "{said:?}");
-    // Said beforehand, it is refused before it comes.
+    // A body announced as too large is refused before it is sent.
     let announced = head("content-length: 4194305\r\nconnection: close\r\n\r\n");
     let said = reply(announced.as_bytes()).expect("an answer");
     assert_eq!(said.status, 413, "{said:?}");
-    // And where nothing is said, as soon as it is too much.
+    // Without an announcement, it is refused as soon as it is too large.
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     let endless =
         head("transfer-encoding: chunked\r\nconnection: close\r\n\r\n") + &chunk.repeat(70);

@@ -9,7 +9,7 @@ use super::{ALICE, BOB, HOME, Team, USUAL, bearer};
 use crate::support::PATIENCE;
 use crate::support::wire::{Wire, request};
 
-/// Nothing is read of what is said there.
+/// Sends a request and never reads the answer.
 fn deaf(team: &Team, (method, target): (&str, &str), more: &[(&str, &str)], body: &[u8]) -> Wire {
     let token = bearer(ALICE);
     let own = [HOME, ("authorization", token.as_str())];
@@ -31,7 +31,7 @@ fn address(stream: &mut Wire) -> String {
     format!("/messages?sessionId={}", &id[..36])
 }
 
-/// A whole list of tools is much longer than the question.
+/// The full list of tools is much longer than the request.
 fn lists(first: u64) -> Value {
     let lists =
         (first..first + 100).map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));

@@ -26,7 +26,7 @@ fn what_is_no_token_opens_no_route() {
         ("Bearer alice-opens-sesamE", 401),
         ("Bearer alice-opens-sesam", 401),
         (&long, 400),
-        // What the operator's file holds is no token.
+        // The digest in the operator's file is not a token.
         (&digest, 401),
     ];
     let ports = [
@@ -40,7 +40,7 @@ fn what_is_no_token_opens_no_route() {
             for (value, status) in wrong.iter().chain(&[(of_the_other_port, 401)]) {
                 let reply = ask(to, *route, &[HOME, ("authorization", value)]);
                 let what = format!("{route:?} {value:?}");
-                // From one address there are more wrong tokens here than a minute allows.
+                // This sends more wrong tokens from one address than a minute allows.
                 if reply.status == 429 {
                     assert_eq!(*status, 401, "{what}");
                     assert!(reply.header("retry-after").is_some(), "{what}: {reply:?}");
@@ -52,7 +52,7 @@ fn what_is_no_token_opens_no_route() {
                 assert!(challenge.starts_with("Bearer realm="), "{challenge}");
                 assert!(!format!("{reply:?}").contains("sesame"), "{reply:?}");
             }
-            // Whichever were looked at, it would be wrong, or somebody's.
+            // Whichever of the two headers were used, the request must fail.
             for [first, second] in [
                 [alice.as_str(), "Bearer wrong"],
                 ["Bearer wrong", &alice],

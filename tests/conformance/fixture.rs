@@ -26,13 +26,13 @@ use tokio::sync::watch;
 
 use super::rounds::{self, Outcome};
 
-/// How long the tools that take a while take between two things they say.
+/// Interval between two messages of the slow tools.
 const STEP: Duration = Duration::from_millis(50);
 
 pub(super) static TEXTS: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("fixture.json")).expect("JSON"));
 
-/// What one request may tell another.
+/// State shared between requests.
 #[derive(Default)]
 pub(super) struct Changes {
     tools: watch::Sender<u64>,
@@ -46,7 +46,7 @@ pub(super) struct Fixture {
 }
 
 impl Fixture {
-    /// Hears of every change from now on.
+    /// Subscribes to all changes from now on.
     pub(super) fn new(changes: &Arc<Changes>) -> Self {
         Self {
             changes: Arc::clone(changes),
@@ -58,12 +58,12 @@ impl Fixture {
 
 type Context = RequestContext<RoleServer>;
 
-/// A part of the texts, as what the library takes.
+/// Converts a part of the texts to a type of the library.
 pub(super) fn read<T: DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"))
 }
 
-/// A result that is whole: what is none of the earlier revisions', the library leaves out for them.
+/// A complete result; the library drops the fields that earlier revisions do not have.
 fn whole<T: DeserializeOwned>(mut result: Value) -> T {
     result["resultType"] = json!("complete");
     read(&result)
@@ -79,7 +79,7 @@ fn internal(error: impl std::fmt::Display) -> ErrorData {
 
 // === tools ===
 
-/// Asks the client while the call runs, and says what it answered.
+/// Sends the client a request while the call runs, and returns its answer.
 async fn ask(context: &Context, method: &str, params: Value) -> Result<String, ErrorData> {
     let question: ServerRequest = read(&json!({"method": method, "params": params}));
     let answer = context
@@ -96,7 +96,7 @@ async fn log(context: &Context) -> Result<CallToolResult, ErrorData> {
         "Tool processing data",
         "Tool execution completed",
     ];
-    // Since 2026-07-28 each request says what it wants to hear; before, a connection hears all from `info` on.
+    // Since 2026-07-28 each request sets its log level; before, a connection gets everything from `info` on.
     let wanted = context.meta.log_level();
     let stateless = context.meta.protocol_version().is_some();
     for message in said {
@@ -331,7 +331,7 @@ impl ServerHandler for Fixture {
         Some(requested.clone())
     }
 
-    /// What was not asked for, the library keeps back.
+    /// The library filters out what the client did not subscribe to.
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let (mut tools, mut prompts) = (self.tools.clone(), self.prompts.clone());
         loop {
@@ -340,7 +340,7 @@ impl ServerHandler for Fixture {
                 Ok(()) = tools.changed() => context.sink().notify_tool_list_changed().await,
                 Ok(()) = prompts.changed() => context.sink().notify_prompt_list_changed().await,
             };
-            // Said of a stream that wants to hear of something else.
+            // The stream has not subscribed to this.
             drop(sent);
         }
     }

@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 
 use super::fixture::{TEXTS, read};
 
-/// For this process only: a test lives no longer.
+/// A key for this process only: a test ends with it.
 static SEAL: LazyLock<RequestStateCodec> =
     LazyLock::new(|| RequestStateCodec::try_new([7; 32]).expect("a key that is long enough"));
 
 pub(super) enum Outcome {
     More(InputRequiredResult),
-    /// What the last round brought.
+    /// The result of the last round.
     Done(Value),
 }
 
-/// `None`: what is called so needs no answers.
+/// `None`: a tool of this name needs no input.
 pub(super) fn next(
     name: &str,
     state: Option<String>,
@@ -72,7 +72,7 @@ fn opened(state: &str, name: &str) -> Result<usize, ErrorData> {
     Ok(round)
 }
 
-/// A client is asked for nothing that it cannot answer.
+/// Asks a client only for what it can answer.
 fn inputs(round: &Value, client: &ClientCapabilities) -> InputRequests {
     let asked = round.as_object().into_iter().flatten();
     let can = asked.filter(|(_, kind)| match kind.as_str() {

@@ -32,7 +32,7 @@ fn session(client: &mut Client) -> String {
         .to_owned()
 }
 
-/// Gives the acknowledged results, in order.
+/// Returns the acknowledged results in order.
 fn work(client: &mut Client, session: &str, over: &AtomicBool) -> Vec<Value> {
     let mut results = Vec::new();
     while !over.load(Ordering::Relaxed) {
@@ -68,7 +68,7 @@ fn check(node: &Node) {
                 break;
             }
             let status = node.post_admin("/admin/chaos/actors", &strike(nth, &sessions));
-            // A session may sleep, and an actor may just be on its way back.
+            // The session may be asleep, or the actor restarting.
             assert!([200, 404, 409].contains(&status), "{status}");
             struck += usize::from(status == 200);
             thread::sleep(EVERY);

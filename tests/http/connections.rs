@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::node::{Client, Event, Node};
 use crate::support::{PATIENCE, Project};
 
-/// Long enough to leave while it runs.
+/// Runs long enough for the client to disconnect meanwhile.
 pub(super) fn long_call(client: &mut Client) -> Value {
     let calls = vec![json!({"tool": "analyze_structure", "arguments": {"limit": 1}}); 30];
     let mut params = json!({"name": "run_batch", "arguments": {"calls": calls}});
@@ -16,7 +16,7 @@ pub(super) fn long_call(client: &mut Client) -> Value {
     client.message("tools/call", params)
 }
 
-/// Starts a call and leaves after its first event: gives what that event was.
+/// Starts a call and disconnects after its first event, which it returns.
 pub(super) fn start_and_leave(client: &Client, message: &Value) -> Event {
     let mut events = client.post(message).events();
     let first = events.next().expect("an event");
@@ -51,18 +51,18 @@ fn a_result_that_came_while_the_client_was_away_is_delivered_once() {
         let mut client = node.client().connected(revision);
         let message = long_call(&mut client);
         let left = start_and_leave(&client, &message);
-        // Only the newest is told by an event that there is something to come back to.
+        // Only the newest revision starts with an empty event, to resume from.
         assert_eq!(left.data.is_empty(), revision == "2025-11-25", "{left:?}");
         let from = left.id.expect("an id");
         let events = resume(&client, &from);
         ends_with_answer(&events, &message);
-        // From the end there is nothing more.
+        // After the last event nothing follows.
         let end = events
             .last()
             .and_then(|event| event.id.clone())
             .expect("an id");
         assert_eq!(resume(&client, &end), []);
-        // Another connection of the same principal has no such stream.
+        // Another connection of the same principal does not have this stream.
         let other = node.client().connected(revision);
         assert_eq!(resume(&other, &from), []);
         assert_eq!(resume(&client, "nonsense"), []);

@@ -16,10 +16,10 @@ use crate::support::proxy::Proxy;
 use crate::support::redis::Redis;
 use crate::support::{PATIENCE, Project};
 
-/// How long clients work before, between and after what befalls the nodes.
+/// How long clients work before, between and after the failures.
 const CALM: Duration = Duration::from_secs(2);
 
-/// What one client did.
+/// The record of one client.
 #[derive(Default)]
 struct Worked {
     results: Vec<Value>,
@@ -40,7 +40,7 @@ fn arguments(session: &Value, n: usize) -> Value {
     json!({"session_id": session, "path": format!("pkg/m{}.py", n % 8), "limit": 1})
 }
 
-/// As a client of that revision does: a stream that breaks off is taken up where it was.
+/// A call as a client of that revision makes it: it resumes a stream that breaks off.
 fn call(client: &mut Client, tool: &str, arguments: Value) -> Value {
     let params = json!({"name": tool, "arguments": arguments});
     let message = client.message("tools/call", params);
@@ -96,7 +96,7 @@ fn stateless(base: &str, over: &AtomicBool) -> (Value, Worked) {
     (session, worked)
 }
 
-/// The stream is on one node: when that goes, the client opens another, and asks again what was not answered.
+/// The stream belongs to one node. If that dies, the client opens another and repeats unanswered calls.
 fn over_sse(base: &str, over: &AtomicBool) -> (Value, Worked) {
     let mut stream = Stream::initialized(Client::of(base));
     let made = stream.good("create_session", json!({}));
@@ -131,7 +131,7 @@ fn a_killed_and_a_rolled_node_cost_no_client_a_request() {
             .into();
         clients.push(scope.spawn(move || stateless(base, over)));
         clients.push(scope.spawn(move || over_sse(base, over)));
-        // Whatever goes wrong in between, they come to an end.
+        // Stops the clients even if an assertion fails.
         let _end = End(over);
         thread::sleep(CALM);
         nodes[0].kill();
@@ -159,7 +159,7 @@ fn a_killed_and_a_rolled_node_cost_no_client_a_request() {
         );
         let history = view["data"]["history"].as_array().expect("a history");
         let kept: Vec<_> = history.iter().map(|entry| &entry["result_id"]).collect();
-        // The newest are kept, and each that was acknowledged is among them.
+        // The history keeps the newest results, and every acknowledged one is among them.
         for result in worked.results.iter().rev().take(kept.len().min(20)) {
             assert!(kept.contains(&result), "{result} is lost: {kept:?}");
         }

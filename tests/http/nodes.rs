@@ -29,14 +29,14 @@ fn pair() -> Option<Pair> {
     })
 }
 
-/// The same client, at another node.
+/// The same client, connected to another node.
 fn at(client: &Client, node: &Node) -> Client {
     let mut there = client.clone();
     there.base = node.client().base;
     there
 }
 
-/// Listed, completed and read where another node holds the session.
+/// Lists, completes and reads through a node that does not own the session.
 #[test]
 fn what_one_node_stored_is_a_resource_on_the_other() {
     let Some(Pair {
@@ -153,7 +153,7 @@ fn a_node_that_is_killed_takes_no_connection_with_it() {
     );
     pair.nodes[0].kill();
     let mut there = at(&client, &pair.nodes[1]);
-    // Its session is waited for until the dead node's lease has ended.
+    // The call waits until the dead node's lease has ended.
     let after = there.good(
         "analyze_complexity",
         json!({"path": "pkg/m1.py", "limit": 1}),
@@ -203,6 +203,6 @@ fn a_silent_stream_ends_when_its_connection_is_closed_through_another_node() {
     assert_eq!(at(&client, two).delete("/mcp"), 204);
     let closed = Instant::now();
     assert_eq!(silent.events().count(), 0, "it is empty");
-    // A client that gives up looks the same, only later.
+    // Otherwise the client's own timeout would look the same, only later.
     assert!(closed.elapsed() < PATIENCE / 2, "it did not end");
 }

@@ -58,7 +58,7 @@ fn every_revision_lists_and_reads_what_it_stored() {
         assert!(text.contains("\"analyze_complexity\""), "{text}");
         let gone = read(&mut client, &format!("{wanted}0"));
         assert_eq!(gone["error"]["code"], -32002, "{gone}");
-        // The same for whoever says all itself.
+        // The same for a stateless client.
         let bare = read_stateless(&node.client(), &wanted);
         assert_eq!(bare["result"]["contents"][0]["text"], text, "{bare}");
         assert_eq!(bare["result"]["cacheScope"], "private");
@@ -90,7 +90,7 @@ fn what_is_anothers_is_neither_listed_nor_read_nor_completed() {
     assert_eq!(session_ids(&mut ben), json!([]));
     let listed = ben.request("resources/list", json!({}));
     assert_eq!(listed["result"]["resources"], json!([]), "{listed}");
-    // Word for word what he hears of one that never was.
+    // Exactly the answer for a session that never existed.
     let session = context["session_id"].as_str().expect("kept");
     let nobody = format!("ses_{}", "0".repeat(32));
     for wanted in [hers.clone(), format!("analysis://sessions/{session}")] {

@@ -11,7 +11,7 @@ use crate::support::node::{Client, Node};
 use crate::support::redis::Redis;
 use crate::support::{PATIENCE, Project, sha256};
 
-/// `ann` and `ben`, each with a token of its name, and what a file says beside.
+/// A server with the principals `ann` and `ben`, a token for each, and a configuration.
 pub(super) fn serve(project: &Project, config: &str) -> (Node, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut tokens = String::new();
@@ -39,7 +39,7 @@ pub(super) fn bearing(node: &Node, name: &str) -> Client {
         .with("authorization", &format!("Bearer {name}-token"))
 }
 
-/// The envelope of a call, whatever became of it.
+/// The envelope of a call, successful or not.
 fn call(client: &mut Client, tool: &str, arguments: Value) -> Value {
     let answer = client.request("tools/call", json!({"name": tool, "arguments": arguments}));
     answer["result"]["structuredContent"].clone()
@@ -75,7 +75,7 @@ fn a_stranger_gets_nothing_on_any_route() {
     assert!(!node.log().contains("-token"), "{}", node.log());
 }
 
-/// The server runs on, and what cannot be read takes nobody's token away.
+/// The server runs on, and an unreadable file revokes no token.
 #[test]
 fn who_guesses_tokens_is_slowed_down_and_clients_beside_are_not() {
     let project = Project::small();
@@ -121,7 +121,7 @@ fn tokens_come_and_go_with_a_signal() {
     assert!(!node.log().contains("-token"), "{}", node.log());
 }
 
-/// Of both kinds. Whose token stays is not disturbed.
+/// Both kinds of streams. A client whose token stays is not disturbed.
 #[test]
 fn streams_end_with_the_token_that_they_were_opened_with() {
     let project = Project::small();
@@ -190,7 +190,7 @@ fn what_is_anothers_is_as_unknown_as_what_never_was() {
         let told = |answer: &Value| {
             let mut answer = answer.clone();
             for part in ["/metadata", "/data/answers/0/metadata"] {
-                // When, and how long it took.
+                // Time and duration differ.
                 answer.pointer_mut(part).map(Value::take);
             }
             answer
@@ -210,7 +210,7 @@ fn what_is_anothers_is_as_unknown_as_what_never_was() {
     }
     let bens = ben.good("list_sessions", json!({}));
     assert!(!bens.to_string().contains(&hers), "{bens}");
-    // Her connection, with his token.
+    // Her connection id with his token.
     let (_, connection) = ann
         .headers
         .iter()
@@ -302,7 +302,7 @@ fn limits_are_for_each_principal_and_say_when_to_come_back() {
     );
     let listed = ann.good("list_sessions", json!({}));
     assert_eq!(listed["page"]["total"], 3, "{listed}");
-    // Twice as many as each second, at once.
+    // A burst may be twice the rate.
     let mut ben = bearing(&node, "ben").connected("2025-06-18");
     let answers: Vec<_> = (0..40)
         .map(|_| call(&mut ben, "find_tools", json!({})))
@@ -312,7 +312,7 @@ fn limits_are_for_each_principal_and_say_when_to_come_back() {
         .filter(|answer| answer["status"]["success"] == false)
         .collect();
     refused(limited.first().expect("40 are too many"), "rate_limited");
-    // Another does not feel it.
+    // Another principal is not affected.
     ann.good("find_tools", json!({}));
 }
 
@@ -324,7 +324,7 @@ fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
     let made = ann.good("create_session", json!({}));
     let id = made["data"]["session_id"].clone();
     let ask = |client: &mut Client, n: usize| {
-        // Each is another question, whose result is kept.
+        // Each call is different, and its result is stored.
         let arguments = json!({"session_id": id, "limit": 1 + n % 40});
         call(client, "analyze_structure", arguments)
     };
@@ -345,7 +345,7 @@ fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
             .is_some_and(|after| after > 0),
         "{refused}"
     );
-    // Looking is free, and so is another principal.
+    // Reads are always allowed, and so are calls of another principal.
     ann.good("get_session", json!({"session_id": id}));
     bearing(&node, "ben")
         .connected("2025-06-18")
@@ -358,7 +358,7 @@ fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
     }
 }
 
-/// They cannot be counted then, which is no reason to refuse them; they are, as soon as they can be.
+/// Sessions cannot be counted then, so none is refused; once they can be, the limit applies.
 #[test]
 fn sessions_are_made_while_redis_is_away_and_count_when_it_is_back() {
     let Some(mut redis) = Redis::good() else {

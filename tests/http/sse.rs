@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::support::Project;
 use crate::support::node::{Client, Event, Node};
 
-/// A client with its one stream open.
+/// A client with its stream open.
 pub(super) struct Stream {
     pub(super) client: Client,
-    /// Where to send, as the server said.
+    /// The address to post to, as the server sent it.
     path: String,
     events: Box<dyn Iterator<Item = Event>>,
 }
@@ -54,7 +54,7 @@ impl Stream {
         self.try_request(method, params).expect("an answer")
     }
 
-    /// `None`: the stream has ended, or its node has.
+    /// `None`: the stream or its node has ended.
     pub(super) fn try_request(&mut self, method: &str, params: Value) -> Option<Value> {
         let message = self.client.message(method, params);
         let sent = self
@@ -67,7 +67,7 @@ impl Stream {
         self.answer(&message["id"])
     }
 
-    /// Sent, and not waited for: gives its id.
+    /// Sends a request without waiting, and returns its id.
     pub(super) fn ask(&mut self, method: &str, params: Value) -> Value {
         let message = self.client.message(method, params);
         self.send(&message);
@@ -128,7 +128,7 @@ fn what_cannot_be_handed_on_is_refused() {
     assert_eq!(post(&stream.path, b"{"), 400);
     let text = stream.client.clone().with("content-type", "text/plain");
     assert_eq!(text.post_to(&stream.path, ping).status, 415);
-    // A connection of Streamable HTTP is no stream.
+    // A connection of Streamable HTTP has no such stream.
     let other = node.client().connected("2025-03-26");
     let (_, id) = &other.headers[0];
     assert_eq!(post(&format!("/messages?sessionId={id}"), ping), 404);
@@ -146,7 +146,7 @@ fn a_client_that_leaves_is_forgotten() {
     drop(events);
     let ping = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     let started = std::time::Instant::now();
-    // The server hears of it when it writes next, or sooner.
+    // The server notices at its next write, or sooner.
     while client.post_to(&path, ping).status != 404 {
         assert!(
             started.elapsed() < crate::support::PATIENCE,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::support::node::Node;
 use crate::support::{Project, certificates};
 
-/// What `openssl s_client` gets for one request, and whether it trusts the certificate.
+/// The answer to one request through `openssl s_client`, and whether it trusts the certificate.
 fn ask(node: &Node, ca: &std::path::Path, request: &str) -> Option<(bool, String)> {
     let mut client = Command::new("openssl")
         .args([
@@ -24,7 +24,7 @@ fn ask(node: &Node, ca: &std::path::Path, request: &str) -> Option<(bool, String
         .spawn()
         .ok()?;
     let mut stdin = client.stdin.take().expect("piped");
-    // It may have hung up already, and says so in its status.
+    // It may have exited already; its status tells.
     let _ = stdin.write_all(request.as_bytes());
     drop(stdin);
     let output = client.wait_with_output().expect("it ends");

@@ -98,7 +98,7 @@ fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
         (answer["context"]["durability"]["durable"] == true).then_some(())
     });
     drop(server);
-    // Another node finds what both had answered.
+    // Another node has the results of both calls.
     let mut other = serve(&project, &redis.url(), &[]);
     let view = other.good("get_session", json!({"session_id": id}));
     let known = view["data"]["history"].to_string();
@@ -108,7 +108,7 @@ fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
     }
 }
 
-/// The session of a new connection, too: it is in memory, and the connection's own when Redis is back.
+/// Also the default session of a new connection: it is kept in memory, and stays the default once Redis is back.
 #[test]
 fn a_new_connection_has_its_session_while_redis_is_away() {
     let Some(mut redis) = Redis::good() else {
@@ -125,7 +125,7 @@ fn a_new_connection_has_its_session_while_redis_is_away() {
     let id = text(&during, "/context/session_id").to_owned();
     let again = client.good("analyze_structure", json!({}));
     assert_eq!(text(&again, "/context/session_id"), id);
-    // Whether a key that somebody chose was used before only Redis knows.
+    // Only Redis knows whether a client's key was used before.
     let arguments = json!({"idempotency_key": "chosen"});
     let params = json!({"name": "create_session", "arguments": arguments});
     let refused = client.request("tools/call", params);
@@ -143,7 +143,7 @@ fn a_new_connection_has_its_session_while_redis_is_away() {
         assert_eq!(text(&answer, "/context/session_id"), id, "the same");
         (answer["context"]["durability"]["durable"] == true).then_some(())
     });
-    // Another node serves the connection with the same session, as soon as Redis knows the connection.
+    // Another node serves the connection with the same session, once Redis knows the connection.
     let second = node();
     let mut there = client.clone();
     there.base = second.client().base;
@@ -226,7 +226,7 @@ fn a_redis_that_comes_later_is_found() {
     );
 }
 
-/// Nobody has to need it for that: the status tells what is so.
+/// No call needs to use Redis: the status alone notices the outage.
 #[test]
 fn a_shared_cache_that_is_away_is_told() {
     let Some(redis) = Redis::good() else { return };

@@ -8,12 +8,12 @@ use super::{serve, sessions, text};
 use crate::support::redis::Redis;
 use crate::support::{Project, Server};
 
-/// What was done to a session, and what is said of it.
+/// The damage to a session, and the resulting error.
 struct Damage {
     label: &'static str,
     does: fn(&Redis, &str),
     says: &'static str,
-    /// Even what a list shows is gone.
+    /// Even the list row is damaged.
     whole: bool,
 }
 
@@ -36,7 +36,7 @@ const DAMAGES: [Damage; 6] = [
     Damage {
         label: "larger than may be",
         does: |redis, id| {
-            // 2 GiB, it says.
+            // A header that claims 2 GiB.
             let claims = "redis.call('HSET', KEYS[1], 'snapshot', 'MCA\\1\\1\\0\\0\\0\\128' .. string.rep('\\0', 4000))";
             redis.cli(&["EVAL", claims, "1", &state(id)]);
         },
@@ -82,7 +82,7 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
     let mut server = serve(&project, &redis.url(), &[]);
     let well = stocked(&mut server, "well");
     let damaged = DAMAGES.map(|damage| (stocked(&mut server, damage.label), damage));
-    // Given up, so that nobody knows better.
+    // Released, so that no node has it in memory.
     server.close();
     for (id, damage) in &damaged {
         (damage.does)(&redis, id);
@@ -92,7 +92,7 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
         let refused = server.call("analyze_structure", json!({"session_id": id}));
         let status = &refused["structuredContent"]["status"];
         let reason = if damage.whole {
-            // Whose it was nobody can tell any more.
+            // Its owner is no longer known.
             "unknown_session"
         } else {
             "session_quarantined"
@@ -119,7 +119,7 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
         };
         assert!(said.contains(damage.says), "{}: {said}", damage.label);
     }
-    // The others are saved.
+    // The other sessions are exported.
     let exported = sessions(&project, &redis, &["export", "--all"]);
     assert_eq!(exported.code, Some(66), "{}", exported.stderr);
     for (id, _) in &damaged {
@@ -132,14 +132,14 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
     assert_eq!(valid, "1 sessions, 0 not valid\n");
     let imported = sessions(&project, &other, &["import", file]).ok();
     assert_eq!(imported.trim(), format!("{well} imported"));
-    // Whoever lets one run again as it is hears the same of it, and whoever closes it is rid of it.
+    // A damaged session that is released is quarantined again; one that is closed is gone.
     let (again, damage) = &damaged[0];
     let released = sessions(&project, &redis, &["release", again]).ok();
     assert!(released.contains(damage.says), "{released}");
     let refused = server.call("analyze_structure", json!({"session_id": again}));
     let status = &refused["structuredContent"]["status"];
     assert_eq!(status["reason"], "session_quarantined", "{status}");
-    // So is its owner, who needs no operator for it.
+    // Its owner can close it too, without an operator.
     let (own, _) = &damaged[1];
     let seen = server.good("get_session", json!({"session_id": own}));
     assert_eq!(seen["data"]["status"], "quarantined", "{seen}");
@@ -160,7 +160,7 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
     server.good("analyze_structure", json!({"session_id": well}));
 }
 
-/// From a backup, whether anybody has found the damage out before or not.
+/// Restored from a backup, whether the damage has been detected or not.
 #[test]
 fn what_is_damaged_is_replaced_by_an_import() {
     let Some(redis) = Redis::good() else { return };
@@ -187,7 +187,7 @@ fn what_is_damaged_is_replaced_by_an_import() {
     }
 }
 
-/// What was done to each stored part of a result: a script over its hash, its field and its bytes.
+/// Damage to each stored part of a result: a script over its hash, field and bytes.
 const DAMAGED_RESULTS: [(&str, &str); 6] = [
     ("garbage", "redis.call('HSET', KEYS[1], f, 'garbage')"),
     ("empty", "redis.call('HSET', KEYS[1], f, '')"),
@@ -250,7 +250,7 @@ fn a_damaged_result_is_lost_and_its_session_lives() {
         let view = server.good("get_session", json!({"session_id": id}));
         assert_eq!(view["data"]["status"], "open", "{label}");
 
-        // What is whole is saved.
+        // Undamaged results are exported.
         let exported = sessions(&project, &redis, &["export", &id]);
         assert_eq!(exported.code, Some(66), "{label}: {}", exported.stderr);
         assert!(exported.stderr.contains("damaged"), "{}", exported.stderr);
@@ -260,7 +260,7 @@ fn a_damaged_result_is_lost_and_its_session_lives() {
         let valid = sessions(&project, &redis, &["validate", file]).ok();
         assert_eq!(valid, "1 sessions, 0 not valid\n", "{label}");
 
-        // With a new key it is run again, and kept.
+        // With a new key it runs again, and the result is stored.
         let again = json!({"session_id": id, "idempotency_key": "L"});
         let again = server.good("analyze_complexity", again);
         super::is_durable(&again, "redis");
@@ -269,7 +269,7 @@ fn a_damaged_result_is_lost_and_its_session_lives() {
         let compared = server.call("compare_results", compare);
         let status = &compared["structuredContent"]["status"];
         if how.contains("SET', KEYS[1], 'text'") {
-            // Nothing is left of it.
+            // Nothing of it remains.
             assert_eq!(status["retryable"], false, "{label}: {status}");
         } else {
             is_lost(status, label);
@@ -279,7 +279,7 @@ fn a_damaged_result_is_lost_and_its_session_lives() {
             json!({"session_id": id, "baseline": against}),
         );
     }
-    // Also for a node that has to load them.
+    // Also on a node that has to load them.
     server.close();
     let mut server = serve(&project, &redis.url(), &[]);
     for row in server.good("list_sessions", json!({}))["data"]["sessions"]
@@ -294,7 +294,7 @@ fn a_damaged_result_is_lost_and_its_session_lives() {
     }
 }
 
-/// What a node has in memory is as good as ever, and nothing that could be released.
+/// A session in a node's memory is not affected, and there is nothing to release.
 #[test]
 fn what_a_node_holds_goes_on() {
     let Some(redis) = Redis::good() else { return };

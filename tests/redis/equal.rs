@@ -9,9 +9,9 @@ use crate::support::redis::Redis;
 use crate::support::{Project, Server};
 use crate::tidy::root;
 
-/// Parts of an answer that the store has no say in.
+/// Parts of an answer that do not depend on the store.
 const PARTS: [&str; 4] = ["data", "page", "coverage", "status"];
-/// What the status says of the store and of the process itself.
+/// Fields of the status about the store and the process.
 const OF_THE_PROCESS: [&str; 9] = [
     "server", "features", "store", "nodes", "cache", "pool", "sessions", "actors", "roots",
 ];
@@ -44,8 +44,7 @@ fn answers(server: &mut Server) -> Vec<(String, Value)> {
     answers
 }
 
-/// Ids and times are new with every session, and how durable an answer is that differs is the point of it;
-/// everything else must be the same.
+/// Ids and times differ between sessions, and so does durability, on purpose; everything else must be equal.
 fn comparable(tool: &str, answer: &Value) -> Value {
     let mut parts = Map::new();
     for part in PARTS {
@@ -58,7 +57,7 @@ fn comparable(tool: &str, answer: &Value) -> Value {
     }
     let mut value = Value::Object(parts);
     blank(&mut value);
-    // Calls of a batch end in any order.
+    // The calls of a batch end in any order.
     for list in ["/data/calls", "/data/history"] {
         if let Some(Value::Array(items)) = value.pointer_mut(list) {
             items.sort_by_key(Value::to_string);
@@ -79,7 +78,7 @@ fn blank(value: &mut Value) {
         "cache",
         "version",
         "cursor",
-        // Of a batch, whose calls run at once.
+        // In a batch, whose calls run concurrently.
         "related_results",
     ];
     match value {

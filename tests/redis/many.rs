@@ -10,12 +10,12 @@ use crate::support::redis::Redis;
 use crate::support::{Project, Server};
 
 const SESSIONS: usize = 2000;
-/// Calls that are under way at once.
+/// Calls running at once.
 const AT_ONCE: usize = 200;
-/// Of one node, to its Redis: nine that are held for long, and eight of the pool.
+/// Connections of one node to Redis: nine long-lived ones, and eight of the pool.
 const CONNECTIONS_MAX: u64 = 9 + 8;
 
-/// One call for each, so many at once. All must succeed.
+/// Sends one call for each session, a limited number at once. All must succeed.
 fn ask_all(server: &mut Server, tool: &str, all: impl Iterator<Item = Value>) -> Vec<Value> {
     let (mut asked, mut answers) = (VecDeque::new(), Vec::new());
     let mut take = |server: &mut Server, asked: &mut VecDeque<u64>| {
@@ -38,7 +38,7 @@ fn ask_all(server: &mut Server, tool: &str, all: impl Iterator<Item = Value>) ->
     answers
 }
 
-/// The most that were there at any of many looks, until it is over.
+/// The highest number of connections seen until the test is over.
 fn connections_seen(redis: &Redis, over: &AtomicBool) -> u64 {
     let mut most = 0;
     while !over.load(Ordering::Relaxed) {
@@ -47,7 +47,7 @@ fn connections_seen(redis: &Redis, over: &AtomicBool) -> u64 {
             .lines()
             .find(|line| line.starts_with("connected_clients:"));
         let count = line.and_then(|line| line.trim().split_once(':')?.1.parse::<u64>().ok());
-        // Whoever asks is one of them.
+        // One of them is this client's.
         most = most.max(count.unwrap_or_else(|| panic!("no count in {told}")) - 1);
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -70,13 +70,13 @@ fn thousands_are_loaded_without_a_stampede() {
         .collect();
     let call = |id: &String| json!({"session_id": id, "path": "a.py"});
     let before = ask_all(&mut first, "analyze_complexity", ids.iter().map(call));
-    // As `kill -9`: it holds all of them, and gives none up.
+    // Like `kill -9`: it releases no session.
     drop(first);
     let mut second = serve(&project, &redis.url(), &[]);
     let over = AtomicBool::new(false);
     let (after, most) = std::thread::scope(|scope| {
         let looking = scope.spawn(|| connections_seen(&redis, &over));
-        // However this ends, nobody looks any longer.
+        // Stops the counting even if the test fails.
         let all = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             ask_all(&mut second, "analyze_structure", ids.iter().map(call))
         }));

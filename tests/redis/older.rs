@@ -8,11 +8,11 @@ use super::command;
 use crate::support::Project;
 use crate::support::redis::Redis;
 
-/// What stands before the version. One digit is changed for another, so that nothing else of the answer changes.
+/// The text before the version. One digit is changed, and nothing else of the answer.
 const VERSION: &[u8] = b"redis_version:";
 const OLDER: u8 = b'5';
 
-/// The address of one that says it is older. It lives as long as the test's process.
+/// The address of a proxy that reports an older version. It lives as long as the test process.
 fn aged(redis: &Redis) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
@@ -34,7 +34,7 @@ fn aged(redis: &Redis) -> String {
 }
 
 fn carry(mut from: TcpStream, mut to: TcpStream) {
-    // The version is among the first lines of an answer.
+    // The version is among the first lines of the answer.
     let mut buffer = [0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         let part = &mut buffer[..read];

@@ -11,7 +11,7 @@ use crate::tidy::root;
 
 const PASSWORD: &str = "s3cret-w0rd";
 
-/// As it should be, and with what makes the shape.
+/// The recommended settings, plus those of the variant.
 fn shaped(more: &[&str], entry: &[&str]) -> Option<Redis> {
     let good = [
         "--appendonly",
@@ -26,7 +26,7 @@ fn shaped(more: &[&str], entry: &[&str]) -> Option<Redis> {
     })
 }
 
-/// On its port it speaks TLS, and nothing else.
+/// A Redis with TLS only.
 pub(super) fn with_tls(certificates: &Path) -> Option<Redis> {
     let path = |name: &str| certificates.join(name).to_string_lossy().into_owned();
     let (ca, certificate, key) = (path("ca.pem"), path("server.pem"), path("server.key"));
@@ -51,7 +51,7 @@ pub(super) fn with_tls(certificates: &Path) -> Option<Redis> {
     )
 }
 
-/// Serves, answers durably, lists what was made, and is well by doctor's word.
+/// Serves calls with durable answers, lists its session, and passes `doctor`.
 fn serves(url: &str, more: &[&str]) {
     let project = Project::small();
     let mut server = serve(&project, url, more);

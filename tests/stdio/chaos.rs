@@ -14,7 +14,7 @@ use crate::support::redis::free_port;
 use crate::support::server::NEWEST_WITH_INITIALIZE;
 use crate::support::{PATIENCE, Project, Server};
 
-/// Enough for every kind of strike at every kind of actor.
+/// Enough for every fault in every kind of actor.
 const STRIKES: usize = 40;
 
 #[test]
@@ -48,7 +48,7 @@ fn whatever_is_killed_a_client_over_stdio_is_answered() {
                     break;
                 }
                 let status = post_admin(admin, "/admin/chaos/actors", &strike(nth, &sessions));
-                // A session may sleep, and an actor may just be on its way back.
+                // The session may be asleep, or the actor restarting.
                 assert!([200, 404, 409].contains(&status), "{status}");
                 struck.fetch_add(usize::from(status == 200), Ordering::Relaxed);
                 thread::sleep(EVERY);

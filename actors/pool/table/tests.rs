@@ -140,6 +140,6 @@ fn a_note_goes_to_the_session_that_stands_there_now() {
     table.note(key, run, None, tell);
     assert_eq!(new_heard.try_recv(), Ok("noting".to_owned()));
     assert!(old_heard.try_recv().is_err());
-    // Nobody kept the sender: the tool hears that, and sends its note again.
+    // The sender was dropped: the tool notices, and sends its note again.
     assert!(told.recv().is_err());
 }

@@ -258,7 +258,7 @@ async fn so_many_sessions_are_loaded_at_once_and_the_others_wait_their_turn() {
     }
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), SESSIONS, "each once");
-    // Whoever is asked for while others are has waited for as long as the first of so many took.
+    // A session that is loaded among many takes no longer than the first ones did.
     for (first, next) in asked.iter().zip(asked.iter().skip(AT_ONCE)) {
         assert!(*next - *first >= TAKES, "more than {AT_ONCE} at once");
     }

@@ -201,7 +201,7 @@ impl RedisCache {
         if let Some(why) = &short
             && !self.with(|state| state.short.is_some())
         {
-            tracing::warn!("the shared cache gives way: {why}");
+            tracing::warn!("the shared cache frees memory: {why}");
         }
         self.with(|state| {
             state.generation.clone_from(&answer.generation);

@@ -44,7 +44,7 @@ impl Inner {
                 Standing::Found => {}
             }
             if lost.all() > 0 {
-                tracing::error!(session = %id, changes = lost.all(), "the store went back: changes that were answered are lost");
+                tracing::error!(session = %id, changes = lost.all(), "the store was rolled back: acknowledged changes are lost");
                 self.with(|state| state.lose(id, lost));
             }
         }

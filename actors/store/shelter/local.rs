@@ -32,7 +32,9 @@ impl Inner {
                 || state.held.len() >= HELD_MAX
                 || state.pending_bytes + bytes > bounds.bytes
             {
-                return Err(StoreError::Limit("sessions made while the store is away"));
+                return Err(StoreError::Limit(
+                    "sessions created while the store is down",
+                ));
             }
             let id = session.id;
             state.hold(id, Held::born(session, fence, now, now_ms));
@@ -417,7 +419,7 @@ fn keep(
     }
     if !alone && held.born.is_none() && held.lease_until <= now {
         return Err(StoreError::Unrecorded(
-            "the store is away, and another node may hold the session by now",
+            "the store is down, and another node may own the session by now",
         ));
     }
     let (bounds, bytes) = (options.bounds, held::weight(commit));
@@ -430,7 +432,7 @@ fn keep(
         || all + bytes > bounds.bytes
     {
         return Err(StoreError::Unrecorded(
-            "the store is away, and as much as may be is kept for it already",
+            "the store is down, and the limit of changes kept for it is reached",
         ));
     }
     held.keep(commit, now, now_ms);

@@ -21,7 +21,7 @@ impl Inner {
                 Shown::Stored => {}
                 Shown::CannotYet => {
                     let why = format!(
-                        "{} had the session later, and cannot say so yet",
+                        "{} owned the session later, and cannot store its state yet",
                         claim.node
                     );
                     return Err(StoreError::Unavailable(why));
@@ -44,7 +44,7 @@ impl Inner {
             Some(_) | None => repaired.dropped,
         };
         if forgotten > 0 || dropped > 0 {
-            tracing::error!(session = %id, forgotten, dropped, "changes that were answered are lost");
+            tracing::error!(session = %id, forgotten, dropped, "acknowledged changes are lost");
         }
         Ok(Repaired {
             dropped,
@@ -94,7 +94,7 @@ impl Inner {
             Ok(()) => Shown::Stored,
             Err(StoreError::Unavailable(_)) => Shown::CannotYet,
             Err(error) => {
-                tracing::debug!(session = %id, %error, "another node asked, and nothing was laid down");
+                tracing::debug!(session = %id, %error, "another node asked for a session, and it was not stored again");
                 Shown::Stored
             }
         };
@@ -115,7 +115,7 @@ impl Inner {
             })
         })?;
         let repaired = in_time(self.store.repair(repair)).await?;
-        tracing::warn!(session = %id, "the store had forgotten who has a session, and knows it again");
+        tracing::warn!(session = %id, "the store had lost the owner of a session, which is now stored again");
         self.settle(id, repaired.fence, None, asked).await
     }
 

@@ -144,7 +144,7 @@ impl Inner {
             lost
         });
         if lost.all() > 0 {
-            tracing::error!(session = %id, %error, changes = lost.all(), "changes that were answered are lost");
+            tracing::error!(session = %id, %error, changes = lost.all(), "acknowledged changes are lost");
         }
     }
 
@@ -230,7 +230,7 @@ impl Inner {
             Ok(Created::Before(_)) | Err(StoreError::KeyReused) => {}
             Err(error) => return Err(error),
         }
-        tracing::info!(session = %id, "its key of creation stands for another session");
+        tracing::info!(session = %id, "its idempotency key belongs to another session");
         let by_id = NewSession {
             key: None,
             ..session
@@ -261,7 +261,7 @@ impl Inner {
         };
         let asked = Instant::now();
         let repaired = self.lay_down(repair).await?;
-        tracing::warn!(session = %id, "the store had gone back: a session was laid down again");
+        tracing::warn!(session = %id, "the store was rolled back: a session was stored again");
         self.with(|state| state.count(id, repaired.lost()));
         self.settle(id, repaired.fence, None, asked).await
     }

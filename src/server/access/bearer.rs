@@ -94,11 +94,11 @@ impl Authenticator for Bearer {
                 wrong: Wrong::Nobody,
                 ..
             }) => {
-                tracing::warn!(file = %self.file.display(), "it names nobody: whoever calls is refused");
+                tracing::warn!(file = %self.file.display(), "the file has no tokens: every call is refused");
                 self.replace(Vec::new());
             }
             Err(error) => {
-                tracing::error!("{error}; those that were known before stay as they are");
+                tracing::error!("{error}; the tokens read before stay valid");
             }
         }
     }

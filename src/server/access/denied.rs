@@ -71,28 +71,28 @@ impl Denied {
 
     fn message(&self) -> String {
         match self {
-            Self::HostMissing => "the request does not say which server it is for: send the header Host",
-            Self::HostUnreadable => "the header Host is none: send a name or an address, and a port",
+            Self::HostMissing => "the header Host is missing",
+            Self::HostUnreadable => "the header Host is invalid: send a name or an address, and a port",
             Self::HostForeign => {
-                "this server is not known by that name: use one that it knows, or have its operator add it with \
-                 --allowed-host"
+                "the header Host names another server: use a name of this server, or have its operator add this one \
+                 with --allowed-host"
             }
             Self::OriginForeign => {
                 "pages of that origin may not call this server: its operator may allow them with --allowed-origin"
             }
             Self::Twice(name) => return format!("the header {name} may be sent once"),
             Self::TooManyGuesses(_) => {
-                "too many wrong tokens came from this address: correct the token, which is let in at once, or wait as long \
-                 as Retry-After says"
+                "too many wrong tokens came from this address: send a valid token, which is accepted at once, or wait \
+                 as long as Retry-After says"
             }
             Self::Who(Refused::Missing) => {
-                "who calls? Send the header `Authorization: Bearer TOKEN`; a token anywhere else is not looked at"
+                "a token is required: send the header `Authorization: Bearer TOKEN`; tokens elsewhere are ignored"
             }
             Self::Who(Refused::Unreadable) => {
-                "send one header `Authorization: Bearer TOKEN`, its token of letters, digits and -._~+/ alone"
+                "send one header `Authorization: Bearer TOKEN`, with a token of letters, digits and -._~+/ only"
             }
             Self::Who(Refused::Unknown) => {
-                "nobody has this token: ask the operator for one. The server's file holds the SHA-256 of tokens without \
+                "this token is unknown: ask the operator for one. The server's file holds the SHA-256 of tokens without \
                  a line break, as `printf %s \"$TOKEN\" | sha256sum` prints it, and is read again on SIGHUP"
             }
         }

@@ -16,7 +16,7 @@ use super::*;
 /// `printf %s open-sesame | sha256sum`
 const LINE: &str = "alice: d7ecdf25eaf3deba0f2628771dbdd22d4138ab6cf38f91ed02a2ca0dec7c8ab7  -\n";
 
-/// Says whose request it is, and whether there is a token to be leaked still.
+/// Returns the principal of the request, and whether its token is still among the headers.
 async fn whose(Extension(principal): Extension<Principal>, headers: HeaderMap) -> String {
     assert!(!headers.contains_key(AUTHORIZATION));
     principal.as_str().to_owned()
@@ -63,7 +63,7 @@ async fn ask(
     (Response::from_parts(parts, ()), body)
 }
 
-/// Of every route, and where there is none.
+/// Every route, and one that does not exist.
 const PATHS: [&str; 4] = ["/mcp", "/sse", "/messages?sessionId=1", "/.well-known/x"];
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn who_guesses_is_told_to_wait_and_a_right_token_comes_in_beside() {
     let right = [(HOST, "localhost"), (AUTHORIZATION, "Bearer open-sesame")];
     let (answer, body) = ask(router.clone(), Method::POST, "/mcp", &right).await;
     assert_eq!((answer.status(), body.as_str()), (StatusCode::OK, "alice"));
-    // No token at all is no guess.
+    // A missing token does not count as a wrong one.
     let (answer, _) = ask(router, Method::POST, "/mcp", &right[..1]).await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
@@ -211,7 +211,7 @@ async fn a_page_that_may_call_is_told_so_before_it_sends_its_token_and_can_read_
         answer.headers()[ACCESS_CONTROL_ALLOW_ORIGIN],
         "http://localhost:6274"
     );
-    // No browser, no word about it; and no way around the token.
+    // Without an `Origin` there are no CORS headers, and a preflight does not bypass the token.
     let (answer, _) = ask(with_tokens(), Method::OPTIONS, "/mcp", &headers[..1]).await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     assert!(!answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));

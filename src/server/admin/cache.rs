@@ -13,12 +13,13 @@ pub(super) async fn forget(Shared(state): Shared<State>) -> Response {
     state.0.looks.forget().await;
     match forgotten {
         Ok(()) => {
-            tracing::info!("what was cached was forgotten, here and on every node");
+            tracing::info!("the cache was cleared on every node");
             answer::json(StatusCode::OK, json!({"forgotten": true}))
         }
         Err(error) => {
-            tracing::warn!(%error, "what was cached was forgotten here alone");
-            let message = format!("{error}; this node has forgotten: ask again for the others");
+            tracing::warn!(%error, "the cache was cleared on this node only");
+            let message =
+                format!("{error}; this node's cache is cleared: repeat the request for the others");
             answer::refused(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "forgotten_here_alone",

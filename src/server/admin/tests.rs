@@ -1,4 +1,4 @@
-//! Every route in this process, over a real tree.
+//! Every route, in this process, over a real tree.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::server::access::{Admitted, Allowed, Anonymous, Authenticator, Refused
 use crate::service::Caller;
 use crate::startup;
 
-/// More than a slow machine takes.
+/// Longer than a slow machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ANSWER_BYTES: usize = 4 << 20;
 
@@ -65,7 +65,7 @@ impl World {
         read(self.send(Request::get(path), "").await).await
     }
 
-    /// Until `path` answers as wanted: what actors do takes its time.
+    /// Polls `path` until it answers as wanted, because actors take time.
     async fn eventually(&self, path: &str, wanted: impl Fn(StatusCode, &Value) -> bool) -> Value {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -95,7 +95,7 @@ impl World {
             .id
     }
 
-    /// A call over everything that may be struck: registry, session, pool, cache, persistence.
+    /// A call that uses every actor with faults: registry, session, pool, cache, persistence.
     async fn call(&self, session: SessionId) -> Value {
         let caller = Caller {
             principal: Principal::local(),
@@ -188,7 +188,7 @@ async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
     assert_eq!(reasons(&body, "reasons"), ["failed"]);
 }
 
-/// Knows nobody.
+/// Refuses every caller.
 struct Nobody;
 
 impl Authenticator for Nobody {

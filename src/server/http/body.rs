@@ -59,7 +59,7 @@ pub(crate) async fn read(body: Body, room: &Room) -> Result<Whole, Response> {
         Ok(Err(Unread::Long)) => Err(too_long(rest)),
         Ok(Err(Unread::Cut)) => Err(refuse(
             StatusCode::BAD_REQUEST,
-            "the body ended before its time".to_owned(),
+            "the body ended early".to_owned(),
         )),
         Ok(Err(Unread::Full)) => Err(not_now(
             StatusCode::SERVICE_UNAVAILABLE,

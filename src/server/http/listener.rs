@@ -168,7 +168,7 @@ pub async fn serve(
     (drain.time_up)();
     let quiet = tokio::time::timeout(LAST_WORDS_WITHIN, quiet).await;
     if quiet.is_err() {
-        tracing::info!("connections that were still open are cut off");
+        tracing::info!("closing the connections that are still open");
     }
 }
 

@@ -1,5 +1,4 @@
-//! Whatever is sent: it is answered, by a status of a client's fault at worst, in words; and whoever is nobody reaches
-//! nothing.
+//! Random requests: each gets an answer, at worst a 4xx status with a message, and unauthenticated ones reach nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -23,20 +22,20 @@ use crate::startup;
 
 mod formats;
 
-/// More than a slow machine takes for one answer.
+/// Longer than a slow machine needs for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// No refusal is longer: what was sent is not sent back.
+/// No refusal is longer, because it never repeats the request.
 const REFUSAL_BYTES: usize = 4 << 10;
 const ANSWER_BYTES: usize = 16 << 20;
 /// `printf %s open-sesame | sha256sum`
 const TOKENS: &str = "alice: d7ecdf25eaf3deba0f2628771dbdd22d4138ab6cf38f91ed02a2ca0dec7c8ab7\n";
 const TOKEN: &str = "Bearer open-sesame";
 
-/// One server in this process, for all cases.
+/// One server in this process, shared by all cases.
 struct World {
     runtime: Runtime,
     router: Router,
-    /// Handlers that were made: nobody who is not known has one made.
+    /// Handlers created: none for an unauthenticated request.
     made: Arc<AtomicUsize>,
 }
 
@@ -55,7 +54,7 @@ impl World {
         }
     }
 
-    /// A connection that is open.
+    /// Opens a connection.
     fn connection(&self) -> String {
         let opened = self.runtime.block_on(send(&self.router, initialize()));
         let id = opened.headers()["mcp-session-id"].to_str();
@@ -95,13 +94,13 @@ async fn send(router: &Router, request: Request<Body>) -> Response<Body> {
     answer.expect("in time").expect("a router cannot fail")
 }
 
-/// What somebody may send.
+/// A request.
 #[derive(Debug, Clone)]
 struct Sent {
     method: Method,
     path: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// As it comes, piece by piece.
+    /// The body, in chunks.
     body: Vec<Vec<u8>>,
 }
 
@@ -124,7 +123,7 @@ impl Sent {
         request
     }
 
-    /// Whether the guard has to let it in, so far as who calls is concerned.
+    /// Whether the request is authenticated.
     fn is_known(&self) -> bool {
         let mut said = self
             .headers
@@ -158,7 +157,7 @@ fn paths() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Names that mean something here, each with values that are nearly right.
+/// Headers with a meaning here, with valid and almost valid values.
 fn headers() -> impl Strategy<Value = (HeaderName, HeaderValue)> {
     let of = |name: &'static str, values: &'static [&'static str]| {
         let value = prop_oneof![
@@ -307,7 +306,7 @@ prop_compose! {
         method in methods(),
         path in paths(),
         more in prop::collection::vec(headers(), 0..4),
-        // Mostly as clients send it: else nothing would get far.
+        // Mostly valid headers: otherwise few requests would pass the first checks.
         usual in prop::bits::u8::between(0, 5),
         body in messages(),
         cut in any::<prop::sample::Index>(),
@@ -332,7 +331,7 @@ prop_compose! {
     }
 }
 
-/// What is said to whoever is refused.
+/// Checks the answer to a refused request.
 fn check_refusal(status: StatusCode, kind: &str, body: &[u8]) {
     let text = std::str::from_utf8(body).expect("text");
     assert!(!text.contains("open-sesame"), "{text}");
@@ -363,7 +362,7 @@ proptest! {
             let (parts, body) = answer.into_parts();
             let kind = parts.headers.get(header::CONTENT_TYPE);
             let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
-            // A stream of its own has no end.
+            // A client's own stream has no end.
             if sent.method != Method::POST && kind == "text/event-stream" {
                 return (parts.status, kind, Bytes::new());
             }
@@ -373,17 +372,17 @@ proptest! {
         prop_assert!(status.as_u16() < 500, "{} {:?}", status, body);
         if status.is_client_error() {
             prop_assert!(body.len() <= REFUSAL_BYTES);
-            // To a `HEAD`, nothing is said.
+            // The answer to a `HEAD` has no body.
             if sent.method != Method::HEAD {
                 check_refusal(status, &kind, &body);
             }
         }
         if !sent.is_known() {
-            // A page that may call is told so before it brings its token.
+            // Even a refusal without a token carries CORS headers for an allowed page.
             let refused = [400, 401, 403].contains(&status.as_u16());
             prop_assert!(refused || (sent.method == Method::OPTIONS && status == 204), "{}", status);
         }
-        // Other tests have worlds of their own, so all that were made are of this request.
+        // Other tests have their own worlds, so every handler counted belongs to this request.
         let made = world.made.load(Ordering::SeqCst) - before;
         prop_assert!(sent.is_known() || made == 0);
     }
@@ -425,7 +424,7 @@ async fn where_there_is_no_room_for_a_large_body_it_is_told_when_to_come_back() 
 async fn large_bodies_that_stop_give_their_room_to_whoever_waits() {
     let room = Arc::new(body::Room::default());
     let piece = || Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 100 << 10]));
-    // More than there is room for.
+    // More than the limit.
     let slow: Vec<_> = (0..40)
         .map(|_| {
             let stops = stream::iter([piece()]).chain(stream::pending());

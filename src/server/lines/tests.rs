@@ -5,7 +5,7 @@ use super::*;
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"0"}}}"#;
 const LIST: &str = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
 
-/// Feeds `input`, then the end; gives the methods that came through and the lines that were written.
+/// Feeds `input` and the end of the stream. Returns the methods received and the lines written.
 async fn check(input: &[u8]) -> (Vec<String>, Vec<Value>) {
     let (mut client_out, server_in) = duplex(1 << 16);
     let (server_out, client_in) = duplex(1 << 20);

@@ -63,7 +63,7 @@ async fn damaged_values_are_not_there_and_a_full_server_is_no_error() {
         .query(&mut meddler)
         .unwrap();
     assert_eq!(cache.get(&[key(1)]).await.unwrap(), [None]);
-    // Not even what is no hash stays in the way.
+    // A key of another type does not get in the way.
     for spoilt in ["mca:{cache}:s0", "mca:{cache}:m"] {
         run(&mut meddler, &["DEL", spoilt]).unwrap();
         run(&mut meddler, &["SET", spoilt, "nonsense"]).unwrap();

@@ -55,7 +55,7 @@ fn a_token_is_its_principals() {
             "{unknown}"
         );
     }
-    // The digest is no token: whoever reads the file cannot come in with it.
+    // A digest is not accepted as a token, so the file alone grants no access.
     let digest = line("", "a-1").trim_start_matches(": ").trim().to_owned();
     assert_eq!(
         asks(&bearer, &[&format!("Bearer {digest}")]),
@@ -133,7 +133,7 @@ fn who_came_in_with_a_token_that_is_gone_is_told_and_nobody_else() {
         bearer.admit(&headers).expect("known").withdrawn
     };
     let (first, second) = (withdrawn("a-1"), withdrawn("a-2"));
-    // The digest now is somebody else's: whoever came in as alice is no longer right.
+    // The digest now belongs to another principal: callers authenticated as alice lose access.
     fs::write(file.path(), line("alice", "a-2") + &line("bob", "a-1")).expect("written");
     bearer.reload();
     assert!(first.is_cancelled() && !second.is_cancelled());

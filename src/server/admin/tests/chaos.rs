@@ -1,4 +1,4 @@
-//! Strikes at a real tree, and what is refused.
+//! Faults injected into a real tree, and refused requests.
 
 use super::*;
 
@@ -18,7 +18,7 @@ impl World {
         read(self.send(request, body).await).await
     }
 
-    /// Whoever has just been struck is back within a moment.
+    /// An actor that has just died is restarted within a moment.
     async fn strike(&self, actor: &str, mode: &str, for_ms: Option<u64>) {
         let mut body = json!({"actor": actor, "mode": mode});
         if let Some(ms) = for_ms {
@@ -71,7 +71,7 @@ async fn calls_go_on_whoever_is_struck() {
     ];
     for actor in actors {
         for (mode, for_ms) in [("panic", None), ("kill", None), ("stall", Some(30))] {
-            // A session that died may not be awake before it is called again.
+            // A session that died may not restart before its next call.
             assert_eq!(world.call(id).await["status"]["success"], true);
             let before = world.restarts(actor).await;
             world.strike(actor, mode, for_ms).await;

@@ -1,4 +1,4 @@
-//! What the answers look like: programs of operators rely on it.
+//! The exact answers, because operators' programs depend on them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Whoever is slow, over real sockets, with limits that a test can wait for.
+//! Slow clients over real sockets, with limits short enough for a test.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
-/// More than a slow machine takes.
+/// Longer than a slow machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_millis(300);
 const LIMITS: Limits = Limits {
@@ -34,7 +34,7 @@ struct Served {
     address: SocketAddr,
     closing: CancellationToken,
     running: JoinHandle<()>,
-    /// Something is said whenever an endless answer was given up.
+    /// Receives a message whenever an endless answer is dropped.
     given_up: mpsc::Receiver<()>,
 }
 
@@ -81,7 +81,7 @@ impl Served {
     }
 }
 
-/// More than any buffer holds, for as long as somebody reads.
+/// More data than any buffer holds, for as long as the client reads.
 async fn endless(gone: mpsc::Sender<()>) -> Response {
     struct Told(mpsc::Sender<()>);
     impl Drop for Told {
@@ -96,11 +96,11 @@ async fn endless(gone: mpsc::Sender<()>) -> Response {
     Response::new(Body::from_stream(chunks))
 }
 
-/// All that is said before the other end hangs up, which it must.
+/// Everything until the other end closes, which it must.
 async fn rest(mut stream: TcpStream) -> Vec<u8> {
     let mut said = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
-    // Reset or closed, it has ended.
+    // Reset or closed: both end the connection.
     let _ = read.expect("it ends");
     said
 }
@@ -173,7 +173,7 @@ async fn beyond_so_many_connections_one_is_turned_away_until_another_ends() {
     let served = Served::start(limits, None).await;
     let mut first = served.connect().await;
     let second = served.connect().await;
-    // Answered, so it is taken; and the second was before whatever comes now.
+    // The first is answered, so it has been accepted, and so has the second.
     first.write_all(REQUEST).await.expect("it is there");
     first.read_exact(&mut [0; 12]).await.expect("an answer");
     assert_eq!(rest(served.connect().await).await, b"");
@@ -202,7 +202,7 @@ async fn where_most_connections_are_taken_the_silent_make_room() {
     for stream in silent {
         assert_eq!(rest(stream).await, b"");
     }
-    // Those that came while there was room are still there.
+    // Connections accepted while there was room are still open.
     for stream in [&mut first, &mut second] {
         stream.write_all(REQUEST).await.expect("it is there");
         stream.read_exact(&mut [0; 12]).await.expect("an answer");

@@ -1,4 +1,4 @@
-//! What is written and read on the wire, whatever is in it.
+//! Reading and writing of wire formats, for any content.
 
 use actors::ids::StreamId;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::anything;
 use crate::server::connections::replay::EventId;
 use crate::server::http::{batch, sse};
 
-/// As browsers read a stream: fields of each event, by the lines of it.
+/// Parses an event stream as browsers do: the fields of each event.
 fn events(text: &str) -> Vec<Vec<(&str, &str)>> {
     let lines = text.split(['\n', '\r']);
     let mut events = vec![Vec::new()];
@@ -62,7 +62,7 @@ proptest! {
             let read = broken.parse::<EventId>();
             prop_assert!(read.is_err() || read == Ok(id), "{}", broken);
         }
-        // What is read at all is read the same again.
+        // Whatever parses, parses the same after being written.
         if let Ok(read) = other.parse::<EventId>() {
             prop_assert_eq!(read.to_string().parse(), Ok(read));
         }
