@@ -4,7 +4,7 @@
 //! that were not taken up wait in the relay, and its successor goes on with them. A message that was taken up and not
 //! looked at is lost: its sender hears nothing, and asks again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,10 +25,11 @@ use crate::tool::{Progress, ProgressSink};
 
 /// Questions of other nodes that are answered at once; those that come then are not, and are asked again.
 const QUESTIONS_MAX: usize = 256;
-/// How often whoever waits for a long answer hears that it is being worked on.
-const ALIVE_EVERY: Duration = Duration::from_secs(1);
-/// Pause after the relay failed.
-const RECEIVE_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How often whoever waits for a long answer hears that it is being worked on: well before he asks again
+/// ([`SILENT_AGAIN_EVERY`](super::neighbours::SILENT_AGAIN_EVERY)).
+const ALIVE_EVERY: Duration = Duration::from_millis(600);
+/// Pause after the relay failed. Others wait for what this node says, so it comes back soon after the relay does.
+const RECEIVE_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Longest wait for a session to give itself up.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -51,6 +52,8 @@ pub(crate) struct Desk {
     pub(crate) sessions: OnceLock<WeakSessions>,
     /// Calls that run here for other nodes, to be cancelled when their callers leave.
     running: Mutex<HashMap<RequestId, CancellationToken>>,
+    /// Questions that are being answered, by asker and number: one that is asked again is not answered twice.
+    answering: Mutex<HashSet<(NodeId, u64)>>,
     room: Arc<Semaphore>,
 }
 
@@ -61,6 +64,7 @@ impl Desk {
             neighbours,
             sessions: OnceLock::new(),
             running: Mutex::default(),
+            answering: Mutex::default(),
             room: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         }
     }
@@ -148,15 +152,24 @@ async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
     let Some(relay) = desk.neighbours.relay() else {
         return;
     };
+    let mut away = false;
     loop {
         match relay.receive(desk.node).await {
-            Ok(messages) if messages.is_empty() => {}
             Ok(messages) => {
-                if inbox.send_message(InboxMsg::Arrived(messages)).is_err() {
+                if std::mem::take(&mut away)
+                    && let Some(sessions) = desk.sessions()
+                {
+                    // What the relay runs over is what the store runs over.
+                    tokio::spawn(async move { sessions.store().heard_from().await });
+                }
+                if !messages.is_empty()
+                    && inbox.send_message(InboxMsg::Arrived(messages)).is_err()
+                {
                     return;
                 }
             }
             Err(error) => {
+                away = true;
                 tracing::debug!(%error, "the relay cannot be read");
                 tokio::time::sleep(RECEIVE_AGAIN_AFTER).await;
             }
@@ -187,13 +200,16 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
             return;
         }
     };
+    let Some(answering) = Answering::begin(desk, from, number) else {
+        return;
+    };
     let Ok(permit) = Arc::clone(&desk.room).try_acquire_owned() else {
         tracing::warn!(%from, "too many questions of other nodes");
         return;
     };
     let desk = Arc::clone(desk);
     tokio::spawn(async move {
-        let _permit = permit;
+        let (_permit, _answering) = (permit, answering);
         let Some(sessions) = desk.sessions() else {
             return;
         };
@@ -211,11 +227,27 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
                 }
             }
         };
-        let _ = desk
-            .neighbours
-            .send(from, number, Body::Answer(answer))
-            .await;
+        desk.neighbours.answer(from, number, answer).await;
     });
+}
+
+/// A question that is being answered, until it is dropped.
+struct Answering(Arc<Desk>, (NodeId, u64));
+
+impl Answering {
+    /// `None`: it is being answered already.
+    fn begin(desk: &Arc<Desk>, from: NodeId, number: u64) -> Option<Self> {
+        let asked = (from, number);
+        let mut answering = desk.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        answering.insert(asked).then(|| Self(Arc::clone(desk), asked))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut answering = self.0.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        answering.remove(&self.1);
+    }
 }
 
 async fn answer(

@@ -61,6 +61,24 @@ pub(crate) enum Question {
     },
 }
 
+impl Question {
+    /// Whether a node that is asked twice does no more than one that is asked once.
+    pub(crate) fn may_be_repeated(&self) -> bool {
+        match self {
+            // Under its own request id.
+            Self::Call(_)
+            | Self::HandOver { .. }
+            | Self::View { .. }
+            | Self::Touch { .. }
+            | Self::Close { .. }
+            | Self::Cancel { .. }
+            | Self::ForgetCache
+            | Self::Repairing { .. } => true,
+            Self::Post { .. } => false,
+        }
+    }
+}
+
 /// What is posted is opaque. Most of it is text, which JSON carries without making it longer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::Relay;
+use super::{Relay, RelayError};
 use super::message::{Answer, Body, Message, Question};
 use super::peers::Roster;
 use crate::ids::NodeId;
@@ -16,11 +17,24 @@ use crate::tool::{Progress, ProgressSink};
 /// What is said about one question and not yet heard. Progress beyond it is dropped: the newest matters.
 const NEWS_MAX: usize = 16;
 
+/// A question about which nothing was heard for so long is asked again. Its node may have been cut off from the relay for
+/// a moment, and have taken it up just before: a caller waits for a second then, and not for a lease to end. A node that
+/// works on a question says so more often than that.
+pub(crate) const SILENT_AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// Between two questions that are asked again of one node: thousands of sessions may wait for one that is gone.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// An answer that cannot be sent is kept for so long: as long as those who wait for it sit out a silence, and some more.
+const ANSWER_KEPT_FOR: Duration = Duration::from_secs(10);
+const ANSWER_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 pub(crate) struct Neighbours {
     node: NodeId,
     relay: Option<Arc<dyn Relay>>,
     next: AtomicU64,
     asked: Mutex<HashMap<u64, mpsc::Sender<News>>>,
+    /// When a node was last asked a question again.
+    again: Mutex<HashMap<NodeId, Instant>>,
     roster: Roster,
 }
 
@@ -41,6 +55,7 @@ impl Neighbours {
             relay,
             next: AtomicU64::new(0),
             asked: Mutex::default(),
+            again: Mutex::default(),
             roster: Roster::default(),
         }
     }
@@ -58,7 +73,8 @@ impl Neighbours {
         &self.roster
     }
 
-    /// Asks `node`, and waits as long as it shows that it is at work; `silence` without a word ends it.
+    /// Asks `node`, and waits as long as it shows that it is at work; `silence` without a word ends it. What may be asked
+    /// twice is asked again until then.
     pub(crate) async fn ask(
         &self,
         node: NodeId,
@@ -70,32 +86,81 @@ impl Neighbours {
         let (heard, mut news) = mpsc::channel(NEWS_MAX);
         self.with(|asked| asked.insert(number, heard));
         let _forget = Forget(self, number);
-        self.send(node, number, Body::Question(question)).await?;
+        let repeats = question.may_be_repeated();
+        let message = self.write(number, Body::Question(question))?;
+        self.deliver(node, Arc::clone(&message)).await.map_err(|error| unsent(node, &error))?;
+        let mut heard = Instant::now();
         loop {
-            match tokio::time::timeout(silence, news.recv()).await {
+            let left = silence.saturating_sub(heard.elapsed());
+            match tokio::time::timeout(left.min(SILENT_AGAIN_EVERY), news.recv()).await {
                 Ok(Some(News::Answer(answer))) => return Ok(answer),
                 Ok(Some(News::Progress(at))) => progress.report(at.done, at.total, at.message),
                 Ok(Some(News::Alive)) => {}
-                Ok(None) | Err(_) => return Err(Silence),
+                Ok(None) => return Err(Silence),
+                Err(_) if heard.elapsed() >= silence => return Err(Silence),
+                Err(_) => {
+                    if repeats && self.may_ask_again(node) {
+                        // One that is not sent is as good as one that is lost: it is asked once more.
+                        let _ = self.deliver(node, Arc::clone(&message)).await;
+                    }
+                    continue;
+                }
+            }
+            heard = Instant::now();
+        }
+    }
+
+    fn may_ask_again(&self, node: NodeId) -> bool {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        again.retain(|_, at| at.elapsed() < AGAIN_AFTER);
+        if again.contains_key(&node) {
+            return false;
+        }
+        again.insert(node, Instant::now());
+        true
+    }
+
+    /// Says something that needs no answer.
+    pub(crate) async fn send(&self, to: NodeId, number: u64, body: Body) -> Result<(), Silence> {
+        let message = self.write(number, body)?;
+        let sent = self.deliver(to, message).await;
+        sent.map_err(|error| unsent(to, &error))
+    }
+
+    /// Answers. While the relay is away the answer is kept for a moment: whoever asked waits for it.
+    pub(crate) async fn answer(&self, to: NodeId, number: u64, answer: Answer) {
+        let Ok(message) = self.write(number, Body::Answer(answer)) else {
+            return;
+        };
+        let until = Instant::now() + ANSWER_KEPT_FOR;
+        loop {
+            match self.deliver(to, Arc::clone(&message)).await {
+                Err(RelayError::Unavailable(_)) if Instant::now() < until => {
+                    tokio::time::sleep(ANSWER_AGAIN_AFTER).await;
+                }
+                Err(error) => {
+                    unsent(to, &error);
+                    return;
+                }
+                Ok(()) => return,
             }
         }
     }
 
-    /// Says something that needs no answer, or is one.
-    pub(crate) async fn send(&self, to: NodeId, number: u64, body: Body) -> Result<(), Silence> {
-        let Some(relay) = &self.relay else {
-            return Err(Silence);
-        };
+    fn write(&self, number: u64, body: Body) -> Result<Arc<[u8]>, Silence> {
         let from = self.node;
         let message = serde_json::to_vec(&Message { from, number, body });
-        let message = message.map_err(|error| {
+        message.map(Into::into).map_err(|error| {
             tracing::error!(%error, "a message to another node cannot be written");
             Silence
-        })?;
-        relay.send(to, message.into()).await.map_err(|error| {
-            tracing::warn!(%to, %error, "a message to another node was not sent");
-            Silence
         })
+    }
+
+    async fn deliver(&self, to: NodeId, message: Arc<[u8]>) -> Result<(), RelayError> {
+        match &self.relay {
+            Some(relay) => relay.send(to, message).await,
+            None => Err(RelayError::Unavailable("there is none".to_owned())),
+        }
     }
 
     /// Asks without waiting for an answer.
@@ -124,6 +189,11 @@ impl Neighbours {
     fn with<R>(&self, act: impl FnOnce(&mut HashMap<u64, mpsc::Sender<News>>) -> R) -> R {
         act(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn unsent(to: NodeId, error: &RelayError) -> Silence {
+    tracing::warn!(%to, %error, "a message to another node was not sent");
+    Silence
 }
 
 /// Whoever stops waiting, by whatever way out, is not kept.

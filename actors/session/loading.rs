@@ -1,5 +1,7 @@
 //! How a session comes by its state, and what happens where it cannot.
 
+use std::pin::Pin;
+
 use ractor::ActorStatus;
 
 use super::*;
@@ -30,6 +32,7 @@ impl State {
             around: Arc::clone(&self.around),
             asker: myself.clone(),
             silent: Vec::new(),
+            late: None,
         };
         tokio::spawn(async move {
             let acquired = acquiring.acquire().await;
@@ -166,6 +169,13 @@ struct Acquiring {
     asker: ActorRef<SessionMsg>,
     /// Holders that did not answer, once for each time: their leases are waited for.
     silent: Vec<NodeId>,
+    /// Such a holder is asked on while its lease is waited for: it may have been cut off for a moment.
+    late: Option<Late>,
+}
+
+struct Late {
+    node: NodeId,
+    answer: Pin<Box<dyn Future<Output = Result<Answer, Silence>> + Send>>,
 }
 
 impl Acquiring {
@@ -194,9 +204,27 @@ impl Acquiring {
             if !asked || started.elapsed() + wait >= within {
                 return acquired;
             }
-            tokio::time::sleep(wait).await;
+            if let Some(Holder::Busy) = self.pause(wait).await {
+                return acquired;
+            }
             wait = (wait * 2).min(LOAD_AGAIN_AFTER_MAX);
         }
+    }
+
+    /// Ends early where a holder that was silent answers after all.
+    async fn pause(&mut self, wait: Duration) -> Option<Holder> {
+        let Some(late) = &mut self.late else {
+            tokio::time::sleep(wait).await;
+            return None;
+        };
+        let (node, until) = (late.node, Instant::now() + wait);
+        let answer = tokio::time::timeout_at(until, &mut late.answer).await.ok()?;
+        self.late = None;
+        let holder = self.heard(node, answer);
+        if let Holder::Silent = holder {
+            tokio::time::sleep_until(until).await;
+        }
+        Some(holder)
     }
 
     /// Waits for its turn first: after a restart of everything thousands may load at once, and each load is some
@@ -213,15 +241,31 @@ impl Acquiring {
     }
 
     async fn ask_holder(&mut self, node: NodeId) -> Holder {
-        if self.silences(node) >= HAND_OVER_TRIES {
-            return Holder::Silent;
+        if self.silences(node) < HAND_OVER_TRIES {
+            let answer = self.ask(node, HAND_OVER_SILENCE).await;
+            return self.heard(node, answer);
         }
+        if self.late.as_ref().is_none_or(|late| late.node != node) {
+            let answer = Box::pin(self.ask(node, HELD_WITHIN));
+            self.late = Some(Late { node, answer });
+        }
+        Holder::Silent
+    }
+
+    fn ask(
+        &self,
+        node: NodeId,
+        silence: Duration,
+    ) -> impl Future<Output = Result<Answer, Silence>> + Send + use<> {
         let question = Question::HandOver { session: self.id };
-        let nobody = ProgressSink::default();
-        let neighbours = &self.around.desk.neighbours;
-        let answer = neighbours
-            .ask(node, question, HAND_OVER_SILENCE, &nobody)
-            .await;
+        let desk = Arc::clone(&self.around.desk);
+        async move {
+            let nobody = ProgressSink::default();
+            desk.neighbours.ask(node, question, silence, &nobody).await
+        }
+    }
+
+    fn heard(&mut self, node: NodeId, answer: Result<Answer, Silence>) -> Holder {
         let holder = match answer {
             Ok(Answer::HandOver(HandOver::Released)) => return Holder::Released,
             Ok(Answer::HandOver(HandOver::Busy)) => Holder::Busy,

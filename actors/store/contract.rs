@@ -375,6 +375,7 @@ async fn nodes_are_heard_of(store: &dyn Store) {
         calls_in_flight: 1,
         features: vec!["relay".to_owned()],
         draining: false,
+        evicted_sessions: 0,
     };
     store.announce(&record(1)).await.unwrap();
     store.announce(&record(2)).await.unwrap();

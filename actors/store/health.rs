@@ -42,6 +42,10 @@ pub struct Eviction {
     /// Keys that the server evicted since this node first asked it: keys of any kind and of any program. A session has
     /// up to three.
     pub keys: u64,
+    /// Sessions among them, before their end, that this node found; what one node has found no other one counts.
+    pub sessions: u64,
+    /// Evicted sessions that this node had in memory, and laid down again: nothing of their state is lost.
+    pub laid_down_again: u64,
 }
 
 /// The server at the other end, as it last said.
@@ -105,4 +109,7 @@ pub struct NodeRecord {
     /// It takes no new calls: it is about to go.
     #[serde(default)]
     pub draining: bool,
+    /// See [`Eviction::sessions`].
+    #[serde(default)]
+    pub evicted_sessions: u64,
 }

@@ -48,6 +48,7 @@ mod frame;
 mod index;
 mod keys;
 mod link;
+mod listing;
 mod nodes;
 mod relay;
 mod reply;
@@ -148,6 +149,7 @@ struct Inner {
     connections: Vec<Lane>,
     pool: Pool,
     shared: Arc<Shared>,
+    round: Mutex<listing::Round>,
 }
 
 /// What all connections find out.
@@ -229,6 +231,7 @@ impl RedisStore {
             clock,
             pool,
             shared,
+            round: Mutex::default(),
         })))
     }
 
@@ -293,6 +296,8 @@ impl RedisStore {
         let eviction = server.as_ref().map(|server| Eviction {
             policy: server.policy().map(str::to_owned),
             keys: counts.evicted_keys.load(Ordering::Relaxed),
+            sessions: counts.evicted_sessions.load(Ordering::Relaxed),
+            laid_down_again: counts.laid_down_again.load(Ordering::Relaxed),
         });
         Health {
             shortfall: server.as_ref().and_then(|server| server.shortfall(level)),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use actors::ids::NodeId;
-use actors::store::redis::doctor::{Finding, Outcome, examine};
+use actors::store::redis::doctor::{Finding, Outcome, examine, repair};
 use clap::Args;
 use serde_json::Value;
 
@@ -23,6 +23,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub struct Doctor {
+    /// Set keys in Redis that are of a wrong type aside, and list the sessions that are there again
+    #[arg(long)]
+    pub repair: bool,
     #[command(flatten)]
     pub settings: Layer,
 }
@@ -47,13 +50,13 @@ struct Failure {
 }
 
 /// Looks at everything, prints it, and ends as the first failure does.
-pub async fn run(config: Result<Config, config::Error>) -> Exit {
+pub async fn run(config: Result<Config, config::Error>, mends: bool) -> Exit {
     let mut checks = vec![languages()];
     match config {
         Ok(config) => {
             checks.push(Check::good("configuration", describe(&config)));
             checks.extend(config.roots.iter().map(|root| check_root(root)));
-            checks.extend(redis(&config).await);
+            checks.extend(redis(&config, mends).await);
             checks.extend(ports(&config).await);
             checks.push(start(&config).await);
         }
@@ -152,9 +155,12 @@ fn check_root(root: &Path) -> Check {
 }
 
 /// What the Redis of the sessions is like, that of the cache, and who shares it.
-async fn redis(config: &Config) -> Vec<Check> {
+async fn redis(config: &Config, mends: bool) -> Vec<Check> {
     let Store::Redis(redis) = &config.store else {
-        return Vec::new();
+        return Vec::from_iter(mends.then(|| {
+            let what = "sessions are kept in memory: there is nothing to mend".to_owned();
+            Check::bad("repair", what, "name their Redis: --store redis --redis-url …", Exit::Usage)
+        }));
     };
     let options = match startup::redis_options(redis, NodeId::random()) {
         Ok(options) => options,
@@ -169,11 +175,13 @@ async fn redis(config: &Config) -> Vec<Check> {
             )];
         }
     };
-    let mut checks: Vec<Check> = examine(&options)
-        .await
-        .into_iter()
-        .map(Check::from)
-        .collect();
+    let mut found = Vec::new();
+    if mends {
+        let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        found.extend(repair(&options, &stamp.to_string()).await);
+    }
+    found.extend(examine(&options).await);
+    let mut checks: Vec<Check> = found.into_iter().map(Check::from).collect();
     if checks.iter().all(|check| check.outcome.is_ok()) {
         checks.push(nodes(config).await);
     }
@@ -238,11 +246,21 @@ async fn nodes(config: &Config) -> Check {
     if nodes.is_empty() {
         return Check::good(name, "none was heard of lately");
     }
-    let told: Vec<_> = nodes
+    let listed: Vec<_> = nodes
         .iter()
         .map(|node| told(&sessions::node(node)))
         .collect();
-    Check::good(name, told.join("; "))
+    let listed = listed.join("; ");
+    let evicted: u64 = nodes.iter().map(|node| node.evicted_sessions).sum();
+    if evicted > 0 {
+        let what = format!("{listed}; sessions that Redis evicted before their end, as they count them: {evicted}");
+        let advice = "set `maxmemory-policy noeviction` in redis.conf, and CONFIG SET maxmemory-policy noeviction now; \
+                      what is evicted and in no node's memory is lost";
+        let advice = Some(advice.to_owned());
+        let outcome = Ok(Found { what, advice });
+        return Check { name: name.to_owned(), outcome };
+    }
+    Check::good(name, listed)
 }
 
 fn told(node: &Value) -> String {

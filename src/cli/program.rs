@@ -44,7 +44,7 @@ fn run(command: Command) -> Exit {
         }
         Command::Doctor(doctor) => {
             let config = Config::resolve(doctor.settings, std::env::vars_os());
-            within_runtime(Box::pin(doctor::run(config)))
+            within_runtime(Box::pin(doctor::run(config, doctor.repair)))
         }
     }
 }

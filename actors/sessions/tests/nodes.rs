@@ -278,6 +278,7 @@ async fn what_one_node_forgets_all_do() {
             calls_in_flight: 0,
             features: Vec::new(),
             draining: false,
+            evicted_sessions: 0,
         };
         world.store.announce(&record).await.unwrap();
         let weighed = Weighed {

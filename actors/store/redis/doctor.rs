@@ -11,7 +11,11 @@ use super::server::{OLDEST, WAITAOF_SINCE, version};
 use super::{Level, RedisOptions};
 
 mod commands;
+mod keys;
+mod repair;
 mod trouble;
+
+pub use repair::repair;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,42 +88,9 @@ pub async fn examine(options: &RedisOptions) -> Vec<Finding> {
     findings.push(finding("clock", clock(&mut connection).await));
     let permissions = commands::check(&mut connection, &options.prefix).await;
     findings.push(finding("permissions", permissions));
-    findings.push(finding(
-        "index",
-        index(&mut connection, &options.prefix).await,
-    ));
+    let walked = keys::walk(&mut connection, &options.prefix).await;
+    findings.push(finding("keys", walked.map_or_else(|refused| refused, |walk| walk.told())));
     findings
-}
-
-/// Keys that all sessions and nodes share: one of a wrong type hides sessions from lists, or nodes from one another.
-async fn index(connection: &mut MultiplexedConnection, prefix: &str) -> Outcome {
-    let keys = super::keys::Keys::new(prefix).shared();
-    let mut types = redis::pipe();
-    for (key, _) in &keys {
-        types.cmd("TYPE").arg(key);
-    }
-    let found: Result<Vec<String>, Refused> = types.query_async(connection).await;
-    let found = match found {
-        Ok(found) => found,
-        Err(refused) => return trouble::of_answer(&refused, "TYPE"),
-    };
-    let is_wrong = |((_, wanted), found): &(&(String, &str), &String)| {
-        *found != "none" && found.as_str() != *wanted
-    };
-    let wrong: Vec<_> = keys.iter().zip(&found).filter(is_wrong).collect();
-    let Some(((first, _), _)) = wrong.first() else {
-        return Outcome::Good("every shared key is of its type".to_owned());
-    };
-    let told = wrong
-        .iter()
-        .map(|((key, wanted), found)| format!("{key} is a {found}, not a {wanted}"));
-    Outcome::Misfit {
-        what: told.collect::<Vec<_>>().join("; "),
-        advice: format!(
-            "something else wrote there: delete each (DEL {first}). Sessions that are not listed are found by their id, \
-             and are listed again as they are used"
-        ),
-    }
 }
 
 fn finding(name: &'static str, outcome: Outcome) -> Finding {
@@ -314,7 +285,11 @@ async fn memory(connection: &mut MultiplexedConnection, info: &Info) -> Outcome 
     let (used, limit) = (info.number("used_memory"), info.number("maxmemory"));
     if policy != "noeviction" {
         return Outcome::Misfit {
-            what: format!("`maxmemory-policy` is {policy:?}: when memory is short, sessions are deleted unasked"),
+            what: format!(
+                "`maxmemory-policy` is {policy:?}: when memory is short, sessions are deleted unasked ({} keys so far, \
+                 of any kind)",
+                info.number("evicted_keys")
+            ),
             advice: "set `maxmemory-policy noeviction` in redis.conf, or now: CONFIG SET maxmemory-policy noeviction"
                 .to_owned(),
         };

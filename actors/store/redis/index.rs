@@ -17,10 +17,10 @@ const SESSIONS_PER_PRINCIPAL: usize = 20_000;
 const ROUNDS: usize = 16;
 
 /// What the index holds of a session.
-struct Listing {
-    ends: u64,
-    ttl_ms: u64,
-    weight: u64,
+pub(super) struct Listing {
+    pub(super) ends: u64,
+    pub(super) ttl_ms: u64,
+    pub(super) weight: u64,
 }
 
 /// What a session of so many bytes is taken for when it is laid down: a little more than it is, as the scripts do.
@@ -46,7 +46,7 @@ impl RedisStore {
         })
     }
 
-    /// Before the session is there.
+    /// Before the session is there. Says whether it was not listed before.
     pub(super) async fn enlist(
         &self,
         id: SessionId,
@@ -54,7 +54,7 @@ impl RedisStore {
         created_ms: u64,
         ttl_ms: u64,
         weight: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let ends = self.0.clock.now_ms().saturating_add(ttl_ms);
         let put = self.put(
             id,
@@ -68,12 +68,15 @@ impl RedisStore {
             SESSIONS_PER_PRINCIPAL,
         );
         match self.one(id, put).await {
-            Ok(_) => Ok(()),
+            Ok(mut reply) => Ok(reply.number()? == 1),
             Err(StoreError::Limit(_)) => Err(StoreError::Limit("sessions of one caller")),
             // A key of the index is of a wrong type: the session is made all the same, and is found by its id.
             Err(StoreError::Corrupt(why)) => {
-                tracing::error!(session = %id, why, "a key of the index is damaged: the session is not listed");
-                Ok(())
+                tracing::error!(
+                    session = %id, why,
+                    "a key of the index is damaged, and the session is not listed: run `mcp-code-analysis doctor --repair`"
+                );
+                Ok(false)
             }
             Err(error) => Err(error),
         }
@@ -110,7 +113,7 @@ impl RedisStore {
     }
 
     /// Listed for its time to live beyond its end: an end that was put off and not told here is no end.
-    fn put(
+    pub(super) fn put(
         &self,
         id: SessionId,
         principal: &Principal,
@@ -277,7 +280,9 @@ pub(super) fn read<T: redis::FromRedisValue>(
 pub(super) fn answered(error: &redis::RedisError) -> StoreError {
     if error.code() == Some("WRONGTYPE") {
         return StoreError::Corrupt(
-            "a key of the index or of the nodes is of a wrong type: `doctor` names it".to_owned(),
+            "a key of the index or of the nodes is of a wrong type; the operator has to run \
+             `mcp-code-analysis doctor --repair`, which sets it aside and lists the sessions again"
+                .to_owned(),
         );
     }
     super::link::unavailable(error)

@@ -139,23 +139,88 @@ impl Keys {
         format!("{}:node:{node}", self.prefix)
     }
 
-    /// The keys that belong to no one session, connection or node, with the type of each.
-    pub(super) fn shared(&self) -> Vec<(String, &'static str)> {
-        let mut shared = vec![(self.nodes(), "zset")];
+    /// The keys that belong to no one session, connection or node.
+    pub(super) fn shared(&self) -> Vec<String> {
+        let mut shared = vec![self.nodes()];
         for partition in 0..PARTITIONS {
-            let index = self.index(partition);
-            shared.extend([
-                (index.ordered, "zset"),
-                (index.by_end, "zset"),
-                (index.bytes, "hash"),
-                (index.bytes_of_principals, "hash"),
-            ]);
+            shared.extend(self.index(partition).all().map(str::to_owned));
         }
         shared
     }
 
     pub(super) fn inbox(&self, node: NodeId) -> String {
         format!("{}:inbox:{node}", self.prefix)
+    }
+
+    /// Where a key of a wrong type is kept for a while. The tag in braces stays, and with it the slot.
+    pub(super) fn aside(&self, key: &str, stamp: &str) -> String {
+        let rest = key.strip_prefix(&self.prefix).unwrap_or(key);
+        format!("{}:aside:{stamp}{rest}", self.prefix)
+    }
+
+    /// What a key is for, by its name. `None`: it is no key of this program, or one that no longer serves it.
+    pub(super) fn meant(&self, key: &str) -> Option<Meant> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
+        if rest == "nodes" {
+            return Some(Meant::of_others("zset"));
+        }
+        if rest.starts_with("node:") {
+            return Some(Meant::of_others("string"));
+        }
+        if rest.starts_with("inbox:") {
+            return Some(Meant::of_others("list"));
+        }
+        let (tag, part) = rest.strip_prefix('{')?.split_once('}')?;
+        if let Some(partition) = tag.strip_prefix("ix:") {
+            let partition = partition.parse().ok().filter(|at| *at < PARTITIONS)?;
+            let kind = match part {
+                ":l" | ":x" => "zset",
+                ":b" | ":p" => "hash",
+                _ => return None,
+            };
+            let whose = Whose::Index(partition);
+            return Some(Meant { kind, whose });
+        }
+        if tag.starts_with("ck:") {
+            return Some(Meant::of_others("hash"));
+        }
+        if tag.starts_with("cp:") {
+            return Some(Meant::of_others("zset"));
+        }
+        if tag == "cache" || ConnectionId::parse(tag).is_ok() {
+            return Some(Meant::of_others("hash"));
+        }
+        let whose = Whose::Session(SessionId::parse(tag).ok()?, part == ":m");
+        let kind = match part {
+            ":m" | ":d" => "hash",
+            ":j" => "list",
+            _ => return None,
+        };
+        Some(Meant { kind, whose })
+    }
+}
+
+/// The type that a key is to have, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meant {
+    pub(super) kind: &'static str,
+    pub(super) whose: Whose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Of a part of the index.
+    Index(u8),
+    /// Of a session; whether it is the one that says that there is such a session.
+    Session(SessionId, bool),
+    /// Of nodes, connections, creations or the cache: it is made anew when it is needed.
+    Others,
+}
+
+impl Meant {
+    fn of_others(kind: &'static str) -> Self {
+        let whose = Whose::Others;
+        Self { kind, whose }
     }
 }
 
@@ -209,5 +274,37 @@ mod tests {
         assert!(new < old);
         assert_eq!(read_member(&old), Some((1000, id)));
         assert_eq!(read_member("nonsense"), None);
+    }
+
+    /// Every key that is made has the type that its name says, and what is set aside is nobody's any more.
+    #[test]
+    fn every_key_says_what_it_is_for() {
+        let (keys, id, node) = (Keys::new("a.b:c"), SessionId::random(), NodeId::random());
+        let kind = |key: &str| keys.meant(key).map(|meant| meant.kind);
+        let session = keys.session(id);
+        assert_eq!(session.all().map(kind), ["hash", "list", "hash"].map(Some));
+        let known = Some(Whose::Session(id, true));
+        assert_eq!(keys.meant(&session.session).map(|it| it.whose), known);
+        let index = keys.index(7);
+        let kinds = ["zset", "zset", "hash", "hash"];
+        assert_eq!(index.all().map(kind), kinds.map(Some));
+        let connection = keys.connection(ConnectionId::random());
+        assert_eq!(connection.all().map(kind), ["hash"; 3].map(Some));
+        let local = Principal::local();
+        for (key, wanted) in [
+            (keys.nodes(), "zset"),
+            (keys.node(node), "string"),
+            (keys.inbox(node), "list"),
+            (keys.creation(&local, "once"), "hash"),
+            (keys.connections_of(&local), "zset"),
+            (keys.cache().state, "hash"),
+            (keys.cache().segments[7].clone(), "hash"),
+        ] {
+            assert_eq!(kind(&key), Some(wanted), "{key}");
+            assert_eq!(kind(&keys.aside(&key, "1")), None, "{key}");
+        }
+        for other in ["a.b:c:{ix:64}:l", "a.b:c:{doctor}:s", "other:nodes", "a.b:c"] {
+            assert_eq!(kind(other), None, "{other}");
+        }
     }
 }

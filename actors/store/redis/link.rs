@@ -81,6 +81,10 @@ pub(super) struct Counts {
     pub(super) made_anew: AtomicU64,
     /// Keys that the server evicted while this node looked on.
     pub(super) evicted_keys: AtomicU64,
+    /// Sessions that it evicted before their end, found by this node: no other one counts them.
+    pub(super) evicted_sessions: AtomicU64,
+    /// Those of them, or of other nodes', that this node had in memory and laid down again.
+    pub(super) laid_down_again: AtomicU64,
 }
 
 impl Lane {

@@ -1,6 +1,7 @@
 //! The operations on sessions.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use redis::Value;
 
@@ -167,9 +168,9 @@ impl Store for RedisStore {
         })
     }
 
-    /// The server forgets by itself.
+    /// The server forgets by itself; what it should not have forgotten is counted.
     fn sweep(&self) -> StoreFuture<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(self.count_evicted())
     }
 
     fn announce<'a>(&'a self, node: &'a NodeRecord) -> StoreFuture<'a, ()> {
@@ -273,7 +274,8 @@ impl RedisStore {
         let ttl_ms = session.ttl_ms;
         let snapshot = state(&session.snapshot, version)?;
         let weight = index::weight(snapshot.len());
-        self.enlist(session.id, &session.principal, created_ms, ttl_ms, weight)
+        let unlisted = self
+            .enlist(session.id, &session.principal, created_ms, ttl_ms, weight)
             .await?;
         let invocation = script::REPAIR
             .on(&keys.all())
@@ -293,6 +295,10 @@ impl RedisStore {
             .arg(aside.map(written).unwrap_or_default());
         let answered = self.one(session.id, invocation).await;
         let mut reply = answered.map_err(|error| expecting(error, version))?;
+        let counts = &self.0.shared.counts;
+        if unlisted && counts.evicted_keys.load(Ordering::Relaxed) > 0 {
+            counts.laid_down_again.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(Repaired {
             fence: Fence {
                 epoch: reply.number()?,

@@ -86,6 +86,7 @@ mod tests {
             calls_in_flight: 0,
             features: Vec::new(),
             draining,
+            evicted_sessions: 0,
         }
     }
 

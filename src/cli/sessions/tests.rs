@@ -167,6 +167,7 @@ async fn lists_show_whose_it_is_and_why_it_may_not_run() {
         calls_in_flight: 5,
         features: vec!["x".to_owned()],
         draining: true,
+        evicted_sessions: 0,
     };
     store.announce(&node).await.expect("there");
     let nodes = list(&["list", "--nodes"]).await;

@@ -19,7 +19,9 @@ pub(super) fn schema() -> Value {
         "replication_offset": count(), "replicas": count(), "latency_ms": {"type": "number", "minimum": 0},
         "connections": count(), "reconnects": count(),
     }));
-    let eviction = strict(json!({"policy": or_null("string"), "keys": count()}));
+    let eviction = strict(json!({
+        "policy": or_null("string"), "keys": count(), "sessions": count(), "laid_down_again": count(),
+    }));
     strict(json!({
         "kind": string(),
         "level": {"enum": ["memory", "redis", "fsync", "replicated"]},
@@ -60,6 +62,8 @@ pub(super) fn data(store: &StoreStatus) -> Value {
         "eviction": store.health.eviction.as_ref().map(|eviction| json!({
             "policy": eviction.policy,
             "keys": eviction.keys,
+            "sessions": eviction.sessions,
+            "laid_down_again": eviction.laid_down_again,
         })),
         "sheltered": {
             "sessions": sheltered.sessions,
@@ -175,7 +179,11 @@ pub(super) fn text(status: &Status) -> String {
     }
     if let Some(eviction) = store.health.eviction.as_ref().filter(|it| it.keys > 0) {
         let evicted = counted(eviction.keys, "key");
-        text.push_str(&format!("; {evicted} evicted by it, sessions' or others'"));
+        text.push_str(&format!(
+            "; {evicted} evicted by it, sessions' or others'; {} found to be gone before their end, {} laid down again",
+            counted(eviction.sessions, "session"),
+            eviction.laid_down_again
+        ));
     }
     if !status.nodes.is_empty() {
         text.push_str(&format!("; {}", counted(status.nodes.len() as u64, "node")));

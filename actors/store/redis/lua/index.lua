@@ -22,9 +22,10 @@ local function weighs(member, bytes)
 end
 
 local function drop(member)
-  redis.call('ZREM', KEYS[1], member)
+  local dropped = redis.call('ZREM', KEYS[1], member)
   redis.call('ZREM', KEYS[2], member)
   weighs(member, 0)
+  return dropped
 end
 
 local function purge(now)

@@ -1,12 +1,12 @@
 -- ARGV: member, end of whoever it stands for, now, prefix of its principal, how many that may have (0: it is there
--- already, and only its end is later), what it weighs.
+-- already, and only its end is later), what it weighs. Answers with 1 where it was not listed.
 purge(ARGV[3])
 local limit = tonumber(ARGV[5])
 if limit > 0 and not redis.call('ZSCORE', KEYS[1], ARGV[1])
   and redis.call('ZLEXCOUNT', KEYS[1], '[' .. ARGV[4], '(' .. ARGV[4] .. '~') >= limit then
   return { 'limit' }
 end
-redis.call('ZADD', KEYS[1], 0, ARGV[1])
+local added = redis.call('ZADD', KEYS[1], 0, ARGV[1])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 weighs(ARGV[1], tonumber(ARGV[6]))
-return { 'ok' }
+return { 'ok', added }

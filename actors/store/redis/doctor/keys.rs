@@ -1,0 +1,182 @@
+//! Whether every key is of the type that its name says. Something else that writes to the same keys hides sessions from
+//! lists, nodes from one another, or takes a session out.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisError as Refused, cmd, pipe};
+
+use super::{Outcome, trouble};
+use crate::ids::SessionId;
+use crate::store::redis::keys::{Keys, Whose};
+
+/// Keys that Redis is asked about at once: it answers within a millisecond, and others wait for no longer.
+const AT_ONCE: usize = 1000;
+/// Longest look: who asked sits and waits, and a Redis that many programs share may have any number of keys.
+const LOOKS_FOR: Duration = Duration::from_secs(60);
+/// Sessions that are remembered for the index, in 16 bytes each.
+const SESSIONS_MAX: usize = 4_000_000;
+/// Keys of a wrong type that are set aside, or told, in one run. The next one goes on.
+const WRONG_MAX: usize = 100_000;
+/// Keys that are named in one line.
+const NAMED: usize = 8;
+
+/// What was seen of the keys under a prefix.
+#[derive(Default)]
+pub(super) struct Walk {
+    /// Keys of this program.
+    looked_at: usize,
+    pub(super) wrong: Vec<Wrong>,
+    /// Sessions with a key of a wrong type. They are quarantined when they are next used.
+    damaged: BTreeSet<SessionId>,
+    /// Every session.
+    pub(super) sessions: BTreeSet<SessionId>,
+    /// Why it ended early, and what to do.
+    pub(super) cut: Option<(String, String)>,
+    /// It may not name keys, so that only those of the index were looked at.
+    pub(super) blind: bool,
+}
+
+/// A key that belongs to no session, and is of another type than its name says.
+pub(super) struct Wrong {
+    pub(super) key: String,
+    pub(super) is: String,
+    pub(super) wanted: &'static str,
+    pub(super) whose: Whose,
+}
+
+pub(super) async fn walk(
+    connection: &mut MultiplexedConnection,
+    prefix: &str,
+) -> Result<Walk, Outcome> {
+    let names = Keys::new(prefix);
+    let mut walk = Walk::default();
+    let (started, mut cursor) = (Instant::now(), 0_u64);
+    loop {
+        let page = cmd("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(format!("{prefix}:*"))
+            .arg("COUNT")
+            .arg(AT_ONCE)
+            .query_async::<(u64, Vec<Vec<u8>>)>(connection)
+            .await;
+        let (next, found) = match page {
+            Ok(page) => page,
+            Err(refused) if refused.code() == Some("NOPERM") => {
+                // Those whose names are known.
+                look(connection, &names, &mut walk, names.shared()).await?;
+                let what = "only the keys of the index were looked at: SCAN is not allowed";
+                let advice = "ACL SETUSER … +scan, to have every key looked at";
+                walk.cut = Some((what.to_owned(), advice.to_owned()));
+                walk.blind = true;
+                return Ok(walk);
+            }
+            Err(refused) => return Err(trouble::of_answer(&refused, "SCAN")),
+        };
+        let found = found.into_iter().filter_map(|key| String::from_utf8(key).ok());
+        look(connection, &names, &mut walk, found.collect()).await?;
+        cursor = next;
+        if cursor == 0 {
+            return Ok(walk);
+        }
+        let full = walk.sessions.len() >= SESSIONS_MAX || walk.wrong.len() >= WRONG_MAX;
+        if full || started.elapsed() > LOOKS_FOR {
+            let what = format!("only {} keys were looked at, as far as one run goes", walk.looked_at);
+            let advice = "give the program a Redis, or a database of it, of its own; what is named is mended by \
+                          `doctor --repair`, and the next run goes on";
+            walk.cut = Some((what, advice.to_owned()));
+            return Ok(walk);
+        }
+    }
+}
+
+async fn look(
+    connection: &mut MultiplexedConnection,
+    names: &Keys,
+    walk: &mut Walk,
+    keys: Vec<String>,
+) -> Result<(), Outcome> {
+    let known: Vec<_> = keys
+        .into_iter()
+        .filter_map(|key| names.meant(&key).map(|meant| (key, meant)))
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let mut types = pipe();
+    for (key, _) in &known {
+        types.cmd("TYPE").arg(key);
+    }
+    let found: Result<Vec<String>, Refused> = types.query_async(connection).await;
+    let found = found.map_err(|refused| trouble::of_answer(&refused, "TYPE"))?;
+    walk.looked_at += known.len();
+    for ((key, meant), is) in known.into_iter().zip(found) {
+        // It went meanwhile.
+        let is_wrong = is != "none" && is != meant.kind;
+        match meant.whose {
+            Whose::Session(id, _) if is_wrong => drop(walk.damaged.insert(id)),
+            Whose::Session(id, true) => drop(walk.sessions.insert(id)),
+            // SCAN may name a key twice.
+            Whose::Index(_) | Whose::Others if is_wrong => walk.wrong.push(Wrong {
+                key,
+                is,
+                wanted: meant.kind,
+                whose: meant.whose,
+            }),
+            Whose::Session(..) | Whose::Index(_) | Whose::Others => {}
+        }
+    }
+    Ok(())
+}
+
+impl Walk {
+    pub(super) fn told(mut self) -> Outcome {
+        self.wrong.sort_by(|a, b| a.key.cmp(&b.key));
+        self.wrong.dedup_by(|a, b| a.key == b.key);
+        if !self.wrong.is_empty() {
+            let what = self.wrong.iter().map(Wrong::told);
+            return Outcome::Misfit {
+                what: first(what, self.wrong.len()),
+                advice: format!(
+                    "something else wrote there: `doctor --repair` sets such keys aside and lists the sessions again; \
+                     or delete each (DEL {})",
+                    self.wrong[0].key
+                ),
+            };
+        }
+        if !self.damaged.is_empty() {
+            let ids = first(self.damaged.iter().map(ToString::to_string), self.damaged.len());
+            return Outcome::Warning {
+                what: format!("a part of these sessions is of a wrong type: {ids}"),
+                advice: "something else wrote there; such a session is quarantined when it is next used: `sessions show \
+                         ID` says what is left of it, `sessions close ID` ends it"
+                    .to_owned(),
+            };
+        }
+        if let Some((what, advice)) = self.cut {
+            return Outcome::Warning { what, advice };
+        }
+        let (keys, sessions) = (self.looked_at, self.sessions.len());
+        Outcome::Good(format!(
+            "all {keys} are of the type that they are to be; {sessions} sessions"
+        ))
+    }
+}
+
+impl Wrong {
+    fn told(&self) -> String {
+        format!("{} is a {}, not a {}", self.key, self.is, self.wanted)
+    }
+}
+
+/// The first few of `count`, and how many there are beside them.
+pub(super) fn first(told: impl Iterator<Item = String>, count: usize) -> String {
+    let named: Vec<_> = told.take(NAMED).collect();
+    let mut text = named.join("; ");
+    if count > NAMED {
+        text.push_str(&format!("; and {} more", count - NAMED));
+    }
+    text
+}

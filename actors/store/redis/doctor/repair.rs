@@ -1,0 +1,128 @@
+//! `doctor --repair`: sets keys of a wrong type aside, so that nodes make them anew, and lists the sessions that are
+//! there. Done beside running nodes, and again without harm: what is in order is left alone.
+
+use std::collections::BTreeSet;
+
+use redis::Script;
+use redis::aio::MultiplexedConnection;
+
+use super::keys::{Walk, Wrong, first, walk};
+use super::{Finding, Outcome, connect, finding, trouble};
+use crate::clock::Clock;
+use crate::store::StoreError;
+use crate::store::redis::keys::{Keys, Whose};
+use crate::store::redis::{RedisOptions, RedisStore};
+
+/// How long what was set aside is kept: long enough to find out who wrote it.
+const ASIDE_DAYS: u64 = 7;
+
+/// The keys come first, then where each goes. Looked at again, and all at once: a node may have made one anew.
+const SET_ASIDE: &str = "
+local count, wrong, moved = #KEYS / 2, false, 0
+for at = 1, count do
+  local kind = redis.call('TYPE', KEYS[at])['ok']
+  wrong = wrong or (kind ~= 'none' and kind ~= ARGV[2])
+end
+if not wrong then return 0 end
+for at = 1, count do
+  if redis.call('TYPE', KEYS[at])['ok'] ~= 'none' then
+    redis.call('RENAME', KEYS[at], KEYS[count + at])
+    redis.call('PEXPIRE', KEYS[count + at], ARGV[1])
+    moved = moved + 1
+  end
+end
+return moved";
+
+/// `stamp` dates the names of what is set aside.
+pub async fn repair(options: &RedisOptions, stamp: &str) -> Vec<Finding> {
+    let done = async {
+        let mut connection = connect(options).await?;
+        let walked = walk(&mut connection, &options.prefix).await?;
+        if walked.blind {
+            return Err(Outcome::Misfit {
+                what: "sessions cannot be found: SCAN is not allowed".to_owned(),
+                advice: "ACL SETUSER … +scan +rename, or run `doctor --repair` as a user who may".to_owned(),
+            });
+        }
+        let aside = set_aside(&mut connection, options, &walked, stamp).await?;
+        let listed = list_again(options, &walked).await?;
+        Ok((aside, listed, walked.cut))
+    };
+    match done.await {
+        Ok((aside, listed, cut)) => {
+            let cut = cut.map(|(what, advice)| {
+                finding("repair", Outcome::Warning { what, advice })
+            });
+            let done = [finding("repair", aside), finding("repair", listed)];
+            done.into_iter().chain(cut).collect()
+        }
+        Err(outcome) => vec![finding("repair", outcome)],
+    }
+}
+
+async fn set_aside(
+    connection: &mut MultiplexedConnection,
+    options: &RedisOptions,
+    walked: &Walk,
+    stamp: &str,
+) -> Result<Outcome, Outcome> {
+    let names = Keys::new(&options.prefix);
+    let script = Script::new(SET_ASIDE);
+    let mut moved = BTreeSet::new();
+    for wrong in &walked.wrong {
+        let keys = together(&names, wrong);
+        let mut asking = script.prepare_invoke();
+        keys.iter().for_each(|key| drop(asking.key(key)));
+        keys.iter().for_each(|key| drop(asking.key(names.aside(key, stamp))));
+        asking.arg(ASIDE_DAYS * 24 * 3600 * 1000).arg(wrong.wanted);
+        let count: Result<u64, _> = asking.invoke_async(connection).await;
+        let count = count.map_err(|refused| match refused.code() {
+            Some("NOPERM") | Some("ERR") if refused.to_string().contains("permission") => {
+                Outcome::Misfit {
+                    what: format!("{} cannot be set aside: {refused}", wrong.key),
+                    advice: "ACL SETUSER … +rename, or run `doctor --repair` as a user who may".to_owned(),
+                }
+            }
+            _ => trouble::of_answer(&refused, "RENAME"),
+        })?;
+        if count > 0 {
+            moved.insert(wrong.key.clone());
+        }
+    }
+    if moved.is_empty() {
+        return Ok(Outcome::Good("no key of a wrong type".to_owned()));
+    }
+    let count = moved.len();
+    let named = first(moved.into_iter(), count);
+    Ok(Outcome::Good(format!(
+        "keys of a wrong type set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {count} ({named})",
+        options.prefix
+    )))
+}
+
+/// What a part of the index weighs is the sum of what its members do: of these two neither is right without the other.
+fn together(names: &Keys, wrong: &Wrong) -> Vec<String> {
+    if let Whose::Index(partition) = wrong.whose {
+        let index = names.index(partition);
+        if [&index.bytes, &index.bytes_of_principals].contains(&&wrong.key) {
+            return vec![index.bytes, index.bytes_of_principals];
+        }
+    }
+    vec![wrong.key.clone()]
+}
+
+async fn list_again(options: &RedisOptions, walked: &Walk) -> Result<Outcome, Outcome> {
+    let failed = |error: StoreError| Outcome::Away {
+        what: format!("the sessions were not listed again: {error}"),
+        advice: "run `doctor --repair` once more: what is done already is left alone".to_owned(),
+    };
+    let opened = RedisStore::open(options.clone(), Clock::system());
+    let store = opened.map_err(|error| trouble::of_address(&error.to_string()))?;
+    let listed = store.list_again(&walked.sessions).await.map_err(failed)?;
+    let gone = store.unlist_gone().await.map_err(failed)?;
+    Ok(Outcome::Good(format!(
+        "sessions: {} there, {} of them listed anew, {} that cannot be read; {gone} taken off the list that were gone \
+         before their end",
+        listed.there, listed.anew, listed.damaged
+    )))
+}

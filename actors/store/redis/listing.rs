@@ -1,0 +1,209 @@
+//! The index beside the sessions that there are. `doctor --repair` lists what is there and not listed. What is listed and
+//! was gone before its end is counted, once among all nodes, while the server evicts keys.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use redis::pipe;
+
+use super::RedisStore;
+use super::index::{Listing, read};
+use super::keys::{PARTITIONS, read_member};
+use super::reply::{Reply, row};
+use super::script;
+use crate::ids::SessionId;
+use crate::store::StoreError;
+
+/// Sessions that are looked at in one round trip.
+const AT_ONCE: usize = 256;
+/// Round trips of one sweep, so that it holds up nobody: 64 parts of the index, and large ones over several sweeps.
+const PAGES_PER_SWEEP: usize = 64;
+/// A session is listed before it is made: it is not missed for so long, which is longer than making it takes.
+const JUST_MADE_MS: u64 = 10_000;
+
+/// What became of listing sessions again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) there: u64,
+    /// They were not listed.
+    pub(super) anew: u64,
+    /// They cannot be read, so that nobody knows whose they are.
+    pub(super) damaged: u64,
+}
+
+/// How far the index has been looked through for sessions that the server evicted.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    at: Option<Place>,
+    /// How many keys had been evicted when the round that was finished last began.
+    done: u64,
+    began: u64,
+}
+
+/// A part of the index, and the last member that was looked at.
+type Place = (u8, Option<String>);
+
+impl RedisStore {
+    pub(super) async fn list_again(&self, ids: &BTreeSet<SessionId>) -> Result<Listed, StoreError> {
+        let mut listed = Listed::default();
+        let ids: Vec<_> = ids.iter().copied().collect();
+        for ids in ids.chunks(AT_ONCE) {
+            let looks = ids.iter().map(|id| self.looking(*id)).collect();
+            let looks = self.0.lanes[0].run(looks).await?;
+            let mut weights = pipe();
+            for id in ids {
+                let key = self.0.keys.session(*id).session;
+                weights.cmd("HMGET").arg(key).arg("ttl").arg("weight");
+            }
+            let weights = self.0.lanes[0].ask(weights.ignore_errors()).await?;
+            let mut puts = Vec::new();
+            for ((id, look), weighed) in ids.iter().zip(looks).zip(weights) {
+                let looked = Reply::read(look);
+                let found = match looked.and_then(|mut it| row(*id, &mut it, self.0.clock.now_ms())) {
+                    Ok(found) => found,
+                    Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => continue,
+                    Err(StoreError::Corrupt(_)) => {
+                        listed.damaged += 1;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                let weighed: Vec<Option<String>> = read(Some(weighed)).unwrap_or_default();
+                let number = |at: usize| weighed.get(at)?.as_ref()?.parse().ok();
+                let listing = Listing {
+                    ends: found.expires_ms,
+                    ttl_ms: number(0).unwrap_or(0),
+                    weight: number(1).unwrap_or(0),
+                };
+                puts.push(self.put(*id, &found.principal, found.created_ms, listing, 0));
+            }
+            for answer in self.0.lanes[0].run(puts).await? {
+                listed.there += 1;
+                listed.anew += Reply::read(answer)?.number()?;
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Sessions that are listed and were gone before their end are not listed any more. Says how many there were.
+    pub(super) async fn unlist_gone(&self) -> Result<u64, StoreError> {
+        let (mut gone, mut at) = (0, Some((0, None)));
+        while let Some(place) = at {
+            let (more, next) = self.unlist_gone_at(place).await?;
+            gone += more;
+            at = next;
+        }
+        Ok(gone)
+    }
+
+    /// While the server evicts keys: counts the sessions among them.
+    pub(super) async fn count_evicted(&self) -> Result<(), StoreError> {
+        let evicted = self.0.shared.counts.evicted_keys.load(Ordering::Relaxed);
+        let begun = self.with_round(|round| {
+            if round.at.is_none() && evicted > round.done {
+                (round.at, round.began) = (Some((0, None)), evicted);
+            }
+            round.at.take()
+        });
+        let mut at = begun;
+        for _ in 0..PAGES_PER_SWEEP {
+            let Some(place) = at else { break };
+            let (gone, next) = match self.unlist_gone_at(place.clone()).await {
+                Ok(done) => done,
+                Err(error) => {
+                    self.with_round(|round| round.at = Some(place));
+                    return Err(error);
+                }
+            };
+            if gone > 0 {
+                let sessions = &self.0.shared.counts.evicted_sessions;
+                let so_far = sessions.fetch_add(gone, Ordering::Relaxed) + gone;
+                tracing::error!(
+                    gone, so_far,
+                    "Redis evicted sessions before their end: set maxmemory-policy noeviction"
+                );
+            }
+            at = next;
+            if at.is_none() {
+                self.with_round(|round| round.done = round.began);
+            }
+        }
+        self.with_round(|round| round.at = at);
+        Ok(())
+    }
+
+    fn with_round<R>(&self, act: impl FnOnce(&mut Round) -> R) -> R {
+        act(&mut self.0.round.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn unlist_gone_at(&self, place: Place) -> Result<(u64, Option<Place>), StoreError> {
+        let (partition, after) = place;
+        let members = self.partition(partition, after.as_deref(), AT_ONCE).await?;
+        let next = match members.last() {
+            Some(last) if members.len() >= AT_ONCE => Some((partition, Some(last.clone()))),
+            Some(_) | None => (partition + 1 < PARTITIONS).then_some((partition + 1, None)),
+        };
+        if members.is_empty() {
+            return Ok((0, next));
+        }
+        let keys = self.0.keys.index(partition);
+        let listed: Vec<_> = members
+            .iter()
+            .filter_map(|member| Some((member, read_member(member)?)))
+            .collect();
+        let mut looks = pipe();
+        for (member, (_, id)) in &listed {
+            looks.cmd("TYPE").arg(self.0.keys.session(*id).session);
+            looks.cmd("ZSCORE").arg(&keys.by_end).arg(*member);
+        }
+        let mut answers = self.0.lanes[0].ask(looks.ignore_errors()).await?.into_iter();
+        let now = self.0.clock.now_ms();
+        let mut gone = Vec::new();
+        for (member, (created, id)) in listed {
+            let kind: String = read(answers.next())?;
+            let listed_until: Option<f64> = read(answers.next())?;
+            if kind == "none" && listed_until.is_some_and(|until| was_to_last(created, until as u64, now)) {
+                tracing::warn!(session = %id, "a session is gone before its end");
+                gone.push(member);
+            }
+        }
+        if gone.is_empty() {
+            return Ok((0, next));
+        }
+        let mut drop = script::LIST_DROP.on(&keys.all());
+        for member in gone {
+            drop = drop.arg(member);
+        }
+        let mut answers = self.0.lanes[0].run(vec![drop]).await?;
+        let dropped = Reply::read(answers.pop().unwrap_or(Ok(redis::Value::Nil)))?.number()?;
+        Ok((dropped, next))
+    }
+}
+
+/// Whether a session that was made at `created_ms`, and is listed until then, had not come to its end yet. It is listed
+/// for its time to live beyond the end that was told last, which is at least one time to live after it was made: so that
+/// end lies at or behind the middle of the two.
+fn was_to_last(created_ms: u64, listed_until_ms: u64, now_ms: u64) -> bool {
+    let end = created_ms / 2 + listed_until_ms / 2;
+    created_ms.saturating_add(JUST_MADE_MS) < now_ms && now_ms < end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_missed_between_its_making_and_its_end() {
+        const TTL: u64 = 60_000;
+        let (made, until) = (1_000_000, 1_000_000 + 2 * TTL);
+        assert!(!was_to_last(made, until, made + 1_000), "it is being made");
+        assert!(was_to_last(made, until, made + JUST_MADE_MS + 1));
+        assert!(was_to_last(made, until, made + TTL - 1));
+        assert!(!was_to_last(made, until, made + TTL), "it ended by itself");
+        // Its end was put off since: no end is taken for later than it is.
+        let (told, end) = (made + TTL / 2, made + TTL / 2 + TTL);
+        assert!(was_to_last(made, told + 2 * TTL, end - TTL / 4 - 1));
+        assert!(!was_to_last(made, told + 2 * TTL, end));
+    }
+}
