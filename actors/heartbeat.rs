@@ -69,7 +69,11 @@ async fn beat(sessions: Sessions, announcement: Announcement, within: Duration) 
         calls_in_flight: status.sessions.calls_in_flight,
         features,
         draining: status.draining,
-        evicted_sessions: status.store.health.eviction.map_or(0, |eviction| eviction.sessions),
+        evicted_sessions: status
+            .store
+            .health
+            .eviction
+            .map_or(0, |eviction| eviction.sessions),
     };
     let told = tokio::time::timeout(within, sessions.store().announce(&record)).await;
     if !matches!(told, Ok(Ok(()))) {

@@ -291,7 +291,7 @@ impl Sessions {
         )))
     }
 
-    async fn find(&self, id: SessionId, until: Instant) -> Result<Resolved, CallError> {
+    pub(crate) async fn find(&self, id: SessionId, until: Instant) -> Result<Resolved, CallError> {
         let resolved = self
             .0
             .places

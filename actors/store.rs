@@ -106,6 +106,9 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(std::future::ready(None))
     }
 
+    /// Whoever acquired the session did not tell its owner of what [`Acquired::lost`] says: the next one is to.
+    fn retell(&self, _id: SessionId, _lost: Lost) {}
+
     /// Gives a session up, so that another may acquire it without waiting. `version` is what its owner knows to be
     /// stored: one that is `Regressed` is to be repaired first, for nobody else could.
     fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()>;
@@ -127,6 +130,14 @@ pub trait Store: Send + Sync + 'static {
         result: ResultId,
         part: Part,
     ) -> StoreFuture<'_, Option<Arc<[u8]>>>;
+
+    /// Whether both parts of each of these results are stored. A store that went back may have forgotten some of them,
+    /// and a session that is laid down again knows of it by this alone.
+    fn has_results<'a>(
+        &'a self,
+        id: SessionId,
+        results: &'a [ResultId],
+    ) -> StoreFuture<'a, Vec<bool>>;
 
     /// Newest first, of one principal: the sessions after the one created at `after.0` (from the
     /// start where it is `None`), and how many

@@ -116,6 +116,17 @@ fn in_memory(clock: Clock) -> Arc<dyn Store> {
 }
 
 /// What other nodes hear of this one.
+/// The feature of a node that was told that it is alone.
+pub(crate) const SINGLE_NODE: &str = "single-node";
+
+/// Whether the node is told that no other one uses its store.
+pub(crate) fn is_single(config: &Config) -> bool {
+    match &config.store {
+        StoreConfig::Redis(redis) => redis.single_node,
+        StoreConfig::Memory => false,
+    }
+}
+
 fn announcement(config: &Config) -> Announcement {
     let address = match &config.http {
         Some(http) => http.address.to_string(),
@@ -124,7 +135,9 @@ fn announcement(config: &Config) -> Announcement {
     Announcement {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         address,
-        features: vec![format!("engine-{ENGINE_VERSION}")],
+        features: std::iter::once(format!("engine-{ENGINE_VERSION}"))
+            .chain(is_single(config).then(|| SINGLE_NODE.to_owned()))
+            .collect(),
     }
 }
 

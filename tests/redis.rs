@@ -8,16 +8,19 @@ use crate::support::{Ended, Project, Server, program};
 
 mod away;
 mod crowded;
+mod cut;
 mod damaged;
 mod doctor;
 mod equal;
 mod fatal;
 mod gone_back;
 mod many;
+mod mended;
 mod older;
 mod serving;
 mod sessions;
 mod shapes;
+mod taken_over;
 
 /// A server over `project` with its sessions there, spoken to.
 fn serve(project: &Project, url: &str, more: &[&str]) -> Server {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Answer, Body, Call, HandOver, Message, Question};
@@ -20,6 +21,7 @@ use crate::handle::Place;
 use crate::ids::{NodeId, RequestId, SessionId};
 use crate::persistence::in_time;
 use crate::sessions::{Sessions, WeakSessions};
+use crate::store::StoreError;
 use crate::supervisor::sessions::{SupervisorMsg, place_of};
 use crate::tool::{Progress, ProgressSink};
 
@@ -162,8 +164,7 @@ async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
                     // What the relay runs over is what the store runs over.
                     tokio::spawn(async move { sessions.store().heard_from().await });
                 }
-                if !messages.is_empty()
-                    && inbox.send_message(InboxMsg::Arrived(messages)).is_err()
+                if !messages.is_empty() && inbox.send_message(InboxMsg::Arrived(messages)).is_err()
                 {
                     return;
                 }
@@ -238,14 +239,23 @@ impl Answering {
     /// `None`: it is being answered already.
     fn begin(desk: &Arc<Desk>, from: NodeId, number: u64) -> Option<Self> {
         let asked = (from, number);
-        let mut answering = desk.answering.lock().unwrap_or_else(PoisonError::into_inner);
-        answering.insert(asked).then(|| Self(Arc::clone(desk), asked))
+        let mut answering = desk
+            .answering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        answering
+            .insert(asked)
+            .then(|| Self(Arc::clone(desk), asked))
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let mut answering = self.0.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answering = self
+            .0
+            .answering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         answering.remove(&self.1);
     }
 }
@@ -352,10 +362,24 @@ impl Sessions {
         let (store, node) = (self.store(), self.node());
         let given_up = async {
             let acquired = in_time(store.acquire(id, node)).await?;
-            in_time(store.release(id, acquired.fence, acquired.version)).await
+            if acquired.lost.all() > 0 {
+                store.retell(id, acquired.lost);
+                return Ok(false);
+            }
+            in_time(store.release(id, acquired.fence, acquired.version)).await?;
+            Ok(true)
         };
-        match given_up.await {
-            Ok(()) => HandOver::Released,
+        let given_up: Result<bool, StoreError> = given_up.await;
+        match given_up {
+            Ok(true) => HandOver::Released,
+            Ok(false) => {
+                // Its actor tells its owner of the loss. It gives the session up when the other node asks again.
+                let until = Instant::now() + HAND_OVER_WITHIN;
+                if let Err(error) = self.find(id, until).await {
+                    tracing::debug!(session = %id, %error, "a loss is told later");
+                }
+                HandOver::Failed
+            }
             Err(error) => {
                 tracing::debug!(session = %id, %error, "a session could not be given up");
                 HandOver::Failed

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Relay, RelayError};
 use super::message::{Answer, Body, Message, Question};
 use super::peers::Roster;
+use super::{Relay, RelayError};
 use crate::ids::NodeId;
 use crate::tool::{Progress, ProgressSink};
 
@@ -88,7 +88,9 @@ impl Neighbours {
         let _forget = Forget(self, number);
         let repeats = question.may_be_repeated();
         let message = self.write(number, Body::Question(question))?;
-        self.deliver(node, Arc::clone(&message)).await.map_err(|error| unsent(node, &error))?;
+        self.deliver(node, Arc::clone(&message))
+            .await
+            .map_err(|error| unsent(node, &error))?;
         let mut heard = Instant::now();
         loop {
             let left = silence.saturating_sub(heard.elapsed());

@@ -218,7 +218,9 @@ impl Acquiring {
             return None;
         };
         let (node, until) = (late.node, Instant::now() + wait);
-        let answer = tokio::time::timeout_at(until, &mut late.answer).await.ok()?;
+        let answer = tokio::time::timeout_at(until, &mut late.answer)
+            .await
+            .ok()?;
         self.late = None;
         let holder = self.heard(node, answer);
         if let Holder::Silent = holder {
@@ -229,11 +231,14 @@ impl Acquiring {
 
     /// Waits for its turn first: after a restart of everything thousands may load at once, and each load is some
     /// kilobytes that the store has to give out.
-    async fn ask_store(&self) -> Result<Acquired, StoreError> {
-        // Never closed.
-        let _turn = self.around.loads.acquire().await;
-        let store = &self.around.persistence.store;
-        in_time(store.acquire(self.id, self.around.options.node)).await
+    fn ask_store(&self) -> impl Future<Output = Result<Acquired, StoreError>> + Send + use<> {
+        let (id, around) = (self.id, Arc::clone(&self.around));
+        async move {
+            // Never closed.
+            let _turn = around.loads.acquire().await;
+            let store = &around.persistence.store;
+            in_time(store.acquire(id, around.options.node)).await
+        }
     }
 
     fn silences(&self, node: NodeId) -> usize {

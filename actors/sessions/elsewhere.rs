@@ -222,7 +222,25 @@ impl Sessions {
             replayed,
             reply,
         };
-        self.ask(id, make).await
+        let mut view = self.ask(id, make).await?;
+        self.tell_what_is_stored(&mut view).await;
+        Ok(view)
+    }
+
+    /// A store that went back may have forgotten results that the session knows of. One that does not answer is
+    /// believed to have them.
+    async fn tell_what_is_stored(&self, view: &mut SessionView) {
+        let kept = view.history.iter().filter(|entry| entry.stored);
+        let kept: Vec<_> = kept.map(|entry| entry.result_id).collect();
+        if kept.is_empty() {
+            return;
+        }
+        if let Ok(stored) = in_time(self.store().has_results(view.id, &kept)).await {
+            let kept = view.history.iter_mut().filter(|entry| entry.stored);
+            for (entry, stored) in kept.zip(stored) {
+                entry.stored = stored;
+            }
+        }
     }
 
     pub(crate) async fn touch_here(

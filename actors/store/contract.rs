@@ -91,6 +91,7 @@ both!(
     a_key_of_creation_lives_and_ends_with_its_session,
     a_key_that_many_use_at_once_makes_one_session,
     a_list_is_the_principals_own_newest_first_and_pages,
+    results_are_there_when_both_parts_are,
     what_is_stored_counts_for_its_principal_until_it_goes,
     what_has_expired_counts_no_more,
     a_session_that_is_lost_is_laid_down_again,

@@ -206,6 +206,21 @@ impl Store for MemoryStore {
         self.at_once(|inner, _| Ok(inner.record(id)?.results.get(&(result, part)).cloned()))
     }
 
+    fn has_results<'a>(
+        &'a self,
+        id: SessionId,
+        results: &'a [ResultId],
+    ) -> StoreFuture<'a, Vec<bool>> {
+        self.at_once(|inner, _| {
+            let stored = &inner.record(id)?.results;
+            let both = |id: &ResultId| {
+                [Part::Answer, Part::Whole].map(|part| stored.contains_key(&(*id, part)))
+                    == [true; 2]
+            };
+            Ok(results.iter().map(both).collect())
+        })
+    }
+
     fn list<'a>(
         &'a self,
         principal: &'a Principal,

@@ -343,6 +343,10 @@ impl Store for Shelter {
         Box::pin(self.0.asked(id, theirs))
     }
 
+    fn retell(&self, id: SessionId, lost: Lost) {
+        self.0.with(|state| state.retell(id, lost));
+    }
+
     fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
         Box::pin(self.0.release(id, fence, version))
     }
@@ -386,6 +390,31 @@ impl Store for Shelter {
             Some(known) => Box::pin(std::future::ready(Ok(known))),
             None => self.0.ask(move |store| store.result(id, result, part)),
         }
+    }
+
+    fn has_results<'a>(
+        &'a self,
+        id: SessionId,
+        results: &'a [ResultId],
+    ) -> StoreFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            let mut stored = self
+                .0
+                .ask(move |store| store.has_results(id, results))
+                .await?;
+            self.0.with(|state| {
+                let Some(held) = state.held.get(&id) else {
+                    return;
+                };
+                for (id, stored) in results.iter().zip(&mut stored) {
+                    // What is pending here is on its way, with both parts or with neither.
+                    if let Some(known) = held.result(*id, Part::Whole) {
+                        *stored = known.is_some();
+                    }
+                }
+            });
+            Ok(stored)
+        })
     }
 
     fn list<'a>(

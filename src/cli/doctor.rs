@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use actors::ids::NodeId;
+use actors::store::NodeRecord;
 use actors::store::redis::doctor::{Finding, Outcome, examine, repair};
 use clap::Args;
 use serde_json::Value;
@@ -159,7 +160,12 @@ async fn redis(config: &Config, mends: bool) -> Vec<Check> {
     let Store::Redis(redis) = &config.store else {
         return Vec::from_iter(mends.then(|| {
             let what = "sessions are kept in memory: there is nothing to mend".to_owned();
-            Check::bad("repair", what, "name their Redis: --store redis --redis-url …", Exit::Usage)
+            Check::bad(
+                "repair",
+                what,
+                "name their Redis: --store redis --redis-url …",
+                Exit::Usage,
+            )
         }));
     };
     let options = match startup::redis_options(redis, NodeId::random()) {
@@ -251,14 +257,32 @@ async fn nodes(config: &Config) -> Check {
         .map(|node| told(&sessions::node(node)))
         .collect();
     let listed = listed.join("; ");
+    let is_single = |node: &NodeRecord| node.features.iter().any(|it| it == startup::SINGLE_NODE);
+    let live = nodes.iter().filter(|node| !node.draining);
+    if live.clone().count() > 1 && (startup::is_single(config) || live.clone().any(is_single)) {
+        return Check::bad(
+            name,
+            format!(
+                "several were heard of within 30 s, and --single-node says that there is one: {listed}"
+            ),
+            "take --single-node away, stop the others, or give one of them a --redis-prefix of its own; one that was \
+             killed is forgotten within 30 s",
+            Exit::Config,
+        );
+    }
     let evicted: u64 = nodes.iter().map(|node| node.evicted_sessions).sum();
     if evicted > 0 {
-        let what = format!("{listed}; sessions that Redis evicted before their end, as they count them: {evicted}");
+        let what = format!(
+            "{listed}; sessions that Redis evicted before their end, as they count them: {evicted}"
+        );
         let advice = "set `maxmemory-policy noeviction` in redis.conf, and CONFIG SET maxmemory-policy noeviction now; \
                       what is evicted and in no node's memory is lost";
         let advice = Some(advice.to_owned());
         let outcome = Ok(Found { what, advice });
-        return Check { name: name.to_owned(), outcome };
+        return Check {
+            name: name.to_owned(),
+            outcome,
+        };
     }
     Check::good(name, listed)
 }

@@ -10,14 +10,14 @@ use crate::support::redis::Redis;
 use crate::support::{Project, Server, signal};
 
 /// Asks until it is durable. Before that an answer may say that it is not, or come too soon.
-fn durable(server: &mut Server, tool: &str, arguments: &Value) -> Value {
+pub(super) fn durable(server: &mut Server, tool: &str, arguments: &Value) -> Value {
     until(|| {
         let answer = server.call(tool, arguments.clone())["structuredContent"].clone();
         (answer["context"]["durability"]["durable"] == true).then_some(answer)
     })
 }
 
-fn result(answer: &Value) -> String {
+pub(super) fn result(answer: &Value) -> String {
     text(answer, "/context/result_id").to_owned()
 }
 
@@ -71,6 +71,36 @@ fn what_a_node_has_is_laid_down_again() {
             );
         }
     }
+}
+
+/// The history says of each result whether it can still be read.
+#[test]
+fn the_history_knows_which_results_redis_has_forgotten() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut server = serve(&project, &redis.url(), &[]);
+    let made = server.good("create_session", json!({}));
+    let arguments = json!({"session_id": text(&made, "/data/session_id")});
+    let kept = result(&server.good("analyze_complexity", arguments.clone()));
+    let then = redis.copy();
+    let forgotten = result(&server.good("analyze_structure", arguments.clone()));
+    redis.go_back(then.path());
+    let newer = result(&durable(&mut server, "analyze_dependencies", &arguments));
+    let view = server.good("get_session", arguments.clone());
+    let history = view["data"]["history"].as_array().expect("a history");
+    let told: Vec<_> = history
+        .iter()
+        .map(|entry| {
+            (
+                text(entry, "/result_id").to_owned(),
+                entry["stored"] == true,
+            )
+        })
+        .collect();
+    let wanted = [(newer, true), (forgotten, false), (kept, true)];
+    assert_eq!(told, wanted, "{view}");
 }
 
 /// Its node stands still while Redis goes back, and another goes on from what is there.

@@ -181,6 +181,16 @@ impl Store for Flaky {
             self.inner.result(id, result, part).await
         })
     }
+    fn has_results<'a>(
+        &'a self,
+        id: SessionId,
+        results: &'a [ResultId],
+    ) -> StoreFuture<'a, Vec<bool>> {
+        self.ask(Op::Other, async move {
+            self.inner.has_results(id, results).await
+        })
+    }
+
     fn list<'a>(
         &'a self,
         principal: &'a Principal,

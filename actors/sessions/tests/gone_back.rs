@@ -2,6 +2,7 @@
 
 use super::away::{Away, away, results};
 use super::*;
+use crate::relay::message::HandOver;
 
 impl Away {
     /// Another node acquires the session from what is stored, works, and gives it up.
@@ -54,6 +55,23 @@ async fn the_owner_repairs_what_nobody_else_has_had() {
         assert_eq!(results(&view), known, "{acquired_before} {lapsed}");
         assert_eq!(away.shelter.health().sheltered.lost, 0);
     }
+}
+
+/// No actor has it when another node asks for it: the loss is found out by giving it up, and is told all the same.
+#[tokio::test(start_paused = true)]
+async fn a_loss_that_is_found_by_giving_up_is_told() {
+    let away = away().await;
+    let id = away.world.session().await;
+    away.call(id, 0).await;
+    let stored = away.world.store.as_stored(id);
+    away.call(id, 1).await;
+    while away.world.sessions.hand_over(id).await != HandOver::Released {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    away.world.store.go_back(id, stored);
+    away.world.sessions.hand_over(id).await;
+    let view = away.told(id).await;
+    assert!(view.notices[0].contains("are lost"), "{:?}", view.notices);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,6 +28,31 @@ async fn becomes(store: &dyn Store, principal: &Principal, sessions: u64, bytes:
     }
 }
 
+pub(super) async fn results_are_there_when_both_parts_are(store: &dyn Store) {
+    let session = new(&Principal::local());
+    let id = session.id;
+    store.create(session).await.unwrap();
+    let fence = store.acquire(id, node(1)).await.unwrap().fence;
+    let [both, answer, none] = [(); 3].map(|()| ResultId::random());
+    let blob = |id, part| ResultBlob {
+        id,
+        part,
+        bytes: noise(10),
+    };
+    let stored = Commit {
+        put: vec![
+            blob(both, Part::Answer),
+            blob(both, Part::Whole),
+            blob(answer, Part::Answer),
+        ],
+        ..commit(id, fence, 1)
+    };
+    one(store, stored).await.unwrap();
+    let found = store.has_results(id, &[none, both, answer]).await;
+    assert_eq!(found, Ok(vec![false, true, false]));
+    assert_eq!(store.has_results(id, &[]).await, Ok(Vec::new()));
+}
+
 pub(super) async fn what_is_stored_counts_for_its_principal_until_it_goes(store: &dyn Store) {
     const LARGE: usize = 200_000;
     let (mine, other) = (Principal::named("mine"), Principal::named("other"));

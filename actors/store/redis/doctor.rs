@@ -89,7 +89,10 @@ pub async fn examine(options: &RedisOptions) -> Vec<Finding> {
     let permissions = commands::check(&mut connection, &options.prefix).await;
     findings.push(finding("permissions", permissions));
     let walked = keys::walk(&mut connection, &options.prefix).await;
-    findings.push(finding("keys", walked.map_or_else(|refused| refused, |walk| walk.told())));
+    findings.push(finding(
+        "keys",
+        walked.map_or_else(|refused| refused, |walk| walk.told()),
+    ));
     findings
 }
 

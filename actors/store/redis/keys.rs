@@ -303,7 +303,12 @@ mod tests {
             assert_eq!(kind(&key), Some(wanted), "{key}");
             assert_eq!(kind(&keys.aside(&key, "1")), None, "{key}");
         }
-        for other in ["a.b:c:{ix:64}:l", "a.b:c:{doctor}:s", "other:nodes", "a.b:c"] {
+        for other in [
+            "a.b:c:{ix:64}:l",
+            "a.b:c:{doctor}:s",
+            "other:nodes",
+            "a.b:c",
+        ] {
             assert_eq!(kind(other), None, "{other}");
         }
     }

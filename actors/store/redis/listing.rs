@@ -45,7 +45,7 @@ pub(super) struct Round {
 type Place = (u8, Option<String>);
 
 impl RedisStore {
-    pub(super) async fn list_again(&self, ids: &BTreeSet<SessionId>) -> Result<Listed, StoreError> {
+    pub(super) async fn list_all(&self, ids: &BTreeSet<SessionId>) -> Result<Listed, StoreError> {
         let mut listed = Listed::default();
         let ids: Vec<_> = ids.iter().copied().collect();
         for ids in ids.chunks(AT_ONCE) {
@@ -60,9 +60,12 @@ impl RedisStore {
             let mut puts = Vec::new();
             for ((id, look), weighed) in ids.iter().zip(looks).zip(weights) {
                 let looked = Reply::read(look);
-                let found = match looked.and_then(|mut it| row(*id, &mut it, self.0.clock.now_ms())) {
+                let found = match looked.and_then(|mut it| row(*id, &mut it, self.0.clock.now_ms()))
+                {
                     Ok(found) => found,
-                    Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => continue,
+                    Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => {
+                        continue;
+                    }
                     Err(StoreError::Corrupt(_)) => {
                         listed.damaged += 1;
                         continue;
@@ -120,7 +123,8 @@ impl RedisStore {
                 let sessions = &self.0.shared.counts.evicted_sessions;
                 let so_far = sessions.fetch_add(gone, Ordering::Relaxed) + gone;
                 tracing::error!(
-                    gone, so_far,
+                    gone,
+                    so_far,
                     "Redis evicted sessions before their end: set maxmemory-policy noeviction"
                 );
             }
@@ -157,13 +161,18 @@ impl RedisStore {
             looks.cmd("TYPE").arg(self.0.keys.session(*id).session);
             looks.cmd("ZSCORE").arg(&keys.by_end).arg(*member);
         }
-        let mut answers = self.0.lanes[0].ask(looks.ignore_errors()).await?.into_iter();
+        let mut answers = self.0.lanes[0]
+            .ask(looks.ignore_errors())
+            .await?
+            .into_iter();
         let now = self.0.clock.now_ms();
         let mut gone = Vec::new();
         for (member, (created, id)) in listed {
             let kind: String = read(answers.next())?;
             let listed_until: Option<f64> = read(answers.next())?;
-            if kind == "none" && listed_until.is_some_and(|until| was_to_last(created, until as u64, now)) {
+            if kind == "none"
+                && listed_until.is_some_and(|until| was_to_last(created, until as u64, now))
+            {
                 tracing::warn!(session = %id, "a session is gone before its end");
                 gone.push(member);
             }

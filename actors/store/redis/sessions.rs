@@ -146,6 +146,14 @@ impl Store for RedisStore {
         Box::pin(async move { self.seen_twice(|| self.read_result(id, result, part)).await })
     }
 
+    fn has_results<'a>(
+        &'a self,
+        id: SessionId,
+        results: &'a [ResultId],
+    ) -> StoreFuture<'a, Vec<bool>> {
+        Box::pin(self.which_results(id, results))
+    }
+
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
@@ -308,6 +316,32 @@ impl RedisStore {
             holder: reply.node()?,
             forgotten: 0,
         })
+    }
+
+    async fn which_results(
+        &self,
+        id: SessionId,
+        results: &[ResultId],
+    ) -> Result<Vec<bool>, StoreError> {
+        let stored = self.0.keys.session(id).results;
+        let mut lengths = redis::pipe();
+        for (result, part) in results
+            .iter()
+            .flat_map(|id| [(*id, Part::Answer), (*id, Part::Whole)])
+        {
+            lengths.cmd("HSTRLEN").arg(&stored).arg(field(result, part));
+        }
+        let answers = self.lane(id).ask(lengths.ignore_errors()).await?;
+        let lengths = answers.into_iter().map(|answer| match answer {
+            // Something else wrote there: they are lost.
+            Err(error) if error.code() == Some("WRONGTYPE") => Ok(0),
+            answer => index::read::<u64>(Some(answer)),
+        });
+        let lengths = lengths.collect::<Result<Vec<_>, _>>()?;
+        Ok(lengths
+            .chunks(2)
+            .map(|parts| parts.iter().all(|length| *length > 0))
+            .collect())
     }
 
     /// Over a connection of its own: a whole result may be megabytes, and commits do not wait behind it.

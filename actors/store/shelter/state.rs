@@ -54,6 +54,15 @@ impl State {
         }
     }
 
+    /// As it was before somebody took it to tell it: it is counted already.
+    pub(super) fn retell(&mut self, id: SessionId, lost: Lost) {
+        let room = self.untold.len() < UNTOLD_MAX;
+        let known = self.untold.get(&id).copied();
+        if known.map_or(room, |known| known.all() < lost.all()) {
+            self.untold.insert(id, lost);
+        }
+    }
+
     /// What the store has of it, as far as it concerns this node.
     pub(super) fn note(&mut self, id: SessionId, lineage: &Lineage, version: u64, epoch: u64) {
         let known = Known {

@@ -75,7 +75,9 @@ pub(super) async fn walk(
             }
             Err(refused) => return Err(trouble::of_answer(&refused, "SCAN")),
         };
-        let found = found.into_iter().filter_map(|key| String::from_utf8(key).ok());
+        let found = found
+            .into_iter()
+            .filter_map(|key| String::from_utf8(key).ok());
         look(connection, &names, &mut walk, found.collect()).await?;
         cursor = next;
         if cursor == 0 {
@@ -83,7 +85,10 @@ pub(super) async fn walk(
         }
         let full = walk.sessions.len() >= SESSIONS_MAX || walk.wrong.len() >= WRONG_MAX;
         if full || started.elapsed() > LOOKS_FOR {
-            let what = format!("only {} keys were looked at, as far as one run goes", walk.looked_at);
+            let what = format!(
+                "only {} keys were looked at, as far as one run goes",
+                walk.looked_at
+            );
             let advice = "give the program a Redis, or a database of it, of its own; what is named is mended by \
                           `doctor --repair`, and the next run goes on";
             walk.cut = Some((what, advice.to_owned()));
@@ -147,7 +152,10 @@ impl Walk {
             };
         }
         if !self.damaged.is_empty() {
-            let ids = first(self.damaged.iter().map(ToString::to_string), self.damaged.len());
+            let ids = first(
+                self.damaged.iter().map(ToString::to_string),
+                self.damaged.len(),
+            );
             return Outcome::Warning {
                 what: format!("a part of these sessions is of a wrong type: {ids}"),
                 advice: "something else wrote there; such a session is quarantined when it is next used: `sessions show \

@@ -41,7 +41,8 @@ pub async fn repair(options: &RedisOptions, stamp: &str) -> Vec<Finding> {
         if walked.blind {
             return Err(Outcome::Misfit {
                 what: "sessions cannot be found: SCAN is not allowed".to_owned(),
-                advice: "ACL SETUSER … +scan +rename, or run `doctor --repair` as a user who may".to_owned(),
+                advice: "ACL SETUSER … +scan +rename, or run `doctor --repair` as a user who may"
+                    .to_owned(),
             });
         }
         let aside = set_aside(&mut connection, options, &walked, stamp).await?;
@@ -50,9 +51,8 @@ pub async fn repair(options: &RedisOptions, stamp: &str) -> Vec<Finding> {
     };
     match done.await {
         Ok((aside, listed, cut)) => {
-            let cut = cut.map(|(what, advice)| {
-                finding("repair", Outcome::Warning { what, advice })
-            });
+            let cut =
+                cut.map(|(what, advice)| finding("repair", Outcome::Warning { what, advice }));
             let done = [finding("repair", aside), finding("repair", listed)];
             done.into_iter().chain(cut).collect()
         }
@@ -72,15 +72,20 @@ async fn set_aside(
     for wrong in &walked.wrong {
         let keys = together(&names, wrong);
         let mut asking = script.prepare_invoke();
-        keys.iter().for_each(|key| drop(asking.key(key)));
-        keys.iter().for_each(|key| drop(asking.key(names.aside(key, stamp))));
+        for key in &keys {
+            asking.key(key);
+        }
+        for key in &keys {
+            asking.key(names.aside(key, stamp));
+        }
         asking.arg(ASIDE_DAYS * 24 * 3600 * 1000).arg(wrong.wanted);
         let count: Result<u64, _> = asking.invoke_async(connection).await;
         let count = count.map_err(|refused| match refused.code() {
             Some("NOPERM") | Some("ERR") if refused.to_string().contains("permission") => {
                 Outcome::Misfit {
                     what: format!("{} cannot be set aside: {refused}", wrong.key),
-                    advice: "ACL SETUSER … +rename, or run `doctor --repair` as a user who may".to_owned(),
+                    advice: "ACL SETUSER … +rename, or run `doctor --repair` as a user who may"
+                        .to_owned(),
                 }
             }
             _ => trouble::of_answer(&refused, "RENAME"),
@@ -118,7 +123,7 @@ async fn list_again(options: &RedisOptions, walked: &Walk) -> Result<Outcome, Ou
     };
     let opened = RedisStore::open(options.clone(), Clock::system());
     let store = opened.map_err(|error| trouble::of_address(&error.to_string()))?;
-    let listed = store.list_again(&walked.sessions).await.map_err(failed)?;
+    let listed = store.list_all(&walked.sessions).await.map_err(failed)?;
     let gone = store.unlist_gone().await.map_err(failed)?;
     Ok(Outcome::Good(format!(
         "sessions: {} there, {} of them listed anew, {} that cannot be read; {gone} taken off the list that were gone \

@@ -1,0 +1,179 @@
+//! What two nodes make of one session when Redis forgets who has it, and what a node hears that was told that it is alone.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::gone_back::{durable, result};
+use super::serving::{history, until};
+use super::{command, is_durable, serve, text};
+use crate::support::redis::Redis;
+use crate::support::{Project, Server, signal};
+
+fn number(answer: &Value, name: &str) -> u64 {
+    answer["context"]["durability"][name]
+        .as_u64()
+        .expect("a number")
+}
+
+/// A node takes a session over, and Redis goes back to before that. Whichever of the two is asked first: what the newer
+/// owner acknowledged stays.
+#[test]
+fn a_take_over_that_redis_forgets_is_not_forgotten() {
+    for newer_first in [true, false] {
+        let Some(mut redis) = Redis::good() else {
+            return;
+        };
+        let project = Project::small();
+        let mut first = serve(&project, &redis.url(), &[]);
+        let mut second = serve(&project, &redis.url(), &[]);
+        let made = first.good("create_session", json!({}));
+        let id = text(&made, "/data/session_id").to_owned();
+        let arguments = json!({"session_id": id});
+        let before = first.good("analyze_complexity", arguments.clone());
+        is_durable(&before, "redis");
+        // The first has it.
+        let then = redis.copy();
+        let mut known = vec![result(&before)];
+        let mut taken = 0;
+        for tool in [
+            "analyze_structure",
+            "analyze_dependencies",
+            "analyze_complexity",
+        ] {
+            let answer = durable(&mut second, tool, &arguments);
+            taken = number(&answer, "epoch");
+            assert!(taken > number(&before, "epoch"), "{answer}");
+            known.insert(0, result(&answer));
+        }
+        redis.go_back(then.path());
+        let order = if newer_first {
+            [&mut second, &mut first]
+        } else {
+            [&mut first, &mut second]
+        };
+        for server in order {
+            let answer = durable(server, "analyze_structure", &arguments);
+            assert!(
+                number(&answer, "epoch") > number(&before, "epoch"),
+                "{answer}"
+            );
+            known.insert(0, result(&answer));
+        }
+        for server in [&mut first, &mut second] {
+            let found = history(server, &id);
+            let newer: Vec<_> = known
+                .iter()
+                .skip(2)
+                .filter(|result| !found.contains(result))
+                .collect();
+            assert!(
+                newer.is_empty(),
+                "newer first {newer_first}: {newer:?} are not in {found:?}"
+            );
+            if newer_first {
+                assert_eq!(found, known);
+            }
+        }
+        let view = first.good("get_session", arguments.clone());
+        let told = view["context"]["notices"].to_string().contains("are lost");
+        let missing = known
+            .iter()
+            .any(|result| !history(&mut first, &id).contains(result));
+        assert_eq!(
+            told, missing,
+            "what is lost is told, and nothing else: {view}"
+        );
+    }
+}
+
+/// The older owner stands still meanwhile, and knows nothing of it.
+#[test]
+fn an_owner_that_stood_still_does_not_undo_a_take_over() {
+    let Some(mut redis) = Redis::good() else {
+        return;
+    };
+    let project = Project::small();
+    let mut first = serve(&project, &redis.url(), &[]);
+    let mut second = serve(&project, &redis.url(), &[]);
+    let made = first.good("create_session", json!({}));
+    let id = text(&made, "/data/session_id").to_owned();
+    let arguments = json!({"session_id": id});
+    let mut known = vec![result(&first.good("analyze_complexity", arguments.clone()))];
+    let then = redis.copy();
+    signal(first.pid(), Signal::STOP);
+    // When its lease has ended.
+    known.insert(
+        0,
+        result(&durable(&mut second, "analyze_structure", &arguments)),
+    );
+    known.insert(
+        0,
+        result(&durable(&mut second, "analyze_dependencies", &arguments)),
+    );
+    redis.go_back(then.path());
+    // It is asked before the other one goes on.
+    let answer = durable(&mut second, "analyze_complexity", &arguments);
+    known.insert(0, result(&answer));
+    signal(first.pid(), Signal::CONT);
+    known.insert(
+        0,
+        result(&durable(&mut first, "analyze_structure", &arguments)),
+    );
+    for server in [&mut first, &mut second] {
+        assert_eq!(history(server, &id), known);
+    }
+}
+
+fn warnings(server: &mut Server) -> String {
+    let status = server.good("get_server_status", json!({}));
+    status["data"]["store"]["warnings"].to_string()
+}
+
+#[test]
+fn a_node_that_is_not_alone_is_told_so_whichever_starts_first() {
+    for alone_first in [true, false] {
+        let Some(redis) = Redis::good() else { return };
+        let project = Project::small();
+        let start = |alone: bool| {
+            let more: &[&str] = if alone { &["--single-node"] } else { &[] };
+            serve(&project, &redis.url(), more)
+        };
+        let [one, two] = [alone_first, !alone_first].map(start);
+        let (mut alone, mut other) = if alone_first { (one, two) } else { (two, one) };
+        // A beat, and a moment.
+        let started = std::time::Instant::now();
+        let told = until(|| {
+            let told = warnings(&mut alone);
+            told.contains("--single-node is set").then_some(told)
+        });
+        let took = started.elapsed();
+        assert!(
+            took < Duration::from_secs(14),
+            "alone first {alone_first}: {took:?}"
+        );
+        assert!(told.contains("take --single-node away"), "{told}");
+        // Whoever asks the other one can see it, too.
+        until(|| {
+            let status = other.good("get_server_status", json!({}));
+            status["data"]["nodes"]
+                .to_string()
+                .contains("single-node")
+                .then_some(())
+        });
+        let doctor = command(&project, &redis.url(), &["doctor", "--store", "redis"]);
+        assert_eq!(doctor.code, Some(78), "{}", doctor.stdout);
+        assert!(
+            doctor.stdout.contains("FAIL  nodes: several"),
+            "{}",
+            doctor.stdout
+        );
+        let over = alone.close();
+        assert!(
+            over.stderr.contains("--single-node is set"),
+            "{}",
+            over.stderr
+        );
+    }
+}
