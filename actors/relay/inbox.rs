@@ -179,10 +179,10 @@ async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
 }
 
 fn take_up(desk: &Arc<Desk>, message: &[u8]) {
-    let Message { from, number, body } = match serde_json::from_slice(message) {
+    let Message { from, number, body } = match Message::read(message) {
         Ok(message) => message,
         Err(error) => {
-            // A node of another version: it hears nothing, and waits for the lease.
+            // Of another version, or damaged: its node asks again, or waits for the lease.
             tracing::warn!(%error, "a message of another node cannot be read");
             return;
         }

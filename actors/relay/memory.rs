@@ -20,6 +20,11 @@ impl MemoryRelay {
     pub(crate) fn deafen(&self, node: NodeId) {
         self.deaf.lock().unwrap().push(node);
     }
+
+    /// What was said to it meanwhile is lost.
+    pub(crate) fn hears_again(&self, node: NodeId) {
+        self.deaf.lock().unwrap().retain(|deaf| *deaf != node);
+    }
 }
 
 impl Relay for MemoryRelay {

@@ -8,6 +8,42 @@ use crate::sessions::{CallAnswer, CallError, SessionView};
 use crate::store::{self, Lineage};
 use crate::tool::Progress;
 
+/// Before and after the checksum of a message, which is its last field: nodes that do not know it read over it.
+const SUM: &str = ",\"sum\":\"";
+const END: &str = "\"}";
+/// Hexadecimal digits of the checksum.
+const DIGITS: usize = 8;
+
+impl Message {
+    /// As it is sent.
+    pub(crate) fn write(&self) -> serde_json::Result<Vec<u8>> {
+        let mut written = serde_json::to_vec(self)?;
+        let sum = crc32c::crc32c(&written);
+        written.pop();
+        written.extend(format!("{SUM}{sum:0DIGITS$x}{END}").bytes());
+        Ok(written)
+    }
+
+    /// # Errors
+    /// It is of another version, or damaged: a changed byte could make it another call.
+    pub(crate) fn read(written: &[u8]) -> Result<Self, String> {
+        if let Some((body, sum)) = summed(written) {
+            let found = crc32c::crc32c_append(crc32c::crc32c(body), b"}");
+            if format!("{found:0DIGITS$x}").as_bytes() != sum {
+                return Err("its checksum is another".to_owned());
+            }
+        }
+        serde_json::from_slice(written).map_err(|error| error.to_string())
+    }
+}
+
+/// What the checksum stands for, without the last brace, and the checksum. `None`: it has none.
+fn summed(written: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = written.strip_suffix(END.as_bytes())?;
+    let (rest, sum) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
+    Some((rest.strip_suffix(SUM.as_bytes())?, sum))
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Message {
     pub(crate) from: NodeId,
@@ -215,4 +251,36 @@ pub(crate) enum HandOver {
     Busy,
     /// It could not be given up.
     Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_byte_makes_no_other_message() {
+        let (from, session) = (NodeId::random(), SessionId::random());
+        let question = Question::HandOver { session };
+        let message = Message {
+            from,
+            number: 7,
+            body: Body::Question(question),
+        };
+        let plain = serde_json::to_vec(&message).unwrap();
+        let written = message.write().unwrap();
+        for bytes in [&plain, &written] {
+            let read = Message::read(bytes).unwrap();
+            assert_eq!((read.from, read.number), (from, 7), "of any version");
+        }
+        for at in 0..written.len() {
+            for bit in 0..8 {
+                let mut damaged = written.clone();
+                damaged[at] ^= 1 << bit;
+                if let Ok(read) = Message::read(&damaged) {
+                    // In the checksum's own name: then there is none.
+                    assert_eq!(serde_json::to_vec(&read).unwrap(), plain, "{at} {bit}");
+                }
+            }
+        }
+    }
 }

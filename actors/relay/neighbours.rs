@@ -151,8 +151,8 @@ impl Neighbours {
 
     fn write(&self, number: u64, body: Body) -> Result<Arc<[u8]>, Silence> {
         let from = self.node;
-        let message = serde_json::to_vec(&Message { from, number, body });
-        message.map(Into::into).map_err(|error| {
+        let message = Message { from, number, body };
+        message.write().map(Into::into).map_err(|error| {
             tracing::error!(%error, "a message to another node cannot be written");
             Silence
         })

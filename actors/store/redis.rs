@@ -262,7 +262,7 @@ impl RedisStore {
 
     async fn ask_server(&self) -> Result<(), StoreError> {
         let asked = Instant::now();
-        let answers = self.0.lanes[0].ask(&server::questions()).await?;
+        let answers = self.0.lanes[0].ask(&mut server::questions()).await?;
         let server = Server::read(answers).map_err(|error| link::unavailable(&error))?;
         let (serves, unusable) = (server.serves(), server.unusable());
         self.0.shared.saw(server, asked.elapsed());

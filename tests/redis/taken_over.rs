@@ -36,14 +36,13 @@ fn a_take_over_that_redis_forgets_is_not_forgotten() {
         // The first has it.
         let then = redis.copy();
         let mut known = vec![result(&before)];
-        let mut taken = 0;
         for tool in [
             "analyze_structure",
             "analyze_dependencies",
             "analyze_complexity",
         ] {
             let answer = durable(&mut second, tool, &arguments);
-            taken = number(&answer, "epoch");
+            let taken = number(&answer, "epoch");
             assert!(taken > number(&before, "epoch"), "{answer}");
             known.insert(0, result(&answer));
         }

@@ -195,6 +195,35 @@ async fn a_long_call_keeps_its_session() {
     assert_eq!(a.runs(), 1);
 }
 
+/// Its owner hears nothing for longer than two questions wait, and then again: nobody waits for the end of its lease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_was_silent_for_long_is_asked_again() {
+    const DEAF_FOR: Duration = Duration::from_secs(4);
+    let Nodes { worlds, relay } = nodes(2, LONG, |_| How::Well).await;
+    let (a, b) = (&worlds[0], &worlds[1]);
+    let id = a.session().await;
+    let long = a.call(id, "once", json!({"sleep_ms": 12_000}));
+    let wanting = async {
+        a.ran(1).await;
+        let owner = a.sessions.node();
+        relay.deafen(owner);
+        let wanted = b.call(id, "echo", json!({"n": 2}));
+        let hears = async {
+            tokio::time::sleep(DEAF_FOR).await;
+            relay.hears_again(owner);
+            std::time::Instant::now()
+        };
+        let answered = async { (wanted.await, std::time::Instant::now()) };
+        let ((wanted, at), since) = tokio::join!(answered, hears);
+        (wanted, at.duration_since(since))
+    };
+    let (long, (wanted, took)) = tokio::join!(long, wanting);
+    assert_eq!(echoed(&wanted.unwrap())["n"], json!(2));
+    // It was asked again each second: while the long call still ran.
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(long.unwrap().outcome.is_ok());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_node_is_followed_when_its_lease_has_ended() {
     let Nodes { mut worlds, relay } = nodes(2, Duration::from_millis(1500), |_| How::Well).await;

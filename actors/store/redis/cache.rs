@@ -130,7 +130,8 @@ impl RedisCache {
                 Ok(values) => found
                     .iter_mut()
                     .zip(values)
-                    .filter_map(|(found, value)| Some((found, unwrapped(&value?)?)))
+                    .zip(&names)
+                    .filter_map(|((found, value), name)| Some((found, unwrapped(name, &value?)?)))
                     .for_each(|(found, value)| *found = Some(value)),
                 // Another program stored a value under this key; the next script that writes deletes it.
                 Err(error) if error.code() == Some("WRONGTYPE") => {}
@@ -148,13 +149,14 @@ impl RedisCache {
         let mut refused = 0;
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for (key, value) in entries {
-            let value = frame::wrap(&value, 0);
+            let name = self.name(&key);
+            let value = frame::wrap(&value, stamp(&name));
             if !batch.is_empty() && bytes + value.len() > BATCH_BYTES {
                 refused += self.write(std::mem::take(&mut batch)).await?;
                 bytes = 0;
             }
             bytes += value.len();
-            batch.push((self.name(&key), value));
+            batch.push((name, value));
         }
         if !batch.is_empty() {
             refused += self.write(batch).await?;
@@ -253,9 +255,15 @@ impl Answer {
     }
 }
 
-fn unwrapped(framed: &[u8]) -> Option<Vec<u8>> {
-    let (_, bytes) = frame::unwrap(framed, VALUE_MAX).ok()?;
-    Some(bytes.to_vec())
+/// Stands in the frame of a value: one that comes under another name is not the one that was asked for.
+fn stamp(name: &Name) -> u64 {
+    let half: [u8; NAME_BYTES / 2] = std::array::from_fn(|at| name[at]);
+    u64::from_le_bytes(half)
+}
+
+fn unwrapped(name: &Name, framed: &[u8]) -> Option<Vec<u8>> {
+    let (stamped, bytes) = frame::unwrap(framed, VALUE_MAX).ok()?;
+    (stamped == stamp(name)).then(|| bytes.to_vec())
 }
 
 impl SharedCache for RedisCache {

@@ -185,7 +185,7 @@ impl RedisConnections {
             .arg(self.0.0.keys.connections_of(principal))
             .arg(id.to_string());
         let connections = Self(self.0.clone());
-        tokio::spawn(async move { connections.lane(id).ask(&unlist).await.map(|_| ()) });
+        tokio::spawn(async move { connections.lane(id).ask(&mut unlist).await.map(|_| ()) });
     }
 
     fn on(&self, operation: &'static script::Operation, id: ConnectionId) -> Invocation {

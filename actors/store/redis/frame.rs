@@ -4,7 +4,8 @@
 //! ```text
 //! magic "MCA"   form 1   codec 1 (0 none, 1 zstd)   raw length 4   version 8   crc32c of the raw bytes 4   payload
 //! ```
-//! Numbers are little-endian. `version` is the session's version that the bytes lead to, and 0 for results.
+//! Numbers are little-endian. `version` is the session's version that the bytes lead to, 0 for results, and the first
+//! half of its name for a shared analysis.
 
 use std::sync::Arc;
 

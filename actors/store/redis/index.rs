@@ -107,7 +107,7 @@ impl RedisStore {
             if !creation.is_empty() {
                 let mut prolong = pipe();
                 prolong.cmd("PEXPIRE").arg(creation).arg(ttl);
-                let _ = store.lane(id).ask(&prolong).await;
+                let _ = store.lane(id).ask(&mut prolong).await;
             }
         });
     }

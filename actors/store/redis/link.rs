@@ -77,6 +77,8 @@ struct Open {
 /// Counts of all lanes together.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
+    /// Numbers what is asked.
+    asked: AtomicU64,
     pub(super) open: AtomicU64,
     pub(super) made_anew: AtomicU64,
     /// Keys that the server evicted while this node looked on.
@@ -118,7 +120,7 @@ impl Lane {
         for invocation in &invocations {
             all.add_command(invocation.command.clone());
         }
-        let mut answers = self.ask(&all).await?;
+        let mut answers = self.ask(&mut all).await?;
         let forgotten: Vec<usize> = (0..answers.len())
             .filter(|index| answers[*index].as_ref().is_err_and(is_forgotten))
             .collect();
@@ -131,7 +133,7 @@ impl Lane {
             again.add_command(invocations[index].operation.load());
             again.add_command(invocations[index].command.clone());
         }
-        let repeated = self.ask(&again).await?.into_iter().skip(1).step_by(2);
+        let repeated = self.ask(&mut again).await?.into_iter().skip(1).step_by(2);
         for (index, answer) in forgotten.into_iter().zip(repeated) {
             answers[index] = answer;
         }
@@ -151,13 +153,22 @@ impl Lane {
         Err(strange())
     }
 
-    pub(super) async fn ask(&self, all: &Pipeline) -> Result<Vec<RedisResult<Value>>, StoreError> {
+    /// Adds a question to `all` whose answer nothing else has: an answer that is out of step is not taken for one to
+    /// what was asked.
+    pub(super) async fn ask(
+        &self,
+        all: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let (generation, mut connection) = self.connection().await?;
+        let nonce = self.shared.counts.asked.fetch_add(1, Ordering::Relaxed);
+        let nonce = format!("{nonce:016x}");
+        all.cmd("PING").arg(&nonce);
         let answered = all
             .query_async::<Vec<RedisResult<Value>>>(&mut connection)
             .await;
         match answered {
-            Ok(answers) => {
+            Ok(mut answers) => {
+                let last = answers.pop();
                 let broken = answers
                     .iter()
                     .filter_map(|answer| answer.as_ref().err())
@@ -166,6 +177,13 @@ impl Lane {
                     let error = unavailable(error);
                     self.drop_connection(generation).await;
                     return Err(error);
+                }
+                // A server that refuses everything refuses this, too.
+                if let Some(Ok(said)) = last
+                    && said != Value::BulkString(nonce.into_bytes())
+                {
+                    self.shared.broke();
+                    return Err(strange());
                 }
                 Ok(answers)
             }

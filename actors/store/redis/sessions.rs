@@ -323,6 +323,9 @@ impl RedisStore {
         id: SessionId,
         results: &[ResultId],
     ) -> Result<Vec<bool>, StoreError> {
+        if results.is_empty() {
+            return Ok(Vec::new());
+        }
         let stored = self.0.keys.session(id).results;
         let mut lengths = redis::pipe();
         for (result, part) in results

@@ -68,7 +68,7 @@ async fn set_aside(
 ) -> Result<Outcome, Outcome> {
     let names = Keys::new(&options.prefix);
     let script = Script::new(SET_ASIDE);
-    let mut moved = BTreeSet::new();
+    let (mut moved, mut all) = (BTreeSet::new(), 0);
     for wrong in &walked.wrong {
         let keys = together(&names, wrong);
         let mut asking = script.prepare_invoke();
@@ -80,29 +80,35 @@ async fn set_aside(
         }
         asking.arg(ASIDE_DAYS * 24 * 3600 * 1000).arg(wrong.wanted);
         let count: Result<u64, _> = asking.invoke_async(connection).await;
-        let count = count.map_err(|refused| match refused.code() {
-            Some("NOPERM") | Some("ERR") if refused.to_string().contains("permission") => {
-                Outcome::Misfit {
-                    what: format!("{} cannot be set aside: {refused}", wrong.key),
-                    advice: "ACL SETUSER … +rename, or run `doctor --repair` as a user who may"
-                        .to_owned(),
-                }
-            }
-            _ => trouble::of_answer(&refused, "RENAME"),
-        })?;
+        let count = count.map_err(|refused| refused_to_rename(&refused, &wrong.key))?;
         if count > 0 {
             moved.insert(wrong.key.clone());
+            all += count;
         }
     }
     if moved.is_empty() {
         return Ok(Outcome::Good("no key of a wrong type".to_owned()));
     }
-    let count = moved.len();
-    let named = first(moved.into_iter(), count);
+    let named = first(
+        moved.into_iter(),
+        usize::try_from(all).unwrap_or(usize::MAX),
+    );
     Ok(Outcome::Good(format!(
-        "keys of a wrong type set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {count} ({named})",
+        "keys of a wrong type set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {all} ({named})",
         options.prefix
     )))
+}
+
+/// A command that a script may not run is no `NOPERM` of its own.
+fn refused_to_rename(refused: &redis::RedisError, key: &str) -> Outcome {
+    let denied = refused.to_string().contains("can't run this command");
+    if refused.code() == Some("NOPERM") || denied {
+        return Outcome::Misfit {
+            what: format!("{key} cannot be set aside: RENAME is not allowed"),
+            advice: "ACL SETUSER … +rename, or run `doctor --repair` as a user who may".to_owned(),
+        };
+    }
+    trouble::of_answer(refused, "RENAME")
 }
 
 /// What a part of the index weighs is the sum of what its members do: of these two neither is right without the other.

@@ -73,3 +73,42 @@ async fn damaged_answers_cost_no_session_and_no_commit() {
         }
     }
 }
+
+/// Each of two principals asks for its own sessions, and hears what the other one was answered, or nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_out_of_step_is_not_believed() {
+    let Some(server) = server::good() else { return };
+    let proxy = Proxy::before(server.port).await;
+    let store = store_at(proxy.url());
+    let owners = ["a", "b"].map(Principal::named);
+    for owner in &owners {
+        let mut session = new();
+        session.principal = owner.clone();
+        store.create(session).await.unwrap();
+    }
+    for way in [Way::Pass, Way::Stale, Way::Pass] {
+        proxy.set(way);
+        let mut answered = 0;
+        for nth in 0..20 {
+            let owner = &owners[nth % 2];
+            match store.list(owner, None, 10).await {
+                Ok((rows, total)) => {
+                    assert_eq!((rows.len(), total), (1, 1), "{way:?}");
+                    assert_eq!(rows[0].principal, *owner, "{way:?}");
+                    answered += 1;
+                }
+                Err(StoreError::Unavailable(_)) => {}
+                Err(other) => panic!("{way:?}: {other}"),
+            }
+            // What the server says of its clock is not another one's answer either.
+            match store.nodes().await {
+                Ok(nodes) => assert_eq!(nodes, []),
+                Err(StoreError::Unavailable(_)) => {}
+                Err(other) => panic!("{way:?}: {other}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(answered > 0, way == Way::Pass, "{way:?}: {answered}");
+    }
+    assert!(proxy.broken() > 0);
+}

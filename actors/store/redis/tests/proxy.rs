@@ -22,18 +22,21 @@ pub(crate) enum Way {
     Cut,
     /// As `Cut`, with a TCP reset.
     Reset,
+    /// Every answer is the one before it.
+    Stale,
     /// One answer in `garble_one_in` has a wrong or missing byte.
     Garble,
 }
 
 impl Way {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Pass,
         Self::Delay,
         Self::Blackhole,
         Self::Mute,
         Self::Cut,
         Self::Reset,
+        Self::Stale,
         Self::Garble,
     ];
 }
@@ -157,7 +160,7 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
         return;
     };
     let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-    let mut torn = false;
+    let (mut torn, mut before) = (false, Vec::new());
     loop {
         let (read, from_client) = tokio::select! {
             read = client.read(&mut asked) => (read, true),
@@ -165,12 +168,12 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
         };
         let Ok(read @ 1..) = read else { return };
         let way = control.way();
-        if !matches!(way, Way::Pass | Way::Delay | Way::Garble) {
+        if !matches!(way, Way::Pass | Way::Delay | Way::Stale | Way::Garble) {
             control.broken.fetch_add(1, Ordering::SeqCst);
         }
         match way {
-            Way::Pass | Way::Delay | Way::Garble if torn => return,
-            Way::Pass | Way::Garble => {}
+            Way::Pass | Way::Delay | Way::Stale | Way::Garble if torn => return,
+            Way::Pass | Way::Stale | Way::Garble => {}
             Way::Delay if from_client => {}
             Way::Delay => {
                 let ms = control.delay_ms.load(Ordering::SeqCst);
@@ -194,6 +197,12 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
             if way == Way::Garble {
                 control.garble(&mut answer);
             }
+            let this = answer.clone();
+            if way == Way::Stale {
+                control.broken.fetch_add(1, Ordering::SeqCst);
+                answer.clone_from(&before);
+            }
+            before = this;
             client.write_all(&answer).await
         };
         if sent.is_err() {
