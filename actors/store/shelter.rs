@@ -402,17 +402,7 @@ impl Store for Shelter {
                 .0
                 .ask(move |store| store.has_results(id, results))
                 .await?;
-            self.0.with(|state| {
-                let Some(held) = state.held.get(&id) else {
-                    return;
-                };
-                for (id, stored) in results.iter().zip(&mut stored) {
-                    // What is pending here is on its way, with both parts or with neither.
-                    if let Some(known) = held.result(*id, Part::Whole) {
-                        *stored = known.is_some();
-                    }
-                }
-            });
+            self.0.with(|state| state.correct(id, results, &mut stored));
             Ok(stored)
         })
     }

@@ -73,6 +73,19 @@ impl State {
         self.ledger.note(id, known);
     }
 
+    /// Which results are stored, after the store has said so: what is pending here is on its way, with both parts or with
+    /// neither.
+    pub(super) fn correct(&self, id: SessionId, results: &[ResultId], stored: &mut [bool]) {
+        let Some(held) = self.held.get(&id) else {
+            return;
+        };
+        for (id, stored) in results.iter().zip(stored) {
+            if let Some(known) = held.result(*id, Part::Whole) {
+                *stored = known.is_some();
+            }
+        }
+    }
+
     pub(super) fn waits(&self, id: SessionId) -> bool {
         self.held.get(&id).is_some_and(Held::waits)
     }
