@@ -1,7 +1,7 @@
 //! Pure analysis: `(language, text)` in, [`FileAnalysis`] out. No path, no disk, no async, no clock.
 //!
-//! A file is parsed once (C that conditionals or macros cut through, twice) and traversed once ([`syntax`]); each of
-//! [`metrics`], [`outline`] and [`imports`] watches that one traversal. Every tool is a view over the result; what depends
+//! A file is parsed once (one that holds errors again, without what stands in the way and piece by piece) and traversed
+//! once ([`syntax`]); each of [`metrics`], [`outline`] and [`imports`] watches that one traversal. Every tool is a view over the result; what depends
 //! on where a file lies (which file an import means) is computed on top, in [`graph`].
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub use metrics::{DecisionCounts, DecisionKind, Halstead};
 pub use profile::Profile;
 
 /// Changes whenever the same text may give another [`FileAnalysis`]: part of every cache key.
-pub const ENGINE_VERSION: u32 = 5;
+pub const ENGINE_VERSION: u32 = 6;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.
@@ -90,6 +90,8 @@ pub struct Function {
     pub max_nesting: u32,
     pub parameters: u32,
     pub has_receiver: bool,
+    /// It holds or stands in something that did not parse: where it begins and ends may be a guess.
+    pub recovered: bool,
     /// Statements that leave it: return, throw/raise, Rust `?`.
     pub exits: u32,
     /// Digest of its tokens without comments, white space and its own name: equal bodies match after a move or a rename,
@@ -216,6 +218,10 @@ pub struct SyntaxReport {
     pub missing: u32,
     /// Lines of the first few, for a person to look at.
     pub first_lines: Vec<u32>,
+    /// How many lines hold something that did not parse.
+    pub lines: u32,
+    /// The first such stretches: first and last line of each.
+    pub stretches: Vec<(u32, u32)>,
     /// C++ under the ending of C: what was found in it means nothing.
     pub cplusplus: bool,
 }
@@ -239,3 +245,6 @@ pub fn analyze(
 ) -> Result<FileAnalysis, Cancelled> {
     syntax::analyze(language, text, cancelled)
 }
+
+#[cfg(test)]
+mod tests;

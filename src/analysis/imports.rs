@@ -59,7 +59,7 @@ impl<'s> Watcher<'s> {
             Language::Rust => (rust::kinds(), Box::new(rust::Rust::default())),
             Language::JavaScript | Language::TypeScript | Language::Tsx => (
                 javascript::kinds(language),
-                Box::new(javascript::JavaScript),
+                Box::new(javascript::JavaScript::default()),
             ),
         };
         Self {

@@ -3,9 +3,12 @@
 //! One `Rules` for each language, asked only at the node kinds that it lists; every other node costs one look-up.
 //! Symbols around an error in the source still come out: each stands on its own node.
 
+use std::ops::Range;
+
 use tree_sitter::Node;
 
 use super::kinds::Kinds;
+use super::language::rules::last_code;
 use super::syntax::{Visit, Watch};
 use super::{Language, Symbol, SymbolKind, Visibility};
 
@@ -24,6 +27,8 @@ const QUALIFIED_NAME_LIMIT: usize = 512;
 
 pub(super) struct Found {
     pub(super) symbols: Vec<Symbol>,
+    /// Which of them are functions, by where their nodes lie.
+    pub(super) functions: Vec<(u32, Range<usize>)>,
 }
 
 /// What one language does at the kinds it listed. `row` is the row of its list.
@@ -46,6 +51,8 @@ struct Context<'s> {
     text: &'s str,
     language: Language,
     symbols: Vec<Symbol>,
+    /// Which of them are functions, by where their nodes lie.
+    functions: Vec<(u32, Range<usize>)>,
     scopes: Vec<Scope>,
     remarks: doc::Remarks,
 }
@@ -53,11 +60,16 @@ struct Context<'s> {
 /// A declaration around the present node that holds others.
 struct Scope {
     depth: u32,
-    symbol: u32,
+    /// `None`: nothing that is listed.
+    symbol: Option<u32>,
     kind: SymbolKind,
     visibility: Visibility,
     /// It is a function, or lies in one.
     is_local: bool,
+    /// Nothing in it is for others to see: the body of a callback.
+    is_hidden: bool,
+    /// A class without a name.
+    is_anonymous: bool,
     /// What stands before the names inside it, joined.
     prefix: String,
 }
@@ -92,6 +104,7 @@ impl<'s> Watcher<'s> {
                 text,
                 language,
                 symbols: vec![],
+                functions: vec![],
                 scopes: vec![],
                 remarks: doc::Remarks::default(),
             },
@@ -102,6 +115,7 @@ impl<'s> Watcher<'s> {
         self.rules.finish(&mut self.cx);
         Found {
             symbols: self.cx.symbols,
+            functions: self.cx.functions,
         }
     }
 }
@@ -143,6 +157,10 @@ impl<'s> Context<'s> {
         self.scope().map(|scope| scope.kind)
     }
 
+    fn is_hidden(&self) -> bool {
+        self.scope().is_some_and(|scope| scope.is_hidden)
+    }
+
     /// Inside a function, however deep.
     fn is_local(&self) -> bool {
         self.scope().is_some_and(|scope| scope.is_local)
@@ -163,10 +181,7 @@ impl<'s> Context<'s> {
             .map_or(declaration.node.end_byte(), |body| body.start_byte());
         let start = self.line_start(start);
         let signature = signature::fold(self.text.get(start..end).unwrap_or_default());
-        let qualified_name = match self.scope() {
-            Some(scope) => qualify(&scope.prefix, &declaration.name, self.separator()),
-            None => declaration.name.clone(),
-        };
+        let qualified_name = self.qualified(&declaration.name);
         self.symbols.push(Symbol {
             name: declaration.name.clone(),
             qualified_name,
@@ -174,27 +189,55 @@ impl<'s> Context<'s> {
             signature,
             visibility: declaration.visibility,
             start_line: start_line(&declaration.node),
-            end_line: end_line(&declaration.node),
+            end_line: end_line(&last_code(self.language, declaration.node)),
             doc,
-            parent: self.scope().map(|scope| scope.symbol),
+            parent: self.scope().and_then(|scope| scope.symbol),
         });
-        index(self.symbols.len() - 1)
+        let symbol = index(self.symbols.len() - 1);
+        if is_callable(declaration.kind) {
+            self.functions.push((symbol, declaration.node.byte_range()));
+        }
+        symbol
     }
 
     /// Adds a symbol that holds what is declared below its node.
     fn open(&mut self, declaration: &Declaration<'_>, depth: u32) -> u32 {
         let symbol = self.declare(declaration);
         let prefix = self.symbols[symbol as usize].qualified_name.clone();
-        let is_local = self.is_local() || is_callable(declaration.kind);
+        self.enter(depth, Some(symbol), declaration.kind, prefix);
+        symbol
+    }
+
+    /// A scope of a symbol that is declared already, or of none; then what is in it hangs below the symbol around.
+    fn enter(&mut self, depth: u32, symbol: Option<u32>, kind: SymbolKind, prefix: String) {
+        let is_local = self.is_local() || is_callable(kind);
+        let declared = symbol.and_then(|symbol| self.symbols.get(symbol as usize));
         self.scopes.push(Scope {
             depth,
-            symbol,
-            kind: declaration.kind,
-            visibility: declaration.visibility,
+            kind,
+            visibility: declared.map_or(Visibility::Private, |symbol| symbol.visibility),
+            symbol: symbol.or_else(|| self.scope()?.symbol),
             is_local,
+            is_hidden: self.is_hidden(),
+            is_anonymous: false,
             prefix,
         });
-        symbol
+    }
+
+    /// A scope in which nothing is listed.
+    fn hide(&mut self, depth: u32) {
+        self.enter(depth, None, SymbolKind::Function, String::new());
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.is_hidden = true;
+        }
+    }
+
+    /// The name of what stands here, below what is around.
+    fn qualified(&self, name: &str) -> String {
+        match self.scope() {
+            Some(scope) => qualify(&scope.prefix, name, self.separator()),
+            None => name.to_owned(),
+        }
     }
 
     fn close(&mut self, depth: u32) {

@@ -1,22 +1,31 @@
 //! Text to tree, and what did not parse; the one traversal that everything else watches.
 
 use std::cell::RefCell;
-use std::ops::ControlFlow;
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
 
-use tree_sitter::{Node, ParseOptions, Parser, TreeCursor};
+use tree_sitter::{Node, ParseOptions, Parser, Point, Tree, TreeCursor};
 
 use self::reading::Reading;
 pub(super) use self::reading::Unread;
-use super::{Cancelled, FileAnalysis, Language, SyntaxReport, imports, metrics, outline};
+use self::regions::Region;
+use super::{
+    ANONYMOUS, Cancelled, FileAnalysis, Function, Language, Symbol, SyntaxReport, imports, metrics,
+    outline,
+};
 
+mod code;
 mod conditionals;
 mod cplusplus;
 mod macros;
+mod masks;
+mod pieces;
 mod reading;
+mod regions;
+mod report;
+mod suspects;
 mod tokens;
 
-/// How many lines with errors are named.
-const ERROR_LINES_KEPT: usize = 5;
 /// Nodes between two looks at `cancelled`: well under a millisecond of work.
 const NODES_PER_CHECK: u32 = 4096;
 
@@ -44,22 +53,19 @@ pub(super) fn analyze(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FileAnalysis, Cancelled> {
     let Reading {
-        tree,
+        region,
         text,
         unread,
         cplusplus,
     } = reading::read(language, text, cancelled)?;
     let text = &*text;
-    let mut report = SyntaxReport {
-        cplusplus,
-        ..SyntaxReport::default()
-    };
+    let mut report = report::Report::default();
     let mut metrics = metrics::Watcher::new(language, text, unread);
     let mut outline = outline::Watcher::new(language, text);
     let mut imports = imports::Watcher::new(language, text);
-    traverse(tree.walk(), cancelled, |step, visit| match step {
+    walk(&region, 0, cancelled, &mut |step, visit| match step {
         Step::Enter => {
-            note_error(&mut report, &visit.node);
+            report.note(&visit.node);
             metrics.enter(visit);
             outline.enter(visit);
             imports.enter(visit);
@@ -73,6 +79,8 @@ pub(super) fn analyze(
     let metrics = metrics.finish();
     let outline = outline.finish();
     let imports = imports.finish();
+    let mut symbols = outline.symbols;
+    name_alike(&mut symbols, outline.functions, &metrics.functions);
     Ok(FileAnalysis {
         language,
         lines: metrics.lines,
@@ -80,19 +88,67 @@ pub(super) fn analyze(
         functions: metrics.functions,
         outside: metrics.outside,
         outside_cognitive: metrics.outside_cognitive,
-        symbols: outline.symbols,
+        symbols,
         exports: imports.exports,
         imports: imports.imports,
         package: imports.package,
-        syntax: report,
+        syntax: SyntaxReport {
+            cplusplus,
+            ..report.finish()
+        },
     })
 }
 
-fn parse(
+/// A function has one name, whoever is asked for it.
+fn name_alike(symbols: &mut [Symbol], listed: Vec<(u32, Range<usize>)>, functions: &[Function]) {
+    let measured: HashMap<Range<usize>, &Function> = functions
+        .iter()
+        .map(|function| (function.span.clone(), function))
+        .collect();
+    for (symbol, span) in listed {
+        let function = measured.get(&span).filter(|one| one.name != ANONYMOUS);
+        if let (Some(symbol), Some(function)) = (symbols.get_mut(symbol as usize), function) {
+            symbol.qualified_name.clone_from(&function.qualified_name);
+        }
+    }
+}
+
+fn parse(language: Language, text: &str, cancelled: &dyn Fn() -> bool) -> Result<Tree, Cancelled> {
+    parse_ranges(language, text.as_bytes(), &[], cancelled)
+}
+
+/// Only a stretch, which starts at this point; the nodes are where the stretch lies.
+fn parse_within(
     language: Language,
-    text: &str,
+    bytes: &[u8],
+    stretch: &Range<usize>,
+    start: Point,
     cancelled: &dyn Fn() -> bool,
-) -> Result<tree_sitter::Tree, Cancelled> {
+) -> Result<Tree, Cancelled> {
+    let within = bytes.get(stretch.clone()).unwrap_or_default();
+    let rows = memchr::memchr_iter(b'\n', within).count();
+    let end = Point {
+        row: start.row + rows,
+        column: match memchr::memrchr(b'\n', within) {
+            Some(line) => within.len() - line - 1,
+            None => start.column + within.len(),
+        },
+    };
+    let range = tree_sitter::Range {
+        start_byte: stretch.start,
+        end_byte: stretch.end,
+        start_point: start,
+        end_point: end,
+    };
+    parse_ranges(language, bytes, &[range], cancelled)
+}
+
+fn parse_ranges(
+    language: Language,
+    bytes: &[u8],
+    ranges: &[tree_sitter::Range],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Tree, Cancelled> {
     let mut progress = |_: &tree_sitter::ParseState| {
         if cancelled() {
             ControlFlow::Break(())
@@ -100,7 +156,6 @@ fn parse(
             ControlFlow::Continue(())
         }
     };
-    let bytes = text.as_bytes();
     PARSER.with_borrow_mut(|parser| {
         // Whatever a parse that was cut off has left.
         parser.reset();
@@ -111,6 +166,10 @@ fn parse(
         parser
             .set_language(&(language.facts().grammar)())
             .expect("the grammar fits the parser");
+        #[expect(clippy::expect_used, reason = "there is one range at most")]
+        parser
+            .set_included_ranges(ranges)
+            .expect("ranges do not overlap");
         parser
             .parse_with_options(
                 &mut |at, _| bytes.get(at..).unwrap_or_default(),
@@ -135,6 +194,124 @@ thread_local! {
 enum Step {
     Enter,
     Leave,
+}
+
+/// The nodes of a region in source order, those of its holes where they lie.
+fn walk<'t>(
+    region: &'t Region,
+    base: usize,
+    cancelled: &dyn Fn() -> bool,
+    watch: &mut dyn FnMut(Step, &Visit<'t>),
+) -> Result<(), Cancelled> {
+    let mut cursor = region.tree.walk();
+    // What was entered, and whether it was shown: a piece stands in nodes that are not in the file.
+    let mut open: Vec<(Visit<'t>, bool)> = Vec::new();
+    let mut shown = 0;
+    let mut holes = region.holes.iter().peekable();
+    let mut seen = 0_u32;
+    loop {
+        seen = seen.wrapping_add(1);
+        if seen.is_multiple_of(NODES_PER_CHECK) && cancelled() {
+            return Err(Cancelled);
+        }
+        let node = cursor.node();
+        let mut filled = false;
+        while let Some(hole) = holes.next_if(|hole| lies_before(hole, &node)) {
+            walk(hole, base + shown, cancelled, watch)?;
+            // What keeps the place of a statement in Python.
+            filled = hole.span.contains(&node.start_byte());
+        }
+        let entered = visit(&cursor, base + shown);
+        let is_shown = region.is_whole || belongs(&node, &region.span);
+        if !filled && (is_shown || touches(&node, &region.span)) {
+            if is_shown {
+                watch(Step::Enter, &entered);
+            }
+            if cursor.goto_first_child() {
+                shown += usize::from(is_shown);
+                open.push((entered, is_shown));
+                continue;
+            }
+            if is_shown {
+                watch(Step::Leave, &entered);
+            }
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                for hole in holes {
+                    walk(hole, base, cancelled, watch)?;
+                }
+                return Ok(());
+            }
+            if let Some((left, true)) = open.pop() {
+                shown -= 1;
+                watch(Step::Leave, &left);
+            }
+        }
+    }
+}
+
+/// The hole comes before the node, or in its place.
+fn lies_before(hole: &Region, node: &Node<'_>) -> bool {
+    hole.span.end <= node.start_byte()
+        || (hole.span.start <= node.start_byte() && node.end_byte() <= hole.span.end)
+}
+
+/// A node of the piece, or an error that it caused.
+fn belongs(node: &Node<'_>, span: &Range<usize>) -> bool {
+    let is_empty = node.start_byte() == node.end_byte();
+    let lies_in = node.start_byte() >= span.start && node.end_byte() <= span.end;
+    (lies_in && !is_empty) || ((node.is_error() || node.is_missing()) && touches(node, span))
+}
+
+fn touches(node: &Node<'_>, span: &Range<usize>) -> bool {
+    node.start_byte() <= span.end && node.end_byte() >= span.start
+}
+
+/// How much of a tree is broken: what is clean is not entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Damage {
+    /// Bytes in the outermost errors, and one for each token that is missing.
+    bytes: usize,
+    errors: usize,
+}
+
+impl Damage {
+    fn is_none(self) -> bool {
+        self.errors == 0
+    }
+}
+
+fn damage(tree: &Tree, cancelled: &dyn Fn() -> bool) -> Result<Damage, Cancelled> {
+    let mut cursor = tree.walk();
+    let mut damage = Damage {
+        bytes: 0,
+        errors: 0,
+    };
+    let mut behind = 0;
+    let mut seen = 0_u32;
+    loop {
+        seen = seen.wrapping_add(1);
+        if seen.is_multiple_of(NODES_PER_CHECK) && cancelled() {
+            return Err(Cancelled);
+        }
+        let node = cursor.node();
+        if node.is_error() || node.is_missing() {
+            damage.errors += 1;
+            if node.start_byte() >= behind {
+                damage.bytes += (node.end_byte() - node.start_byte()).max(1);
+                behind = node.end_byte();
+            }
+        }
+        if node.has_error() && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return Ok(damage);
+            }
+        }
+    }
 }
 
 /// Depth first with a cursor and a stack of our own: no recursion, however deep the nesting, and nothing about a node
@@ -176,21 +353,5 @@ fn visit<'t>(cursor: &TreeCursor<'t>, depth: usize) -> Visit<'t> {
         kind: node.kind_id(),
         field: cursor.field_id(),
         depth: u32::try_from(depth).unwrap_or(u32::MAX),
-    }
-}
-
-fn note_error(report: &mut SyntaxReport, node: &Node<'_>) {
-    if node.is_error() {
-        report.errors += 1;
-    } else if node.is_missing() {
-        report.missing += 1;
-    } else {
-        return;
-    }
-    let line = u32::try_from(node.start_position().row)
-        .unwrap_or(u32::MAX)
-        .saturating_add(1);
-    if report.first_lines.len() < ERROR_LINES_KEPT && report.first_lines.last() != Some(&line) {
-        report.first_lines.push(line);
     }
 }

@@ -12,6 +12,8 @@ use crate::analysis::{ImportKind, Language};
 enum Act {
     Package,
     Import,
+    Requires,
+    Offers,
     Type,
     Name,
 }
@@ -19,6 +21,8 @@ enum Act {
 const LIST: &[(&str, Act)] = &[
     ("package_declaration", Act::Package),
     ("import_declaration", Act::Import),
+    ("requires_module_directive", Act::Requires),
+    ("exports_module_directive", Act::Offers),
     ("class_declaration", Act::Type),
     ("interface_declaration", Act::Type),
     ("enum_declaration", Act::Type),
@@ -49,6 +53,12 @@ impl Rules for Java {
                 cx.found.package = name.map(|name| without_space(cx.text(&name)));
             }
             Act::Import => self.import(cx, visit),
+            Act::Requires => requires(cx, visit),
+            Act::Offers => {
+                if let Some(package) = first_name(cx, visit) {
+                    cx.export(package, line(&visit.node), None);
+                }
+            }
             Act::Type => export(cx, visit),
             Act::Name if self.has_wildcard => self.name(cx, visit),
             Act::Name => {}
@@ -102,6 +112,23 @@ impl Java {
             self.said.insert(text.to_owned());
         }
     }
+}
+
+/// `requires a.b` of a module: `import module a.b` for all of its files.
+fn requires(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let Some(name) = first_name(cx, visit) else {
+        return;
+    };
+    let last = name.rsplit('.').next().unwrap_or_default().to_owned();
+    let mut import = cx.import(ImportKind::Import, name, line(&visit.node));
+    import.names.push(last);
+    cx.add(import);
+}
+
+fn first_name(cx: &Context<'_>, visit: &Visit<'_>) -> Option<String> {
+    children(&visit.node)
+        .find(|node| matches!(node.kind(), "identifier" | "scoped_identifier"))
+        .map(|name| without_space(cx.text(&name)))
 }
 
 fn export(cx: &mut Context<'_>, visit: &Visit<'_>) {

@@ -15,6 +15,7 @@ enum Act {
     Export,
     Call,
     Assignment,
+    Declarator,
     Condition,
     Comment,
 }
@@ -24,6 +25,7 @@ const LIST: &[(&str, Act)] = &[
     ("export_statement", Act::Export),
     ("call_expression", Act::Call),
     ("assignment_expression", Act::Assignment),
+    ("variable_declarator", Act::Declarator),
     ("function_declaration", Act::Condition),
     ("function_expression", Act::Condition),
     ("arrow_function", Act::Condition),
@@ -53,7 +55,14 @@ pub(super) fn kinds(language: Language) -> &'static Kinds {
     }
 }
 
-pub(super) struct JavaScript;
+#[derive(Default)]
+pub(super) struct JavaScript {
+    /// Names of what the module offers: `var app = exports = module.exports = {}`.
+    aliases: Vec<String>,
+}
+
+/// How many names of it are known; assignments to others are passed over.
+const ALIASES: usize = 16;
 
 impl Rules for JavaScript {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize) {
@@ -61,7 +70,8 @@ impl Rules for JavaScript {
             Act::Import => import(cx, visit),
             Act::Export => export(cx, visit),
             Act::Call => call(cx, visit),
-            Act::Assignment => assignment(cx, visit),
+            Act::Assignment => self.assignment(cx, visit),
+            Act::Declarator => self.declarator(cx, visit),
             Act::Condition => cx.conditional(visit),
             Act::Comment if visit.depth == DIRECTIVE_DEPTH => directive(cx, visit),
             Act::Comment => {}
@@ -131,7 +141,8 @@ fn export(cx: &mut Context<'_>, visit: &Visit<'_>) {
     };
     let source = unquoted(cx.text(&source));
     let mut import = cx.import(ImportKind::Reexport, source, line(node));
-    import.type_only = node.child(1).is_some_and(|child| child.kind() == "type");
+    // By its words: the grammar does not know `export type *`.
+    import.type_only = cx.text(node).split_whitespace().nth(1) == Some("type");
     let mut offered = vec![];
     let mut is_star = true;
     for child in children(node) {
@@ -252,26 +263,52 @@ fn call(cx: &mut Context<'_>, visit: &Visit<'_>) {
     }
 }
 
-/// `module.exports = …`, `module.exports.x = …`, `exports.x = …`.
-fn assignment(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    let text = cx.text.get(visit.node.start_byte()..).unwrap_or_default();
-    if !text.starts_with("module") && !text.starts_with("exports") {
-        return;
+impl JavaScript {
+    fn declarator(&mut self, cx: &Context<'_>, visit: &Visit<'_>) {
+        let (Some(name), Some(value)) = (
+            visit.node.child_by_field_name("name"),
+            visit.node.child_by_field_name("value"),
+        ) else {
+            return;
+        };
+        let text = cx.text(&value);
+        let rest = text.strip_prefix("module.").unwrap_or(text);
+        let is_alias = rest
+            .strip_prefix("exports")
+            .is_some_and(|rest| rest.trim_start().starts_with('=') || rest.is_empty());
+        if is_alias && self.aliases.len() < ALIASES {
+            self.aliases.push(format!("{}.", cx.text(&name)));
+        }
     }
-    let Some(left) = visit.node.child_by_field_name("left") else {
-        return;
-    };
-    let target = cx.text(&left);
-    let at = line(&visit.node);
-    if target != "module.exports" {
+
+    /// `module.exports = …`, `module.exports.x = …`, `exports.x = …`, and by another name of them.
+    fn assignment(&self, cx: &mut Context<'_>, visit: &Visit<'_>) {
+        let Some(left) = visit.node.child_by_field_name("left") else {
+            return;
+        };
+        let target = cx.text(&left);
+        let at = line(&visit.node);
+        if target == "module.exports" {
+            return whole(cx, visit);
+        }
         let name = target
             .strip_prefix("module.exports.")
-            .or_else(|| target.strip_prefix("exports."));
+            .or_else(|| target.strip_prefix("exports."))
+            .or_else(|| {
+                let aliases = self.aliases.iter();
+                aliases
+                    .filter_map(|alias| target.strip_prefix(alias.as_str()))
+                    .next()
+            });
         if let Some(name) = name.filter(|name| !name.contains('.') && *name != "__esModule") {
             cx.export(name, at, None);
         }
-        return;
     }
+}
+
+/// `module.exports = …`.
+fn whole(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let at = line(&visit.node);
     let right = visit.node.child_by_field_name("right");
     let Some(object) = right.filter(|right| right.kind() == "object") else {
         return cx.export("default", at, None);

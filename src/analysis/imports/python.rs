@@ -7,6 +7,7 @@ use tree_sitter::Node;
 
 use super::{Context, Rules, children, line};
 use crate::analysis::kinds::Kinds;
+use crate::analysis::language::python::alias_name;
 use crate::analysis::syntax::Visit;
 use crate::analysis::{Export, Import, ImportKind, Language};
 
@@ -20,6 +21,7 @@ enum Act {
     Function,
     Class,
     Assignment,
+    Alias,
 }
 
 const LIST: &[(&str, Act)] = &[
@@ -33,6 +35,7 @@ const LIST: &[(&str, Act)] = &[
     ("class_definition", Act::Class),
     ("assignment", Act::Assignment),
     ("augmented_assignment", Act::Assignment),
+    ("type_alias_statement", Act::Alias),
 ];
 
 pub(super) fn kinds() -> &'static Kinds {
@@ -72,6 +75,7 @@ impl Rules for Python {
                 self.local_at.get_or_insert(visit.depth);
             }
             Act::Assignment => self.assignment(cx, visit),
+            Act::Alias => self.alias(cx, visit),
         }
     }
 
@@ -147,6 +151,13 @@ impl Python {
         }
     }
 
+    fn alias(&self, cx: &mut Context<'_>, visit: &Visit<'_>) {
+        let left = visit.node.child_by_field_name("left");
+        if let Some(left) = left.filter(|_| self.local_at.is_none()) {
+            offer_name(cx, alias_name(cx.text(&left)), line(&left));
+        }
+    }
+
     fn assignment(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>) {
         if self.local_at.is_some() {
             return;
@@ -190,7 +201,10 @@ fn strings(cx: &Context<'_>, value: &Node<'_>, listed: &mut Vec<Export>) {
 
 /// A public name, once: a module may bind it several times.
 fn offer(cx: &mut Context<'_>, name: &Node<'_>) {
-    let text = cx.text(name);
+    offer_name(cx, cx.text(name), line(name));
+}
+
+fn offer_name(cx: &mut Context<'_>, text: &str, line: u32) {
     if text.starts_with('_')
         || cx
             .found
@@ -200,7 +214,7 @@ fn offer(cx: &mut Context<'_>, name: &Node<'_>) {
     {
         return;
     }
-    cx.export(text, line(name), None);
+    cx.export(text, line, None);
 }
 
 /// As they are called where they come from: aliases left out.

@@ -90,6 +90,7 @@ pub(super) const RULES: Rules = Rules {
     angles: &[],
     labels: &[],
     asides: &[],
+    computed_names: &[],
     this: &[],
     implicit_this: false,
     hooks: Hooks {

@@ -82,6 +82,7 @@ pub(super) const RULES: Rules = Rules {
     angles: &[],
     labels: &["label_name"],
     asides: &[],
+    computed_names: &[],
     this: &[],
     implicit_this: false,
     hooks: Hooks {

@@ -47,7 +47,7 @@ pub(super) const RULES: Rules = Rules {
         FunctionRule {
             node: "block",
             kind: FunctionKind::Initializer,
-            inside: Some("class_body"),
+            inside: &["class_body", "enum_body_declarations"],
             never: &[],
         },
     ],
@@ -106,6 +106,7 @@ pub(super) const RULES: Rules = Rules {
     angles: &["type_arguments", "type_parameters"],
     labels: &["identifier"],
     asides: &["formal_parameters", "class_body", "annotation"],
+    computed_names: &[],
     this: &["this"],
     implicit_this: true,
     hooks: Hooks {
@@ -146,7 +147,10 @@ fn parameters(site: &Site<'_, '_>) -> Parameters {
     }
     let count = parts(list)
         .into_iter()
-        .filter(|part| part.kind() != "receiver_parameter")
+        // With an annotation, the grammar takes a receiver for a parameter.
+        .filter(|part| {
+            part.kind() != "receiver_parameter" && field(*part, "name", site.text) != Some("this")
+        })
         .count();
     let instance = site.kind == FunctionKind::Method && !is_static(site);
     Parameters {

@@ -61,7 +61,15 @@ pub(super) const RULES: Rules = Rules {
         (DecisionKind::BooleanOperator, &["&&", "||"]),
         (DecisionKind::NullCoalesce, &["??"]),
     ],
-    scopes: &["class_declaration", "class", "variable_declarator", "pair"],
+    scopes: &[
+        "class_declaration",
+        "class",
+        "variable_declarator",
+        "assignment_expression",
+        "pair",
+        "export_statement",
+        "call_expression",
+    ],
     statements: &[
         "break_statement",
         "class_declaration",
@@ -96,6 +104,7 @@ pub(super) const RULES: Rules = Rules {
     angles: &[],
     labels: &["statement_identifier"],
     asides: &["formal_parameters", "class_body", "decorator"],
+    computed_names: &["computed_property_name"],
     this: &["this"],
     implicit_this: false,
     hooks: HOOKS,
@@ -133,11 +142,17 @@ fn name<'t>(site: &Site<'_, 't>) -> Named<'t> {
     match site.node.kind() {
         "class_static_block" => named(Some("<static>"), None, site.kind),
         "method_definition" => named(own, None, method_kind(site, own)),
-        _ if own.is_some() => named(own, None, FunctionKind::Function),
-        _ => {
-            let (name, qualifier, kind) = given_name(site);
-            named(name, qualifier, kind)
+        "function_declaration" | "generator_function_declaration" if own.is_some() => {
+            named(own, None, FunctionKind::Function)
         }
+        // What it is bound to is the name by which others call it.
+        _ => match given_name(site) {
+            (Some("default"), _, _) | (None, _, _) if own.is_some() => {
+                named(own, None, FunctionKind::Function)
+            }
+            (name, qualifier, _) if own.is_some() => named(name, qualifier, FunctionKind::Function),
+            (name, qualifier, kind) => named(name, qualifier, kind),
+        },
     }
 }
 
@@ -160,11 +175,7 @@ fn method_kind(site: &Site<'_, '_>, name: Option<&str>) -> FunctionKind {
 /// The name of what a function without one is assigned to.
 fn given_name<'t>(site: &Site<'_, 't>) -> (Option<&'t str>, Option<&'t str>, FunctionKind) {
     let text = site.text;
-    let mut above = site
-        .above
-        .iter()
-        .rev()
-        .skip_while(|around| around.kind() == "parenthesized_expression");
+    let mut above = site.above.iter().rev().skip_while(|around| wraps(around));
     let Some(around) = above.next() else {
         return (None, None, FunctionKind::Closure);
     };
@@ -207,16 +218,9 @@ fn assigned<'t>(
     assignment: Node<'t>,
     text: &'t str,
 ) -> (Option<&'t str>, Option<&'t str>, FunctionKind) {
-    let Some(left) = field(assignment, "left", text) else {
+    let Some(left) = field(assignment, "left", text).and_then(assigned_name) else {
         return (None, None, FunctionKind::Closure);
     };
-    if left.len() > NAME_BYTES
-        || !left
-            .chars()
-            .all(|c| c.is_alphanumeric() || "_$.#".contains(c))
-    {
-        return (None, None, FunctionKind::Closure);
-    }
     match left.rsplit_once('.') {
         Some(("this", property)) => (Some(property), None, FunctionKind::Function),
         Some((object, property)) => (Some(property), Some(object), FunctionKind::Function),
@@ -224,12 +228,52 @@ fn assigned<'t>(
     }
 }
 
+/// The left side of an assignment, where that can be shown as a name.
+pub(in crate::analysis) fn assigned_name(left: &str) -> Option<&str> {
+    let is_name = left.len() <= NAME_BYTES
+        && left
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_$.#".contains(c));
+    is_name.then_some(left)
+}
+
+/// Brackets and the like around a value, which change nothing about what it is.
+fn wraps(node: &Node<'_>) -> bool {
+    matches!(
+        node.kind(),
+        "parenthesized_expression"
+            | "satisfies_expression"
+            | "as_expression"
+            | "non_null_expression"
+            | "type_assertion"
+    )
+}
+
+/// Wrappers around a value that are looked through.
+const WRAPPERS: u32 = 8;
+
+/// The value without what is around it.
+pub(in crate::analysis) fn unwrapped(value: Node<'_>) -> Node<'_> {
+    let mut value = value;
+    for _ in 0..WRAPPERS {
+        let inner = match value.kind() {
+            "type_assertion" => value.named_child(1),
+            _ => value.named_child(0),
+        };
+        match inner.filter(|_| wraps(&value)) {
+            Some(inner) => value = inner,
+            None => break,
+        }
+    }
+    value
+}
+
 fn plain_name(name: Option<&str>) -> Option<&str> {
     name.filter(|name| name.len() <= NAME_BYTES && !name.starts_with(['{', '[']))
 }
 
 /// A key without its quotation marks.
-fn key_text(key: &str) -> &str {
+pub(in crate::analysis) fn key_text(key: &str) -> &str {
     key.trim_matches(['"', '\''])
 }
 
@@ -264,17 +308,20 @@ fn is_static(node: Node<'_>) -> bool {
 }
 
 fn scope<'t>(node: Node<'t>, parent: Option<Node<'t>>, text: &'t str) -> Option<Scope<'t>> {
-    let value = || node.child_by_field_name("value").map(|value| value.kind());
     match node.kind() {
-        "variable_declarator" => match value()? {
-            "object" => plain_name(field(node, "name", text)).map(Scope::Value),
-            "class" => plain_name(field(node, "name", text)).map(Scope::Type),
-            _ => None,
-        },
-        "pair" if value()? == "object" => field(node, "key", text).map(key_text).map(Scope::Value),
-        "pair" => None,
+        "variable_declarator" => holder(node, "value", plain_name(field(node, "name", text))),
+        "assignment_expression" => {
+            let left = field(node, "left", text).and_then(assigned_name);
+            let left = left.map(|left| left.strip_prefix("this.").unwrap_or(left));
+            holder(node, "right", left)
+        }
+        "pair" => holder(node, "value", field(node, "key", text).map(key_text)),
+        "export_statement" => holder(node, "value", Some("default")),
+        "call_expression" => extended(node, text).map(Scope::Value),
         "class" => match parent.map(|parent| parent.kind()) {
-            Some("variable_declarator") => None,
+            Some("variable_declarator" | "assignment_expression" | "pair" | "export_statement") => {
+                None
+            }
             _ => Some(field(node, "name", text).map_or(Scope::AnonymousType, Scope::Type)),
         },
         "internal_module" | "module" => field(node, "name", text).map(key_text).map(Scope::Module),
@@ -282,6 +329,30 @@ fn scope<'t>(node: Node<'t>, parent: Option<Node<'t>>, text: &'t str) -> Option<
             .map(Scope::Type)
             .or(Some(Scope::Type("default"))),
     }
+}
+
+/// What gives its name to the functions in its value.
+fn holder<'t>(node: Node<'t>, value: &str, name: Option<&'t str>) -> Option<Scope<'t>> {
+    let value = node.child_by_field_name(value)?;
+    match (value.kind(), unwrapped(value).kind()) {
+        ("class", _) => Some(match name {
+            Some(name) => Scope::Type(name),
+            None => Scope::AnonymousType,
+        }),
+        (_, "object") => name.map(Scope::Value),
+        _ => None,
+    }
+}
+
+/// `Object.assign(target, { … })`.
+fn extended<'t>(call: Node<'t>, text: &'t str) -> Option<&'t str> {
+    if !source(call, text).starts_with("Object.assign") {
+        return None;
+    }
+    let arguments = parts(call.child_by_field_name("arguments")?);
+    let holds = arguments.iter().skip(1).any(|part| part.kind() == "object");
+    let target = arguments.first().filter(|_| holds)?;
+    assigned_name(source(*target, text))
 }
 
 fn callee<'t>(node: Node<'t>, text: &'t str) -> Callee<'t> {

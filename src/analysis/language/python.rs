@@ -98,6 +98,7 @@ pub(super) const RULES: Rules = Rules {
         "class_definition",
         "decorator",
     ],
+    computed_names: &[],
     this: &["self", "cls"],
     implicit_this: false,
     hooks: Hooks {
@@ -236,4 +237,9 @@ fn declarative(node: Node<'_>) -> bool {
         return false;
     };
     nested.kind() == "function_definition" && handed_out.kind() == "return_statement"
+}
+
+/// Of what stands left in a `type` statement, without its type parameters.
+pub(in crate::analysis) fn alias_name(left: &str) -> &str {
+    left.split_once('[').map_or(left, |(name, _)| name).trim()
 }

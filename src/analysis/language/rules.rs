@@ -12,8 +12,8 @@ mod hooks;
 mod kinds;
 
 pub(in crate::analysis) use self::hooks::{
-    argument_count, by_name_field, field, member, never_dead, never_declarative, parts, plain_case,
-    source,
+    argument_count, by_name_field, field, last_code, member, never_dead, never_declarative, parts,
+    plain_case, source,
 };
 pub(in crate::analysis) use self::kinds::{Fields, Kind, Kinds};
 
@@ -94,6 +94,8 @@ pub(in crate::analysis) struct Traits {
     pub(in crate::analysis) label: bool,
     /// Parameters, decorators, bodies of nested classes: not the body of the function.
     pub(in crate::analysis) aside: bool,
+    /// A name that is computed where the function is made.
+    pub(in crate::analysis) computed_name: bool,
 }
 
 /// One row of the language table. Names are node kinds; a test holds each against the grammar.
@@ -120,6 +122,8 @@ pub(in crate::analysis) struct Rules {
     pub(in crate::analysis) angles: &'static [&'static str],
     pub(in crate::analysis) labels: &'static [&'static str],
     pub(in crate::analysis) asides: &'static [&'static str],
+    /// Names of functions that are computed: code of what is around the function.
+    pub(in crate::analysis) computed_names: &'static [&'static str],
     /// What a method calls its receiver or its own type.
     pub(in crate::analysis) this: &'static [&'static str],
     /// How a call without a receiver may mean a method.
@@ -132,8 +136,8 @@ pub(in crate::analysis) struct Rules {
 pub(in crate::analysis) struct FunctionRule {
     pub(in crate::analysis) node: &'static str,
     pub(in crate::analysis) kind: FunctionKind,
-    /// Only directly inside this kind.
-    pub(in crate::analysis) inside: Option<&'static str>,
+    /// Only directly inside these kinds; none: anywhere.
+    pub(in crate::analysis) inside: &'static [&'static str],
     /// Not where this would be its name.
     pub(in crate::analysis) never: &'static [&'static str],
 }
@@ -142,7 +146,7 @@ pub(in crate::analysis) const fn function(node: &'static str, kind: FunctionKind
     FunctionRule {
         node,
         kind,
-        inside: None,
+        inside: &[],
         never: &[],
     }
 }
@@ -239,6 +243,7 @@ impl Rules {
             .chain(self.angles)
             .chain(self.labels)
             .chain(self.asides)
+            .chain(self.computed_names)
             .copied()
             .collect()
     }

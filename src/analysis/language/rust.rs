@@ -71,6 +71,7 @@ pub(super) const RULES: Rules = Rules {
     ],
     labels: &["label"],
     asides: &["parameters", "closure_parameters"],
+    computed_names: &[],
     this: &["self", "Self"],
     implicit_this: false,
     hooks: Hooks {

@@ -42,6 +42,7 @@ pub(super) const RULES: Rules = Rules {
     angles: &["type_arguments", "type_parameters"],
     labels: &[],
     asides: &[],
+    computed_names: &[],
     this: &["this"],
     implicit_this: false,
     hooks: javascript::HOOKS,

@@ -28,6 +28,7 @@ pub(in crate::analysis) struct Found {
 }
 
 pub(in crate::analysis) struct Watcher<'t> {
+    language: Language,
     kinds: &'static Kinds,
     text: &'t str,
     /// The nodes from the root to the current one, and what each is.
@@ -38,6 +39,8 @@ pub(in crate::analysis) struct Watcher<'t> {
     scopes: Scopes,
     /// The last is open; the first is what is outside every function.
     frames: Vec<Frame<'t>>,
+    /// Functions whose computed names are being read.
+    set_aside: Vec<Frame<'t>>,
     functions: Vec<Function>,
     /// Rows of each function, from 0, and its statements.
     stretches: Vec<(usize, usize, u32)>,
@@ -71,12 +74,16 @@ struct Entry {
     preprocessed: bool,
     /// Inside a comment or a literal: the tokens are parts of it.
     silent: bool,
+    /// Inside something that did not parse.
+    in_error: bool,
     opens: Opens,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opens {
     Nothing,
+    /// The computed name of a function: code of what is around it.
+    Around,
     Scope,
     Function,
     Literal,
@@ -94,6 +101,7 @@ impl Entry {
         aside: false,
         preprocessed: false,
         silent: false,
+        in_error: false,
         opens: Opens::Nothing,
     };
 }
@@ -147,6 +155,7 @@ impl<'t> Watch<'t> for Watcher<'t> {
         }
         match entry.opens {
             Opens::Nothing => {}
+            Opens::Around => self.frames.extend(self.set_aside.pop()),
             Opens::Scope => self.scopes.leave(),
             Opens::Function => {
                 self.pass(visit.node.end_byte());
@@ -167,6 +176,7 @@ impl<'t> Watcher<'t> {
     pub(in crate::analysis) fn new(language: Language, text: &'t str, unread: Vec<Unread>) -> Self {
         let kinds = language.kinds();
         Self {
+            language,
             kinds,
             text,
             above: Vec::new(),
@@ -174,6 +184,7 @@ impl<'t> Watcher<'t> {
             at_leaf: false,
             scopes: Scopes::new(kinds.rules.separator),
             frames: vec![Frame::default()],
+            set_aside: Vec::new(),
             functions: Vec::new(),
             stretches: Vec::new(),
             runs: Vec::new(),
@@ -236,8 +247,12 @@ impl<'t> Watcher<'t> {
                     && visit.field.is_some()
                     && visit.field == fields.condition),
             silent: false,
+            in_error: parent.in_error || visit.node.is_error(),
             opens: Opens::Nothing,
         };
+        if kind.traits.computed_name && parent.opens == Opens::Function {
+            self.computed_name(&mut entry);
+        }
         if visit.node.child_count() == 0 {
             self.leaf(visit, kind, parent);
         }
@@ -267,6 +282,19 @@ impl<'t> Watcher<'t> {
             entry.aside = true;
         }
         entry
+    }
+
+    /// Its code is not that of the function that it names: the frame of that waits.
+    fn computed_name(&mut self, entry: &mut Entry) {
+        let around = self.entries.iter().rev().nth(1);
+        let (level, control, aside) = around
+            .map(|around| (around.level, around.control, around.aside))
+            .unwrap_or_default();
+        entry.level = level;
+        entry.control = control;
+        entry.aside = aside;
+        entry.opens = Opens::Around;
+        self.set_aside.extend(self.frames.pop());
     }
 
     /// The innermost open function, or what is outside.

@@ -14,6 +14,9 @@ enum Act {
     Fields,
     Constant,
     Component,
+    Anonymous,
+    Global,
+    Module,
     Comment,
 }
 
@@ -43,6 +46,9 @@ const LIST: &[(&str, Act)] = &[
     ("constant_declaration", Act::Fields),
     ("enum_constant", Act::Constant),
     ("formal_parameter", Act::Component),
+    ("object_creation_expression", Act::Anonymous),
+    ("local_variable_declaration", Act::Global),
+    ("module_declaration", Act::Module),
     ("block_comment", Act::Comment),
     ("line_comment", Act::Comment),
 ];
@@ -61,6 +67,11 @@ impl Rules for Java {
             Act::Fields => fields(cx, visit),
             Act::Constant => open(cx, visit, SymbolKind::EnumMember),
             Act::Component => component(cx, visit),
+            Act::Anonymous => anonymous(cx, visit),
+            // A compact source file is a class without a head.
+            Act::Global if visit.depth == 1 => fields(cx, visit),
+            Act::Global => {}
+            Act::Module => module(cx, visit),
             Act::Comment => cx.remarks.comment(cx.text, &visit.node),
         }
     }
@@ -110,6 +121,33 @@ fn fields(cx: &mut Context<'_>, visit: &Visit<'_>) {
     }
 }
 
+/// What is in a class without a name hangs below what is around it, and cannot be named from elsewhere.
+fn anonymous(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let has_body = children(&visit.node).any(|child| child.kind() == "class_body");
+    if has_body {
+        let line = visit.node.start_position().row + 1;
+        let prefix = cx.qualified(&format!("<anonymous@{line}>"));
+        cx.enter(visit.depth, None, SymbolKind::Class, prefix);
+        if let Some(scope) = cx.scopes.last_mut() {
+            scope.is_anonymous = true;
+        }
+    }
+}
+
+fn module(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let Some(name) = cx.field_text(&visit.node, "name") else {
+        return;
+    };
+    let declaration = Declaration {
+        node: visit.node,
+        name: name.to_owned(),
+        kind: SymbolKind::Module,
+        visibility: Visibility::Public,
+        body: visit.node.child_by_field_name("body"),
+    };
+    cx.open(&declaration, visit.depth);
+}
+
 /// A record's parameters are its fields. They hang two below the record; a method's hang below the method's scope.
 fn component(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let is_component = cx
@@ -137,6 +175,9 @@ fn modifiers<'s>(cx: &Context<'s>, visit: &Visit<'_>) -> &'s str {
 }
 
 fn visibility(cx: &Context<'_>, visit: &Visit<'_>) -> Visibility {
+    if cx.scope().is_some_and(|scope| scope.is_anonymous) {
+        return Visibility::Private;
+    }
     for word in modifiers(cx, visit).split_whitespace() {
         match word {
             "public" => return Visibility::Public,

@@ -7,7 +7,14 @@ use tree_sitter::Node;
 
 use super::{Context, Declaration, Rules, children};
 use crate::analysis::kinds::Kinds;
+use crate::analysis::language::javascript::unwrapped;
 use crate::analysis::syntax::Visit;
+
+mod members;
+mod values;
+
+use self::members::{enum_member, parameter, plain_enum_members, property};
+use self::values::Claims;
 use crate::analysis::{Language, SymbolKind, Visibility};
 
 #[derive(Clone, Copy)]
@@ -24,6 +31,10 @@ enum Act {
     Export,
     ExportSpecifier,
     Assignment,
+    Call,
+    Value,
+    Pair,
+    Parameter,
     Comment,
     Decorator,
 }
@@ -53,6 +64,15 @@ const LIST: &[(&str, Act)] = &[
     ("export_statement", Act::Export),
     ("export_specifier", Act::ExportSpecifier),
     ("assignment_expression", Act::Assignment),
+    ("call_expression", Act::Call),
+    ("arrow_function", Act::Value),
+    ("function_expression", Act::Value),
+    ("generator_function", Act::Value),
+    ("class", Act::Value),
+    ("object", Act::Value),
+    ("pair", Act::Pair),
+    ("required_parameter", Act::Parameter),
+    ("optional_parameter", Act::Parameter),
     ("comment", Act::Comment),
     ("decorator", Act::Decorator),
 ];
@@ -78,15 +98,26 @@ pub(super) struct JavaScript {
     export_ends: usize,
     /// Names that another statement offers: `export { a }`, `module.exports = { a }`.
     exported: HashSet<String>,
+    /// Values further down that belong to what was declared.
+    claims: Claims,
 }
 
 impl Rules for JavaScript {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize) {
-        match LIST[row].1 {
+        let act = LIST[row].1;
+        match act {
+            Act::Value => return self.value(cx, visit),
+            Act::Assignment => return self.assignment(cx, visit),
+            Act::Comment => return cx.remarks.comment(cx.text, &visit.node),
+            Act::Decorator => return cx.remarks.attribute(cx.text, &visit.node),
+            _ if cx.is_hidden() => return,
+            _ => {}
+        }
+        match act {
             Act::Open(kind) => self.open(cx, visit, kind),
             Act::Function => self.open(cx, visit, SymbolKind::Function),
-            Act::Method => method(cx, visit),
-            Act::Field => field(cx, visit),
+            Act::Method => members::method(cx, visit),
+            Act::Field => self.field(cx, visit),
             Act::Property => property(cx, visit),
             Act::Enum => plain_enum_members(cx, visit),
             Act::EnumMember => enum_member(cx, &visit.node),
@@ -102,15 +133,16 @@ impl Rules for JavaScript {
                 let name = cx.field_text(&visit.node, "name");
                 self.exported.extend(name.map(str::to_owned));
             }
-            Act::Assignment => self.assignment(cx, visit),
-            Act::Comment => cx.remarks.comment(cx.text, &visit.node),
-            Act::Decorator => cx.remarks.attribute(cx.text, &visit.node),
+            Act::Call => self.call(cx, visit),
+            Act::Pair => self.pair(cx, visit),
+            Act::Parameter => parameter(cx, visit),
+            Act::Value | Act::Assignment | Act::Comment | Act::Decorator => {}
         }
     }
 
     fn finish(&mut self, cx: &mut Context<'_>) {
         for symbol in &mut cx.symbols {
-            if symbol.parent.is_none() && self.exported.contains(&symbol.name) {
+            if symbol.parent.is_none() && self.exported.contains(&symbol.qualified_name) {
                 symbol.visibility = Visibility::Public;
             }
         }
@@ -152,8 +184,9 @@ impl JavaScript {
             return;
         };
         let value = visit.node.child_by_field_name("value");
-        let callable = value.filter(|value| is_function(value));
-        let class = value.filter(|value| value.kind() == "class");
+        let inner = value.map(unwrapped);
+        let callable = inner.filter(is_function);
+        let class = inner.filter(|value| value.kind() == "class");
         let is_plain = callable.is_none() && class.is_none();
         if is_plain && cx.is_local() {
             return;
@@ -164,37 +197,27 @@ impl JavaScript {
             _ if self.is_const => SymbolKind::Constant,
             _ => SymbolKind::Variable,
         };
-        let mut body = callable
-            .or(class)
-            .and_then(|value| value.child_by_field_name("body"));
-        if is_plain {
-            body = value;
-        }
-        let visibility = self.visibility(cx, &visit.node);
-        if name.kind() == "identifier" {
-            let declaration = Declaration {
-                node: visit.node,
-                name: cx.text(&name).to_owned(),
-                kind,
-                visibility,
-                body,
-            };
-            if is_plain {
-                cx.declare(&declaration);
-            } else {
-                cx.open(&declaration, visit.depth);
-            }
-            return;
-        }
-        for bound in bound_names(&name) {
+        let body = match callable.or(class) {
+            Some(value) => value.child_by_field_name("body"),
+            None => value,
+        };
+        let names = match name.kind() {
+            "identifier" => vec![name],
+            _ => bound_names(&name),
+        };
+        for bound in names {
             let declaration = Declaration {
                 node: visit.node,
                 name: cx.text(&bound).to_owned(),
                 kind,
-                visibility,
+                visibility: self.visibility(cx, &visit.node),
                 body,
             };
-            cx.declare(&declaration);
+            let symbol = cx.declare(&declaration);
+            let inner = inner.filter(|inner| name.kind() == "identifier" && values::holds(inner));
+            if let Some(inner) = inner {
+                self.claims.add(cx, symbol, &inner);
+            }
         }
     }
 
@@ -203,7 +226,7 @@ impl JavaScript {
             return;
         }
         self.export_ends = visit.node.end_byte();
-        let value = visit.node.child_by_field_name("value");
+        let value = visit.node.child_by_field_name("value").map(unwrapped);
         let Some(value) = value else { return };
         if value.kind() == "identifier" {
             self.exported.insert(cx.text(&value).to_owned());
@@ -211,6 +234,7 @@ impl JavaScript {
         // `export default () => …` has no other name.
         let kind = match value.kind() {
             "class" => SymbolKind::Class,
+            "object" => return self.claims.add_nameless(&value, "default"),
             _ if is_function(&value) => SymbolKind::Function,
             _ => return,
         };
@@ -222,35 +246,8 @@ impl JavaScript {
             visibility: Visibility::Public,
             body: value.child_by_field_name("body"),
         };
-        cx.open(&declaration, visit.depth);
-    }
-
-    /// `module.exports = …`: names of this file in it are public.
-    fn assignment(&mut self, cx: &Context<'_>, visit: &Visit<'_>) {
-        let text = cx.text.get(visit.node.start_byte()..).unwrap_or_default();
-        if !text.starts_with("module.exports") && !text.starts_with("exports.") {
-            return;
-        }
-        let Some(right) = visit.node.child_by_field_name("right") else {
-            return;
-        };
-        if right.kind() == "identifier" {
-            self.exported.insert(cx.text(&right).to_owned());
-            return;
-        }
-        if right.kind() != "object" {
-            return;
-        }
-        for member in children(&right) {
-            let value = match member.kind() {
-                "shorthand_property_identifier" => Some(member),
-                "pair" => member.child_by_field_name("value"),
-                _ => None,
-            };
-            if let Some(value) = value {
-                self.exported.insert(cx.text(&value).to_owned());
-            }
-        }
+        let symbol = cx.declare(&declaration);
+        self.claims.add(cx, symbol, &value);
     }
 }
 
@@ -280,133 +277,4 @@ fn bound_names<'t>(pattern: &Node<'t>) -> Vec<Node<'t>> {
         }
     }
     bound
-}
-
-fn method(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    let Some(name) = cx.field_text(&visit.node, "name") else {
-        return;
-    };
-    if !is_member(cx, visit) {
-        return;
-    }
-    let kind = match name {
-        "constructor" => SymbolKind::Constructor,
-        _ if is_accessor(&visit.node) => SymbolKind::Property,
-        _ => SymbolKind::Method,
-    };
-    let declaration = Declaration {
-        node: visit.node,
-        name: name.trim_matches(['"', '\'']).to_owned(),
-        kind,
-        visibility: member_visibility(cx, &visit.node, name),
-        body: visit.node.child_by_field_name("body"),
-    };
-    cx.open(&declaration, visit.depth);
-}
-
-/// `get` or `set` before the name.
-fn is_accessor(node: &Node<'_>) -> bool {
-    let count = node.child_count();
-    (0..count)
-        .take_while(|at| node.field_name_for_child(*at) != Some("name"))
-        .filter_map(|at| node.child(at))
-        .any(|child| matches!(child.kind(), "get" | "set"))
-}
-
-/// In the body of a class or interface; not in an object or an object type somewhere inside it.
-fn is_member(cx: &Context<'_>, visit: &Visit<'_>) -> bool {
-    cx.scope().is_some_and(|scope| {
-        matches!(
-            scope.kind,
-            SymbolKind::Class | SymbolKind::Interface | SymbolKind::TypeAlias
-        ) && visit.depth <= scope.depth + 3
-    })
-}
-
-fn field(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    let name = cx
-        .field_text(&visit.node, "name")
-        .or_else(|| cx.field_text(&visit.node, "property"));
-    let Some(name) = name.filter(|_| is_member(cx, visit)) else {
-        return;
-    };
-    let value = visit.node.child_by_field_name("value");
-    let callable = value.filter(|value| is_function(value));
-    let declaration = Declaration {
-        node: visit.node,
-        name: name.to_owned(),
-        kind: if callable.is_some() {
-            SymbolKind::Method
-        } else {
-            SymbolKind::Field
-        },
-        visibility: member_visibility(cx, &visit.node, name),
-        body: match callable {
-            Some(callable) => callable.child_by_field_name("body"),
-            None => value,
-        },
-    };
-    if callable.is_some() {
-        cx.open(&declaration, visit.depth);
-    } else {
-        cx.declare(&declaration);
-    }
-}
-
-fn property(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    let name = cx.field_text(&visit.node, "name");
-    let is_direct = cx
-        .scope()
-        .is_some_and(|scope| visit.depth == scope.depth + 2);
-    if let Some(name) = name.filter(|_| is_direct && is_member(cx, visit)) {
-        let declaration = Declaration {
-            node: visit.node,
-            name: name.trim_matches(['"', '\'']).to_owned(),
-            kind: SymbolKind::Field,
-            visibility: Visibility::Public,
-            body: None,
-        };
-        cx.declare(&declaration);
-    }
-}
-
-fn member_visibility(cx: &Context<'_>, node: &Node<'_>, name: &str) -> Visibility {
-    if name.starts_with('#') {
-        return Visibility::Private;
-    }
-    let modifier = children(node)
-        .take(4)
-        .find(|child| child.kind() == "accessibility_modifier");
-    match modifier.map(|modifier| cx.text(&modifier)) {
-        Some("private") => Visibility::Private,
-        Some("protected") => Visibility::Restricted,
-        _ => Visibility::Public,
-    }
-}
-
-fn plain_enum_members(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    // Members with a value come as nodes of their own.
-    let plain: Vec<Node<'_>> = children(&visit.node)
-        .filter(|child| !matches!(child.kind(), "enum_assignment" | "comment"))
-        .collect();
-    for name in plain {
-        member(cx, &name, &name);
-    }
-}
-
-fn enum_member(cx: &mut Context<'_>, node: &Node<'_>) {
-    if let Some(name) = node.child_by_field_name("name") {
-        member(cx, node, &name);
-    }
-}
-
-fn member(cx: &mut Context<'_>, node: &Node<'_>, name: &Node<'_>) {
-    let declaration = Declaration {
-        node: *node,
-        name: cx.text(name).trim_matches(['"', '\'']).to_owned(),
-        kind: SymbolKind::EnumMember,
-        visibility: Visibility::Public,
-        body: None,
-    };
-    cx.declare_with(&declaration, None);
 }

@@ -7,6 +7,7 @@ use tree_sitter::Node;
 
 use super::{Context, Declaration, Rules, children, doc};
 use crate::analysis::kinds::Kinds;
+use crate::analysis::language::python::alias_name;
 use crate::analysis::syntax::Visit;
 use crate::analysis::{Language, SymbolKind, Visibility};
 
@@ -54,18 +55,7 @@ impl Rules for Python {
                 self.property_at = is_property.then_some(visit.depth + 1);
             }
             Act::Assignment => self.assignment(cx, visit),
-            Act::Alias => {
-                if let Some(left) = visit.node.child_by_field_name("left") {
-                    let declaration = Declaration {
-                        node: visit.node,
-                        name: cx.text(&left).to_owned(),
-                        kind: SymbolKind::TypeAlias,
-                        visibility: visibility(cx.text(&left)),
-                        body: None,
-                    };
-                    cx.declare_with(&declaration, None);
-                }
-            }
+            Act::Alias => alias(cx, visit),
         }
     }
 }
@@ -117,7 +107,7 @@ impl Python {
 
     fn bind(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, name: &Node<'_>) {
         let text = cx.text(name);
-        let around = cx.scope().map(|scope| scope.symbol);
+        let around = cx.scope().and_then(|scope| scope.symbol);
         if !self.bound.insert((around, text.to_owned())) {
             return;
         }
@@ -140,6 +130,26 @@ impl Python {
         };
         cx.declare_with(&declaration, None);
     }
+}
+
+/// `type Pair[T] = …`: what stands before the type parameters is the name.
+fn alias(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let Some(left) = visit
+        .node
+        .child_by_field_name("left")
+        .filter(|_| !cx.is_local())
+    else {
+        return;
+    };
+    let name = alias_name(cx.text(&left));
+    let declaration = Declaration {
+        node: visit.node,
+        name: name.to_owned(),
+        kind: SymbolKind::TypeAlias,
+        visibility: visibility(name),
+        body: None,
+    };
+    cx.declare_with(&declaration, None);
 }
 
 fn open(cx: &mut Context<'_>, visit: &Visit<'_>, kind: SymbolKind) -> Option<u32> {

@@ -172,6 +172,7 @@ declare module "m" { export function inModule(): void; }
             5-5 -Field Greeter.name <Greeter> `private name: string`
             6-6 -Field Greeter.#count <Greeter> `static #count`
             7-7 +Constructor Greeter.constructor <Greeter> `constructor(private readonly a: number)`
+            7-7 -Field Greeter.a <Greeter> `private readonly a: number`
             9-9 ~Method Greeter.greet <Greeter> `protected greet(loud = true): string` "Aloud."
             9-9 -Function Greeter.greet.nested <greet> `function nested()`
             10-10 +Property Greeter.size <Greeter> `get size()`

@@ -103,19 +103,21 @@ pub(super) fn merged(mut stretches: Vec<Range<usize>>) -> Vec<Range<usize>> {
 
 /// The text with spaces in place of these stretches: every line end and every offset stays.
 pub(super) fn blanked(text: &str, stretches: &[Range<usize>]) -> String {
-    let mut blanked = String::with_capacity(text.len());
-    let mut from = 0;
+    let mut bytes = text.as_bytes().to_vec();
     for stretch in stretches {
-        blanked.push_str(&text[from..stretch.start]);
-        let bytes = text[stretch.clone()].bytes();
-        blanked.extend(bytes.map(|byte| match byte {
-            b'\n' | b'\r' => char::from(byte),
-            _ => ' ',
-        }));
-        from = stretch.end;
+        blank_into(&mut bytes, stretch);
     }
-    blanked.push_str(&text[from..]);
-    blanked
+    // Stretches start and end with tokens: no character is cut.
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Spaces in place of what stands there, but for the ends of lines.
+pub(super) fn blank_into(bytes: &mut [u8], stretch: &Range<usize>) {
+    for byte in &mut bytes[stretch.clone()] {
+        if !matches!(*byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
 }
 
 /// The name of a directive, and what follows it.

@@ -6,20 +6,22 @@ use std::ops::Range;
 use super::conditionals::directive;
 use super::tokens::{Bracket, Token, TokenKind, Tokens};
 
-/// The comments of one line in macros of several: for the grammar, a comment ends a macro.
+/// The comments of one line in macros behind which the macro goes on: for the grammar, a comment ends a macro.
 pub(super) fn comments_in_macros(text: &str) -> impl Iterator<Item = Range<usize>> {
     Tokens::of(text)
         .filter(|token| {
-            let span = &token.span;
-            token.kind == TokenKind::Directive
-                && directive(text, span).0 == "define"
-                && text[span.clone()].contains('\n')
+            token.kind == TokenKind::Directive && directive(text, &token.span).0 == "define"
         })
-        .flat_map(|define| Tokens::within(text, define.span.start + 1..define.span.end))
-        .filter(|token| {
-            token.kind == TokenKind::Comment && !text[token.span.clone()].contains('\n')
+        .flat_map(|define| {
+            let end = define.span.end;
+            Tokens::within(text, define.span.start + 1..end).map(move |token| (token, end))
         })
-        .map(|comment| comment.span)
+        .filter(|(token, end)| {
+            token.kind == TokenKind::Comment
+                && !text[token.span.clone()].contains('\n')
+                && !text[token.span.end..*end].trim().is_empty()
+        })
+        .map(|(comment, _)| comment.span)
 }
 
 /// `NAME(…)` that begins where a statement or a declaration does, and behind which the next one starts on a new line;

@@ -1,5 +1,7 @@
-//! How a text is read: once as it stands, and C that cannot be read so once more, without the branches and macros that
-//! stand in the way.
+//! How a text is read: once as it stands. One that holds errors is read once more without what the grammar is known
+//! not to understand, and what is still broken then piece by piece ([`regions`]).
+//!
+//! The work is bounded: two readings of the whole, and [`regions::READ_BUDGET`] times its length for all pieces.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,18 +9,22 @@ use std::ops::Range;
 
 use tree_sitter::Tree;
 
+use super::code::Code;
 use super::conditionals::{Conditional, Cut, blanked, conditionals, directive, hidden, merged};
 use super::macros::{bare_calls, comments_in_macros};
+use super::masks::{self, Edits};
+use super::regions::{self, Region};
+use super::suspects::is_suspect;
 use super::tokens::{TokenKind, Tokens};
-use super::{NODES_PER_CHECK, Step, cplusplus, parse, traverse};
+use super::{Step, cplusplus, damage, parse, traverse};
 use crate::analysis::metrics::hash;
 use crate::analysis::{Cancelled, DecisionKind, Language};
 
-/// A tree, and the text that it is the tree of: as long as the file and with its lines.
+/// The trees of a text, and the text to show of it: as long as the file and with its lines.
 pub(super) struct Reading<'t> {
-    pub(super) tree: Tree,
+    pub(super) region: Region,
     pub(super) text: Cow<'t, str>,
-    /// What is not in that text, in source order.
+    /// What is in no tree, in source order.
     pub(super) unread: Vec<Unread>,
     /// It is C++.
     pub(super) cplusplus: bool,
@@ -34,57 +40,190 @@ pub(in crate::analysis) struct Unread {
     pub(in crate::analysis) hash: u64,
 }
 
-/// At most two parses.
 pub(super) fn read<'t>(
     language: Language,
     text: &'t str,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Reading<'t>, Cancelled> {
-    let mut whole = Reading {
-        tree: parse(language, text, cancelled)?,
-        text: Cow::Borrowed(text),
-        unread: Vec::new(),
-        cplusplus: false,
+    let text = line_ends(language, text);
+    let mut best = Attempt::first(language, &text, cancelled)?;
+    let has_error = best.tree.root_node().has_error();
+    if has_error || is_suspect(language, &best.tree, &text) {
+        let mut cut = Vec::new();
+        if language == Language::C {
+            let found = conditionals(&text);
+            if has_error && cplusplus::is_cplusplus(&text, &found) {
+                return Ok(best.finish(language, text, true, None));
+            }
+            cut = cut_stretches(&text, &found, &best.tree, cancelled)?;
+        }
+        if let Some(second) = Attempt::second(language, &text, cut, cancelled)?
+            && second.is_better(&best, cancelled)?
+        {
+            best = second;
+        }
+    }
+    let mut region = None;
+    if best.tree.root_node().has_error() {
+        let code = Code::new(language, best.parsed(&text));
+        region = regions::read(&code, &best.tree, cancelled)?;
+    }
+    if !best.apart.is_empty() {
+        let apart = regions::apart(language, best.shown(&text), &best.apart, cancelled)?;
+        let region = region.get_or_insert_with(|| Region::whole(best.tree.clone(), text.len()));
+        region.add(apart);
+    }
+    Ok(best.finish(language, text, false, region))
+}
+
+/// Carriage returns alone end lines too: in Python, Java and JavaScript by their definitions, elsewhere for editors,
+/// where a text has no other ends.
+fn line_ends(language: Language, text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let by_definition = match language {
+        Language::Java
+        | Language::JavaScript
+        | Language::Python
+        | Language::TypeScript
+        | Language::Tsx => true,
+        Language::C | Language::Go | Language::Rust => false,
     };
-    if language != Language::C || !whole.tree.root_node().has_error() {
-        return Ok(whole);
+    let is_alone = |at: usize| bytes.get(at + 1) != Some(&b'\n');
+    let is_there = memchr::memchr_iter(b'\r', bytes).any(is_alone);
+    if !is_there || !(by_definition || memchr::memchr(b'\n', bytes).is_none()) {
+        return Cow::Borrowed(text);
     }
-    let found = conditionals(text);
-    whole.cplusplus = cplusplus::is_cplusplus(text, &found);
-    if whole.cplusplus {
-        return Ok(whole);
+    let mut mended = bytes.to_vec();
+    for at in memchr::memchr_iter(b'\r', bytes).filter(|at| is_alone(*at)) {
+        mended[at] = b'\n';
     }
+    String::from_utf8(mended).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// One reading of the whole.
+struct Attempt {
+    tree: Tree,
+    /// The text without what is cut away; `None`: all of it.
+    shown: Option<String>,
+    /// The text of the tree; `None`: what is shown.
+    parsed: Option<String>,
+    /// What is in neither.
+    hidden: Vec<Range<usize>>,
+    /// Left out of the tree, to be read by itself.
+    apart: Vec<Range<usize>>,
+}
+
+impl Attempt {
+    fn first(
+        language: Language,
+        text: &str,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
+        let edits = masks::signed(language, text);
+        Self::read(language, text, None, Vec::new(), edits, cancelled)
+    }
+
+    /// `None`: nothing is known that could be read otherwise.
+    fn second(
+        language: Language,
+        text: &str,
+        cut: Vec<Range<usize>>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, Cancelled> {
+        let shown = (!cut.is_empty()).then(|| blanked(text, &cut));
+        let edits = masks::all(&Code::new(language, shown.as_deref().unwrap_or(text)));
+        if edits.is_empty() && cut.is_empty() {
+            return Ok(None);
+        }
+        Self::read(language, text, shown, cut, edits, cancelled).map(Some)
+    }
+
+    fn read(
+        language: Language,
+        text: &str,
+        shown: Option<String>,
+        cut: Vec<Range<usize>>,
+        edits: Edits,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
+        let base = shown.as_deref().unwrap_or(text);
+        let parsed = (!edits.is_empty()).then(|| edits.apply(base));
+        let tree = parse(language, parsed.as_deref().unwrap_or(base), cancelled)?;
+        let mut hidden = cut;
+        hidden.extend(edits.blanks());
+        let apart = edits.apart;
+        Ok(Self {
+            tree,
+            parsed,
+            shown,
+            hidden: merged(hidden),
+            apart,
+        })
+    }
+
+    fn shown<'a>(&'a self, text: &'a str) -> &'a str {
+        self.shown.as_deref().unwrap_or(text)
+    }
+
+    fn parsed<'a>(&'a self, text: &'a str) -> &'a str {
+        self.parsed.as_deref().unwrap_or_else(|| self.shown(text))
+    }
+
+    /// Less of it is broken. What was suspect without an error is read otherwise if that has none either.
+    fn is_better(&self, other: &Self, cancelled: &dyn Fn() -> bool) -> Result<bool, Cancelled> {
+        let (here, there) = (
+            damage(&self.tree, cancelled)?,
+            damage(&other.tree, cancelled)?,
+        );
+        Ok(here < there || there.is_none())
+    }
+
+    fn finish<'t>(
+        self,
+        language: Language,
+        text: Cow<'t, str>,
+        cplusplus: bool,
+        region: Option<Region>,
+    ) -> Reading<'t> {
+        let unread = self
+            .hidden
+            .iter()
+            .flat_map(|stretch| unread(language, &text, stretch.clone()))
+            .collect();
+        Reading {
+            region: region.unwrap_or_else(|| Region::whole(self.tree, text.len())),
+            unread,
+            text: match self.shown {
+                Some(shown) => Cow::Owned(shown),
+                None => text,
+            },
+            cplusplus,
+        }
+    }
+}
+
+/// What is cut away of C before anything else: branches that cut through what they stand in, and what the grammar
+/// stumbles over in macros.
+fn cut_stretches(
+    text: &str,
+    found: &[Conditional],
+    tree: &Tree,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Range<usize>>, Cancelled> {
     let legible = match found.iter().any(|one| one.cut == Cut::Perhaps) {
-        true => legible(&whole.tree, cancelled)?,
+        true => legible(tree, cancelled)?,
         false => HashMap::new(),
     };
     let cut: Vec<&Conditional> = found.iter().filter(|one| is_cut(one, &legible)).collect();
     let mut stretches = hidden(text, &cut);
     stretches.extend(comments_in_macros(text));
     stretches.extend(bare_calls(text));
-    if stretches.is_empty() {
-        return Ok(whole);
-    }
-    let hidden = merged(stretches);
-    let kept = blanked(text, &hidden);
-    let tree = parse(language, &kept, cancelled)?;
-    if errors(&tree, cancelled)? >= errors(&whole.tree, cancelled)? {
-        return Ok(whole);
-    }
-    Ok(Reading {
-        tree,
-        text: Cow::Owned(kept),
-        unread: hidden
-            .into_iter()
-            .flat_map(|stretch| unread(text, stretch))
-            .collect(),
-        cplusplus: false,
-    })
+    Ok(merged(stretches))
 }
 
 /// What could not be read still decides, by its words.
-fn unread(text: &str, stretch: Range<usize>) -> impl Iterator<Item = Unread> {
-    Tokens::within(text, stretch).map(|token| {
+fn unread(language: Language, text: &str, stretch: Range<usize>) -> impl Iterator<Item = Unread> {
+    Tokens::reading(language, text, stretch).map(move |token| {
         let written = &text[token.span.clone()];
         let decision = match (token.kind, written) {
             (TokenKind::Word, "if") => Some(DecisionKind::If),
@@ -132,29 +271,6 @@ fn legible(tree: &Tree, cancelled: &dyn Fn() -> bool) -> Result<HashMap<usize, u
         }
     })?;
     Ok(found)
-}
-
-/// How many errors a tree holds: what is clean is not entered.
-fn errors(tree: &Tree, cancelled: &dyn Fn() -> bool) -> Result<u32, Cancelled> {
-    let mut cursor = tree.walk();
-    let mut count = 0_u32;
-    let mut seen = 0_u32;
-    loop {
-        seen = seen.wrapping_add(1);
-        if seen.is_multiple_of(NODES_PER_CHECK) && cancelled() {
-            return Err(Cancelled);
-        }
-        let node = cursor.node();
-        count += u32::from(node.is_error() || node.is_missing());
-        if node.has_error() && cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return Ok(count);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

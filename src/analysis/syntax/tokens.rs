@@ -1,6 +1,11 @@
-//! C cut into tokens without a grammar: whatever a conditional cuts in two still has brackets and words.
+//! Source cut into tokens without a grammar: whatever no grammar can read still has brackets, words, strings and
+//! comments.
 
 use std::ops::Range;
+
+use crate::analysis::Language;
+
+mod literals;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
@@ -11,10 +16,10 @@ pub(super) enum TokenKind {
     Close(Bracket),
     /// `&&`, `||`, or one other character.
     Mark,
-    /// A string or a character.
+    /// A string, a character, a template with all that is in it, a regular expression.
     Literal,
     Comment,
-    /// From `#` to the end of the line, continued lines and comments included.
+    /// C: from `#` to the end of the line, continued lines and comments included.
     Directive,
 }
 
@@ -33,26 +38,62 @@ pub(super) struct Token {
     pub(super) first_on_line: bool,
 }
 
+/// What a language writes otherwise than the others: its comments and its strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    C,
+    Go,
+    Java,
+    /// JavaScript and TypeScript.
+    Script,
+    Python,
+    Rust,
+}
+
+impl Dialect {
+    fn of(language: Language) -> Self {
+        match language {
+            Language::C => Self::C,
+            Language::Go => Self::Go,
+            Language::Java => Self::Java,
+            Language::JavaScript | Language::TypeScript | Language::Tsx => Self::Script,
+            Language::Python => Self::Python,
+            Language::Rust => Self::Rust,
+        }
+    }
+}
+
 /// In source order, each byte looked at a bounded number of times.
 pub(super) struct Tokens<'t> {
+    dialect: Dialect,
     bytes: &'t [u8],
     at: usize,
     end: usize,
     line_start: bool,
+    /// The last token ends a value: a slash behind it divides.
+    value: bool,
 }
 
 impl<'t> Tokens<'t> {
+    /// C.
     pub(super) fn of(text: &'t str) -> Self {
         Self::within(text, 0..text.len())
     }
 
-    /// Of a stretch that starts at the start of a token or line.
+    /// C, of a stretch that starts at the start of a token or line.
     pub(super) fn within(text: &'t str, stretch: Range<usize>) -> Self {
+        Self::reading(Language::C, text, stretch)
+    }
+
+    /// Of a stretch that starts at the start of a token or line.
+    pub(super) fn reading(language: Language, text: &'t str, stretch: Range<usize>) -> Self {
         Self {
+            dialect: Dialect::of(language),
             bytes: text.as_bytes(),
             at: stretch.start,
             end: stretch.end.min(text.len()),
             line_start: true,
+            value: false,
         }
     }
 
@@ -64,7 +105,7 @@ impl<'t> Tokens<'t> {
     }
 
     fn starts(&self, at: usize, with: &[u8]) -> bool {
-        self.bytes[at..self.end].starts_with(with)
+        at < self.end && self.bytes[at..self.end].starts_with(with)
     }
 
     fn skip_space(&mut self) {
@@ -74,58 +115,17 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    /// How many bytes a line end behind a backslash takes, 0 where there is none.
-    fn continued(&self, at: usize) -> usize {
-        match (self.byte(at), self.byte(at + 1), self.byte(at + 2)) {
-            (b'\\', b'\n', _) => 2,
-            (b'\\', b'\r', b'\n') => 3,
-            _ => 0,
-        }
-    }
-
-    /// To before the line end; `comments` may hide line ends.
-    fn line_end(&self, mut at: usize, comments: bool) -> usize {
-        while at < self.end && self.bytes[at] != b'\n' {
-            at = match self.bytes[at] {
-                b'/' if comments && self.starts(at, b"/*") => self.comment_end(at),
-                b'/' if comments && self.starts(at, b"//") => return self.line_end(at, false),
-                b'"' if comments => self.literal_end(at),
-                b'\\' => at + self.continued(at).max(1),
-                _ => at + 1,
-            };
-        }
-        at.min(self.end)
-    }
-
-    fn comment_end(&self, at: usize) -> usize {
-        let body = (at + 2).min(self.end);
-        memchr::memmem::find(&self.bytes[body..self.end], b"*/")
-            .map_or(self.end, |found| body + found + 2)
-    }
-
-    /// Behind the closing mark, or before the end of the line.
-    fn literal_end(&self, start: usize) -> usize {
-        let mut at = start + 1;
-        while at < self.end {
-            match self.bytes[at] {
-                b'\n' => return at,
-                b'\\' => at += self.continued(at).max(2),
-                byte if byte == self.bytes[start] => return at + 1,
-                _ => at += 1,
-            }
-        }
-        self.end
-    }
-
     fn token(&self) -> (TokenKind, usize) {
         let at = self.at;
         let open = |bracket| (TokenKind::Open(bracket), at + 1);
         let close = |bracket| (TokenKind::Close(bracket), at + 1);
+        if let Some(end) = self.comment(at) {
+            return (TokenKind::Comment, end);
+        }
         match self.bytes[at] {
-            b'#' if self.line_start => (TokenKind::Directive, self.line_end(at, true)),
-            b'/' if self.starts(at, b"/*") => (TokenKind::Comment, self.comment_end(at)),
-            b'/' if self.starts(at, b"//") => (TokenKind::Comment, self.line_end(at, false)),
-            b'"' | b'\'' => (TokenKind::Literal, self.literal_end(at)),
+            b'#' if self.line_start && self.dialect == Dialect::C => {
+                (TokenKind::Directive, self.line_end(at, true))
+            }
             b'(' => open(Bracket::Round),
             b'[' => open(Bracket::Square),
             b'{' => open(Bracket::Curly),
@@ -133,18 +133,64 @@ impl<'t> Tokens<'t> {
             b']' => close(Bracket::Square),
             b'}' => close(Bracket::Curly),
             b'&' | b'|' if self.byte(at + 1) == self.bytes[at] => (TokenKind::Mark, at + 2),
-            byte if is_word(byte) => {
-                let rest = &self.bytes[at..self.end];
-                let length = rest.iter().position(|byte| !is_word(*byte));
-                (TokenKind::Word, at + length.unwrap_or(rest.len()))
+            _ => match self.literal(at) {
+                Some(end) => (TokenKind::Literal, end),
+                None if is_word(self.bytes[at]) => (TokenKind::Word, self.word_end(at)),
+                None => (TokenKind::Mark, at + 1),
+            },
+        }
+    }
+
+    fn word_end(&self, at: usize) -> usize {
+        let is_number = self.bytes[at].is_ascii_digit();
+        let mut end = at + 1;
+        // C23 parts digits with quotation marks.
+        while is_word(self.byte(end))
+            || (is_number
+                && self.dialect == Dialect::C
+                && self.byte(end) == b'\''
+                && self.byte(end + 1).is_ascii_alphanumeric())
+        {
+            end += 1;
+        }
+        end
+    }
+
+    fn ends_value(&self, kind: TokenKind) -> bool {
+        match kind {
+            TokenKind::Word => {
+                let word = &self.bytes[self.at..self.word_end(self.at)];
+                !BEFORE_A_VALUE.contains(&word)
             }
-            _ => (TokenKind::Mark, at + 1),
+            TokenKind::Close(_) | TokenKind::Literal => true,
+            TokenKind::Comment => self.value,
+            TokenKind::Open(_) | TokenKind::Directive => false,
+            // A slash behind `<` closes a tag.
+            TokenKind::Mark => self.bytes[self.at] == b'<',
         }
     }
 }
 
+/// Words behind which a slash begins a regular expression.
+const BEFORE_A_VALUE: &[&[u8]] = &[
+    b"await",
+    b"case",
+    b"delete",
+    b"do",
+    b"else",
+    b"in",
+    b"instanceof",
+    b"new",
+    b"of",
+    b"return",
+    b"throw",
+    b"typeof",
+    b"void",
+    b"yield",
+];
+
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 
 impl Iterator for Tokens<'_> {
@@ -161,6 +207,7 @@ impl Iterator for Tokens<'_> {
             span: self.at..end,
             first_on_line: self.line_start,
         };
+        self.value = self.ends_value(kind);
         self.line_start &= kind == TokenKind::Comment;
         self.at = end;
         Some(token)

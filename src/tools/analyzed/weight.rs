@@ -16,6 +16,7 @@ pub(crate) fn of(analysis: &FileAnalysis) -> usize {
         + exports
         + analysis.package.as_ref().map_or(0, String::capacity)
         + analysis.syntax.first_lines.capacity() * size_of::<u32>()
+        + analysis.syntax.stretches.capacity() * size_of::<(u32, u32)>()
 }
 
 fn function(function: &Function) -> usize {

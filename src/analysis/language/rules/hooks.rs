@@ -3,8 +3,8 @@
 use tree_sitter::Node;
 
 use super::{Callee, Named, Site};
-use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
+use crate::analysis::{FunctionKind, Language};
 
 /// The source under a node.
 pub(in crate::analysis) fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
@@ -39,6 +39,24 @@ pub(in crate::analysis) fn parts<'t>(node: Node<'t>) -> Vec<Node<'t>> {
     node.named_children(&mut cursor)
         .filter(|child| !child.is_extra() && !child.is_error())
         .collect()
+}
+
+/// The node that ends where code does. In Python, a comment behind the last statement lies in the block, but only what
+/// stands before it is the block's: CPython ends there.
+pub(in crate::analysis) fn last_code(language: Language, node: Node<'_>) -> Node<'_> {
+    let mut last = node;
+    while language == Language::Python {
+        let count = last.child_count();
+        let inner = (0..count)
+            .rev()
+            .filter_map(|at| last.child(at))
+            .find(|child| child.kind() != "comment" && child.end_byte() > child.start_byte());
+        match inner {
+            Some(inner) => last = inner,
+            None => break,
+        }
+    }
+    last
 }
 
 pub(in crate::analysis) fn never_declarative(_: Node<'_>) -> bool {

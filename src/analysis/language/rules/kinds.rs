@@ -41,6 +41,7 @@ impl Kind {
             angles: false,
             label: false,
             aside: false,
+            computed_name: false,
         },
         function: None,
         keyword: None,
@@ -67,7 +68,7 @@ pub(in crate::analysis) struct Kinds {
     /// Hashes of the words among [`Rules::keywords`].
     reserved: Box<[(u64, DecisionKind)]>,
     /// Kind ids that [`FunctionRule::inside`] names, in the order of [`Rules::functions`].
-    inside: Box<[Option<u16>]>,
+    inside: Box<[Vec<u16>]>,
 }
 
 impl Kinds {
@@ -104,7 +105,12 @@ impl Kinds {
             inside: rules
                 .functions
                 .iter()
-                .map(|rule| Some(grammar.id_for_node_kind(rule.inside?, true)))
+                .map(|rule| {
+                    let around = rule.inside.iter();
+                    around
+                        .map(|kind| grammar.id_for_node_kind(kind, true))
+                        .collect()
+                })
                 .collect(),
         }
     }
@@ -131,10 +137,9 @@ impl Kinds {
     ) -> Option<&FunctionRule> {
         let index = usize::from(kind.function?);
         let rule = self.rules.functions.get(index)?;
-        match self.inside.get(index).copied().flatten() {
-            Some(inside) if parent != Some(inside) => None,
-            Some(_) | None => Some(rule),
-        }
+        let inside = self.inside.get(index)?;
+        let fits = inside.is_empty() || parent.is_some_and(|parent| inside.contains(&parent));
+        fits.then_some(rule)
     }
 }
 
@@ -175,6 +180,9 @@ fn named_kinds(rules: &'static Rules) -> HashMap<&'static str, Kind> {
     set(rules.angles, &|kind| kind.traits.angles = true);
     set(rules.labels, &|kind| kind.traits.label = true);
     set(rules.asides, &|kind| kind.traits.aside = true);
+    set(rules.computed_names, &|kind| {
+        kind.traits.computed_name = true
+    });
     set(rules.comments, &|kind| kind.token = Token::Comment);
     set(rules.literals, &|kind| kind.token = Token::Literal);
     set(rules.interpolations, &|kind| {

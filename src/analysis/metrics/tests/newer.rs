@@ -152,7 +152,7 @@ int bare(int a) { MACRO(a) if (a && 1) { g(); } else if (a > 1) { h(); } return 
                 strict=1 modified=1 radon=1 eslint=1 gocyclo=2 checkstyle=1 pmccabe=1 lizard=1
             outer::in Function 5-5 cognitive=2+0 nesting=0 parameters=1 exits=1
                 strict=2 modified=2 radon=2 eslint=2 gocyclo=2 checkstyle=2 pmccabe=2 lizard=2
-            bare Function 6-6 cognitive=0+0 nesting=0 parameters=1 exits=1
+            bare Function 6-6 cognitive=3+0 nesting=1 parameters=1 exits=1
                 strict=4 modified=4 radon=4 eslint=4 gocyclo=4 checkstyle=4 pmccabe=4 lizard=4
             outside: strict=1
         "#]],

@@ -3,12 +3,12 @@
 use tree_sitter::Node;
 
 use super::{Entry, Opens, Watcher};
-use crate::analysis::language::rules::{FunctionRule, Role, Site};
+use crate::analysis::language::rules::{FunctionRule, Role, Site, last_code};
 use crate::analysis::metrics::decision::DecisionCounts;
 use crate::analysis::metrics::frame::Frame;
 use crate::analysis::metrics::{Halstead, hash};
 use crate::analysis::syntax::Visit;
-use crate::analysis::{ANONYMOUS, Function, FunctionKind, Lines};
+use crate::analysis::{ANONYMOUS, Function, FunctionKind, Language, Lines};
 
 impl<'t> Watcher<'t> {
     pub(super) fn open_function(
@@ -65,7 +65,7 @@ impl<'t> Watcher<'t> {
             qualified_name,
             kind: named.kind,
             start_line: line(row),
-            end_line: line(visit.node.end_position().row),
+            end_line: line(last_row(self.language, visit.node)),
             span: visit.node.byte_range(),
             parent,
             decisions: DecisionCounts::default(),
@@ -76,10 +76,15 @@ impl<'t> Watcher<'t> {
             max_nesting: 0,
             parameters: parameters.count,
             has_receiver: parameters.receiver,
+            recovered: visit.node.has_error() || self.in_error(),
             exits: 0,
             body_digest: 0,
         });
         self.stretches.push((row, row, 0));
+    }
+
+    fn in_error(&self) -> bool {
+        self.entries.last().is_some_and(|entry| entry.in_error)
     }
 
     fn outer_is_declarative(&self) -> bool {
@@ -98,7 +103,7 @@ impl<'t> Watcher<'t> {
         else {
             return;
         };
-        stretch.1 = node.end_position().row;
+        stretch.1 = last_row(self.language, node);
         stretch.2 = self.statements.saturating_sub(frame.statements_before);
         let digest = frame.finish(function, &mut self.tokens);
         self.frame().digest(digest);
@@ -119,6 +124,10 @@ fn self_callable(kind: FunctionKind) -> bool {
         kind,
         FunctionKind::Method | FunctionKind::Accessor | FunctionKind::Constructor
     )
+}
+
+fn last_row(language: Language, node: Node<'_>) -> usize {
+    last_code(language, node).end_position().row
 }
 
 fn line(row: usize) -> u32 {

@@ -1,0 +1,202 @@
+//! What a grammar is known not to understand, and what is read in its place: as long, so that every offset and every
+//! line stays.
+//!
+//! Each language has a table of masks. They are asked only once a file did not parse, but for a mask with a `sign`:
+//! what it cures is misread without an error, and a file that holds the sign is read with the mask at once.
+
+use std::ops::Range;
+
+use super::code::Code;
+use super::conditionals::blank_into;
+use crate::analysis::Language;
+
+mod c;
+mod declarations;
+mod go;
+mod java;
+mod python;
+mod rust;
+mod script;
+
+/// One thing that a grammar does not know.
+pub(super) struct Mask {
+    /// What is written, and why it is masked.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the table explains itself; tests print it")
+    )]
+    pub(super) what: &'static str,
+    /// The text that says that it may be there, where the grammar reads it wrong without an error.
+    sign: Option<&'static str>,
+    /// Looks at one token.
+    at: fn(&Code<'_>, usize, &mut Edits),
+}
+
+const fn mask(what: &'static str, at: fn(&Code<'_>, usize, &mut Edits)) -> Mask {
+    Mask {
+        what,
+        sign: None,
+        at,
+    }
+}
+
+pub(super) fn table(language: Language) -> &'static [Mask] {
+    match language {
+        Language::C => c::MASKS,
+        Language::Go => go::MASKS,
+        Language::Java => java::MASKS,
+        Language::JavaScript | Language::TypeScript | Language::Tsx => script::MASKS,
+        Language::Python => python::MASKS,
+        Language::Rust => rust::MASKS,
+    }
+}
+
+/// What the first reading must not see.
+pub(super) fn signed(language: Language, text: &str) -> Edits {
+    let is_signed = |mask: &Mask| {
+        mask.sign
+            .is_some_and(|sign| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some())
+    };
+    let mut edits = Edits::default();
+    if table(language).iter().any(is_signed) {
+        let code = Code::new(language, text);
+        for mask in table(language).iter().filter(|mask| is_signed(mask)) {
+            edits.find(&code, mask);
+        }
+    }
+    edits
+}
+
+/// Everything that the table of the language knows.
+pub(super) fn all(code: &Code<'_>) -> Edits {
+    let mut edits = Edits::default();
+    for mask in table(code.language) {
+        edits.find(code, mask);
+    }
+    edits
+}
+
+/// What is read in place of what is written.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    found: Vec<Edit>,
+    /// Left out of the reading, and read by itself.
+    pub(super) apart: Vec<Range<usize>>,
+}
+
+#[derive(Debug)]
+struct Edit {
+    span: Range<usize>,
+    /// Stands at its start; the rest is blank.
+    instead: std::borrow::Cow<'static, str>,
+}
+
+impl Edits {
+    fn find(&mut self, code: &Code<'_>, mask: &Mask) {
+        for at in 0..code.len() {
+            (mask.at)(code, at, self);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.apart.is_empty()
+    }
+
+    fn write(&mut self, span: Range<usize>, instead: &'static str) {
+        self.found.push(Edit {
+            span,
+            instead: instead.into(),
+        });
+    }
+
+    /// Tokens `first` to `last`.
+    fn blank(&mut self, code: &Code<'_>, first: usize, last: usize) {
+        if let (Some(first), Some(last)) = (code.token(first), code.token(last)) {
+            self.write(first.span.start..last.span.end, "");
+        }
+    }
+
+    /// In place of one token, and no longer than it.
+    fn replace(&mut self, code: &Code<'_>, at: usize, instead: &'static str) {
+        if let Some(token) = code.token(at) {
+            self.write(token.span.clone(), instead);
+        }
+    }
+
+    /// One name for another: that a name is a name does not hang on its letters.
+    fn rename(&mut self, code: &Code<'_>, at: usize) {
+        let Some(token) = code.token(at) else { return };
+        let mut name = code.written(at).to_owned();
+        if let Some(first) = name.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        self.found.push(Edit {
+            span: token.span.clone(),
+            instead: name.into(),
+        });
+    }
+
+    /// A semicolon before a token, over white space; false where there is none.
+    fn end_before(&mut self, code: &Code<'_>, at: usize) -> bool {
+        let Some(start) = code.token(at).map(|token| token.span.start) else {
+            return false;
+        };
+        let Some(before) = start.checked_sub(1) else {
+            return false;
+        };
+        let is_space = matches!(code.text.as_bytes()[before], b' ' | b'\t');
+        if is_space {
+            self.write(before..start, ";");
+        }
+        is_space
+    }
+
+    /// What is no longer in the text, in source order and without overlap.
+    pub(super) fn blanks(&self) -> Vec<Range<usize>> {
+        let blank = self.found.iter().filter(|edit| edit.instead.is_empty());
+        super::conditionals::merged(blank.map(|edit| edit.span.clone()).collect())
+    }
+
+    /// The text to parse, as long as the other.
+    pub(super) fn apply(&self, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        for edit in self.found.iter().filter(|edit| edit.instead.is_empty()) {
+            blank_into(&mut bytes, &edit.span);
+        }
+        for edit in self.found.iter().filter(|edit| !edit.instead.is_empty()) {
+            let length = edit.instead.len();
+            if length > edit.span.len() || !is_kept(&bytes, text, &edit.span) {
+                continue;
+            }
+            let (start, end) = (edit.span.start, edit.span.end);
+            bytes[start..start + length].copy_from_slice(edit.instead.as_bytes());
+            blank_into(&mut bytes, &(start + length..end));
+        }
+        for span in &self.apart {
+            blank_into(&mut bytes, span);
+        }
+        String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    }
+}
+
+/// No other mask was there first.
+fn is_kept(bytes: &[u8], text: &str, span: &Range<usize>) -> bool {
+    bytes[span.clone()] == text.as_bytes()[span.clone()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mask_says_once_what_it_is_for() {
+        for language in Language::ALL {
+            let mut said: Vec<&str> = table(language).iter().map(|mask| mask.what).collect();
+            said.sort_unstable();
+            let count = said.len();
+            said.dedup();
+            assert_eq!(said.len(), count, "{language:?}");
+            assert!(said.iter().all(|what| what.len() > 3), "{language:?}");
+        }
+    }
+}

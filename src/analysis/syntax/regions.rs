@@ -1,0 +1,407 @@
+//! A text of which some does not parse, read piece by piece: what is outside the smallest broken statement is read as
+//! if the error were not there.
+//!
+//! A stretch that holds errors is cut into its statements ([`pieces`]); each that was not read well in the whole is
+//! parsed by itself, and, where it is broken itself, cut again. Then the stretch is parsed once more with spaces in place
+//! of its broken pieces, and their trees hang in the holes.
+
+use std::ops::Range;
+
+use tree_sitter::{Point, Tree, TreeCursor};
+
+use super::code::Code;
+use super::conditionals::blank_into;
+use super::parse_within;
+use super::pieces::{Context, Group, TOP, groups, pieces};
+use super::tokens::TokenKind;
+use crate::analysis::{Cancelled, Language};
+
+/// How often the length of a text is parsed at most for its pieces: a broken statement at the bottom of nested blocks is
+/// parsed twice for each of them.
+pub(super) const READ_BUDGET: usize = 8;
+/// However short the text: so much may be parsed.
+const LEAST_BUDGET: usize = 64 * 1024;
+/// Blocks inside each other that are cut.
+const DEPTH: u32 = 16;
+/// Room behind the text for what closes a context.
+const ROOM: usize = 32;
+
+/// One tree over a stretch of the text, and the trees of what it leaves out.
+pub(super) struct Region {
+    pub(super) tree: Tree,
+    pub(super) span: Range<usize>,
+    /// The tree is that of the stretch alone; else it also holds what was put around it.
+    pub(super) is_whole: bool,
+    /// In source order.
+    pub(super) holes: Vec<Region>,
+    /// Bytes of the smallest broken statements.
+    broken: usize,
+}
+
+impl Region {
+    pub(super) fn whole(tree: Tree, length: usize) -> Self {
+        Self {
+            tree,
+            span: 0..length,
+            is_whole: true,
+            holes: Vec::new(),
+            broken: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, apart: Vec<Self>) {
+        self.holes.extend(apart);
+        self.holes.sort_by_key(|hole| hole.span.start);
+    }
+}
+
+/// `None`: no piece of it is read better by itself.
+pub(super) fn read(
+    code: &Code<'_>,
+    tree: &Tree,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Option<Region>, Cancelled> {
+    let length = code.text.len();
+    let mut buffer = code.text.as_bytes().to_vec();
+    buffer.resize(length + ROOM, b' ');
+    let mut reader = Reader {
+        code,
+        buffer,
+        length,
+        lines: memchr::memchr_iter(b'\n', code.text.as_bytes())
+            .map(|end| end + 1)
+            .collect(),
+        left: length.saturating_mul(READ_BUDGET).max(LEAST_BUDGET),
+        cancelled,
+    };
+    let mut group = Group {
+        tokens: 0..code.len(),
+        context: TOP,
+    };
+    let mut whole = vec![group.clone()];
+    let mut depth = 0;
+    // A file that is one statement is cut where that is.
+    while pieces(code, &group).len() == 1 && depth < DEPTH {
+        whole = groups(code, &group.tokens);
+        depth += 1;
+        match whole.as_slice() {
+            [inner] => group = inner.clone(),
+            _ => break,
+        }
+    }
+    let region = reader.mend(
+        Region {
+            broken: length,
+            ..Region::whole(tree.clone(), length)
+        },
+        TOP,
+        &whole,
+        depth,
+    )?;
+    Ok((!region.holes.is_empty()).then_some(region))
+}
+
+/// Each of these stretches by itself.
+pub(super) fn apart(
+    language: Language,
+    text: &str,
+    stretches: &[Range<usize>],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Region>, Cancelled> {
+    let mut found = Vec::new();
+    for stretch in stretches {
+        let start = point(text.as_bytes(), stretch.start);
+        let tree = parse_within(language, text.as_bytes(), stretch, start, cancelled)?;
+        found.push(Region {
+            span: stretch.clone(),
+            is_whole: false,
+            ..Region::whole(tree, 0)
+        });
+    }
+    Ok(found)
+}
+
+struct Reader<'a, 't> {
+    code: &'a Code<'t>,
+    /// The text, and room; what is put around a piece, or left out, stands in it while that is parsed.
+    buffer: Vec<u8>,
+    length: usize,
+    /// Where each line but the first starts.
+    lines: Vec<usize>,
+    /// Bytes that may still be parsed.
+    left: usize,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Reader<'_, '_> {
+    /// A piece by itself.
+    fn region(
+        &mut self,
+        tokens: &Range<usize>,
+        context: Context,
+        depth: u32,
+    ) -> Result<Region, Cancelled> {
+        let span = self.span(tokens);
+        let tree = self.parse(&span, context)?;
+        let has_error = tree.root_node().has_error();
+        let region = Region {
+            tree,
+            broken: if has_error { span.len() } else { 0 },
+            span,
+            is_whole: false,
+            holes: Vec::new(),
+        };
+        if !has_error || depth >= DEPTH {
+            return Ok(region);
+        }
+        let groups = groups(self.code, tokens);
+        self.mend(region, context, &groups, depth)
+    }
+
+    /// Cuts what is in `groups`, and leaves out of the tree what it does not read well.
+    fn mend(
+        &mut self,
+        region: Region,
+        context: Context,
+        groups: &[Group],
+        depth: u32,
+    ) -> Result<Region, Cancelled> {
+        let mut broken = Vec::new();
+        let mut sound = Vec::new();
+        let mut lost = 0;
+        for group in groups {
+            let within = self.within(group);
+            for piece in pieces(self.code, group) {
+                if (self.cancelled)() {
+                    return Err(Cancelled);
+                }
+                let span = self.span(&piece);
+                if self.is_trivial(&piece) || self.reads_well(&region.tree, &piece, within.as_ref())
+                {
+                    continue;
+                }
+                if span.len() > self.left {
+                    return Ok(region);
+                }
+                lost += span.len();
+                let piece = self.region(&piece, group.context, depth + 1)?;
+                match piece.broken {
+                    0 => sound.push(piece),
+                    _ => broken.push(piece),
+                }
+            }
+        }
+        let is_as_small_as_can_be =
+            sound.is_empty() && broken.iter().all(|piece| piece.broken == piece.span.len());
+        if is_as_small_as_can_be {
+            let broken = match broken.is_empty() {
+                true => region.broken,
+                false => lost,
+            };
+            return Ok(Region { broken, ..region });
+        }
+        if !broken.is_empty()
+            && let Some(tree) = self.parse_without(&region.span, context, &broken)?
+        {
+            return Ok(filled(region, tree, broken, 0));
+        }
+        broken.append(&mut sound);
+        broken.sort_by_key(|piece| piece.span.start);
+        let pieces: usize = broken.iter().map(|piece| piece.span.len()).sum();
+        let left_broken: usize = broken.iter().map(|piece| piece.broken).sum();
+        let shell = region.span.len().saturating_sub(pieces);
+        let before = lost.max(region.broken.min(lost + shell));
+        let (tree, shell) = match self.parse_without(&region.span, context, &broken)? {
+            Some(tree) => (tree, 0),
+            None => (self.shell(&region.span, context, &broken)?, shell),
+        };
+        if left_broken + shell < before {
+            return Ok(filled(region, tree, broken, shell));
+        }
+        Ok(region)
+    }
+
+    /// The tree of a stretch with these left out; `None` where it still holds errors.
+    fn parse_without(
+        &mut self,
+        span: &Range<usize>,
+        context: Context,
+        holes: &[Region],
+    ) -> Result<Option<Tree>, Cancelled> {
+        let tree = self.shell(span, context, holes)?;
+        Ok((!tree.root_node().has_error()).then_some(tree))
+    }
+
+    fn shell(
+        &mut self,
+        span: &Range<usize>,
+        context: Context,
+        holes: &[Region],
+    ) -> Result<Tree, Cancelled> {
+        for hole in holes {
+            blank_into(&mut self.buffer, &hole.span);
+            // A block of Python holds at least one statement.
+            if self.code.language == Language::Python && hole.span.len() >= 4 {
+                self.buffer[hole.span.start..hole.span.start + 4].copy_from_slice(b"pass");
+            }
+        }
+        let tree = self.parse(span, context);
+        for hole in holes {
+            let span = hole.span.clone();
+            let text = &self.code.text.as_bytes()[span.clone()];
+            self.buffer[span].copy_from_slice(text);
+        }
+        tree
+    }
+
+    /// Parses a stretch of the buffer as if it stood in this context.
+    fn parse(&mut self, span: &Range<usize>, context: Context) -> Result<Tree, Cancelled> {
+        self.left = self.left.saturating_sub(span.len());
+        let (before, after) = (context.before.as_bytes(), context.after.as_bytes());
+        if span.len() == self.length || span.start < before.len() {
+            let start = self.point(span.start);
+            return parse_within(
+                self.code.language,
+                &self.buffer,
+                span,
+                start,
+                self.cancelled,
+            );
+        }
+        let mut start = self.point(span.start);
+        start.column = start.column.saturating_sub(before.len());
+        let around = span.start - before.len()..span.end + after.len();
+        let kept = self.buffer[around.clone()].to_vec();
+        self.buffer[around.start..span.start].copy_from_slice(before);
+        self.buffer[span.end..around.end].copy_from_slice(after);
+        let tree = parse_within(
+            self.code.language,
+            &self.buffer,
+            &around,
+            start,
+            self.cancelled,
+        );
+        self.buffer[around.start..span.start].copy_from_slice(&kept[..before.len()]);
+        self.buffer[span.end..around.end].copy_from_slice(&kept[kept.len() - after.len()..]);
+        tree
+    }
+
+    fn point(&self, at: usize) -> Point {
+        let row = self.lines.partition_point(|start| *start <= at);
+        let line = row.checked_sub(1).map_or(0, |row| self.lines[row]);
+        Point {
+            row,
+            column: at - line,
+        }
+    }
+
+    fn span(&self, tokens: &Range<usize>) -> Range<usize> {
+        let at = |at: usize| self.code.token(at).map(|token| token.span.clone());
+        match (at(tokens.start), at(tokens.end.saturating_sub(1))) {
+            (Some(first), Some(last)) => first.start..last.end,
+            _ => 0..0,
+        }
+    }
+
+    /// From the bracket before a group to the one behind it; for Python the group itself. `None`: all of the file.
+    fn within(&self, group: &Group) -> Option<Range<usize>> {
+        if group.tokens.len() == self.code.len() {
+            return None;
+        }
+        if self.code.language == Language::Python {
+            return Some(self.span(&group.tokens));
+        }
+        Some(self.span(&(group.tokens.start.saturating_sub(1)..group.tokens.end + 1)))
+    }
+
+    fn reads_well(&self, tree: &Tree, piece: &Range<usize>, within: Option<&Range<usize>>) -> bool {
+        let is_top = within.is_none() && self.code.begins_anew(piece.start);
+        reads_well(tree, &self.span(piece), within, is_top)
+    }
+
+    /// A bracket, a semicolon, a directive: nothing to be read by itself.
+    fn is_trivial(&self, piece: &Range<usize>) -> bool {
+        piece.len() <= 1 && self.code.kind(piece.start) != Some(TokenKind::Word)
+    }
+}
+
+fn filled(region: Region, tree: Tree, holes: Vec<Region>, shell: usize) -> Region {
+    let broken = holes.iter().map(|hole| hole.broken).sum::<usize>() + shell;
+    Region {
+        tree,
+        holes,
+        // Sound pieces in a sound shell make a sound whole.
+        broken,
+        ..region
+    }
+}
+
+/// What stands at the top of a file and holds other such things.
+fn holds_declarations(kind: &str) -> bool {
+    kind.starts_with("preproc_")
+        || matches!(
+            kind,
+            "export_statement" | "linkage_specification" | "declaration_list"
+        )
+}
+
+/// Whether the nodes of a stretch are without errors, stand apart from what is around it, and stand in the block that
+/// they were written in. `is_top`: that is the file.
+fn reads_well(
+    tree: &Tree,
+    span: &Range<usize>,
+    within: Option<&Range<usize>>,
+    is_top: bool,
+) -> bool {
+    let mut cursor = tree.walk();
+    let mut is_inside = within.is_none();
+    for depth in 0_u32.. {
+        let node = cursor.node();
+        if node.is_error() {
+            return false;
+        }
+        is_inside |= within.is_some_and(|within| {
+            (node.start_byte() <= within.start && node.end_byte() == within.end)
+                || (node.start_byte() == within.start && node.end_byte() >= within.end)
+        });
+        if node.start_byte() >= span.start && node.end_byte() <= span.end {
+            return is_inside && !node.has_error() && !node.is_missing();
+        }
+        if is_top && depth > 0 && !holds_declarations(node.kind()) {
+            return false;
+        }
+        if cursor.goto_first_child_for_byte(span.start).is_none() {
+            return false;
+        }
+        let child = cursor.node();
+        if child.start_byte() > span.start || child.end_byte() < span.end {
+            return is_inside && are_apart(&mut cursor, span);
+        }
+    }
+    false
+}
+
+/// From the present node on: all that overlaps the stretch lies in it and is sound.
+fn are_apart(cursor: &mut TreeCursor<'_>, span: &Range<usize>) -> bool {
+    loop {
+        let node = cursor.node();
+        if node.start_byte() >= span.end {
+            return true;
+        }
+        let lies_in = node.start_byte() >= span.start && node.end_byte() <= span.end;
+        if !lies_in || node.has_error() || node.is_missing() {
+            return false;
+        }
+        if !cursor.goto_next_sibling() {
+            return true;
+        }
+    }
+}
+
+fn point(bytes: &[u8], at: usize) -> Point {
+    let before = &bytes[..at.min(bytes.len())];
+    Point {
+        row: memchr::memchr_iter(b'\n', before).count(),
+        column: before.len() - memchr::memrchr(b'\n', before).map_or(0, |end| end + 1),
+    }
+}
