@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actors::ids::{ResultId, SessionId};
-use actors::sessions::{CallAnswer, Durability, DurabilityLevel};
+use actors::sessions::{CallAnswer, Durability};
 use actors::tool::ToolOutput;
 use otel::visible::{line, lines};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ pub mod code;
 pub(crate) mod cursor;
 pub(crate) mod envelope;
 mod failure;
+pub mod lean;
 pub(crate) mod normalize;
 pub mod page;
 pub mod reason;
@@ -23,6 +24,7 @@ pub(crate) mod validation;
 
 pub use code::Code;
 pub use failure::Failure;
+pub use lean::Detail;
 pub use page::Page;
 pub use reason::Reason;
 
@@ -36,8 +38,10 @@ const NEAREST_SIMILARITY: f64 = 0.66;
 /// What a caller gets, whatever happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// `data, metadata, status, context, page, coverage`.
+    /// `data, status, context, page, coverage`; in full with `metadata`, too.
     pub structured: Value,
+    /// For programs and operators, not for models: tool, version, duration, time, input digest, cache.
+    pub metadata: Value,
     /// The same for a model or a person, compactly.
     pub text: String,
     pub is_error: bool,
@@ -126,6 +130,7 @@ pub(crate) struct Called<'a> {
     pub(crate) tool: &'a str,
     pub(crate) started: Instant,
     pub(crate) max_bytes: usize,
+    pub(crate) detail: Detail,
 }
 
 impl Called<'_> {
@@ -159,10 +164,6 @@ impl Called<'_> {
     pub(crate) fn found(&self, finding: Finding, digest: &str, mut context: Context) -> Answer {
         context.notices.extend(finding.notices);
         trim(&mut context.notices);
-        let status = match &finding.empty {
-            None => success(None, None),
-            Some(empty) => success(Some(&empty.reason), Some(&empty.message)),
-        };
         let mut text = finding.text;
         if let Some(empty) = &finding.empty {
             text.push_str(&format!("Nothing to show: {}\n", line(&empty.message)));
@@ -173,24 +174,19 @@ impl Called<'_> {
             .and_then(|page| page.next_cursor.as_deref());
         let text = with_footer(text, &context, cursor, self.max_bytes);
         let digest = (!digest.is_empty()).then_some(digest);
-        Answer {
-            structured: object([
-                ("data", finding.data),
-                ("metadata", self.metadata(digest, finding.cache)),
-                ("status", status),
-                ("context", context_value(&context)),
-                ("page", json!(finding.page)),
-                ("coverage", json!(finding.coverage)),
-            ]),
-            text,
-            is_error: false,
-        }
+        let parts = envelope::Parts {
+            data: finding.data,
+            status: envelope::Status::Success(finding.empty.as_ref()),
+            context: &context,
+            page: finding.page.as_ref(),
+            coverage: finding.coverage.as_ref(),
+        };
+        self.answer(parts, self.metadata(digest, finding.cache), text)
     }
 
     pub(crate) fn failed(&self, failure: &Failure, mut context: Context) -> Answer {
         trim(&mut context.notices);
         let reason = failure.row();
-        let retry_after = failure.retry_after.map(millis);
         let text = format!(
             "{} failed: {} ({}, {})\nWhat to do: {}\n",
             line(self.tool),
@@ -200,25 +196,28 @@ impl Called<'_> {
             reason.recovery,
         );
         let max_bytes = self.max_bytes.max(page::MIN_MAX_BYTES);
+        let text = with_footer(text, &context, None, max_bytes);
+        let parts = envelope::Parts {
+            data: Value::Null,
+            status: envelope::Status::Failed(failure),
+            context: &context,
+            page: None,
+            coverage: None,
+        };
+        self.answer(parts, self.metadata(None, CacheUse::default()), text)
+    }
+
+    fn answer(&self, parts: envelope::Parts<'_>, metadata: Value, text: String) -> Answer {
+        let is_error = matches!(parts.status, envelope::Status::Failed(_));
+        let structured = match self.detail {
+            Detail::Lean => parts.lean(),
+            Detail::Full => parts.full(metadata.clone()),
+        };
         Answer {
-            structured: json!({
-                "data": null,
-                "metadata": self.metadata(None, CacheUse::default()),
-                "status": {
-                    "success": false,
-                    "code": reason.code.name(),
-                    "reason": reason.name,
-                    "message": failure.message,
-                    "retryable": reason.retryable,
-                    "retry_after_ms": retry_after,
-                    "recovery": reason.recovery,
-                },
-                "context": context_value(&context),
-                "page": null,
-                "coverage": null,
-            }),
-            text: with_footer(text, &context, None, max_bytes),
-            is_error: true,
+            structured,
+            metadata,
+            text,
+            is_error,
         }
     }
 
@@ -283,41 +282,6 @@ fn now() -> String {
         .to_string()
 }
 
-fn success(reason: Option<&str>, message: Option<&str>) -> Value {
-    json!({
-        "success": true,
-        "code": Code::Ok.name(),
-        "reason": reason,
-        "message": message,
-        "retryable": false,
-        "retry_after_ms": null,
-        "recovery": null,
-    })
-}
-
-fn context_value(context: &Context) -> Value {
-    // A throwaway session keeps nothing, whatever the store could do.
-    let durability = match (context.session_id, context.durability) {
-        (Some(_), Some(kept)) => json!({
-            "level": DurabilityLevel::name(kept.level),
-            "durable": kept.durable,
-            "version": kept.version,
-            "epoch": kept.epoch,
-        }),
-        (None, _) | (_, None) => json!({
-            "level": "none", "durable": false, "version": 0, "epoch": 0,
-        }),
-    };
-    json!({
-        "session_id": context.session_id,
-        "result_id": context.result_id,
-        "related_results": context.related,
-        "durability": durability,
-        "replayed": context.replayed,
-        "notices": context.notices,
-    })
-}
-
 fn trim(notices: &mut Vec<String>) {
     notices.truncate(NOTICES_SHOWN);
     for notice in notices {
@@ -360,10 +324,6 @@ fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes:
     };
     page::clip(&mut all, max_bytes);
     all
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

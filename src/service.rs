@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::page::json_len;
-use crate::answer::{Answer, Called, Context, Failure, rfc3339};
+use crate::answer::{Answer, Called, Context, Detail, Failure, rfc3339};
 use crate::tools::create_session;
 use crate::tools::get_server_status::{self, Feature};
 use crate::tools::{self, Entry, Kind, Reach, shared};
@@ -44,7 +44,7 @@ pub struct Service {
     pub sessions: Sessions,
     reach: Reach,
     pub quotas: Quotas,
-    /// `limit: 0` means all rows: for the command line, whose output has no context window to fill.
+    /// `limit: 0` means all rows, and answers are in full: for the command line, whose output no context window bounds.
     pub allow_unlimited: bool,
     /// Features of the program beside sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
@@ -92,7 +92,7 @@ impl Service {
         }
     }
 
-    /// Lets `limit: 0` mean all rows.
+    /// Lets `limit: 0` mean all rows, and gives every field of them.
     pub fn unlimited(self) -> Self {
         Self {
             allow_unlimited: true,
@@ -128,7 +128,7 @@ impl Service {
         let call = Call {
             caller: caller.clone(),
             entry,
-            arguments: entry.normalized(arguments),
+            arguments: self.in_full(entry, entry.normalized(arguments)),
             cancel,
             progress,
             started: Instant::now(),
@@ -213,7 +213,7 @@ impl Service {
                 Err(failure) => call.failed(&failure),
             };
             if cfg!(debug_assertions) {
-                let errors = tools::output_errors(call.entry.name, &answer.structured);
+                let errors = call.entry.output_errors(&answer.structured);
                 debug_assert!(errors.is_empty(), "{}: {errors:#?}", call.entry.name);
             }
             answer
@@ -233,6 +233,14 @@ impl Service {
             ));
         }
         call.entry.check(&call.arguments, self.allow_unlimited)
+    }
+
+    fn in_full(&self, entry: &Entry, arguments: Value) -> Value {
+        let takes = arguments.is_object() && entry.has_argument(Detail::ARGUMENT);
+        if self.allow_unlimited && takes {
+            return shared::with_given(&arguments, Detail::ARGUMENT, "full");
+        }
+        arguments
     }
 
     async fn dispatch(&self, call: &Call) -> Answer {
@@ -307,6 +315,7 @@ impl Call {
             tool: self.entry.name,
             started: self.started,
             max_bytes: shared::bytes(&self.arguments),
+            detail: Detail::of(&self.arguments),
         }
     }
 

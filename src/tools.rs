@@ -7,6 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::analysis::Language;
+use crate::answer::lean::Field;
 use crate::answer::{Failure, envelope, nearest, normalize, validation};
 
 mod analyze_complexity;
@@ -52,7 +53,12 @@ pub struct Entry {
     pub input_schema: Value,
     /// The same in `tools/list`, where bounds of values are left out.
     pub listed_input_schema: Value,
+    /// By which every answer validates, lean or in full.
     pub output_schema: Value,
+    /// The same, for answers in full, with every name: for `find_tools` and the generated page.
+    pub full_schema: Value,
+    /// What of `data` a lean answer has.
+    pub(crate) lean: &'static [Field],
     /// category, tags, languages, stability, version, cost class: `_meta` of `tools/list`.
     pub meta: Value,
     pub kind: Kind,
@@ -66,6 +72,7 @@ pub struct Entry {
     pub reasons: &'static [&'static str],
     input: Validator,
     output: Validator,
+    full: Validator,
 }
 
 /// Who runs a tool.
@@ -123,8 +130,12 @@ struct Spec {
     /// `low`: no code is read; `medium`: files are analysed once; `high`: many calls.
     cost: &'static str,
     arguments: Vec<Argument>,
-    /// Schema of `data`.
+    /// Schema of `data` in full.
     data: Value,
+    /// What a lean answer has of it.
+    lean: &'static [Field],
+    /// In a lean answer rows lie under the file that they are of.
+    grouped: bool,
     returns: &'static str,
     examples: Vec<Example>,
     reasons: &'static [&'static str],
@@ -133,7 +144,18 @@ struct Spec {
 impl From<Spec> for Entry {
     fn from(spec: Spec) -> Self {
         let input_schema = argument::input_schema(&spec.arguments);
-        let output_schema = envelope::output_schema(spec.data);
+        let full_schema = envelope::full_schema(&spec.data);
+        let pages = spec
+            .arguments
+            .iter()
+            .any(|argument| argument.name == "cursor");
+        let output_schema = envelope::published(
+            &spec.data,
+            spec.lean,
+            spec.grouped,
+            pages,
+            spec.kind == Kind::Analysis,
+        );
         let reads_code = spec.kind == Kind::Analysis || spec.kind == Kind::Expanded;
         let languages: Vec<_> = Language::ALL
             .into_iter()
@@ -160,8 +182,11 @@ impl From<Spec> for Entry {
             input: validation::compile(&input_schema),
             output: validation::compile(&output_schema),
             listed_input_schema: argument::listed(&input_schema),
+            full: validation::compile(&full_schema),
             input_schema,
             output_schema,
+            full_schema,
+            lean: spec.lean,
             meta,
             kind: spec.kind,
             arguments: spec.arguments,
@@ -191,6 +216,16 @@ impl Entry {
         let mut bounded = arguments.clone();
         bounded["limit"] = json!(1);
         validation::check(&self.input, &self.input_schema, &bounded)
+    }
+
+    /// Everything in which an answer of this tool differs from its schemas: nothing, or it is a fault of ours.
+    pub fn output_errors(&self, structured: &Value) -> Vec<String> {
+        let mut errors = validation::all_errors(&self.output, structured);
+        // Only an answer in full has metadata in it.
+        if structured.get("metadata").is_some() {
+            errors.extend(validation::all_errors(&self.full, structured));
+        }
+        errors
     }
 
     pub fn has_argument(&self, name: &str) -> bool {
@@ -233,7 +268,7 @@ pub fn nearest_tool(name: &str) -> Option<&'static str> {
 /// Everything in which an answer differs from its tool's output schema: nothing, or it is a fault of ours.
 pub fn output_errors(tool: &str, structured: &Value) -> Vec<String> {
     match entry(tool) {
-        Some(entry) => validation::all_errors(&entry.output, structured),
+        Some(entry) => entry.output_errors(structured),
         None => vec![format!("no tool is called {tool:?}")],
     }
 }

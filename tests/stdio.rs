@@ -8,6 +8,7 @@ use crate::support::{PATIENCE, Project, Server};
 mod chaos;
 mod offers;
 mod running;
+mod sizes;
 mod tools;
 
 const REVISIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];

@@ -1,12 +1,150 @@
-//! The JSON Schema of the envelope: one definition, in every tool's output schema.
+//! The envelope around what a tool found, lean and in full, and its JSON Schema: one definition for every tool.
 
-use serde_json::{Value, json};
+use std::time::Duration;
+
+use actors::sessions::DurabilityLevel;
+use serde_json::{Map, Value, json};
 
 use super::code::Code;
+use super::lean::strip;
 use super::reason::{EMPTY_REASONS, REASONS};
+use super::{Context, Coverage, Empty, Failure, Page, object};
 
-/// The output schema of a tool whose `data` has this schema.
-pub(crate) fn output_schema(data: Value) -> Value {
+mod published;
+
+pub(crate) use published::published;
+
+/// One answer's, before they are put together.
+pub(super) struct Parts<'a> {
+    pub(super) data: Value,
+    pub(super) status: Status<'a>,
+    pub(super) context: &'a Context,
+    pub(super) page: Option<&'a Page>,
+    pub(super) coverage: Option<&'a Coverage>,
+}
+
+pub(super) enum Status<'a> {
+    /// Perhaps with nothing to show, and why.
+    Success(Option<&'a Empty>),
+    Failed(&'a Failure),
+}
+
+impl Parts<'_> {
+    /// Every part with every field.
+    pub(super) fn full(self, metadata: Value) -> Value {
+        object([
+            ("data", self.data),
+            ("metadata", metadata),
+            ("status", self.status.full()),
+            ("context", context(self.context)),
+            ("page", json!(self.page)),
+            ("coverage", json!(self.coverage)),
+        ])
+    }
+
+    /// `data`, `status.success` and `context.durability` are there in any case; the rest where it says something.
+    /// `data` is as its tool made it.
+    pub(super) fn lean(self) -> Value {
+        let mut context = context(self.context);
+        let durability = context["durability"].take();
+        strip(&mut context);
+        context["durability"] = durability;
+        let mut lean = Map::new();
+        lean.insert("data".into(), self.data);
+        lean.insert("status".into(), self.status.lean());
+        lean.insert("context".into(), context);
+        for (name, mut value) in [
+            ("page", json!(self.page)),
+            ("coverage", coverage_told(self.coverage)),
+        ] {
+            strip(&mut value);
+            if !value.is_null() {
+                lean.insert(name.into(), value);
+            }
+        }
+        Value::Object(lean)
+    }
+}
+
+fn coverage_told(coverage: Option<&Coverage>) -> Value {
+    let mut told = json!(coverage);
+    // Files with syntax errors are worth a word only where there are any.
+    if let Some(told) = told.as_object_mut()
+        && told["parse_errors"] == 0
+    {
+        told.remove("parse_errors");
+    }
+    told
+}
+
+impl Status<'_> {
+    fn full(&self) -> Value {
+        match self {
+            Self::Success(empty) => json!({
+                "success": true,
+                "code": Code::Ok.name(),
+                "reason": empty.map(|empty| &empty.reason),
+                "message": empty.map(|empty| &empty.message),
+                "retryable": false,
+                "retry_after_ms": null,
+                "recovery": null,
+            }),
+            Self::Failed(failure) => {
+                let row = failure.row();
+                json!({
+                    "success": false,
+                    "code": row.code.name(),
+                    "reason": row.name,
+                    "message": failure.message,
+                    "retryable": row.retryable,
+                    "retry_after_ms": failure.retry_after.map(millis),
+                    "recovery": row.recovery,
+                })
+            }
+        }
+    }
+
+    fn lean(&self) -> Value {
+        let mut status = self.full();
+        if let (Self::Success(_), Some(status)) = (self, status.as_object_mut()) {
+            status.retain(|name, _| ["success", "reason", "message"].contains(&name.as_str()));
+        }
+        strip(&mut status);
+        status
+    }
+}
+
+fn context(context: &Context) -> Value {
+    // A throwaway session keeps nothing, whatever the store could do.
+    let durability = match (context.session_id, context.durability) {
+        (Some(_), Some(kept)) => json!({
+            "level": DurabilityLevel::name(kept.level),
+            "durable": kept.durable,
+            "version": kept.version,
+            "epoch": kept.epoch,
+        }),
+        (None, _) | (_, None) => json!({
+            "level": "none", "durable": false, "version": 0, "epoch": 0,
+        }),
+    };
+    json!({
+        "session_id": context.session_id,
+        "result_id": context.result_id,
+        "related_results": context.related,
+        "durability": durability,
+        "replayed": context.replayed,
+        "notices": context.notices,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+// === the schema of answers in full ===
+
+/// What a tool's answers in full validate by, where `data` has this schema.
+pub(crate) fn full_schema(data: &Value) -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -22,11 +160,11 @@ pub(crate) fn output_schema(data: Value) -> Value {
         "additionalProperties": false,
         "$defs": {
             "data": data,
-            "metadata": metadata(),
-            "status": status(),
-            "context": context(),
-            "page": page(),
-            "coverage": coverage(),
+            "metadata": metadata_schema(),
+            "status": status_schema(),
+            "context": context_schema(),
+            "page": page_schema(),
+            "coverage": coverage_schema(),
         },
     })
 }
@@ -71,7 +209,7 @@ pub(crate) fn list(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
-fn metadata() -> Value {
+fn metadata_schema() -> Value {
     strict(json!({
         "tool": string(),
         "version": string(),
@@ -82,7 +220,7 @@ fn metadata() -> Value {
     }))
 }
 
-fn status() -> Value {
+fn status_schema() -> Value {
     let codes: Vec<_> = Code::ALL.map(Code::name).into();
     let reasons: Vec<Value> = REASONS
         .iter()
@@ -102,7 +240,7 @@ fn status() -> Value {
     }))
 }
 
-fn context() -> Value {
+fn context_schema() -> Value {
     strict(json!({
         "session_id": or_null("string"),
         "result_id": or_null("string"),
@@ -118,7 +256,7 @@ fn context() -> Value {
     }))
 }
 
-fn page() -> Value {
+fn page_schema() -> Value {
     let mut schema = strict(json!({
         "total": count(),
         "returned": count(),
@@ -129,7 +267,7 @@ fn page() -> Value {
     schema
 }
 
-fn coverage() -> Value {
+fn coverage_schema() -> Value {
     let by_name = json!({"type": "object", "additionalProperties": count()});
     let mut schema = strict(json!({
         "files_seen": count(),

@@ -1,10 +1,15 @@
-//! Pages: whole rows, at least one, within `limit` and within `max_bytes` of JSON and of text.
+//! Pages: whole rows, at least one, within `limit` and within `max_bytes` of what is sent: the structured part as JSON,
+//! envelope and all, and the text.
 
 use std::io;
 
 use otel::visible;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use super::lean::{Detail, Shape};
+
+mod grouped;
 
 /// Rows of a page where nothing is said.
 pub const DEFAULT_LIMIT: usize = 50;
@@ -18,6 +23,10 @@ pub const MIN_MAX_BYTES: usize = 1000;
 pub const MAX_MAX_BYTES: usize = 1_000_000;
 /// What the text keeps free for ids, cursor and notices.
 pub(crate) const FOOTER_BYTES: usize = 400;
+/// What the structured part keeps free for status, context and page: both ids, a cursor and large numbers.
+const ENVELOPE_BYTES: usize = 600;
+/// The same with every field, and the metadata.
+const FULL_ENVELOPE_BYTES: usize = 1100;
 /// A string that is clipped is not clipped below this.
 const MIN_CLIPPED: usize = 16;
 
@@ -35,24 +44,37 @@ pub struct Page {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {
     pub(crate) rows: usize,
-    /// Of `data` as JSON.
+    /// Of `data` as JSON: what the envelope leaves of it.
     pub(crate) data: usize,
     /// Of the text without its footer.
     pub(crate) text: usize,
 }
 
 impl Budget {
-    pub(crate) fn new(rows: usize, max_bytes: usize) -> Self {
+    pub(crate) fn new(rows: usize, max_bytes: usize, detail: Detail) -> Self {
         let text = if max_bytes == usize::MAX {
             usize::MAX
         } else {
             max_bytes.saturating_sub(FOOTER_BYTES)
         };
-        Self {
+        let budget = Self {
             rows,
             data: max_bytes,
             text,
-        }
+        };
+        budget.beside(match detail {
+            Detail::Lean => ENVELOPE_BYTES,
+            Detail::Full => FULL_ENVELOPE_BYTES,
+        })
+    }
+
+    /// With what else is sent. A row is worth more: it gets half of a very small budget in any case.
+    pub(crate) fn beside(self, bytes: usize) -> Self {
+        let data = match self.data {
+            usize::MAX => usize::MAX,
+            data => data - bytes.min(data / 2),
+        };
+        Self { data, ..self }
     }
 
     pub(crate) fn is_unlimited(&self) -> bool {
@@ -62,7 +84,7 @@ impl Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self::new(DEFAULT_LIMIT, DEFAULT_MAX_BYTES)
+        Self::new(DEFAULT_LIMIT, DEFAULT_MAX_BYTES, Detail::default())
     }
 }
 
@@ -74,9 +96,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(key: &'static str, value: Value, line: &str) -> Self {
+    /// `value`: as it is shown, if it is.
+    pub(crate) fn new(key: &'static str, value: Option<Value>, line: &str) -> Self {
         Self {
-            parts: vec![(key, value)],
+            parts: value.map(|value| (key, value)).into_iter().collect(),
             line: visible::line(line).into_owned(),
         }
     }
@@ -94,6 +117,11 @@ impl Row {
         self
     }
 
+    /// What else it adds, if that is shown.
+    pub(crate) fn add(&mut self, key: &'static str, value: Option<Value>) {
+        self.parts.extend(value.map(|value| (key, value)));
+    }
+
     fn none() -> Self {
         Self {
             parts: Vec::new(),
@@ -104,8 +132,12 @@ impl Row {
 
 /// What belongs to the answer beside its rows.
 pub(crate) struct Frame {
-    /// `data` with its arrays empty.
+    /// `data` with its arrays empty, in full.
     pub(crate) data: Map<String, Value>,
+    /// What of it is shown; rows come as they are shown.
+    pub(crate) shape: Shape,
+    /// Rows lie under the file that they are of.
+    pub(crate) grouped: bool,
     /// Keys of `data` that may be left out where not even one row would fit, the most dispensable first.
     pub(crate) droppable: &'static [&'static str],
     /// The lines above the rows, without names in them, or with names that are escaped.
@@ -128,10 +160,13 @@ pub(crate) fn fit(
     mut row: impl FnMut(usize) -> Row,
 ) -> Fitted {
     let Frame {
-        mut data,
+        data,
+        shape,
+        grouped,
         droppable,
         heading,
     } = frame;
+    let mut data = shape.data(data);
     let mut text = clipped_lines(&heading, budget.text / 2);
     if from >= total {
         make_room(&mut data, droppable, &Row::none(), budget.data);
@@ -143,24 +178,29 @@ pub(crate) fn fit(
     }
     let mut first = row(from);
     make_room(&mut data, droppable, &first, budget.data);
-    shrink(&mut first, budget.data.saturating_sub(json_len(&data)));
+    let around = added_len(&data, &first, grouped).saturating_sub(parts_len(&first));
+    let taken = json_len(&data) + around;
+    shrink(&mut first, budget.data.saturating_sub(taken));
     clip(&mut first.line, budget.text.saturating_sub(text.len() + 1));
     let mut bytes = json_len(&data);
     let mut returned = 0;
     let mut next = Some(first);
     while let Some(row_now) = next.take() {
-        bytes = bytes.saturating_add(parts_len(&row_now) + new_lists_len(&data, &row_now));
+        bytes = bytes.saturating_add(added_len(&data, &row_now, grouped));
         text.push_str(&row_now.line);
         text.push('\n');
         for (key, value) in row_now.parts {
-            append(&mut data, key, value);
+            match grouped {
+                true => grouped::append(&mut data, key, value),
+                false => append(&mut data, key, value),
+            }
         }
         returned += 1;
         if returned >= budget.rows || from + returned >= total {
             break;
         }
         let candidate = row(from + returned);
-        let candidate_len = parts_len(&candidate) + new_lists_len(&data, &candidate);
+        let candidate_len = added_len(&data, &candidate, grouped);
         let fits = bytes.saturating_add(candidate_len) <= budget.data
             && text.len() + candidate.line.len() < budget.text;
         next = fits.then_some(candidate);
@@ -179,7 +219,15 @@ fn append(data: &mut Map<String, Value>, key: &str, value: Value) {
     }
 }
 
-/// Leaves out dispensable keys until the row fits, then puts in the (empty) lists that it adds to.
+/// Bytes that a row adds to `data`.
+fn added_len(data: &Map<String, Value>, row: &Row, grouped: bool) -> usize {
+    match grouped {
+        true => grouped::added_len(data, &row.parts),
+        false => parts_len(row) + new_lists_len(data, row),
+    }
+}
+
+/// Leaves out dispensable keys until the row fits.
 fn make_room(data: &mut Map<String, Value>, droppable: &[&str], row: &Row, budget: usize) {
     let row_len = parts_len(row);
     for key in droppable {
@@ -187,9 +235,6 @@ fn make_room(data: &mut Map<String, Value>, droppable: &[&str], row: &Row, budge
             break;
         }
         data.remove(*key);
-    }
-    for (key, _) in &row.parts {
-        data.entry(*key).or_insert_with(|| Value::Array(Vec::new()));
     }
 }
 
@@ -200,8 +245,13 @@ fn parts_len(row: &Row) -> usize {
 
 /// Bytes of the lists that a row adds to and `data` does not have yet: `"key":[],`.
 fn new_lists_len(data: &Map<String, Value>, row: &Row) -> usize {
-    let new = row.parts.iter().filter(|(key, _)| !data.contains_key(*key));
-    new.map(|(key, _)| key.len() + 6).sum()
+    let mut new: Vec<&str> = Vec::new();
+    for (key, _) in &row.parts {
+        if !data.contains_key(*key) && !new.contains(key) {
+            new.push(key);
+        }
+    }
+    new.iter().map(|key| key.len() + 6).sum()
 }
 
 /// Makes one row fit: clips its longest strings and lists, leaves out what it lists beside itself (and says so in its
@@ -308,11 +358,14 @@ mod tests {
         data.insert("languages".into(), json!(["rust", "python"]));
         let frame = Frame {
             data,
+            shape: Shape::default(),
+            grouped: false,
             droppable: &["languages"],
             heading: "heading\n".into(),
         };
-        fit(frame, Budget::new(rows, max_bytes), 0, texts.len(), |at| {
-            Row::new("rows", json!({"text": texts[at]}), &texts[at])
+        let budget = Budget::new(rows, max_bytes, Detail::Lean);
+        fit(frame, budget, 0, texts.len(), |at| {
+            Row::new("rows", Some(json!({"text": texts[at]})), &texts[at])
         })
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use actors::tool::ToolError;
 use expect_test::expect;
 use serde_json::json;
@@ -9,6 +11,7 @@ fn called(max_bytes: usize) -> Called<'static> {
         tool: "list_sessions",
         started: Instant::now(),
         max_bytes,
+        detail: Detail::Lean,
     }
 }
 

@@ -51,5 +51,8 @@ pub(super) fn result(answer: Answer) -> CallToolResult {
         CallToolResult::success(content)
     };
     result.structured_content = Some(answer.structured);
+    let mut meta = MetaObject::default();
+    meta.insert("metadata".into(), answer.metadata);
+    result.meta = Some(meta);
     result
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Call, Service};
-use crate::answer::{Answer, Called, Context, Failure};
+use crate::answer::{Answer, Called, Context, Detail, Failure};
 use crate::tools::run_batch::{MAX_CONCURRENT, NAME, finding, share};
 use crate::tools::{self, shared};
 
@@ -151,6 +151,7 @@ fn refused(tool: &str, failure: &Failure) -> Answer {
         tool,
         started: Instant::now(),
         max_bytes: crate::answer::page::DEFAULT_MAX_BYTES,
+        detail: Detail::Lean,
     };
     called.failed(failure, Context::default())
 }

@@ -107,6 +107,7 @@ impl Service {
         let roots = self.roots_of(&call.caller.principal);
         let tell = |status: &_| get_server_status::finding(status, &roots, &self.features);
         let finding = self.glance.finding(&self.sessions, &roots, tell).await;
+        let finding = get_server_status::shown(finding, &call.arguments);
         call.called().found(finding, "", Context::default())
     }
 }

@@ -9,10 +9,11 @@ use super::analyzed::Analyzed;
 use super::argument::{Argument, integer, one_of};
 use super::output::{Outcome, Whole, output, page_of};
 use super::reach::Reach;
-use super::shared::{Shared, with_shared};
-use super::text::counted;
+use super::shared::{Shared, with_given, with_shared};
+use super::text::{counted, figure, rounded};
 use super::{Example, Kind, Spec};
-use crate::answer::page::{Fitted, Frame, Row, fit};
+use crate::answer::lean::Shape;
+use crate::answer::page::{Fitted, Frame, fit};
 
 mod rows;
 mod schema;
@@ -82,7 +83,7 @@ pub(super) fn spec() -> Spec {
             ),
             Argument::new(
                 "sort_by",
-                one_of(&SortBy::ALL.map(SortBy::name), "cyclomatic"),
+                one_of(&SortBy::ALL.map(SortBy::name), SortBy::default().name()),
                 "worst first by",
                 "Worst first by this metric (own values; sums for files). The lowest maintainability_index is the worst.",
             ),
@@ -100,9 +101,12 @@ pub(super) fn spec() -> Spec {
             ),
         ]),
         data: schema::data(),
-        returns: "`functions` (level functions: one page, with `files` of that page), `files` (level files), both \
-                  short (level summary); always `languages`, `totals` over everything analysed, and `profile`. `own` \
-                  leaves nested functions out, `total` includes them.",
+        lean: schema::LEAN,
+        grouped: false,
+        returns: "`functions` (level functions: one page), `files` (level files), both short and `languages` (level \
+                  summary); always `totals` over everything analysed. Rows have what they are sorted by. `own` leaves \
+                  nested functions out, `total` includes them. In full: always `languages` and `profile`, and `files` \
+                  of the page of functions.",
         examples: vec![
             Example::new("The most complex functions", json!({"path": "."})),
             Example::new(
@@ -136,6 +140,9 @@ impl Tool for AnalyzeComplexity {
     }
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
+        let sort_by = SortBy::read(&arguments["sort_by"]);
+        // Said in any case, so that a cursor holds for one order whatever is the default.
+        let arguments = &with_given(arguments, "sort_by", sort_by.name());
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
         let scores = scores::of(&analyzed, shared.profile);
@@ -147,7 +154,14 @@ impl Tool for AnalyzeComplexity {
             scores: &scores,
             totals: Tally::of(&scores, &analyzed),
             languages: Tally::by_language(&scores, &analyzed),
-            sort_by: SortBy::read(&arguments["sort_by"]),
+            shape: shared
+                .paging
+                .shape(schema::fields(&arguments["level"]))
+                .and(
+                    Some(("functions", sort_by.of_functions())),
+                    sort_by.of_files().map(|column| ("files", column)),
+                ),
+            sort_by,
             min_cyclomatic: floor(&arguments["min_cyclomatic"]),
             min_cognitive: floor(&arguments["min_cognitive"]),
         };
@@ -180,6 +194,7 @@ struct View<'a> {
     scores: &'a [FileScores],
     totals: Tally,
     languages: Vec<(&'static str, Tally)>,
+    shape: Shape,
     sort_by: SortBy,
     min_cyclomatic: u32,
     min_cognitive: u32,
@@ -191,7 +206,7 @@ impl View<'_> {
         let from = shared.paging.offset(&self.analyzed.digest)?;
         let mut frame = self.frame(
             shared,
-            self.heading(order.len(), "function", rows::FUNCTION_COLUMNS),
+            self.heading(order.len(), "function", &rows::function_columns(self)),
         );
         let mut named = vec![false; self.scores.len()];
         let mut all_files = Vec::new();
@@ -204,12 +219,13 @@ impl View<'_> {
         frame.data.insert("functions".into(), json!([]));
         frame.data.insert("files".into(), json!(all_files));
         // Rendered one after the other; the last that is asked for may not fit, and its file is then rendered again.
-        let fitted = fit(frame, shared.paging.budget, from, order.len(), |at| {
+        let budget = shared.paging.budget_beside(&self.analyzed.coverage);
+        let fitted = fit(frame, budget, from, order.len(), |at| {
             let (file, function) = order[at];
             let mut row = rows::function(self, file, function);
-            if !named[file] {
+            if !self.shape.is_lean() && !named[file] {
                 named[file] = true;
-                row.parts.push(("files", rows::file(self, file)));
+                row.add("files", self.shape.part("files", rows::file(self, file)));
             }
             row
         });
@@ -221,16 +237,12 @@ impl View<'_> {
         let from = shared.paging.offset(&self.analyzed.digest)?;
         let mut frame = self.frame(
             shared,
-            self.heading(order.len(), "file", rows::FILE_COLUMNS),
+            self.heading(order.len(), "file", &rows::file_columns(self)),
         );
         frame.data.insert("files".into(), json!([]));
-        let fitted = fit(frame, shared.paging.budget, from, order.len(), |at| {
-            let file = order[at];
-            Row::new(
-                "files",
-                rows::file(self, file),
-                &rows::file_line(self, file),
-            )
+        let budget = shared.paging.budget_beside(&self.analyzed.coverage);
+        let fitted = fit(frame, budget, from, order.len(), |at| {
+            rows::file_row(self, order[at])
         });
         Ok(self.outcome(shared, fitted, from, order.len(), "file"))
     }
@@ -251,23 +263,19 @@ impl View<'_> {
             "worst {some_functions} functions: {}
 then {some_files} files: {}
 ",
-            rows::FUNCTION_COLUMNS,
-            rows::FILE_COLUMNS,
+            rows::function_columns(self),
+            rows::file_columns(self),
         ));
         let mut frame = self.frame(shared, heading);
         frame.data.insert("functions".into(), json!([]));
         frame.data.insert("files".into(), json!([]));
-        let mut budget = shared.paging.budget;
+        let mut budget = shared.paging.budget_beside(&self.analyzed.coverage);
         budget.rows = usize::MAX;
         let fitted = fit(frame, budget, 0, some_functions + some_files, |at| match at
             .checked_sub(some_functions)
         {
             None => rows::function(self, functions[at].0, functions[at].1),
-            Some(at) => Row::new(
-                "files",
-                rows::file(self, files[at]),
-                &rows::file_line(self, files[at]),
-            ),
+            Some(at) => rows::file_row(self, files[at]),
         });
         Outcome {
             page: None,
@@ -302,6 +310,8 @@ then {some_files} files: {}
     fn frame(&self, shared: &Shared, heading: String) -> Frame {
         Frame {
             data: self.base(shared),
+            shape: self.shape,
+            grouped: false,
             droppable: &["languages", "files", "totals"],
             heading,
         }
@@ -393,7 +403,7 @@ then {some_files} files: {}
             counted(totals.functions, "function"),
             counted(totals.files, "file"),
             totals.lines.ploc,
-            super::text::tenth(totals.cyclomatic_mean()),
+            figure(&rounded(totals.cyclomatic_mean())),
             totals.cyclomatic_max,
             totals.cognitive_max,
         )

@@ -117,10 +117,13 @@ pub(super) fn spec() -> Spec {
             ),
         ]),
         data: schema::data(),
+        lean: schema::LEAN,
+        grouped: false,
         returns: "One page of `nodes`, those in cycles first, then those with unresolved imports, then the most \
                   connected; with each node the `edges` that \
                   leave it, the `cycles` it is the first of (and their whole `cycle_sizes`), its `unresolved` imports and the `external` packages it is \
-                  the first to use. All pages together hold everything exactly once; `totals` counts it all. As a \
+                  the first to use. All pages together hold everything exactly once; `totals` counts it all. Of what \
+                  depends on a focus (`direction: \"in\"`) `external` is given in full only. As a \
                   diagram: `diagram`, and how much of the graph it shows.",
         examples: vec![
             Example::new("Cycles and the most connected files", json!({"path": "."})),
@@ -165,14 +168,14 @@ impl Tool for AnalyzeDependencies {
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
         let graph = asked_for(build(ctx, &analyzed)?, arguments)?;
-        let view = View::new(&graph);
+        let view = View::new(&graph, shared.paging.shape(schema::fields(arguments)));
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);
         }
         let whole = whole(ctx, &view, &analyzed);
         let outcome = match Format::read(&arguments["format"]) {
             None => listed(&view, &shared, &analyzed)?,
-            Some(format) => diagram::outcome(&view, format, &shared),
+            Some(format) => diagram::outcome(&view, format, &shared, &analyzed.coverage),
         };
         let outcome = Outcome { whole, ..outcome };
         Ok(output(analyzed, &shared.selection, outcome))
@@ -240,14 +243,18 @@ fn listed(view: &View<'_>, shared: &Shared, analyzed: &Analyzed) -> Result<Outco
     let unlimited = shared.paging.budget.is_unlimited();
     let frame = Frame {
         data: base(view, true),
+        shape: view.shape,
+        grouped: false,
         droppable: &["external", "unresolved", "cycles", "totals"],
         heading: format!(
-            "{}; nodes in cycles first, then with unresolved imports, then the most connected\nin out instability  node -> what it imports\n",
-            view.one_line()
+            "{}; nodes in cycles first, then with unresolved imports, then the most connected\n{}  node -> what it imports\n",
+            view.one_line(),
+            view.columns(),
         ),
     };
     let total = view.order.len();
-    let fitted = fit(frame, shared.paging.budget, from, total, |at| {
+    let budget = shared.paging.budget_beside(&analyzed.coverage);
+    let fitted = fit(frame, budget, from, total, |at| {
         view.row(view.order[at], !unlimited)
     });
     Ok(Outcome {

@@ -9,9 +9,10 @@ use super::argument::{Argument, integer, text};
 use super::names::{self, SYMBOL_KINDS};
 use super::output::{Outcome, Whole, output, page_of};
 use super::reach::Reach;
-use super::shared::{Shared, strings, with_shared};
+use super::shared::{Shared, strings, with_given, with_shared};
 use super::text::counted;
 use super::{Example, Kind, Spec};
+use crate::answer::lean::{Detail, Shape};
 use crate::answer::page::{Frame, fit};
 
 mod items;
@@ -22,6 +23,10 @@ const NAME: &str = "analyze_structure";
 /// Deeper nesting of declarations is not found in code that people read.
 const MAX_DEPTH: u64 = 100;
 
+/// Rows of a page where nothing is said: symbols are short, so the bytes decide.
+const DEFAULT_ROWS: usize = 500;
+/// What `with` adds.
+const LISTS: [&str; 2] = ["imports", "exports"];
 /// Files whose imports and exports are listed where no file has a symbol to go with: one is what is asked about then.
 const UNLISTED_SHOWN: usize = 5;
 
@@ -33,8 +38,8 @@ pub(super) fn spec() -> Spec {
     Spec {
         name: NAME,
         title: "Analyze structure",
-        description: "Outline: symbols with kind, signature, lines, docs and visibility; imports and exports. Finds \
-                      definitions by name.",
+        description: "Outline: symbols with kind, signature, lines and visibility; on request docs, imports and exports. \
+                      Finds definitions by name.",
         category: "analysis",
         tags: &["structure", "outline", "symbols", "api", "navigation"],
         words: &[
@@ -76,12 +81,12 @@ pub(super) fn spec() -> Spec {
         idempotent: true,
         destructive: false,
         cost: "medium",
-        arguments: with_shared(vec![
+        arguments: with_rows(with_shared(vec![
             Argument::new(
                 "query",
                 text(),
                 "part of a name",
-                "Only symbols whose name or qualified name holds this, in any case; exact matches first.",
+                "Only symbols whose name or qualified name holds this, in any case; exact matches first, then beginnings.",
             ),
             Argument::new(
                 "kinds",
@@ -95,10 +100,20 @@ pub(super) fn spec() -> Spec {
                 "1: top level only",
                 "How deep symbols may lie in others: 1 for the top level only. Without it: all.",
             ),
-        ]),
+            Argument::new(
+                "with",
+                json!({"type": "array", "items": {"type": "string", "enum": LISTS}}),
+                "also list these",
+                "What to list beside symbols, of the files on the page: each file once, with its first symbol.",
+            ),
+        ])),
         data: schema::data(),
-        returns: "One page of `symbols`, by path and line (with `query`: the best match first). Without `query` and \
-                  `kinds` also the `imports` and `exports` of the files on this page, each file once.",
+        lean: schema::LEAN,
+        grouped: true,
+        returns: "One page of symbols, by path and line (with `query`: the best match first), as `files`, each with its \
+                  `path` and its `symbols`; by `with` also its `imports` and `exports`. A page counts symbols. In \
+                  full: `symbols`, `imports` and `exports` side by side, each row with its path; without `query` and \
+                  `kinds` imports and exports need not be asked for.",
         examples: vec![
             Example::new(
                 "The outline of one file",
@@ -135,26 +150,35 @@ impl Tool for AnalyzeStructure {
     }
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
+        let arguments = &with_given(arguments, "limit", DEFAULT_ROWS);
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
-        let outline = Outline::of(&analyzed, &Filter::read(arguments));
+        let filter = Filter::read(arguments);
+        let shape = shared.paging.shape(schema::LEAN);
+        let outline = Outline::of(&analyzed, &filter);
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);
         }
         let from = shared.paging.offset(&analyzed.digest)?;
         let total = outline.items.len();
-        let bounded = !shared.paging.budget.is_unlimited();
+        let rows = rows::Rows {
+            analyzed: &analyzed,
+            outline: &outline,
+            filter: &filter,
+            shape,
+            bounded: !shared.paging.budget.is_unlimited(),
+        };
         let mut last_file = None;
         let fitted = fit(
-            frame(&analyzed, &outline),
-            shared.paging.budget,
+            frame(&analyzed, &outline, &filter, shape),
+            shared.paging.budget_beside(&analyzed.coverage),
             from,
             total,
             |at| {
                 let item = &outline.items[at];
                 let starts_file = last_file != Some(item.file);
                 last_file = Some(item.file);
-                rows::row(&analyzed, &outline, at, starts_file, bounded)
+                rows.row(at, starts_file)
             },
         );
         let outcome = Outcome {
@@ -177,24 +201,35 @@ impl Tool for AnalyzeStructure {
 
 /// Which symbols are asked for.
 struct Filter {
-    /// Lower case.
     query: Option<String>,
     kinds: Vec<String>,
     /// 0-based nesting that is left out.
     depth: u32,
+    imports: bool,
+    exports: bool,
 }
 
 impl Filter {
     fn read(arguments: &Value) -> Self {
         let query = arguments["query"].as_str().map(str::trim);
         let depth = arguments["depth"].as_u64();
-        Self {
-            query: query
-                .filter(|query| !query.is_empty())
-                .map(str::to_lowercase),
+        let mut filter = Self {
+            query: query.filter(|query| !query.is_empty()).map(str::to_owned),
             kinds: strings(&arguments["kinds"]),
             depth: depth.map_or(u32::MAX, |depth| u32::try_from(depth).unwrap_or(u32::MAX)),
-        }
+            imports: false,
+            exports: false,
+        };
+        let with = strings(&arguments["with"]);
+        let all = Detail::of(arguments) == Detail::Full && filter.takes_files();
+        let [imports, exports] = LISTS.map(|list| all || with.iter().any(|name| name == list));
+        (filter.imports, filter.exports) = (imports, exports);
+        filter
+    }
+
+    /// Whether something of files is listed beside symbols.
+    fn lists_files(&self) -> bool {
+        self.imports || self.exports
     }
 
     /// Whether files as such are asked for, with their imports and exports.
@@ -203,10 +238,20 @@ impl Filter {
     }
 }
 
-fn frame(analyzed: &Analyzed, outline: &Outline) -> Frame {
+fn with_rows(mut arguments: Vec<Argument>) -> Vec<Argument> {
+    let limit = arguments
+        .iter_mut()
+        .find(|argument| argument.name == "limit");
+    if let Some(limit) = limit {
+        limit.schema["default"] = json!(DEFAULT_ROWS);
+    }
+    arguments
+}
+
+fn frame(analyzed: &Analyzed, outline: &Outline, filter: &Filter, shape: Shape) -> Frame {
     let mut data = base(outline, true);
     for &file in outline.unlisted.iter().take(UNLISTED_SHOWN) {
-        for (key, value) in rows::ins_and_outs(&analyzed.files[file], true) {
+        for (key, value) in rows::ins_and_outs(&analyzed.files[file], filter, true) {
             if let Some(Value::Array(listed)) = data.get_mut(key) {
                 listed.push(value);
             }
@@ -214,6 +259,8 @@ fn frame(analyzed: &Analyzed, outline: &Outline) -> Frame {
     }
     Frame {
         data,
+        shape,
+        grouped: shape.is_lean(),
         droppable: &["exports", "imports", "totals"],
         heading: format!("{}\n", outline.one_line()),
     }

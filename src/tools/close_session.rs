@@ -27,6 +27,8 @@ pub(super) fn spec() -> Spec {
         cost: "low",
         arguments: vec![session_id().required()],
         data: strict(json!({"session_id": string(), "closed": {"type": "boolean"}})),
+        lean: &[("session_id", &[]), ("closed", &[])],
+        grouped: false,
         returns: "`closed`. Closing what is already gone fails with `unknown_session`, and changes nothing.",
         examples: vec![Example::new(
             "End a session",

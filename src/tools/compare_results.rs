@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use self::change::{Change, Changes};
 use super::argument::{Argument, text};
 use super::output::{Whole, output_of_results};
-use super::shared::{Paging, idempotency_key, paging, session_id};
+use super::shared::{Paging, detail, idempotency_key, paging, session_id};
 use super::text::counted;
 use super::{Example, Kind, RESULT_ID, SESSION_ID, Spec};
 use crate::answer::page::{Frame, Row, fit};
@@ -74,7 +74,9 @@ pub(super) fn spec() -> Spec {
         cost: "medium",
         arguments: arguments(),
         data: schema::data(),
-        returns: "`summary` counts what changed, `totals` stand before and after, and one page of `changes`: for \
+        lean: schema::LEAN,
+        grouped: false,
+        returns: "`summary` counts what changed, `totals` stand before and after (lean: `delta` alone), and one page of `changes`: for \
                   functions regressed, added, changed, moved, renamed, improved, removed, with figures before and \
                   after; for dependencies edges, cycles, external packages and unresolved imports that came or went; \
                   for structure symbols added, removed, or with another signature.",
@@ -116,6 +118,7 @@ fn arguments() -> Vec<Argument> {
         ),
     ];
     arguments.extend(paging());
+    arguments.push(detail());
     arguments.push(idempotency_key());
     arguments
 }
@@ -127,7 +130,7 @@ pub(crate) fn tool_arguments(given: &Value, baseline: ResultId, against: ResultI
         "against": against,
         "now": is_now(given),
     });
-    for name in ["limit", "cursor", "max_bytes"] {
+    for name in ["limit", "cursor", "max_bytes", "detail"] {
         if let Some(value) = given.get(name) {
             arguments[name] = value.clone();
         }
@@ -223,14 +226,21 @@ fn answer(
     let rows = changes.rows.iter().map(|change| change.value.clone());
     whole.add("changes", 0, rows);
     data.insert("changes".into(), json!([]));
+    let shape = paging.shape(schema::LEAN);
     let frame = Frame {
         data,
+        shape,
+        grouped: false,
         droppable: &["totals", "differing_arguments"],
         heading,
     };
     let fitted = fit(frame, paging.budget, from, total, |at| {
         let Change { value, line, .. } = &changes.rows[at];
-        Row::new("changes", value.clone(), line)
+        let mut shown = shape.part("changes", value.clone());
+        if let Some(shown) = shown.as_mut().filter(|_| shape.is_lean()) {
+            leave_out_same(shown);
+        }
+        Row::new("changes", shown, line)
     });
     let page = paging.page(&digest, from, fitted.returned, total);
     let identical = baseline.input_digest == against.input_digest;
@@ -239,6 +249,18 @@ fn answer(
     Ok(output_of_results(
         fitted, page, empty, whole, summary, digest,
     ))
+}
+
+/// Where it was before is said where it is elsewhere now.
+fn leave_out_same(change: &mut Value) {
+    for name in ["path", "qualified_name"] {
+        let is = change[name].clone();
+        if let Some(before) = change["before"].as_object_mut()
+            && before.get(name) == Some(&is)
+        {
+            before.remove(name);
+        }
+    }
 }
 
 fn base(

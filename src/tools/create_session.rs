@@ -4,10 +4,11 @@ use actors::sessions::SessionView;
 use serde_json::json;
 
 use super::argument::{Argument, integer};
-use super::session_data::{session, session_schema, session_text};
+use super::session_data::{LEAN, session, session_schema, session_text};
 use super::shared::idempotency_key;
 use super::{Example, Kind, Spec};
 use crate::answer::Finding;
+use crate::answer::lean::{Detail, Shape};
 
 pub(crate) const NAME: &str = "create_session";
 /// Shorter, and a session could end between two thoughts of a model.
@@ -64,6 +65,8 @@ pub(super) fn spec() -> Spec {
             idempotency_key(),
         ],
         data: session_schema(),
+        lean: LEAN,
+        grouped: false,
         returns: "The session: its `session_id`, until when it is kept, and what it may read.",
         examples: vec![
             Example::new(
@@ -85,5 +88,6 @@ pub(super) fn spec() -> Spec {
 }
 
 pub(crate) fn finding(view: &SessionView) -> Finding {
-    Finding::plain(session(view), session_text(view))
+    let shape = Shape::new(Detail::Lean, LEAN);
+    Finding::plain(shape.value(session(view)), session_text(view))
 }

@@ -9,6 +9,8 @@ use super::{Argument, Entry, Kind, catalogue};
 use crate::answer::reason::{EMPTY_REASONS, REASONS};
 use crate::workspace::SkipReason;
 
+mod fields;
+
 /// As Markdown: the first part of `docs/tools.md`.
 pub fn markdown() -> String {
     let mut page = String::from(
@@ -33,7 +35,8 @@ pub fn markdown() -> String {
             changes(entry),
         );
     }
-    page.push_str("\nEvery answer has the same envelope: `data` as described here, and `metadata`, `status`, `context`, `page` and `coverage`; the JSON Schema of it is each tool's `outputSchema`.\n\n\
+    page.push_str(&envelope());
+    page.push_str("\
          `context.durability.version` is the version of the session's state that holds the answer. The session commits what is \
          ready together, so answers of concurrent calls may share a version.\n\n\
          `structuredContent` has names of files, symbols and labels exactly as they are. The text of an answer, diagrams, \
@@ -48,6 +51,22 @@ pub fn markdown() -> String {
     page.push_str(&skips());
     page.push_str(&limits());
     page
+}
+
+fn envelope() -> String {
+    format!(
+        "\nEvery answer has the same envelope: `data` as described here, `status`, `context`, `page` where there are rows, and \
+         `coverage` where code is read. It validates by the tool's `outputSchema`. `_meta.metadata` of the result is for \
+         programs and operators: `tool`, `version`, `duration_ms`, `timestamp`, `input_digest`, `cache`.\n\n\
+         Answers are lean unless `detail` is `full`, since most clients give all of `structuredContent` to the model. A lean \
+         answer has the fields of `data` that are marked so below, and what its rows are sorted by. It has nothing that is \
+         null or empty, and no field with its usual value ({usual}). `data`, `status.success` and `context.durability` are \
+         there in any case. A full answer has every field, and the metadata in its structure, too. Stored results, \
+         resources and the JSON of the command line are always full. With `find_tools`, `name` and `detail: \"full\"` the \
+         JSON Schema of a tool's full answers can be read. `max_bytes` counts the structured part as it is sent, and the \
+         text.\n\n",
+        usual = fields::usual(),
+    )
 }
 
 fn changes(entry: &Entry) -> &'static str {
@@ -85,6 +104,7 @@ fn section(entry: &Entry) -> String {
         );
     }
     let _ = write!(text, "\nReturns: {}\n", entry.returns);
+    text.push_str(&fields::table(entry));
     for example in &entry.examples {
         let _ = write!(
             text,

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::argument::{Argument, text};
+use super::shared::detail;
 use super::{Entry, Example, Kind, Spec, catalogue, entry, nearest_tool};
 use crate::analysis::Language;
 use crate::answer::envelope::{list, or_null, strict, string};
+use crate::answer::lean::{Detail, Field, Shape};
 use crate::answer::page::json_len;
 use crate::answer::{Empty, Failure, Finding, Page, reason};
 
@@ -13,6 +15,21 @@ mod search;
 
 pub(crate) const NAME: &str = "find_tools";
 const CATEGORIES: [&str; 3] = ["analysis", "sessions", "server"];
+/// What a lean answer has of `data`: what helps to choose a tool, or to call one.
+const LEAN: &[Field] = &[
+    ("tools", &["name", "description"]),
+    (
+        "tool",
+        &[
+            "name",
+            "description",
+            "arguments",
+            "returns",
+            "examples",
+            "reasons",
+        ],
+    ),
+];
 /// Longest query; more words only blur it.
 const MAX_QUERY: usize = 200;
 
@@ -68,6 +85,7 @@ pub(super) fn spec() -> Spec {
                 "one tool in full",
                 "Show this tool in full: arguments, examples, reasons for failure.",
             ),
+            detail(),
         ],
         data: strict(json!({
             "tools": list(strict(json!({
@@ -76,8 +94,10 @@ pub(super) fn spec() -> Spec {
             }))),
             "tool": or_null("object"),
         })),
+        lean: LEAN,
+        grouped: false,
         returns: "`tools`, the best match first; with `name`, `tool`: its arguments, what it returns, worked examples \
-                  and its reasons for failure.",
+                  and its reasons for failure; in full also the schema of its answers in full.",
         examples: vec![
             Example::new("By what is wanted", json!({"query": "circular imports"})),
             Example::new("One tool in full", json!({"name": "analyze_complexity"})),
@@ -87,8 +107,9 @@ pub(super) fn spec() -> Spec {
 }
 
 pub(crate) fn finding(arguments: &Value) -> Result<Finding, Failure> {
+    let detail = Detail::of(arguments);
     if let Some(name) = arguments["name"].as_str() {
-        return in_full(name);
+        return one(name, detail);
     }
     let query = arguments["query"].as_str().unwrap_or_default();
     let asked = |name: &str| arguments[name].as_str();
@@ -102,6 +123,7 @@ pub(crate) fn finding(arguments: &Value) -> Result<Finding, Failure> {
         .iter()
         .map(|(entry, score)| row(entry, *score))
         .collect();
+    let shape = Shape::new(detail, LEAN);
     let mut text = String::new();
     for (entry, _) in &found {
         text.push_str(&format!("{}: {}\n", entry.name, entry.description));
@@ -125,7 +147,7 @@ pub(crate) fn finding(arguments: &Value) -> Result<Finding, Failure> {
             next_cursor: None,
         }),
         empty,
-        ..Finding::plain(json!({"tools": tools, "tool": null}), text)
+        ..Finding::plain(shape.value(json!({"tools": tools, "tool": null})), text)
     })
 }
 
@@ -146,7 +168,7 @@ fn row(entry: &Entry, score: f64) -> Value {
     })
 }
 
-fn in_full(name: &str) -> Result<Finding, Failure> {
+fn one(name: &str, detail: Detail) -> Result<Finding, Failure> {
     let Some(entry) = entry(name) else {
         let hint =
             nearest_tool(name).map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
@@ -155,7 +177,10 @@ fn in_full(name: &str) -> Result<Finding, Failure> {
             format!("no tool is called {name:?}{hint}"),
         ));
     };
-    let data = json!({"tools": [row(entry, 0.0)], "tool": tool(entry)});
+    let data = match detail {
+        Detail::Lean => Shape::new(detail, LEAN).value(json!({"tool": tool(entry)})),
+        Detail::Full => json!({"tools": [row(entry, 0.0)], "tool": tool(entry)}),
+    };
     debug_assert!(json_len(&data) < crate::answer::page::DEFAULT_MAX_BYTES);
     Ok(Finding::plain(data, tool_text(entry)))
 }
@@ -189,6 +214,7 @@ fn tool(entry: &Entry) -> Value {
         "returns": entry.returns,
         "examples": examples,
         "reasons": reasons,
+        "output_schema": entry.full_schema,
     })
 }
 

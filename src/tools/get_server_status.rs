@@ -9,10 +9,12 @@ use otel::visible::line;
 use serde_json::{Value, json};
 
 use super::session_data::{root_schema, roots};
+use super::shared::detail;
 use super::text::counted;
 use super::{Kind, MAX_CALLS, MAX_CONCURRENT, Spec, WHOLE_CAP};
 use crate::analysis::{ENGINE_VERSION, Language, Profile};
 use crate::answer::envelope::{count, list, or_null, strict, string};
+use crate::answer::lean::{Detail, Field, Shape};
 use crate::answer::page::{
     DEFAULT_LIMIT, DEFAULT_MAX_BYTES, MAX_LIMIT, MAX_MAX_BYTES, MIN_MAX_BYTES,
 };
@@ -22,6 +24,29 @@ use crate::service::MAX_ARGUMENT_BYTES;
 mod store;
 
 pub(crate) const NAME: &str = "get_server_status";
+
+/// What a lean answer has of `data`.
+const LEAN: &[Field] = &[
+    (
+        "server",
+        &[
+            "version",
+            "uptime_seconds",
+            "draining",
+            "log_messages_dropped",
+        ],
+    ),
+    ("features", &["name", "state", "why"]),
+    ("store", &[]),
+    ("nodes", &[]),
+    ("cache", &[]),
+    ("pool", &["workers", "running", "queued"]),
+    ("sessions", &[]),
+    ("actors", &[]),
+    ("roots", &["name"]),
+    ("languages", &["name"]),
+    ("limits", &[]),
+];
 
 /// One thing that a user may rely on, and whether it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +106,10 @@ pub(super) fn spec() -> Spec {
         idempotent: true,
         destructive: false,
         cost: "low",
-        arguments: vec![],
+        arguments: vec![detail()],
         data: data_schema(),
+        lean: LEAN,
+        grouped: false,
         returns: "`features` with their states and why; `server`, `store`, the `nodes` that share it, `cache`, `pool`, \
                   `sessions`, `actors`; what may be read (`roots`), `languages`, `profiles` and `limits`.",
         examples: vec![super::Example::new("Is everything well", json!({}))],
@@ -205,6 +232,15 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
     Finding::plain(data, text)
 }
 
+/// As much of it as is asked for.
+pub(crate) fn shown(finding: Finding, arguments: &Value) -> Finding {
+    let shape = Shape::new(Detail::of(arguments), LEAN);
+    Finding {
+        data: shape.value(finding.data),
+        ..finding
+    }
+}
+
 /// What the status says of the store, for the operator's pages too.
 pub(crate) fn store_data(status: &StoreStatus) -> Value {
     store::data(status)
@@ -297,7 +333,7 @@ fn text(status: &Status, readable: &[Root], features: &[Feature]) -> String {
         "{} {}, up {} s\n",
         env!("CARGO_PKG_NAME"),
         env!("CARGO_PKG_VERSION"),
-        status.uptime.as_secs()
+        seconds(status.uptime)
     );
     for feature in features {
         let why = if feature.why.is_empty() { "" } else { ": " };

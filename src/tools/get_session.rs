@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::argument::{Argument, integer};
 use super::session_data::{
-    result, result_line, result_schema, session, session_schema, session_text,
+    LEAN, result, result_line, result_schema, session, session_schema, session_text,
 };
-use super::shared::{Paging, cursor, session_id};
+use super::shared::{Paging, cursor, detail, session_id};
 use super::{Example, Kind, SESSION_ID, Spec};
 use crate::answer::envelope::list;
-use crate::answer::page::{Budget, DEFAULT_LIMIT, DEFAULT_MAX_BYTES, Frame, MAX_LIMIT, Row, fit};
+use crate::answer::page::{Budget, DEFAULT_LIMIT, Frame, MAX_LIMIT, Row, fit};
 use crate::answer::{Failure, Finding};
 
 pub(crate) const NAME: &str = "get_session";
@@ -50,8 +50,11 @@ pub(super) fn spec() -> Spec {
                 "Results of a page at most, newest first.",
             ),
             cursor(),
+            detail(),
         ],
         data: data_schema(),
+        lean: LEAN,
+        grouped: false,
         returns: "The session, and one page of its `history`: each result with its id, tool, arguments and summary. \
                   Without `session_id`: the connection's own session.",
         examples: vec![Example::new(
@@ -88,21 +91,25 @@ pub(crate) fn finding(view: &SessionView, arguments: &Value) -> Result<Finding, 
     let limit = arguments["history_limit"]
         .as_u64()
         .unwrap_or(DEFAULT_LIMIT as u64);
-    let budget = Budget::new(
-        usize::try_from(limit).unwrap_or(MAX_LIMIT),
-        DEFAULT_MAX_BYTES,
-    );
+    let budget = Budget {
+        rows: usize::try_from(limit).unwrap_or(MAX_LIMIT),
+        ..paging.budget
+    };
+    let shape = paging.shape(LEAN);
     let mut data = session(view);
     data["history"] = json!([]);
     let frame = Frame {
         data: data.as_object().cloned().unwrap_or_default(),
+        shape,
+        grouped: false,
         droppable: &[],
         heading: session_text(view),
     };
     let total = view.history.len();
     let fitted = fit(frame, budget, from, total, |at| {
         let entry = &view.history[at];
-        Row::new("history", result(entry), &result_line(entry))
+        let shown = shape.part("history", result(entry));
+        Row::new("history", shown, &result_line(entry))
     });
     let end = from + fitted.returned;
     let last = end

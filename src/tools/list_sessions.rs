@@ -9,11 +9,17 @@ use super::shared::{Paging, cursor, limit};
 use super::text::counted;
 use super::{Example, Kind, Spec};
 use crate::answer::envelope::{list, strict};
+use crate::answer::lean::Field;
 use crate::answer::page::{Frame, Row, fit};
 use crate::answer::{Empty, Finding};
 
 pub(crate) const NAME: &str = "list_sessions";
 
+/// What a lean answer has of `data`: all that there is.
+const LEAN: &[Field] = &[(
+    "sessions",
+    &["session_id", "status", "label", "created", "expires"],
+)];
 /// Sessions of one answer at most: one less than a store lists at once.
 const MAX_ROWS: usize = 999;
 
@@ -32,6 +38,8 @@ pub(super) fn spec() -> Spec {
         cost: "low",
         arguments: vec![limit(), cursor()],
         data: strict(json!({"sessions": list(row_schema())})),
+        lean: LEAN,
+        grouped: false,
         returns: "One page of `sessions`: id, status, label, when made and how long kept.",
         examples: vec![Example::new("The newest sessions", json!({"limit": 10}))],
         reasons: &["store_unavailable"],
@@ -52,13 +60,17 @@ pub(crate) fn wanted(paging: &Paging) -> (Option<(u64, SessionId)>, usize) {
 pub(crate) fn finding(rows: &[SessionRow], total: u64, paging: &Paging) -> Finding {
     let mut data = Map::new();
     data.insert("sessions".into(), json!([]));
+    let shape = paging.shape(LEAN);
     let frame = Frame {
         data,
+        shape,
+        grouped: false,
         droppable: &[],
         heading: format!("{}\n", counted(total, "session")),
     };
     let fitted = fit(frame, paging.budget, 0, rows.len(), |at| {
-        Row::new("sessions", row(&rows[at]), &row_line(&rows[at]))
+        let shown = shape.part("sessions", row(&rows[at]));
+        Row::new("sessions", shown, &row_line(&rows[at]))
     });
     let more = fitted.returned < rows.len();
     let last = fitted.returned.checked_sub(1).map(|at| &rows[at]);

@@ -7,8 +7,8 @@ use super::argument::Argument;
 use super::shared::{idempotency_key, max_bytes, session_id};
 use super::text::counted;
 use super::{Example, Kind, Spec};
-use crate::answer::page::{clipped_lines, json_len};
-use crate::answer::{Answer, Finding, Page};
+use crate::answer::page::{Budget, clipped_lines, json_len};
+use crate::answer::{Answer, Detail, Finding, Page};
 
 pub(crate) const NAME: &str = "run_batch";
 /// More calls than this are better said by one call with a wider path.
@@ -61,7 +61,9 @@ pub(super) fn spec() -> Spec {
             idempotency_key(),
         ],
         data: data(),
-        returns: "`answers`: one for each call, in order, each in the full form of its tool; `max_bytes` is shared \
+        lean: &[("succeeded", &[]), ("failed", &[]), ("answers", &[])],
+        grouped: false,
+        returns: "`answers`: one for each call, in order, each in the form of its tool, lean unless it asks for `detail: \"full\"`; `max_bytes` is shared \
                   among them, and what does not fit is null and noted. `succeeded` and `failed` count them. An \
                   `idempotency_key` K gives call i the key `K/i`, counted from 0.",
         examples: vec![Example::new(
@@ -80,13 +82,14 @@ fn data() -> Value {
         "type": "object",
         "properties": {
             "data": {"type": ["object", "null"]},
-            "metadata": {"$ref": "#/$defs/metadata"},
-            "status": {"$ref": "#/$defs/status"},
-            "context": {"$ref": "#/$defs/context"},
-            "page": {"$ref": "#/$defs/page"},
-            "coverage": {"$ref": "#/$defs/coverage"},
+            "status": {"type": "object"},
+            "context": {"type": "object"},
+            "page": {"type": ["object", "null"]},
+            "coverage": {"type": ["object", "null"]},
+            // Of an answer in full.
+            "metadata": {"type": "object"},
         },
-        "required": ["data", "metadata", "status", "context", "page", "coverage"],
+        "required": ["data", "status", "context"],
         "additionalProperties": false,
     });
     crate::answer::envelope::strict(json!({
@@ -109,7 +112,13 @@ pub(crate) fn finding(answers: Vec<(String, Answer)>, max_bytes: usize) -> Findi
     let mut text = format!("{calls}: {} succeeded, {failed} failed\n", total - failed);
     let text_share =
         max_bytes.saturating_sub(text.len() + crate::answer::page::FOOTER_BYTES) / total.max(1);
-    let mut left = max_bytes;
+    let around: usize = answers
+        .iter()
+        .map(|(_, answer)| around(&answer.structured))
+        .sum();
+    let mut left = Budget::new(total, max_bytes, Detail::Lean)
+        .beside(around)
+        .data;
     let mut structured = Vec::with_capacity(total);
     for (at, (tool, mut answer)) in answers.into_iter().enumerate() {
         let heading = format!("[{at}] {}\n", otel::visible::line(&tool));
@@ -150,9 +159,18 @@ fn shortened(text: &str, max: usize) -> String {
     clipped_lines(text, max.saturating_sub(id.len())) + &id
 }
 
+/// Bytes of an answer without its data, and of what stands between two.
+fn around(structured: &Value) -> usize {
+    json_len(structured).saturating_sub(json_len(&structured["data"])) + 1
+}
+
 fn leave_out(structured: &mut Value) {
     structured["data"] = Value::Null;
-    if let Some(notices) = structured["context"]["notices"].as_array_mut() {
+    let notices = &mut structured["context"]["notices"];
+    if notices.is_null() {
+        *notices = json!([]);
+    }
+    if let Some(notices) = notices.as_array_mut() {
         notices.push(json!(
             "data is left out: it does not fit max_bytes of the batch; raise it, or make this call alone"
         ));
@@ -167,6 +185,7 @@ mod tests {
         let structured = json!({"data": data, "context": {"notices": []}});
         let answer = Answer {
             structured,
+            metadata: Value::Null,
             text: "line one\nline two\n".repeat(50),
             is_error: false,
         };

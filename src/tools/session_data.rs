@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::text::one_line;
 use crate::answer::envelope::{count, list, or_null, strict, string};
+use crate::answer::lean::Field;
 use crate::answer::page::clip;
 use crate::answer::rfc3339;
 
@@ -16,6 +17,22 @@ const ARGUMENTS_SHOWN: usize = 200;
 
 /// Calls of a session that are shown: those that run, at most 16, come first.
 const CALLS_SHOWN: usize = 20;
+
+/// What a lean answer has of a session.
+pub(crate) const LEAN: &[Field] = &[
+    ("session_id", &[]),
+    ("status", &[]),
+    ("status_reason", &[]),
+    ("label", &[]),
+    ("roots", &["name"]),
+    ("expires", &[]),
+    ("ttl_seconds", &[]),
+    ("calls", &["request_id", "tool", "state", "attempt"]),
+    (
+        "history",
+        &["result_id", "at", "tool", "arguments", "summary", "stored"],
+    ),
+];
 
 /// A session without its history.
 pub(crate) fn session(view: &SessionView) -> Value {
@@ -110,7 +127,7 @@ pub(crate) fn result(view: &HistoryView) -> Value {
 
 pub(crate) fn result_schema() -> Value {
     strict(json!({
-        "result_id": string(), "tool": string(), "arguments": {}, "summary": string(),
+        "result_id": string(), "tool": string(), "arguments": or_null("object"), "summary": string(),
         "input_digest": or_null("string"), "at": time(), "stored": {"type": "boolean"},
     }))
 }

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::argument::{Argument, integer, one_of, text};
 use crate::analysis::{Language, Profile};
-use crate::answer::Failure;
 use crate::answer::cursor::{Cursor, Short, short};
+use crate::answer::lean::{Detail, Field, Shape};
 use crate::answer::page::{
     Budget, DEFAULT_LIMIT, DEFAULT_MAX_BYTES, MAX_LIMIT, MAX_MAX_BYTES, MIN_MAX_BYTES, Page,
+    json_len,
 };
+use crate::answer::{Coverage, Failure};
 use crate::workspace::Selection;
 
 /// Globs in one list: more are better said by one with braces.
@@ -19,7 +21,8 @@ const MAX_GLOBS: usize = 100;
 const MAX_KEY_LEN: usize = 128;
 
 /// Arguments that say where an answer goes or how much of it is shown, not what it is.
-const NOT_WHAT: [&str; 5] = [
+const NOT_WHAT: [&str; 6] = [
+    Detail::ARGUMENT,
     "session_id",
     "idempotency_key",
     "cursor",
@@ -84,8 +87,18 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
         ),
     ]);
     all.extend(paging());
+    all.push(detail());
     all.push(idempotency_key());
     all
+}
+
+pub(crate) fn detail() -> Argument {
+    Argument::new(
+        Detail::ARGUMENT,
+        one_of(&Detail::NAMES, "lean"),
+        "full: every field",
+        "`lean`: the fields that are marked below, without what is null, empty or as usual. `full`: every field.",
+    )
 }
 
 pub(crate) fn session_id() -> Argument {
@@ -132,7 +145,8 @@ pub(crate) fn max_bytes() -> Argument {
         "max_bytes",
         schema,
         "size of the answer",
-        "Size of the answer at most: of its text, and of `data` as JSON. It is cut at whole rows, at least one.",
+        "Size of the answer at most: of its text, and of its structured part as JSON. It is cut at whole rows, at least \
+         one; notices may come on top.",
     )
 }
 
@@ -171,6 +185,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Paging {
     pub(crate) budget: Budget,
+    detail: Detail,
     arguments: Short,
     cursor: Option<Cursor>,
 }
@@ -182,11 +197,23 @@ impl Paging {
             None => None,
             Some(text) => Some(Cursor::open(text, digest)?),
         };
+        let detail = Detail::of(arguments);
         Ok(Self {
-            budget: Budget::new(rows(arguments), bytes(arguments)),
+            budget: Budget::new(rows(arguments), bytes(arguments), detail),
+            detail,
             arguments: digest,
             cursor,
         })
+    }
+
+    /// What an answer shows of these fields.
+    pub(crate) fn shape(&self, fields: &'static [Field]) -> Shape {
+        Shape::new(self.detail, fields)
+    }
+
+    /// For what is sent together with this.
+    pub(crate) fn budget_beside(&self, coverage: &Coverage) -> Budget {
+        self.budget.beside(json_len(coverage))
     }
 
     /// How many rows came on earlier pages.
@@ -240,6 +267,15 @@ impl Paging {
             next_cursor: truncated.then(|| cursor.seal()),
         }
     }
+}
+
+/// The arguments with one more, where it was not given.
+pub(crate) fn with_given(arguments: &Value, name: &str, value: impl Into<Value>) -> Value {
+    let mut arguments = arguments.clone();
+    if arguments[name].is_null() {
+        arguments[name] = value.into();
+    }
+    arguments
 }
 
 /// `limit`; 0, which only the command line may pass, means all.

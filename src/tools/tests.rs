@@ -9,6 +9,8 @@ use super::*;
 use crate::answer::reason::REASONS;
 use crate::workspace::Workspace;
 
+mod published;
+
 /// Names, titles, descriptions and input schemas are paid for by every agent on every turn.
 const TOKENS: usize = 2400;
 const BYTES_PER_TOKEN: usize = 4;
@@ -184,6 +186,7 @@ fn every_failure_is_an_answer_that_fits_its_schema() {
                 tool: entry.name,
                 started: std::time::Instant::now(),
                 max_bytes: 1000,
+                detail: crate::answer::Detail::Lean,
             };
             let failure = Failure::new(reason.name, "x".repeat(5000));
             let answer = called.failed(&failure, crate::answer::Context::default());

@@ -21,9 +21,12 @@ pub(crate) fn rounded(number: Option<f64>) -> Value {
         .map_or(Value::Null, Value::from)
 }
 
-/// For a column: one decimal, `-` where there is no number.
-pub(crate) fn tenth(number: Option<f64>) -> String {
-    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
+/// For a column: the number as the structured part has it, `-` where there is none.
+pub(crate) fn figure(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        number => number.to_string(),
+    }
 }
 
 /// On one line, whatever the source held.

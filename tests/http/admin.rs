@@ -74,7 +74,7 @@ fn what_was_cached_is_forgotten_on_every_node() {
     let misses = |node: &Node| {
         let answer = node
             .client()
-            .good_stateless("analyze_complexity", json!({}));
+            .good_stateless("analyze_complexity", json!({"detail": "full"}));
         let misses = answer["metadata"]["cache"]["misses"].as_u64();
         misses.expect("a count")
     };

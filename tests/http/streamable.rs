@@ -224,7 +224,7 @@ fn two_hundred_clients_with_equal_ids_get_their_own_answers() {
                 let revision = WITH_CONNECTIONS[n % 3];
                 let mut client = node.client().connected(revision);
                 let answer = client.good("analyze_structure", json!({"path": format!("d{n}")}));
-                let name = &answer["data"]["symbols"][0]["name"];
+                let name = &answer["data"]["files"][0]["symbols"][0]["qualified_name"];
                 assert_eq!(*name, json!(format!("only_{n}")), "{answer}");
             });
         }

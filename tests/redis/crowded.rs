@@ -44,7 +44,7 @@ fn the_cache_keeps_its_budget_and_gives_way_to_sessions() {
     };
     let analyze = || {
         node.client()
-            .good_stateless("analyze_complexity", json!({}))
+            .good_stateless("analyze_complexity", json!({"detail": "full"}))
     };
     let answer = analyze();
     assert_eq!(answer["metadata"]["cache"]["misses"], FILES);

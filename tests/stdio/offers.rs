@@ -79,7 +79,7 @@ impl Client {
 
     /// `(session_id, result_id, data)` of an analysis that is kept.
     fn result(&mut self, session: &Value) -> (String, String, Value) {
-        let arguments = json!({"session_id": session, "path": "app"});
+        let arguments = json!({"session_id": session, "path": "app", "detail": "full"});
         let answer = self.call("analyze_structure", arguments);
         let id = |name: &str| answer["context"][name].as_str().expect("kept").to_owned();
         (id("session_id"), id("result_id"), answer["data"].clone())

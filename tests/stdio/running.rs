@@ -156,7 +156,7 @@ fn a_hundred_calls_at_once_are_each_answered_under_their_own_id() {
         let answer = server.answer(id);
         let envelope = &answer["result"]["structuredContent"];
         assert_eq!(
-            envelope["metadata"]["tool"],
+            answer["result"]["_meta"]["metadata"]["tool"],
             tools[n % tools.len()],
             "{answer}"
         );
@@ -195,7 +195,11 @@ fn two_hundred_calls_of_one_tool_each_get_the_answer_to_their_own_question() {
     for (n, id) in asked.into_iter().enumerate() {
         let answer = server.answer(&json!(id));
         let functions = &answer["result"]["structuredContent"]["data"]["functions"];
-        assert_eq!(functions[0]["name"], format!("only_{n}"), "{answer}");
+        assert_eq!(
+            functions[0]["qualified_name"],
+            format!("only_{n}"),
+            "{answer}"
+        );
         assert_eq!(functions.as_array().map(Vec::len), Some(1), "{answer}");
     }
     assert!(server.close().rest.is_empty(), "answered twice");

@@ -19,7 +19,9 @@ const TOOLS: [&str; 11] = [
     "get_server_status",
 ];
 /// What an agent pays for on every turn, in tokens of four bytes.
-const TOKENS: usize = 2000;
+const TOKENS: usize = 2400;
+/// The whole list with output schemas, annotations and the rest.
+const LIST_BYTES: usize = 24_000;
 
 fn listed(server: &mut Server) -> Vec<Value> {
     let answer = server.request("tools/list", json!({}));
@@ -50,6 +52,8 @@ fn the_list_is_the_same_for_everybody_and_small() {
         .collect();
     let tokens = json!(paid).to_string().len() / 4;
     assert!(tokens < TOKENS, "{tokens} tokens");
+    let bytes = json!(tools).to_string().len();
+    assert!(bytes <= LIST_BYTES, "{bytes} bytes");
 }
 
 #[test]
@@ -123,6 +127,11 @@ impl Checked {
             result["isError"] == true,
             envelope["status"]["success"] == false
         );
+        let metadata = &result["_meta"]["metadata"];
+        assert_eq!(metadata["tool"], tool);
+        // In the structure only where all of it was asked for.
+        let is_full = arguments["detail"] == "full";
+        assert_eq!(envelope.get("metadata").is_some(), is_full, "{envelope}");
         envelope.clone()
     }
 
@@ -185,6 +194,23 @@ fn every_tool_answers_as_its_schema_says() {
         {"tool": "analyze_structure", "arguments": {"path": "no/such/file"}},
     ]});
     client.good("run_batch", batch);
+    for tool in [
+        "analyze_complexity",
+        "analyze_dependencies",
+        "analyze_structure",
+        "get_session",
+    ] {
+        client.good(tool, json!({"session_id": session, "detail": "full"}));
+    }
+    let compared = json!({"session_id": session, "baseline": baseline, "detail": "full"});
+    client.good("compare_results", compared);
+    for tool in ["get_server_status", "find_tools"] {
+        client.good(tool, json!({"detail": "full"}));
+    }
+    client.refused(
+        "analyze_complexity",
+        json!({"detail": "full", "path": "no/such"}),
+    );
     client.good("get_session", in_session.clone());
     client.good("list_sessions", json!({}));
     for arguments in [
@@ -239,17 +265,13 @@ fn pages_join_up_to_the_whole() {
     let mut client = Checked::new(&project);
     let whole = client.good("analyze_structure", json!({"limit": 1000}));
     let names = |envelope: &Value| -> Vec<Value> {
-        let symbols = envelope["data"]["symbols"].as_array().expect("symbols");
-        symbols
-            .iter()
-            .map(|symbol| {
-                json!([
-                    symbol["path"],
-                    symbol["qualified_name"],
-                    symbol["start_line"]
-                ])
-            })
-            .collect()
+        let files = envelope["data"]["files"].as_array().expect("files");
+        let symbols = files.iter().flat_map(|file| {
+            let symbols = file["symbols"].as_array().expect("symbols").iter();
+            symbols
+                .map(|symbol| json!([file["path"], symbol["qualified_name"], symbol["start_line"]]))
+        });
+        symbols.collect()
     };
     let mut joined = Vec::new();
     let mut arguments = json!({"limit": 3});

@@ -3,44 +3,106 @@
 use serde_json::{Map, Value, json};
 
 use super::super::names;
-use super::super::text::{counted, one_line, rounded, tenth};
+use super::super::text::{counted, figure, one_line, rounded};
 use super::View;
 use super::scores::Tally;
 use crate::analysis::metrics::{self, Scores};
 use crate::analysis::{FileAnalysis, Function, Halstead, Lines};
 use crate::answer::page::Row;
 
-pub(super) const FUNCTION_COLUMNS: &str = "cyclomatic cognitive nesting sloc mi  where  function";
-pub(super) const FILE_COLUMNS: &str =
-    "cyclomatic (sum) max cognitive (sum) max sloc mi functions  file";
+/// Figures of a line of text: their heading, and where a row has them. The first few are in a lean row.
+const OF_FUNCTION: [(&str, &str); 5] = [
+    ("cyclomatic", "own.cyclomatic"),
+    ("cognitive", "own.cognitive"),
+    ("nesting", "max_nesting"),
+    ("sloc", "sloc"),
+    ("mi", "maintainability_index"),
+];
+const LEAN_OF_FUNCTION: usize = 2;
+const OF_FILE: [(&str, &str); 7] = [
+    ("cyclomatic (sum)", "cyclomatic"),
+    ("max", "cyclomatic_max"),
+    ("cognitive (sum)", "cognitive"),
+    ("max", "cognitive_max"),
+    ("sloc", "sloc"),
+    ("functions", "functions"),
+    ("mi", "maintainability_index"),
+];
+const LEAN_OF_FILE: usize = 6;
 
 /// Why a figure is null.
 const NO_TOKENS: &str = "no operators or operands to measure";
+
+/// The headings of the columns that a function's line has.
+pub(super) fn function_columns(view: &View<'_>) -> String {
+    format!("{}  where  function", headings(&of_function(view)))
+}
+
+pub(super) fn file_columns(view: &View<'_>) -> String {
+    format!("{}  file", headings(&of_file(view)))
+}
+
+fn headings(columns: &[(&str, &str)]) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    names.join(" ")
+}
+
+fn of_function(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
+    let sorted = Some(view.sort_by.of_functions());
+    columns(view, &OF_FUNCTION, LEAN_OF_FUNCTION, sorted)
+}
+
+fn of_file(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
+    columns(view, &OF_FILE, LEAN_OF_FILE, view.sort_by.of_files())
+}
+
+/// Those that the row has, and what the rows are sorted by.
+fn columns(
+    view: &View<'_>,
+    all: &[(&'static str, &'static str)],
+    lean: usize,
+    sorted: Option<&'static str>,
+) -> Vec<(&'static str, &'static str)> {
+    let shown = if view.shape.is_lean() {
+        lean
+    } else {
+        all.len()
+    };
+    let mut columns = all[..shown].to_vec();
+    if let Some(sorted) = sorted.filter(|sorted| columns.iter().all(|(_, at)| at != sorted)) {
+        columns.push((view.sort_by.name(), sorted));
+    }
+    columns
+}
+
+/// The figures of a row, as the structured part has them.
+fn figures(row: &Value, columns: &[(&str, &str)]) -> String {
+    let of = |at: &str| at.split('.').fold(row, |value, name| &value[name]);
+    let figures: Vec<String> = columns.iter().map(|(_, at)| figure(of(at))).collect();
+    figures.join(" ")
+}
 
 pub(super) fn function(view: &View<'_>, file: usize, function: usize) -> Row {
     let path = &view.analyzed.files[file].path;
     let facts = &view.analyzed.files[file].analysis.functions[function];
     let own = &view.scores[file].own[function];
     let total = &view.scores[file].total[function];
+    let value = Value::Object(function_value(view, file, function));
     let mut line = format!(
-        "{} {} {} {} {}  {path}:{}-{}  {}",
-        own.cyclomatic,
-        own.cognitive,
-        facts.max_nesting,
-        facts.lines.sloc,
-        tenth(function_index(view, file, function)),
+        "{}  {path}:{}-{}  {}",
+        figures(&value, &of_function(view)),
         facts.start_line,
         facts.end_line,
         one_line(&facts.qualified_name),
     );
-    if total.cyclomatic != own.cyclomatic || total.cognitive != own.cognitive {
+    let nested = total.cyclomatic != own.cyclomatic || total.cognitive != own.cognitive;
+    if nested && !view.shape.is_lean() {
         line.push_str(&format!(
             " (with nested functions: {} {})",
             total.cyclomatic, total.cognitive
         ));
     }
-    let value = function_value(view, file, function);
-    Row::new("functions", Value::Object(value), &line)
+    Row::new("functions", view.shape.part("functions", value), &line)
 }
 
 /// As in the whole result: with what a comparison matches by.
@@ -77,20 +139,14 @@ pub(super) fn file(view: &View<'_>, file: usize) -> Value {
     Value::Object(row)
 }
 
-pub(super) fn file_line(view: &View<'_>, file: usize) -> String {
-    let scores = &view.scores[file];
-    let analysis = &view.analyzed.files[file].analysis;
-    format!(
-        "{} {} {} {} {} {} {}  {}",
-        scores.cyclomatic_sum(),
-        scores.cyclomatic_max(),
-        scores.cognitive_sum(analysis),
-        scores.cognitive_max(),
-        analysis.lines.sloc,
-        tenth(file_index(view, file)),
-        scores.listed().count(),
+pub(super) fn file_row(view: &View<'_>, file: usize) -> Row {
+    let value = self::file(view, file);
+    let line = format!(
+        "{}  {}",
+        figures(&value, &of_file(view)),
         view.analyzed.files[file].path,
-    )
+    );
+    Row::new("files", view.shape.part("files", value), &line)
 }
 
 pub(super) fn language_line(language: &str, tally: &Tally) -> String {
@@ -99,7 +155,7 @@ pub(super) fn language_line(language: &str, tally: &Tally) -> String {
         counted(tally.files, "file"),
         counted(tally.functions, "function"),
         tally.lines.ploc,
-        tenth(tally.cyclomatic_mean()),
+        figure(&rounded(tally.cyclomatic_mean())),
         tally.cyclomatic_max,
     )
 }

@@ -1,9 +1,67 @@
-//! The schema of `data`.
+//! The schema of `data`, and what of it a lean answer has.
 
 use serde_json::{Value, json};
 
 use crate::analysis::Profile;
 use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+use crate::answer::lean::Field;
+
+const TOTALS: Field = (
+    "totals",
+    &[
+        "files",
+        "functions",
+        "ploc",
+        "cyclomatic_mean",
+        "cyclomatic_max",
+        "cognitive_max",
+    ],
+);
+const LANGUAGES: Field = (
+    "languages",
+    &[
+        "language",
+        "files",
+        "functions",
+        "ploc",
+        "cyclomatic_mean",
+        "cyclomatic_max",
+    ],
+);
+const FUNCTIONS: Field = (
+    "functions",
+    &[
+        "path",
+        "qualified_name",
+        "start_line",
+        "end_line",
+        "own.cyclomatic",
+        "own.cognitive",
+    ],
+);
+const FILES: Field = (
+    "files",
+    &[
+        "path",
+        "cyclomatic",
+        "cyclomatic_max",
+        "cognitive",
+        "cognitive_max",
+        "sloc",
+        "functions",
+    ],
+);
+/// What a lean answer has of `data` at one level or another.
+pub(super) const LEAN: &[Field] = &[TOTALS, LANGUAGES, FUNCTIONS, FILES];
+
+/// Those of one level.
+pub(super) fn fields(level: &Value) -> &'static [Field] {
+    match level.as_str() {
+        Some("summary") => LEAN,
+        Some("files") => &[TOTALS, FILES],
+        Some(_) | None => &[TOTALS, FUNCTIONS],
+    }
+}
 
 pub(super) fn data() -> Value {
     let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();

@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::{At, View, rows};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum SortBy {
     Cyclomatic,
+    /// What is hard to read comes first; a long flat match is not.
+    #[default]
     Cognitive,
     TotalCyclomatic,
     TotalCognitive,
@@ -50,7 +52,37 @@ impl SortBy {
     pub(super) fn read(value: &Value) -> Self {
         let name = value.as_str().unwrap_or_default();
         let known = Self::ALL.into_iter().find(|sort_by| sort_by.name() == name);
-        known.unwrap_or(Self::Cyclomatic)
+        known.unwrap_or_default()
+    }
+
+    /// Where a function's row has it.
+    pub(super) fn of_functions(self) -> &'static str {
+        match self {
+            Self::Cyclomatic => "own.cyclomatic",
+            Self::Cognitive => "own.cognitive",
+            Self::TotalCyclomatic => "total.cyclomatic",
+            Self::TotalCognitive => "total.cognitive",
+            Self::Sloc => "sloc",
+            Self::MaxNesting => "max_nesting",
+            Self::Parameters => "parameters",
+            Self::Volume => "halstead.volume",
+            Self::Effort => "halstead.effort",
+            Self::MaintainabilityIndex => "maintainability_index",
+        }
+    }
+
+    /// Where a file's row has it; the largest number of parameters it has not.
+    pub(super) fn of_files(self) -> Option<&'static str> {
+        match self {
+            Self::Cyclomatic | Self::TotalCyclomatic => Some("cyclomatic"),
+            Self::Cognitive | Self::TotalCognitive => Some("cognitive"),
+            Self::Parameters => None,
+            Self::Sloc
+            | Self::MaxNesting
+            | Self::Volume
+            | Self::Effort
+            | Self::MaintainabilityIndex => Some(self.of_functions()),
+        }
     }
 
     /// Higher is worse; what has no value comes last.

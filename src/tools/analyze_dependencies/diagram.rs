@@ -8,8 +8,8 @@ use super::super::output::Outcome;
 use super::super::shared::Shared;
 use super::super::text::counted;
 use super::view::View;
-use crate::answer::Page;
 use crate::answer::page::Fitted;
+use crate::answer::{Coverage, Page};
 
 /// Bytes beside the diagram: the JSON around it, and the lines above and below.
 const AROUND: usize = 500;
@@ -40,8 +40,13 @@ impl Format {
     }
 }
 
-pub(super) fn outcome(view: &View<'_>, format: Format, shared: &Shared) -> Outcome {
-    let budget = shared.paging.budget;
+pub(super) fn outcome(
+    view: &View<'_>,
+    format: Format,
+    shared: &Shared,
+    coverage: &Coverage,
+) -> Outcome {
+    let budget = shared.paging.budget_beside(coverage);
     let bytes = budget.data.min(budget.text).saturating_sub(AROUND);
     let total = view.order.len();
     let (mut low, mut high) = (0, total.min(budget.rows));
@@ -80,7 +85,7 @@ pub(super) fn outcome(view: &View<'_>, format: Format, shared: &Shared) -> Outco
             next_cursor: None,
         }),
         fitted: Fitted {
-            data,
+            data: view.shape.data(data),
             text: shown,
             returned: best.nodes,
         },

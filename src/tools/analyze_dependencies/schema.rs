@@ -1,8 +1,44 @@
-//! The schema of `data`.
+//! The schema of `data`, and what of it a lean answer has.
 
 use serde_json::{Value, json};
 
 use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+use crate::answer::lean::Field;
+
+const TOTALS: Field = (
+    "totals",
+    &["nodes", "edges", "cycles", "external", "unresolved"],
+);
+const NODES: Field = ("nodes", &["id", "fan_in", "fan_out"]);
+const EDGES: Field = ("edges", &["from", "to", "type_only"]);
+const CYCLES: Field = ("cycles", &[]);
+const CYCLE_SIZES: Field = ("cycle_sizes", &[]);
+const UNRESOLVED: Field = ("unresolved", &[]);
+
+/// What a lean answer has of `data`.
+pub(super) const LEAN: &[Field] = &[
+    TOTALS,
+    NODES,
+    EDGES,
+    CYCLES,
+    CYCLE_SIZES,
+    UNRESOLVED,
+    ("external", &["name"]),
+    ("format", &[]),
+    ("diagram", &[]),
+    ("nodes_shown", &[]),
+    ("edges_shown", &[]),
+];
+
+/// Of one question. Who asks what depends on a node does not ask which packages those use beside it.
+pub(super) fn fields(arguments: &Value) -> &'static [Field] {
+    let incoming = arguments["focus"].is_string() && arguments["direction"] == "in";
+    let listed = matches!(arguments["format"].as_str(), None | Some("json"));
+    if incoming && listed {
+        return &[TOTALS, NODES, EDGES, CYCLES, CYCLE_SIZES, UNRESOLVED];
+    }
+    LEAN
+}
 
 pub(super) fn data() -> Value {
     // A diagram takes the place of the lists; a very small `max_bytes` leaves dispensable ones out.

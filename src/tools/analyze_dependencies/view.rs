@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::super::names;
-use super::super::text::{counted, one_line, rounded};
+use super::super::text::{counted, figure, one_line, rounded};
 use crate::analysis::graph::{Coupling, Edge, External, Graph, Unresolved};
+use crate::answer::lean::Shape;
 use crate::answer::page::Row;
 
 /// What one row lists of each kind where the answer is bounded: more is for the whole result.
@@ -18,6 +19,7 @@ const NAMED: usize = 8;
 
 pub(super) struct View<'g> {
     pub(super) graph: &'g Graph,
+    pub(super) shape: Shape,
     /// Largest first.
     pub(super) cycles: Vec<Vec<u32>>,
     /// Nodes, the worst first: by cycle, then what has unresolved imports, then by how connected they are.
@@ -33,7 +35,7 @@ pub(super) struct View<'g> {
 }
 
 impl<'g> View<'g> {
-    pub(super) fn new(graph: &'g Graph) -> Self {
+    pub(super) fn new(graph: &'g Graph, shape: Shape) -> Self {
         let nodes = graph.nodes.len();
         let cycles = graph.cycles(true);
         let coupling = graph.coupling();
@@ -60,6 +62,7 @@ impl<'g> View<'g> {
         });
         let mut view = Self {
             graph,
+            shape,
             cycles,
             coupling,
             edges: vec![Vec::new(); nodes],
@@ -101,20 +104,20 @@ impl<'g> View<'g> {
 
     pub(super) fn row(&self, node: usize, bounded: bool) -> Row {
         let mut row = self.told(node);
-        let parts = &mut row.parts;
+        let mut add = |key, value| row.add(key, self.shape.part(key, value));
         let of = |map: &HashMap<usize, Vec<usize>>| map.get(&node).cloned().unwrap_or_default();
         for at in of(&self.cycles_at) {
-            parts.push(("cycles", self.cycle(&self.cycles[at], bounded)));
-            parts.push(("cycle_sizes", json!(self.cycles[at].len())));
+            add("cycles", self.cycle(&self.cycles[at], bounded));
+            add("cycle_sizes", json!(self.cycles[at].len()));
         }
         for &at in &self.edges[node] {
-            parts.push(("edges", self.edge(&self.graph.edges[at], bounded)));
+            add("edges", self.edge(&self.graph.edges[at], bounded));
         }
         for at in of(&self.unresolved_at) {
-            parts.push(("unresolved", unresolved(&self.graph.unresolved[at])));
+            add("unresolved", unresolved(&self.graph.unresolved[at]));
         }
         for at in of(&self.external_at) {
-            parts.push(("external", self.external(&self.graph.external[at], bounded)));
+            add("external", self.external(&self.graph.external[at], bounded));
         }
         row
     }
@@ -186,6 +189,14 @@ impl<'g> View<'g> {
         })
     }
 
+    /// The headings of a node's figures.
+    pub(super) fn columns(&self) -> &'static str {
+        match self.shape.is_lean() {
+            true => "in out",
+            false => "in out instability",
+        }
+    }
+
     pub(super) fn one_line(&self) -> String {
         let graph = self.graph;
         format!(
@@ -205,13 +216,11 @@ impl<'g> View<'g> {
     /// The node alone, and its lines.
     fn told(&self, node: usize) -> Row {
         let coupling = &self.coupling[node];
-        let instability = coupling
-            .instability
-            .map_or_else(|| "-".to_owned(), |instability| format!("{instability:.2}"));
-        let mut line = format!(
-            "{} {} {instability}  {}",
-            coupling.fan_in, coupling.fan_out, self.graph.nodes[node].id
-        );
+        let mut line = format!("{} {}", coupling.fan_in, coupling.fan_out);
+        if !self.shape.is_lean() {
+            line.push_str(&format!(" {}", figure(&rounded(coupling.instability))));
+        }
+        line.push_str(&format!("  {}", self.graph.nodes[node].id));
         let mut to: Vec<&str> = (self.edges[node].iter())
             .map(|&at| self.id(self.graph.edges[at].to))
             .collect();
@@ -221,12 +230,13 @@ impl<'g> View<'g> {
         }
         if let Some(cycle) = self.in_cycle[node] {
             let length = self.cycles[cycle].len();
-            line.push_str(&format!(" [cycle {} of {length}]", cycle + 1));
+            line.push_str(&format!(" [in a cycle of {length}]"));
         }
-        let mut row = Row::new("nodes", self.node(node), &line);
+        let shown = self.shape.part("nodes", self.node(node));
+        let mut row = Row::new("nodes", shown, &line);
         for &at in self.cycles_at.get(&node).into_iter().flatten() {
             let members: Vec<&str> = self.cycles[at].iter().map(|&node| self.id(node)).collect();
-            row = row.over(&format!("  cycle {}: {}", at + 1, some(&members)));
+            row = row.over(&format!("  cycle of {}: {}", members.len(), some(&members)));
         }
         for &at in self
             .unresolved_at
@@ -247,7 +257,7 @@ impl<'g> View<'g> {
         let external: Vec<&str> = (self.external_at.get(&node).into_iter().flatten())
             .map(|&at| self.graph.external[at].name.as_str())
             .collect();
-        if !external.is_empty() {
+        if !external.is_empty() && self.shape.has("external") {
             row = row.over(&format!("  external: {}", some(&external)));
         }
         row
@@ -288,7 +298,7 @@ pub(super) fn unresolved(unresolved: &Unresolved) -> Value {
     })
 }
 
-/// The first few names, and how many are left.
+/// The first few names, and whether any are left.
 fn some(names: &[&str]) -> String {
     let shown = names
         .iter()
@@ -298,6 +308,6 @@ fn some(names: &[&str]) -> String {
         .join(", ");
     match names.len().checked_sub(NAMED) {
         None | Some(0) => shown,
-        Some(more) => format!("{shown} and {more} more"),
+        Some(_) => format!("{shown}, …"),
     }
 }

@@ -1,6 +1,6 @@
 //! Which symbols are listed, and in which order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::analyzed::Analyzed;
 use super::super::names;
@@ -59,10 +59,24 @@ impl Outline {
             imports: sum(|analysis| analysis.imports.len()),
             exports: sum(|analysis| analysis.exports.len()),
         };
-        if filter.takes_files() {
-            outline.list_files(analyzed.files.len());
+        if filter.lists_files() {
+            if filter.takes_files() {
+                outline.list_files(analyzed.files.len());
+            } else {
+                outline.list_files_of_items();
+            }
         }
         outline
+    }
+
+    /// Each file that has a row goes with the first.
+    fn list_files_of_items(&mut self) {
+        let mut seen = HashSet::new();
+        for (at, item) in self.items.iter().enumerate() {
+            if seen.insert(item.file) {
+                self.listed_with.entry(at).or_default().push(item.file);
+            }
+        }
     }
 
     /// Each file goes with its first row, one without rows with the next row, or else with the last.
@@ -105,19 +119,74 @@ fn rank(symbol: &Symbol, filter: &Filter) -> Option<u8> {
     if !filter.kinds.is_empty() && !filter.kinds.iter().any(|wanted| wanted == kind) {
         return None;
     }
-    let Some(query) = &filter.query else {
+    let Some(query) = filter.query.as_deref() else {
         return Some(0);
     };
-    let name = symbol.name.to_lowercase();
-    let qualified = symbol.qualified_name.to_lowercase();
-    if name == *query || qualified == *query {
-        return Some(0);
+    rank_by(query, &symbol.name, &symbol.qualified_name)
+}
+
+/// Exact names before exact last segments, before beginnings, before parts; of each, in the case that was given first.
+fn rank_by(query: &str, name: &str, qualified: &str) -> Option<u8> {
+    let lower = query.to_lowercase();
+    let (name_lower, qualified_lower) = (name.to_lowercase(), qualified.to_lowercase());
+    let last = |text: &str| {
+        let at = text
+            .rfind(['.', ':', '/', '\\', '#'])
+            .map_or(0, |at| at + 1);
+        text[at..].to_owned()
+    };
+    let ranks = [
+        qualified == query,
+        qualified_lower == lower,
+        name == query,
+        name_lower == lower,
+        last(&qualified_lower) == last(&lower) && qualified_lower.ends_with(&lower),
+        name_lower.starts_with(&lower),
+        name_lower.contains(&lower),
+        qualified_lower.contains(&lower),
+    ];
+    let rank = ranks.iter().position(|fits| *fits)?;
+    u8::try_from(rank).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_a_name_is_to_the_query_the_earlier_it_comes() {
+        let order = |query: &str| {
+            let names = [
+                "shop.cart.unrelated_total",
+                "shop.total_of",
+                "shop.totals.add",
+                "shop.Cart.total",
+                "Total",
+                "total",
+                "shop.subtotal",
+            ];
+            let mut ranked: Vec<(u8, &str)> = (names.iter())
+                .filter_map(|qualified| {
+                    let name = qualified.rsplit('.').next().unwrap_or_default();
+                    rank_by(query, name, qualified).map(|rank| (rank, *qualified))
+                })
+                .collect();
+            ranked.sort_by_key(|(rank, _)| *rank);
+            ranked.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            order("total"),
+            [
+                "total",
+                "Total",
+                "shop.Cart.total",
+                "shop.total_of",
+                "shop.cart.unrelated_total",
+                "shop.subtotal",
+                "shop.totals.add",
+            ]
+        );
+        assert_eq!(order("Cart.total"), ["shop.Cart.total"]);
+        assert_eq!(order("TOTALS.add"), ["shop.totals.add"]);
     }
-    if name.starts_with(query.as_str()) {
-        return Some(1);
-    }
-    if name.contains(query.as_str()) {
-        return Some(2);
-    }
-    qualified.contains(query.as_str()).then_some(3)
 }

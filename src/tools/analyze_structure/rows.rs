@@ -4,59 +4,128 @@ use serde_json::{Value, json};
 
 use super::super::analyzed::{Analyzed, AnalyzedFile};
 use super::super::names;
-use super::super::text::{counted, one_line};
+use super::super::text::one_line;
+use super::Filter;
 use super::items::Outline;
-use crate::analysis::{Export, Import};
+use crate::analysis::{Export, Import, Visibility};
+use crate::answer::lean::Shape;
 use crate::answer::page::{Row, clip};
 
 /// Bytes of documentation that a bounded answer gives of one symbol; the whole result has all of it.
 const DOC_SHOWN: usize = 300;
 /// Bytes of a signature in a bounded answer.
 const SIGNATURE_SHOWN: usize = 300;
+/// Imports and exports that the text names.
+const NAMED: usize = 8;
+/// Bytes of a signature in a lean answer: the first parameters, as a rule all.
+const LEAN_SIGNATURE: usize = 160;
 /// Imports and exports of one file in a bounded answer; `totals` counts all.
 const LISTED: usize = 50;
 
-pub(super) fn row(
-    analyzed: &Analyzed,
-    outline: &Outline,
-    at: usize,
-    starts_file: bool,
-    bounded: bool,
-) -> Row {
-    let item = outline.items[at];
-    let file = &analyzed.files[item.file];
-    let mut row = Row::new(
-        "symbols",
-        symbol(file, item.symbol, bounded),
-        &line(file, item.symbol),
-    );
-    let listed = outline.listed_with.get(&at);
-    let listed = listed.map(Vec::as_slice).unwrap_or_default();
-    for &file in listed {
-        row.parts
-            .extend(ins_and_outs(&analyzed.files[file], bounded));
-    }
-    // From the last on, since each goes above those that are there.
-    for &file in listed.iter().rev() {
-        let file = &analyzed.files[file];
-        row = row.under(&format!("{}{}", file.path, counts(file)));
-    }
-    if listed.is_empty() && starts_file {
-        row = row.under(&file.path);
-    }
-    row
+/// Makes the rows of one answer.
+pub(super) struct Rows<'a> {
+    pub(super) analyzed: &'a Analyzed,
+    pub(super) outline: &'a Outline,
+    pub(super) filter: &'a Filter,
+    pub(super) shape: Shape,
+    pub(super) bounded: bool,
 }
 
-/// The imports and exports of a file, as parts of `data`.
+impl Rows<'_> {
+    pub(super) fn row(&self, at: usize, starts_file: bool) -> Row {
+        let item = self.outline.items[at];
+        let file = &self.analyzed.files[item.file];
+        let mut value = symbol(file, item.symbol, self.bounded);
+        if self.shape.is_lean() {
+            shorten(&mut value, &file.analysis.symbols[item.symbol].name);
+        }
+        let line = line(file, item.symbol, &value, self.shape.is_lean());
+        let mut row = Row::new("symbols", self.shape.part("symbols", value), &line);
+        let listed = self.outline.listed_with.get(&at);
+        let listed = listed.map(Vec::as_slice).unwrap_or_default();
+        for &file in listed {
+            for (key, value) in ins_and_outs(&self.analyzed.files[file], self.filter, self.bounded)
+            {
+                row.add(key, self.shape.part(key, value));
+            }
+        }
+        // From the last on, since each goes above those that are there.
+        for &file in listed.iter().rev() {
+            let file = &self.analyzed.files[file];
+            row = row.under(&format!(
+                "{}{}",
+                file.path,
+                ins_and_outs_line(file, self.filter)
+            ));
+        }
+        if listed.is_empty() && starts_file {
+            row = row.under(&file.path);
+        }
+        row
+    }
+}
+
+/// The imports and exports of a file that are asked for, as parts of `data`.
 pub(super) fn ins_and_outs(
     file: &AnalyzedFile,
+    filter: &Filter,
     bounded: bool,
 ) -> impl Iterator<Item = (&'static str, Value)> {
-    let listed = if bounded { LISTED } else { usize::MAX };
-    let imports = file.analysis.imports.iter().take(listed);
-    let exports = file.analysis.exports.iter().take(listed);
+    let listed = |asked: bool| match (asked, bounded) {
+        (false, _) => 0,
+        (true, true) => LISTED,
+        (true, false) => usize::MAX,
+    };
+    let imports = file.analysis.imports.iter().take(listed(filter.imports));
+    let exports = file.analysis.exports.iter().take(listed(filter.exports));
     let imports = imports.map(|import| ("imports", self::import(&file.path, import)));
     imports.chain(exports.map(|export| ("exports", self::export(&file.path, export))))
+}
+
+/// Leaves a signature out that says no more than kind and name, and clips a long one.
+fn shorten(symbol: &mut Value, name: &str) {
+    let Value::String(signature) = &mut symbol["signature"] else {
+        return;
+    };
+    if says_more(signature, name) {
+        clip(signature, LEAN_SIGNATURE);
+    } else {
+        signature.clear();
+    }
+}
+
+/// Whether anything is left of a signature without its name, the words that declare it, and empty brackets.
+fn says_more(signature: &str, name: &str) -> bool {
+    const DECLARING: [&str; 24] = [
+        "class",
+        "const",
+        "def",
+        "enum",
+        "export",
+        "fn",
+        "fun",
+        "func",
+        "function",
+        "impl",
+        "interface",
+        "let",
+        "mod",
+        "module",
+        "namespace",
+        "package",
+        "pub",
+        "public",
+        "static",
+        "struct",
+        "trait",
+        "type",
+        "union",
+        "var",
+    ];
+    let rest = signature.replacen(name, "", 1);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut words = rest.split(|c| !is_word(c)).filter(|word| !word.is_empty());
+    words.any(|word| !DECLARING.contains(&word) && word != "self" && word != "this")
 }
 
 pub(super) fn symbol(file: &AnalyzedFile, at: usize, bounded: bool) -> Value {
@@ -106,7 +175,8 @@ pub(super) fn export(path: &str, export: &Export) -> Value {
     })
 }
 
-fn line(file: &AnalyzedFile, at: usize) -> String {
+/// `shown`: the row. What a lean row leaves out, its line does not say either.
+fn line(file: &AnalyzedFile, at: usize, shown: &Value, lean: bool) -> String {
     let symbols = &file.analysis.symbols;
     let facts = &symbols[at];
     let mut depth = 1;
@@ -117,21 +187,22 @@ fn line(file: &AnalyzedFile, at: usize) -> String {
     }
     // Indenting further than this shows nothing more.
     let indent = "  ".repeat(depth.min(8));
-    let mut signature = one_line(&facts.signature);
-    clip(&mut signature, SIGNATURE_SHOWN);
-    let mut line = format!(
-        "{indent}{}-{} {} {} {signature}",
-        facts.start_line,
-        facts.end_line,
-        names::visibility(facts.visibility),
-        names::symbol_kind(facts.kind),
-    );
+    let signature = one_line(shown["signature"].as_str().unwrap_or_default());
+    let mut line = format!("{indent}{}-{} ", facts.start_line, facts.end_line);
+    if !lean || facts.visibility != Visibility::Public {
+        line.push_str(names::visibility(facts.visibility));
+        line.push(' ');
+    }
+    line.push_str(names::symbol_kind(facts.kind));
+    line.push(' ');
+    line.push_str(&signature);
     if signature.is_empty() {
-        line.push_str(&facts.name);
+        line.push_str(&one_line(&facts.name));
     }
     let first = facts
         .doc
         .iter()
+        .filter(|_| !lean)
         .flat_map(|doc| doc.lines())
         .find(|line| !line.trim().is_empty());
     if let Some(doc) = first {
@@ -142,22 +213,31 @@ fn line(file: &AnalyzedFile, at: usize) -> String {
     line
 }
 
-fn counts(file: &AnalyzedFile) -> String {
-    let mut imports: Vec<&str> = (file.analysis.imports.iter())
-        .map(|import| import.specifier.as_str())
-        .collect();
-    imports.dedup();
-    let shown = imports
+/// What is imported and exported, by name: the rows themselves are in the structured part.
+fn ins_and_outs_line(file: &AnalyzedFile, filter: &Filter) -> String {
+    let imports = (file.analysis.imports.iter()).map(|import| import.specifier.as_str());
+    let exports = file
+        .analysis
+        .exports
         .iter()
-        .take(8)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    let exports = counted(file.analysis.exports.len() as u64, "export");
-    let imports = match imports.len() {
-        0 => "no imports".to_owned(),
-        count @ 1..=8 => format!("{}: {shown}", counted(count as u64, "import")),
-        count => format!("{count} imports: {shown}, …"),
-    };
-    format!(" ({}; {exports})", one_line(&imports))
+        .map(|export| export.name.as_str());
+    let mut said = Vec::new();
+    if filter.imports {
+        said.push(format!("imports {}", some(imports)));
+    }
+    if filter.exports {
+        said.push(format!("exports {}", some(exports)));
+    }
+    format!(" ({})", one_line(&said.join("; ")))
+}
+
+/// The first few, each once.
+fn some<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut names: Vec<&str> = names.collect();
+    names.dedup();
+    match names.len() {
+        0 => "nothing".to_owned(),
+        1..=NAMED => names.join(", "),
+        _ => format!("{}, …", names[..NAMED].join(", ")),
+    }
 }

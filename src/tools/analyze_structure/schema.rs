@@ -1,9 +1,43 @@
-//! The schema of `data`.
+//! The schema of `data`, and what of it a lean answer has.
 
 use serde_json::{Value, json};
 
 use super::super::names::{self, SYMBOL_KINDS};
 use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+use crate::answer::lean::Field;
+
+/// What a lean answer has of `data`. Rows lie under their file, which has the path. A signature is there where it says
+/// more than kind and name.
+pub(super) const LEAN: &[Field] = &[
+    (
+        "totals",
+        &["files", "symbols", "matched", "imports", "exports"],
+    ),
+    (
+        "symbols",
+        &[
+            "path",
+            "kind",
+            "qualified_name",
+            "start_line",
+            "end_line",
+            "visibility",
+            "signature",
+        ],
+    ),
+    (
+        "imports",
+        &[
+            "path",
+            "line",
+            "specifier",
+            "names",
+            "type_only",
+            "conditional",
+        ],
+    ),
+    ("exports", &["path", "line", "name", "from"]),
+];
 
 pub(super) fn data() -> Value {
     let kinds: Vec<_> = SYMBOL_KINDS.map(names::symbol_kind).into();

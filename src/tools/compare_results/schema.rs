@@ -1,8 +1,56 @@
-//! The schema of `data`.
+//! The schema of `data`, and what of it a lean answer has.
 
 use serde_json::{Value, json};
 
 use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
+use crate::answer::lean::Field;
+
+/// What a lean answer has of `data`: of functions their complexity, of symbols their signature, of a graph what names the
+/// part.
+pub(super) const LEAN: &[Field] = &[
+    ("tool", &[]),
+    ("baseline", &["result_id"]),
+    ("against", &["result_id"]),
+    ("identical_inputs", &[]),
+    ("differing_arguments", &[]),
+    ("summary", &[]),
+    ("totals", &["delta"]),
+    (
+        "changes",
+        &[
+            "change",
+            "what",
+            "path",
+            "qualified_name",
+            "kind",
+            "moved",
+            "renamed",
+            "before.path",
+            "before.qualified_name",
+            "before.start_line",
+            "before.cyclomatic",
+            "before.cognitive",
+            "before.signature",
+            "before.visibility",
+            "after.start_line",
+            "after.cyclomatic",
+            "after.cognitive",
+            "after.signature",
+            "after.visibility",
+            "delta.cyclomatic",
+            "delta.cognitive",
+            "detail.id",
+            "detail.name",
+            "detail.from",
+            "detail.to",
+            "detail.kind",
+            "detail.path",
+            "detail.line",
+            "detail.specifier",
+            "detail.reason",
+        ],
+    ),
+];
 
 pub(super) fn data() -> Value {
     let result = || {

@@ -47,6 +47,7 @@ fn compared(before: &StoredResult, after: &StoredResult, arguments: Value) -> Va
         tool: NAME,
         started: std::time::Instant::now(),
         max_bytes: 24_000,
+        detail: crate::answer::Detail::of(&arguments),
     };
     let answer = called.found(
         finding,

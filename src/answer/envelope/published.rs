@@ -1,0 +1,217 @@
+//! The output schema that a client is given with the list of tools: every answer validates by it, lean or in full, good
+//! or failed. It is made of the schema of `data` in full and of the fields that a lean answer has: those are named and
+//! typed, and what else a full answer has is typed as a whole, since every client pays for the list.
+
+use serde_json::{Map, Value, json};
+
+use super::super::lean::{Field, by_first_name};
+
+/// `data`: its schema in full. `pages`, `reads_code`: whether an answer has a page, and a coverage.
+/// `grouped`: rows lie under the file that they are of.
+pub(crate) fn published(
+    data: &Value,
+    fields: &[Field],
+    grouped: bool,
+    pages: bool,
+    reads_code: bool,
+) -> Value {
+    let mut properties = json!({
+        "data": if grouped { grouped_data(data, fields) } else { of_data(data, fields) },
+        "status": status(),
+        "context": context(),
+    });
+    if pages {
+        properties["page"] = page();
+    }
+    if reads_code {
+        properties["coverage"] = coverage();
+    }
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["data", "status", "context"],
+        // Of an answer in full: metadata, and parts that are null.
+        "additionalProperties": {"type": ["object", "null"]},
+    })
+}
+
+fn status() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"success": {"type": "boolean"}},
+        "required": ["success"],
+        "additionalProperties": {"type": ["string", "boolean", "integer", "null"]},
+    })
+}
+
+fn context() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"durability": {"type": "object"}},
+        "required": ["durability"],
+        "additionalProperties": {"type": ["string", "array", "boolean", "null"]},
+    })
+}
+
+fn page() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "properties": {
+            "total": {"type": "integer"},
+            "returned": {"type": "integer"},
+            "next_cursor": {"type": ["string", "null"]},
+        },
+        "additionalProperties": {"type": "boolean"},
+    })
+}
+
+fn coverage() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "additionalProperties": {"type": ["integer", "object"]},
+    })
+}
+
+/// The named keys, and the types of all others.
+fn of_data(full: &Value, fields: &[Field]) -> Value {
+    let known = full["properties"].as_object();
+    let mut properties = Map::new();
+    for (name, columns) in fields {
+        if let Some(schema) = known.and_then(|known| known.get(*name)) {
+            properties.insert((*name).to_owned(), of_key(schema, columns));
+        }
+    }
+    let rest = known.into_iter().flatten();
+    let rest = types_of(rest.filter(|(name, _)| !properties.contains_key(*name)));
+    let mut schema = json!({"type": ["object", "null"], "properties": properties});
+    schema["additionalProperties"] = typed(&rest);
+    schema
+}
+
+/// Lists of rows lie in `files`; in full they lie in `data`.
+fn grouped_data(full: &Value, fields: &[Field]) -> Value {
+    const PATH: &str = "path";
+    let mut schema = of_data(full, fields);
+    let mut file = Map::new();
+    file.insert(PATH.into(), json!({"type": "string"}));
+    for (name, columns) in fields.iter().filter(|(_, columns)| columns.contains(&PATH)) {
+        let columns: Vec<&str> = columns
+            .iter()
+            .copied()
+            .filter(|name| *name != PATH)
+            .collect();
+        file.insert(
+            (*name).to_owned(),
+            of_key(&full["properties"][*name], &columns),
+        );
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.remove(*name);
+        }
+    }
+    let files = json!({"type": "array", "items": {"type": "object", "properties": file}});
+    schema["properties"]["files"] = files;
+    schema["additionalProperties"] = json!({"type": "array"});
+    schema
+}
+
+/// A list of rows by the columns that are shown; anything else by its types.
+fn of_key(full: &Value, columns: &[&str]) -> Value {
+    let known = fields_of(&full["items"]);
+    if columns.is_empty() || known.is_empty() {
+        return flat(full);
+    }
+    json!({"type": "array", "items": of_row(&known, columns)})
+}
+
+/// Of a row; of one kind of row or another, where there are several.
+fn fields_of(row: &Value) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let kinds = row["oneOf"].as_array().into_iter().flatten();
+    for kind in kinds.chain([row]) {
+        for (name, schema) in kind["properties"].as_object().into_iter().flatten() {
+            match fields.get_mut(name) {
+                None => drop(fields.insert(name.clone(), schema.clone())),
+                Some(known) => *known = json!({"anyOf": [known.take(), schema]}),
+            }
+        }
+    }
+    fields
+}
+
+fn of_row(known: &Map<String, Value>, columns: &[&str]) -> Value {
+    let mut properties = Map::new();
+    for (name, _) in by_first_name(columns) {
+        if let Some(schema) = known.get(name) {
+            properties.insert(name.to_owned(), flat(schema));
+        }
+    }
+    let rest = known.iter();
+    let rest = types_of(rest.filter(|(name, _)| !properties.contains_key(*name)));
+    let mut schema = json!({"type": "object", "properties": properties});
+    if !rest.is_empty() {
+        schema["additionalProperties"] = typed(&rest);
+    }
+    schema
+}
+
+/// Types without names: those of its own, and of what lies directly in it.
+fn flat(full: &Value) -> Value {
+    let mut schema = typed(&types(full));
+    let inner = match full.get("properties") {
+        Some(properties) => types_of(properties.as_object().into_iter().flatten()),
+        None => full
+            .get("additionalProperties")
+            .map(types)
+            .unwrap_or_default(),
+    };
+    if !inner.is_empty() {
+        schema["additionalProperties"] = typed(&inner);
+    }
+    if let Some(items) = full.get("items") {
+        schema["items"] = flat(items);
+    }
+    schema
+}
+
+fn typed(types: &[&str]) -> Value {
+    match types {
+        [] => json!(false),
+        [one] => json!({"type": one}),
+        several => json!({"type": several}),
+    }
+}
+
+fn types_of<'s>(schemas: impl Iterator<Item = (&'s String, &'s Value)>) -> Vec<&'s str> {
+    let mut all: Vec<&str> = schemas.flat_map(|(_, schema)| types(schema)).collect();
+    all.sort_unstable();
+    all.dedup();
+    // A number may be an integer.
+    if all.contains(&"number") {
+        all.retain(|name| *name != "integer");
+    }
+    all
+}
+
+/// In the alphabet's order.
+fn types(schema: &Value) -> Vec<&str> {
+    let mut all: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    };
+    for key in ["anyOf", "oneOf"] {
+        let choices = schema[key].as_array().into_iter().flatten();
+        all.extend(choices.flat_map(types));
+    }
+    if schema.get("enum").is_some() || schema.get("const").is_some() {
+        // All that we enumerate are names.
+        all.push("string");
+    }
+    if schema.get("$ref").is_some() {
+        // A part of the envelope, of a call in a batch.
+        all.extend(["null", "object"]);
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}

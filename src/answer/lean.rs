@@ -1,0 +1,249 @@
+//! How much of a finding an answer gives. Models pay for every byte of the structured part, so by default an answer has
+//! the few fields of each row that its tool names, and nothing that is null, empty or as it usually is. Tools make full
+//! rows; what is kept whole is made of those, and what is sent is projected here.
+
+use serde_json::{Map, Value};
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    #[default]
+    Lean,
+    /// Every field, those without a value too.
+    Full,
+}
+
+impl Detail {
+    pub(crate) const ARGUMENT: &str = "detail";
+    pub(crate) const NAMES: [&str; 2] = ["lean", "full"];
+
+    pub(crate) fn of(arguments: &Value) -> Self {
+        match arguments[Self::ARGUMENT].as_str() {
+            Some("full") => Self::Full,
+            Some(_) | None => Self::Lean,
+        }
+    }
+}
+
+/// A key of `data` that a lean answer has, and which fields below it: of each row where it is a list. A dot leads into
+/// an object or into each object of a list. No field stands for all.
+pub(crate) type Field = (&'static str, &'static [&'static str]);
+
+/// Values that say nothing new: fields that have them are left out of a lean answer.
+pub(crate) const USUAL: [(&str, &str); 12] = [
+    ("conditional", "false"),
+    ("draining", "false"),
+    ("external", "false"),
+    ("identical_inputs", "false"),
+    ("moved", "false"),
+    ("renamed", "false"),
+    ("replayed", "false"),
+    ("required", "false"),
+    ("stored", "true"),
+    ("truncated", "false"),
+    ("type_only", "false"),
+    ("visibility", "public"),
+];
+
+/// Projects the rows of one answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shape {
+    /// `None`: everything.
+    fields: Option<&'static [Field]>,
+    /// More columns of some lists: what their rows are sorted by.
+    also: [Option<(&'static str, &'static str)>; 2],
+}
+
+impl Shape {
+    pub(crate) fn new(detail: Detail, fields: &'static [Field]) -> Self {
+        Self {
+            fields: (detail == Detail::Lean).then_some(fields),
+            also: [None; 2],
+        }
+    }
+
+    /// Also by these rows are shown, of two lists at most.
+    pub(crate) fn and(
+        self,
+        first: Option<(&'static str, &'static str)>,
+        second: Option<(&'static str, &'static str)>,
+    ) -> Self {
+        Self {
+            also: [first, second],
+            ..self
+        }
+    }
+
+    pub(crate) fn is_lean(&self) -> bool {
+        self.fields.is_some()
+    }
+
+    /// Whether anything of a key of `data` is shown.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.fields
+            .is_none_or(|fields| fields.iter().any(|(name, _)| *name == key))
+    }
+
+    /// `data` without its rows.
+    pub(crate) fn data(&self, data: Map<String, Value>) -> Map<String, Value> {
+        if !self.is_lean() {
+            return data;
+        }
+        let mut shown = Map::new();
+        for (key, value) in data {
+            let value = match value {
+                Value::Array(rows) => {
+                    let rows = rows.into_iter().filter_map(|row| self.part(&key, row));
+                    Some(rows.collect())
+                }
+                other => self.part(&key, other),
+            };
+            if let Some(value) = value.filter(|value| !is_empty(value)) {
+                shown.insert(key, value);
+            }
+        }
+        shown
+    }
+
+    /// `data` without a page.
+    pub(crate) fn value(&self, data: Value) -> Value {
+        match data {
+            Value::Object(data) => Value::Object(self.data(data)),
+            other => other,
+        }
+    }
+
+    /// A row of a list, or the whole value of another key. `None`: it is not shown.
+    pub(crate) fn part(&self, key: &str, value: Value) -> Option<Value> {
+        let Some(fields) = self.fields else {
+            return Some(value);
+        };
+        let (_, columns) = fields.iter().find(|(name, _)| *name == key)?;
+        let mut value = if columns.is_empty() {
+            value
+        } else {
+            let also = self.also.iter().flatten().filter(|(list, _)| *list == key);
+            let also = also.map(|(_, column)| *column);
+            let columns: Vec<&str> = columns.iter().copied().chain(also).collect();
+            picked(&value, &columns)
+        };
+        strip(&mut value);
+        Some(value)
+    }
+}
+
+/// The fields of an object, or of each object of a list, in the order of `columns`.
+fn picked(value: &Value, columns: &[&str]) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(|item| picked(item, columns)).collect(),
+        Value::Object(all) => {
+            let mut some = Map::new();
+            for (name, below) in by_first_name(columns) {
+                if let Some(value) = all.get(name) {
+                    let value = if below.is_empty() {
+                        value.clone()
+                    } else {
+                        picked(value, &below)
+                    };
+                    some.insert(name.to_owned(), value);
+                }
+            }
+            Value::Object(some)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// `["a", "b.c", "b.d"]` as `a: []`, `b: [c, d]`.
+pub(crate) fn by_first_name<'c>(columns: &[&'c str]) -> Vec<(&'c str, Vec<&'c str>)> {
+    let mut named: Vec<(&str, Vec<&str>)> = Vec::new();
+    for column in columns {
+        let (name, below) = match column.split_once('.') {
+            Some((name, below)) => (name, Some(below)),
+            None => (*column, None),
+        };
+        match named.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => known.extend(below),
+            None => named.push((name, below.into_iter().collect())),
+        }
+    }
+    named
+}
+
+/// Takes out, at every depth, what is null, empty or as usual.
+pub(crate) fn strip(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        Value::Object(all) => {
+            all.values_mut().for_each(strip);
+            all.retain(|name, value| !is_empty(value) && !is_usual(name, value));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(all) => all.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn is_usual(name: &str, value: &Value) -> bool {
+    let usual = USUAL.iter().find(|(known, _)| *known == name);
+    usual.is_some_and(|(_, usual)| match value {
+        Value::Bool(true) => *usual == "true",
+        Value::Bool(false) => *usual == "false",
+        Value::String(text) => text == usual,
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const FIELDS: &[Field] = &[
+        ("rows", &["name", "own.a", "own.b", "parts.id"]),
+        ("totals", &[]),
+    ];
+
+    fn row() -> Value {
+        json!({
+            "kind": "x", "name": "n", "own": {"c": 3, "b": null, "a": 0},
+            "parts": [{"id": 1, "size": 2}, {"id": 3}], "total": {"a": 1},
+        })
+    }
+
+    #[test]
+    fn a_lean_row_has_the_columns_of_its_table_and_what_it_is_sorted_by() {
+        let shape = Shape::new(Detail::Lean, FIELDS).and(Some(("rows", "total.a")), None);
+        let lean = shape.part("rows", row()).unwrap();
+        let expected = json!({"name": "n", "own": {"a": 0}, "parts": [{"id": 1}, {"id": 3}], "total": {"a": 1}});
+        assert_eq!(lean.to_string(), expected.to_string(), "in this order");
+        assert_eq!(shape.part("others", row()), None);
+        assert_eq!(
+            Shape::new(Detail::Full, FIELDS).part("others", row()),
+            Some(row())
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_is_left_out_and_a_zero_says_something() {
+        let data = json!({
+            "totals": {"files": 0, "type_only": false, "stored": false, "success": false, "why": "", "none": {"x": []}},
+            "rows": [], "else": 1,
+        });
+        let shape = Shape::new(Detail::Lean, FIELDS);
+        let lean = shape.data(data.as_object().unwrap().clone());
+        assert_eq!(
+            Value::Object(lean),
+            json!({"totals": {"files": 0, "stored": false, "success": false}})
+        );
+    }
+}
