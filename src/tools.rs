@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::analysis::Language;
-use crate::answer::lean::Field;
+use crate::answer::lean::{Detail, Field};
 use crate::answer::{Failure, envelope, nearest, normalize, validation};
 
 mod analyze_complexity;
@@ -145,17 +145,14 @@ impl From<Spec> for Entry {
     fn from(spec: Spec) -> Self {
         let input_schema = argument::input_schema(&spec.arguments);
         let full_schema = envelope::full_schema(&spec.data);
-        let pages = spec
-            .arguments
-            .iter()
-            .any(|argument| argument.name == "cursor");
-        let output_schema = envelope::published(
-            &spec.data,
-            spec.lean,
-            spec.grouped,
-            pages,
-            spec.kind == Kind::Analysis,
-        );
+        let takes = |name: &str| spec.arguments.iter().any(|argument| argument.name == name);
+        let answers = envelope::Answers {
+            grouped: spec.grouped,
+            pages: takes("cursor"),
+            reads_code: spec.kind == Kind::Analysis,
+            more: takes(Detail::ARGUMENT) || spec.kind == Kind::Expanded,
+        };
+        let output_schema = envelope::published(&spec.data, spec.lean, &answers);
         let reads_code = spec.kind == Kind::Analysis || spec.kind == Kind::Expanded;
         let languages: Vec<_> = Language::ALL
             .into_iter()

@@ -12,7 +12,7 @@ use super::{Context, Coverage, Empty, Failure, Page, object};
 
 mod published;
 
-pub(crate) use published::published;
+pub(crate) use published::{Answers, published};
 
 /// One answer's, before they are put together.
 pub(super) struct Parts<'a> {

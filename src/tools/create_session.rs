@@ -4,7 +4,7 @@ use actors::sessions::SessionView;
 use serde_json::json;
 
 use super::argument::{Argument, integer};
-use super::session_data::{LEAN, session, session_schema, session_text};
+use super::session_data::{LEAN_OF_NEW, session, session_schema, session_text};
 use super::shared::idempotency_key;
 use super::{Example, Kind, Spec};
 use crate::answer::Finding;
@@ -65,7 +65,7 @@ pub(super) fn spec() -> Spec {
             idempotency_key(),
         ],
         data: session_schema(),
-        lean: LEAN,
+        lean: LEAN_OF_NEW,
         grouped: false,
         returns: "The session: its `session_id`, until when it is kept, and what it may read.",
         examples: vec![
@@ -88,6 +88,6 @@ pub(super) fn spec() -> Spec {
 }
 
 pub(crate) fn finding(view: &SessionView) -> Finding {
-    let shape = Shape::new(Detail::Lean, LEAN);
+    let shape = Shape::new(Detail::Lean, LEAN_OF_NEW);
     Finding::plain(shape.value(session(view)), session_text(view))
 }

@@ -195,12 +195,12 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_left_out_and_said_to_be() {
         let large = || answer(json!({"x": "y".repeat(900)}));
-        let finding = finding(vec![large(), large(), answer(json!({}))], 1500);
+        let finding = finding(vec![large(), large(), answer(json!({}))], 2500);
         let answers = finding.data["answers"].as_array().unwrap();
         assert!(answers[0]["data"].is_object());
         assert!(answers[1]["data"].is_null());
         assert!(answers[1]["context"]["notices"][0].is_string());
         assert!(answers[2]["data"].is_object());
-        assert!(finding.text.len() <= 1500);
+        assert!(finding.text.len() <= 2500);
     }
 }

@@ -27,12 +27,15 @@ pub(crate) const LEAN: &[Field] = &[
     ("roots", &["name"]),
     ("expires", &[]),
     ("ttl_seconds", &[]),
-    ("calls", &["request_id", "tool", "state", "attempt"]),
     (
         "history",
         &["result_id", "at", "tool", "arguments", "summary", "stored"],
     ),
+    ("calls", &["request_id", "tool", "state", "attempt"]),
 ];
+
+/// The same of one that has no past yet.
+pub(crate) const LEAN_OF_NEW: &[Field] = LEAN.split_at(LEAN.len() - 2).0;
 
 /// A session without its history.
 pub(crate) fn session(view: &SessionView) -> Value {

@@ -95,9 +95,9 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
 pub(crate) fn detail() -> Argument {
     Argument::new(
         Detail::ARGUMENT,
-        one_of(&Detail::NAMES, "lean"),
+        json!({"type": "string", "enum": Detail::NAMES}),
         "full: every field",
-        "`lean`: the fields that are marked below, without what is null, empty or as usual. `full`: every field.",
+        "`lean`, the default: the fields that are marked below, without what is null, empty or as usual. `full`: every field.",
     )
 }
 

@@ -6,34 +6,43 @@ use serde_json::{Map, Value, json};
 
 use super::super::lean::{Field, by_first_name};
 
-/// `data`: its schema in full. `pages`, `reads_code`: whether an answer has a page, and a coverage.
-/// `grouped`: rows lie under the file that they are of.
-pub(crate) fn published(
-    data: &Value,
-    fields: &[Field],
-    grouped: bool,
-    pages: bool,
-    reads_code: bool,
-) -> Value {
+/// Which answers a tool gives.
+pub(crate) struct Answers {
+    /// Rows lie under the file that they are of.
+    pub(crate) grouped: bool,
+    pub(crate) pages: bool,
+    /// They have a coverage.
+    pub(crate) reads_code: bool,
+    /// They have other parts: in full, the metadata, and parts that are null.
+    pub(crate) more: bool,
+}
+
+/// `data`: its schema in full.
+pub(crate) fn published(data: &Value, fields: &[Field], of: &Answers) -> Value {
     let mut properties = json!({
-        "data": if grouped { grouped_data(data, fields) } else { of_data(data, fields) },
+        "data": if of.grouped { grouped_data(data, fields) } else { of_data(data, fields) },
         "status": status(),
         "context": context(),
     });
-    if pages {
+    if of.pages {
         properties["page"] = page();
     }
-    if reads_code {
+    if of.reads_code {
         properties["coverage"] = coverage();
     }
-    json!({
+    let mut schema = json!({
         "type": "object",
         "properties": properties,
         "required": ["data", "status", "context"],
-        // Of an answer in full: metadata, and parts that are null.
-        "additionalProperties": {"type": ["object", "null"]},
-    })
+    });
+    if of.more {
+        schema["additionalProperties"] = json!({"type": ["object", "null"]});
+    }
+    schema
 }
+
+/// Lists of `data` whose rows have their columns named: those that a tool's own table names first.
+const NAMED_LISTS: usize = 2;
 
 fn status() -> Value {
     json!({
@@ -47,9 +56,8 @@ fn status() -> Value {
 fn context() -> Value {
     json!({
         "type": "object",
-        "properties": {"durability": {"type": "object"}},
         "required": ["durability"],
-        "additionalProperties": {"type": ["string", "array", "boolean", "null"]},
+        "additionalProperties": {"type": ["string", "object", "array", "boolean", "null"]},
     })
 }
 
@@ -59,9 +67,9 @@ fn page() -> Value {
         "properties": {
             "total": {"type": "integer"},
             "returned": {"type": "integer"},
+            "truncated": {"type": "boolean"},
             "next_cursor": {"type": ["string", "null"]},
         },
-        "additionalProperties": {"type": "boolean"},
     })
 }
 
@@ -76,8 +84,17 @@ fn coverage() -> Value {
 fn of_data(full: &Value, fields: &[Field]) -> Value {
     let known = full["properties"].as_object();
     let mut properties = Map::new();
+    let mut lists = 0;
     for (name, columns) in fields {
-        if let Some(schema) = known.and_then(|known| known.get(*name)) {
+        let Some(schema) = known.and_then(|known| known.get(*name)) else {
+            continue;
+        };
+        let is_list = is_list_of_rows(schema, columns);
+        lists += usize::from(is_list);
+        let is_value = types(schema)
+            .iter()
+            .all(|kind| !["array", "object"].contains(kind));
+        if is_value || (is_list && lists <= NAMED_LISTS) {
             properties.insert((*name).to_owned(), of_key(schema, columns));
         }
     }
@@ -94,7 +111,8 @@ fn grouped_data(full: &Value, fields: &[Field]) -> Value {
     let mut schema = of_data(full, fields);
     let mut file = Map::new();
     file.insert(PATH.into(), json!({"type": "string"}));
-    for (name, columns) in fields.iter().filter(|(_, columns)| columns.contains(&PATH)) {
+    let lists = fields.iter().filter(|(_, columns)| columns.contains(&PATH));
+    for (name, columns) in lists.take(NAMED_LISTS) {
         let columns: Vec<&str> = columns
             .iter()
             .copied()
@@ -108,10 +126,20 @@ fn grouped_data(full: &Value, fields: &[Field]) -> Value {
             properties.remove(*name);
         }
     }
-    let files = json!({"type": "array", "items": {"type": "object", "properties": file}});
+    let rest = json!({"type": "array"});
+    let files = json!({
+        "type": "array",
+        "items": {"type": "object", "properties": file, "additionalProperties": rest},
+    });
     schema["properties"]["files"] = files;
-    schema["additionalProperties"] = json!({"type": "array"});
+    // Totals, and the lists of an answer in full.
+    schema["additionalProperties"] = json!({"type": ["array", "object"]});
     schema
+}
+
+/// More than one column of them is shown.
+fn is_list_of_rows(full: &Value, columns: &[&str]) -> bool {
+    columns.len() > 1 && !fields_of(&full["items"]).is_empty()
 }
 
 /// A list of rows by the columns that are shown; anything else by its types.

@@ -84,7 +84,8 @@ mod tests {
             let [(key, row)] = parts;
             append(&mut data, key, row);
             assert!(json_len(&data) <= before, "{data:?}");
-            assert!(before - json_len(&data) <= 2, "{data:?}");
+            // Commas that the last of a list does not have.
+            assert!(before - json_len(&data) <= 4, "{data:?}");
         }
         assert_eq!(
             Value::Object(data),

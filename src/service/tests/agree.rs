@@ -74,7 +74,13 @@ fn marks(data: &Value) -> Vec<String> {
 fn agrees(tool: &str, arguments: &Value, answer: &Answer) {
     let mut in_structure = BTreeSet::new();
     known(&answer.structured, &mut in_structure);
-    for number in numbers(&answer.text) {
+    // A very small page leaves the totals out, which the first line sums up.
+    let has_totals = arguments["max_bytes"].is_null();
+    let text = match answer.text.split_once('\n') {
+        Some((_, rows)) if !has_totals => rows,
+        Some(_) | None => answer.text.as_str(),
+    };
+    for number in numbers(text) {
         assert!(
             in_structure.contains(number),
             "{tool} {arguments}: {number} is in the text alone:\n{}\n{}",

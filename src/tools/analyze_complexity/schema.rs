@@ -52,7 +52,7 @@ const FILES: Field = (
     ],
 );
 /// What a lean answer has of `data` at one level or another.
-pub(super) const LEAN: &[Field] = &[TOTALS, LANGUAGES, FUNCTIONS, FILES];
+pub(super) const LEAN: &[Field] = &[TOTALS, FUNCTIONS, FILES, LANGUAGES];
 
 /// Those of one level.
 pub(super) fn fields(level: &Value) -> &'static [Field] {

@@ -11,8 +11,8 @@ use super::view::View;
 use crate::answer::page::Fitted;
 use crate::answer::{Coverage, Page};
 
-/// Bytes beside the diagram: the JSON around it, and the lines above and below.
-const AROUND: usize = 500;
+/// Bytes beside the diagram: the rest of `data`, and the lines above and below.
+const AROUND: usize = 200;
 /// Longest label that is drawn whole.
 const LABEL: usize = 120;
 

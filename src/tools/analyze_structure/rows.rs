@@ -17,8 +17,8 @@ const DOC_SHOWN: usize = 300;
 const SIGNATURE_SHOWN: usize = 300;
 /// Imports and exports that the text names.
 const NAMED: usize = 8;
-/// Bytes of a signature in a lean answer: the first parameters, as a rule all.
-const LEAN_SIGNATURE: usize = 160;
+/// Bytes of a signature in a lean answer: as a rule all of it.
+const LEAN_SIGNATURE: usize = 100;
 /// Imports and exports of one file in a bounded answer; `totals` counts all.
 const LISTED: usize = 50;
 

@@ -9,10 +9,7 @@ use crate::answer::lean::Field;
 /// What a lean answer has of `data`. Rows lie under their file, which has the path. A signature is there where it says
 /// more than kind and name.
 pub(super) const LEAN: &[Field] = &[
-    (
-        "totals",
-        &["files", "symbols", "matched", "imports", "exports"],
-    ),
+    ("totals", &["files", "symbols", "imports", "exports"]),
     (
         "symbols",
         &[
