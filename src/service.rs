@@ -44,7 +44,7 @@ pub struct Service {
     pub sessions: Sessions,
     reach: Reach,
     pub quotas: Quotas,
-    /// `limit: 0` means all rows, and answers are in full: for the command line, whose output no context window bounds.
+    /// `limit: 0` means all rows, and answers are in full: for the command line, whose output no context window has to hold.
     pub allow_unlimited: bool,
     /// Features of the program beside sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
