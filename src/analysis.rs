@@ -23,7 +23,7 @@ pub use metrics::{DecisionCounts, DecisionKind, Halstead};
 pub use profile::Profile;
 
 /// Changes whenever the same text may give another [`FileAnalysis`]: part of every cache key.
-pub const ENGINE_VERSION: u32 = 6;
+pub const ENGINE_VERSION: u32 = 7;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.
@@ -52,10 +52,11 @@ pub struct FileAnalysis {
 pub struct Lines {
     /// Span: last line − first line + 1 (for a file: all lines).
     pub sloc: u32,
-    /// Lines that hold a token that is no comment.
+    /// Lines that hold a token that is no comment: what `cloc` calls code. A docstring of Python is a comment.
     pub ploc: u32,
     /// Lines that hold a comment or part of one.
     pub cloc: u32,
+    /// Lines of blanks alone, also inside a comment or a string.
     pub blank: u32,
     /// Statements.
     pub lloc: u32,

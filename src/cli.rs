@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub mod analyze;
 pub mod doctor;
+pub mod manual;
 pub mod serve;
 pub mod sessions;
 pub mod tools;
@@ -19,18 +21,34 @@ mod overview;
 mod program;
 mod progress;
 mod run;
+mod screen;
 mod table;
+mod targets;
+mod wording;
 
 pub use exit::Exit;
 pub use program::program;
 
+const EXAMPLES: &str = "\
+Examples:
+  mcp-code-analysis analyze                      an overview of the code in this folder
+  mcp-code-analysis analyze complexity src       the most complex functions below src
+  mcp-code-analysis serve                        what an MCP client starts: it speaks over stdin and stdout
+  mcp-code-analysis serve --http 127.0.0.1:8642  for many clients, at http://127.0.0.1:8642/mcp
+  mcp-code-analysis doctor                       what is set up, and what to do if not
+
+`mcp-code-analysis help COMMAND` tells more of each.";
+
 /// Understand code: how complex it is, what depends on what, how it is built.
+///
+/// For people at a prompt and in CI (analyze), and for AI agents over the Model Context Protocol (serve).
 #[derive(Debug, Parser)]
 #[command(
     name = "mcp-code-analysis",
     version,
     about,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = EXAMPLES
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -39,16 +57,21 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve MCP to one client over stdin and stdout
-    Serve(serve::Serve),
-    /// Analyse a folder or a file, for people and scripts
+    /// Analyse folders and files, for people and scripts
     Analyze(Box<analyze::Analyze>),
+    /// Serve MCP: to one client over stdin and stdout, or to many over HTTP
+    Serve(Box<serve::Serve>),
     /// List the tools that agents are offered, or explain one
     Tools(tools::Tools),
     /// Handle the sessions that are kept in Redis, beside running nodes
     Sessions(Box<sessions::Sessions>),
     /// Check configuration, roots, sessions and Redis, and say what to do
-    Doctor(doctor::Doctor),
+    Doctor(Box<doctor::Doctor>),
+    /// Print what makes a shell complete commands and flags
+    Completions(manual::Completions),
+    /// Print a manual page, as for `man -l -`
+    #[command(hide = true)]
+    Man(manual::Man),
 }
 
 /// Reads the command line.
@@ -57,6 +80,7 @@ pub enum Command {
 /// What to do instead: help that was asked for ends with [`Exit::Ok`], anything else with [`Exit::Usage`]. It has been
 /// printed then.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
+    let arguments = help_first(arguments.into_iter().collect());
     Cli::try_parse_from(arguments)
         .map(|cli| cli.command)
         .map_err(|error| {
@@ -73,6 +97,22 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
             let _ = error.print();
             Exit::Ok
         })
+}
+
+/// `analyze help` means `help analyze`, unless a file is called so.
+fn help_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_command = |word: &OsString| {
+        let word = word.to_str().unwrap_or_default();
+        Cli::command().find_subcommand(word).is_some()
+    };
+    if let [_, command, help] = arguments.as_slice()
+        && help == "help"
+        && is_command(command)
+        && !Path::new("help").exists()
+    {
+        arguments.swap(1, 2);
+    }
+    arguments
 }
 
 /// Writes a result to stdout. A reader that has seen enough (`| head`) is no failure.

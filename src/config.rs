@@ -1,6 +1,6 @@
 //! Every setting of the program, parsed once. A flag wins over an environment variable (`MCA_` + the flag in upper
-//! case), that over the keys of `--config FILE` (TOML), and that over the default. An unknown flag, variable or key is
-//! an error.
+//! case), that over the keys of `--config FILE` (TOML), and that over the default. An unknown flag or key is an error,
+//! and so is a variable that is nearly a setting; other variables that begin with `MCA_` are reported ([`foreign`]).
 //!
 //! All three sources use one type, [`Layer`], so each setting is listed once.
 
@@ -12,17 +12,22 @@ use thiserror::Error;
 
 pub mod authority;
 pub mod http;
+pub mod pid_file;
 pub mod principals;
 pub mod store;
 pub mod tokens;
 pub mod units;
 
+mod environment;
 mod layer;
+mod scope;
 mod sources;
 
+pub use environment::{check, foreign};
 use http::{Admin, Http};
 pub use layer::Layer;
 use principals::Principals;
+pub use scope::Scope;
 pub use sources::{certificates, private_key};
 use store::{Misfit, Store};
 
@@ -47,6 +52,10 @@ pub struct Config {
     pub principals: Principals,
     /// `None`: `otel::DEFAULT_FILTER`.
     pub log: Option<String>,
+    /// Holds the id of the process while it serves.
+    pub pid_file: Option<PathBuf>,
+    /// Settings of variables and files that mean nothing as things are; only [`Scope::Doctor`] lets them pass.
+    pub idle: Vec<&'static str>,
     pub limits: Limits,
 }
 
@@ -82,11 +91,8 @@ pub enum Error {
     Nested { path: PathBuf },
     #[error("environment variable {name}: {cause}")]
     Variable { name: String, cause: String },
-    #[error("environment variable {name} is no setting{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
-    UnknownVariable {
-        name: String,
-        nearest: Option<String>,
-    },
+    #[error("environment variable {name} is no setting; did you mean {nearest}?")]
+    UnknownVariable { name: String, nearest: String },
     #[error(transparent)]
     Store(#[from] Misfit),
     #[error(transparent)]
@@ -94,20 +100,39 @@ pub enum Error {
 }
 
 impl Config {
-    /// Merges `flags`, `environment`, the file that they name, and the defaults, in this order of precedence.
+    /// What `serve` runs with: see [`Config::resolve_for`].
     ///
     /// # Errors
-    /// The file cannot be read, or it or the environment has an unknown or invalid setting.
+    /// As there.
     pub fn resolve(
         flags: Layer,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Error> {
-        let above = flags.over(Layer::from_environment(environment)?);
-        let file = match &above.config {
-            Some(path) => Layer::from_file(path)?,
+        Self::resolve_for(Scope::Serve, flags, environment)
+    }
+
+    /// Merges `flags`, `environment`, the file that they name, and the defaults, in this order of precedence, as far as
+    /// `scope` uses them.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and any unknown or unreadable setting in it or in the environment.
+    pub fn resolve_for(
+        scope: Scope,
+        flags: Layer,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Error> {
+        let variables = Layer::from_environment(environment, scope)?;
+        let file = match flags.config.as_ref().or(variables.config.as_ref()) {
+            Some(path) => Layer::from_file(path)?.within(scope),
             None => Layer::default(),
         };
-        above.over(file).into_config()
+        let below = variables.over(file);
+        if scope != Scope::Doctor {
+            return flags.over(below).into_config();
+        }
+        let (below, idle) = below.without_idle(&flags);
+        let config = flags.over(below).into_config()?;
+        Ok(Self { idle, ..config })
     }
 }
 

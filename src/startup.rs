@@ -56,13 +56,25 @@ pub enum Error {
 /// # Errors
 /// Roots that cannot be read, and actors that do not start.
 pub async fn start(config: &Config) -> Result<Service, Error> {
+    start_as(config, Some(announcement(config))).await
+}
+
+/// The same, and other nodes never hear of it: for a service that is started to see whether it starts.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_unannounced(config: &Config) -> Result<Service, Error> {
+    start_as(config, None).await
+}
+
+async fn start_as(config: &Config, announced: Option<Announcement>) -> Result<Service, Error> {
     let workspace = Workspace::open(&config.roots)?.with_limits(readable(&config.limits));
     let clock = Clock::system();
     let mut options = options(&config.limits);
     let backing = match &config.store {
         StoreConfig::Memory => Backing::alone(in_memory(clock)),
         StoreConfig::Redis(redis) => {
-            options.announcement = Some(announcement(config));
+            options.announcement = announced;
             backing::in_redis(redis, options.node, clock).await?
         }
     };

@@ -115,6 +115,9 @@ impl Example {
     }
 }
 
+/// Several paths in place of `path`: an argument of the command line alone, which no client is offered.
+pub const PATHS: &str = "paths";
+
 /// What a tool's file says about it.
 struct Spec {
     name: &'static str,
@@ -204,14 +207,17 @@ impl Entry {
         normalize::normalized(&self.input_schema, arguments, &shared::EMPTY_IS_ABSENT)
     }
 
-    /// Checks arguments against the input schema. `limit: 0`, which means all rows, passes only where
+    /// Checks arguments against the input schema. `limit: 0`, which means all rows, and [`PATHS`] pass only where
     /// `allow_unlimited`.
     pub fn check(&self, arguments: &Value, allow_unlimited: bool) -> Result<(), Failure> {
-        if !(allow_unlimited && arguments["limit"] == 0) {
+        if !allow_unlimited {
             return validation::check(&self.input, &self.input_schema, arguments);
         }
         let mut bounded = arguments.clone();
-        bounded["limit"] = json!(1);
+        if bounded["limit"] == 0 {
+            bounded["limit"] = json!(1);
+        }
+        bounded.as_object_mut().map(|bounded| bounded.remove(PATHS));
         validation::check(&self.input, &self.input_schema, &bounded)
     }
 

@@ -72,6 +72,8 @@ pub struct Workspace {
 pub struct Selection {
     /// As the caller wrote it: relative to the one root, `name/…` with several, or absolute inside a root. Empty: all.
     pub path: String,
+    /// Several, in place of `path`.
+    pub paths: Vec<String>,
     /// Globs over paths as answers show them: see the module `globs`. Beside choosing, an `include` that names a
     /// directory or file which is left out by default (`vendor/x/**`, `.github/**`, `*_pb2.py`) brings it in.
     pub include: Vec<String>,
@@ -247,7 +249,10 @@ impl Workspace {
             progress,
             stop,
         };
-        scan::scan(&task, &selection.path)
+        match selection.paths.as_slice() {
+            [] => scan::scan(&task, std::slice::from_ref(&selection.path)),
+            paths => scan::scan(&task, paths),
+        }
     }
 
     /// Reads one file of a scan, checking again that it lies inside its root and is a plain file.

@@ -7,8 +7,23 @@ use serde_json::Value;
 
 use crate::support::{Ended, Project, program, run};
 
+mod environment;
+mod looks;
+mod paths;
+
 fn on(project: &Project, arguments: &[&str]) -> Ended {
     run(project.path(), arguments)
+}
+
+/// With these variables, in place of any other that is ours.
+fn with(project: &Project, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+    let output = program()
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(project.path())
+        .stdin(Stdio::null())
+        .output();
+    Ended::from(output.expect("the program starts"))
 }
 
 fn function<'a>(answer: &'a Value, name: &str) -> &'a Value {
@@ -51,7 +66,7 @@ fn json_is_the_whole_answer_with_numbers_that_hold() {
 }
 
 #[test]
-fn a_file_is_analysed_alone_and_named_by_itself() {
+fn a_file_is_analysed_alone_and_named_from_the_current_folder() {
     let project = Project::small();
     let answer = on(
         &project,
@@ -63,7 +78,7 @@ fn a_file_is_analysed_alone_and_named_by_itself() {
     assert!(
         functions
             .iter()
-            .all(|function| function["path"] == "main.py"),
+            .all(|function| function["path"] == "app/main.py"),
         "{functions:?}"
     );
 }
@@ -230,9 +245,18 @@ fn a_wrong_command_line_is_told_so() {
         (&["analyze", ".", "--level", "files"], "--level"),
         (
             &["analyze", "complexity", ".", "--sort-by", "beauty"],
-            "sort_by",
+            "--sort-by",
         ),
-        (&["analyze", "structure", ".", "--level", "files"], "level"),
+        (
+            &["analyze", "structure", ".", "--level", "files"],
+            "analyze complexity PATH --level",
+        ),
+        (&["analyze", ".", "--languages", "pyhton"], "python"),
+        (
+            &["analyze", "dependencies", ".", "--depth", "0"],
+            "--depth: expected at least 1",
+        ),
+        (&["analyze", ".", "--include", "a["], "`a[`"),
         (&["serve", "--http", "example.com:80"], "127.0.0.1:8642"),
         (&["serve", "--http"], "--http"),
         (&["analyze", ".", "--http", "127.0.0.1:1"], "--http"),
@@ -263,6 +287,7 @@ fn what_is_not_there_is_no_input() {
         assert_eq!(ended.code, Some(66), "{arguments:?}: {}", ended.stderr);
         let said = format!("{}{}", ended.stdout, ended.stderr);
         assert!(said.contains("no/such"), "{said}");
+        assert!(!said.contains("find_tools"), "{said}");
     }
 }
 
@@ -313,7 +338,7 @@ fn doctor_tries_ports_and_reads_what_they_need() {
         (&["--http", &taken], 0, "is a server running there already?"),
         (
             &["--http", "192.0.2.1:0", "--insecure-no-auth"],
-            69,
+            78,
             "an address of this machine",
         ),
         (

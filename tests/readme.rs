@@ -1,4 +1,7 @@
-//! The README shows what the program prints.
+//! The README shows what the program prints, and the commands of the README and the docs do what they say as typed.
+
+mod blocks;
+mod commands;
 
 use std::path::Path;
 

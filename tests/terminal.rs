@@ -102,3 +102,16 @@ fn ctrl_c_ends_a_run_without_a_result() {
     assert_eq!(code, Some(130), "{text}");
     assert!(!text.contains(RESULT), "{text}");
 }
+
+#[test]
+fn a_server_in_a_terminal_says_that_it_waits_and_for_what() {
+    let project = Project::small();
+    let Some(mut screen) = Screen::start(&project, &["serve"]) else {
+        return skip("`script` (util-linux)");
+    };
+    screen.wait_for("waiting for an MCP client");
+    screen.wait_for("mcp-code-analysis analyze");
+    screen.press(INTERRUPT);
+    let (code, text) = screen.end();
+    assert_eq!(code, Some(0), "{text}");
+}

@@ -1,32 +1,53 @@
 //! `analyze`: one analysis, or an overview of a folder.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
 use super::arguments::{Format, Kind, Selection};
 use super::fail_on::Condition;
 use super::run::Run;
+use super::screen::{Color, Screen};
+use super::targets::Targets;
 use super::{Exit, complain, diagram, fail_on, overview, print, table};
 use crate::config::units::{Bytes, Count, Period};
 use crate::config::{Config, Layer};
 
+const EXAMPLES: &str = "\
+Examples:
+  mcp-code-analysis analyze                                      an overview of this folder
+  mcp-code-analysis analyze complexity src --sort-by cognitive   what is hardest to understand
+  mcp-code-analysis analyze dependencies src --format mermaid    a diagram
+  mcp-code-analysis analyze structure src/main.rs                what is in a file
+  mcp-code-analysis analyze a.py lib/b.py --fail-on 'cyclomatic>20'
+  mcp-code-analysis analyze complexity . --format json --limit 0
+
+A folder that is called like an analysis is written ./complexity. Exit codes: 0; 1 found by --fail-on; 64 wrong usage;
+66 input not found, or nothing to judge; 70 internal; 78 wrong configuration; 130 Ctrl-C.";
+
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "mcp-code-analysis analyze [complexity|dependencies|structure] [PATH] [OPTIONS]"
+    override_usage = "mcp-code-analysis analyze [complexity|dependencies|structure] [PATH]... [OPTIONS]",
+    after_help = EXAMPLES
 )]
 pub struct Analyze {
-    /// An analysis (without one: an overview), and a folder or a file (without one: the current folder)
-    #[arg(value_name = "ANALYSIS] [PATH", num_args = 0..=2)]
+    /// An analysis (without one: an overview), then folders and files (without any: the current folder)
+    #[arg(value_name = "ANALYSIS] [PATH", num_args = 0.., value_hint = ValueHint::AnyPath)]
     what: Vec<OsString>,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// When to colour tables
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
     /// Exit with 1 where this holds, as in `cyclomatic>20` or `cycles>0`; may be given more than once
     #[arg(long, value_name = "CONDITION")]
     fail_on: Vec<Condition>,
+    /// Let --fail-on pass where nothing was analysed, in place of exit code 66
+    #[arg(long)]
+    allow_empty: bool,
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
@@ -77,11 +98,14 @@ impl Analyze {
 
     /// Runs to its end, and prints.
     pub async fn run(&self, config: Config) -> Exit {
-        let (kind, path) = match self.target() {
-            Ok(target) => target,
+        let targets = self
+            .targets()
+            .and_then(|(kind, paths)| Ok((kind, Targets::of(&paths)?)));
+        let (kind, targets) = match targets {
+            Ok(targets) => targets,
             Err(exit) => return exit,
         };
-        let run = match Run::start(config, &path).await {
+        let run = match Run::start(config, targets).await {
             Ok(run) => run,
             Err(exit) => return exit,
         };
@@ -99,11 +123,11 @@ impl Analyze {
         if printed != Exit::Ok || self.fail_on.is_empty() {
             return Ok(printed);
         }
-        fail_on::judge(run, &self.selection, &self.fail_on).await
+        fail_on::judge(run, &self.selection, &self.fail_on, self.allow_empty).await
     }
 
     async fn single(&self, run: &Run, kind: Kind) -> Result<String, Exit> {
-        let mut arguments = self.selection.arguments(&run.path);
+        let mut arguments = self.selection.arguments(&run.targets);
         let own_diagram = kind == Kind::Dependencies;
         match self.format {
             Format::Mermaid if own_diagram => {
@@ -112,64 +136,76 @@ impl Analyze {
             Format::Dot if own_diagram => drop(arguments.insert("format".into(), json!("dot"))),
             Format::Mermaid | Format::Dot | Format::Table | Format::Json => {}
         }
-        let answer = run.call(kind.tool(), arguments).await?;
+        let answer = run.call(kind.tool(), arguments).await?.structured;
         Ok(match self.format {
-            Format::Json => pretty(&answer.structured),
-            Format::Table => table::of_answer(kind, &answer.structured),
-            Format::Mermaid | Format::Dot if own_diagram => diagram::given(&answer.structured),
-            Format::Mermaid => diagram::mermaid(&diagram::tree(kind, &answer.structured)),
-            Format::Dot => diagram::dot(&diagram::tree(kind, &answer.structured)),
+            Format::Json => pretty(&answer),
+            Format::Table => {
+                let unparsed = run.unparsed(&self.selection, &answer["coverage"]).await?;
+                let sorted_by = self.selection.sorted_by();
+                let screen = Screen::stdout(self.color);
+                table::of_answer(kind, &answer, sorted_by, &unparsed, screen)
+            }
+            Format::Mermaid | Format::Dot if own_diagram => diagram::given(&answer),
+            Format::Mermaid => diagram::mermaid(&diagram::tree(kind, &answer)),
+            Format::Dot => diagram::dot(&diagram::tree(kind, &answer)),
         })
     }
 
     async fn overview(&self, run: &Run) -> Result<String, Exit> {
-        if let Some(flag) = self.selection.single_flag() {
-            complain(&format!(
-                "{flag} belongs to one analysis: name it, as in `analyze complexity PATH {flag} …`"
-            ));
-            return Err(Exit::Usage);
-        }
-        match self.format {
-            Format::Json => Ok(pretty(
-                &overview::Overview::collect(run, &self.selection)
-                    .await?
-                    .into_json(),
-            )),
-            Format::Table => Ok(overview::Overview::collect(run, &self.selection)
-                .await?
-                .to_text(&run.target)),
-            Format::Mermaid | Format::Dot => {
-                complain(
-                    "an overview has no diagram: name an analysis, as in `analyze dependencies PATH --format mermaid`",
-                );
-                Err(Exit::Usage)
+        let overview = overview::Overview::collect(run, &self.selection).await?;
+        Ok(match self.format {
+            Format::Json => pretty(&overview.into_json()),
+            Format::Table | Format::Mermaid | Format::Dot => {
+                overview.to_text(&run.targets.title, Screen::stdout(self.color))
             }
-        }
+        })
     }
 
-    /// A single word that names an analysis is one; a folder of that name is written `./complexity`.
-    fn target(&self) -> Result<(Option<Kind>, PathBuf), Exit> {
-        let kind_of = |word: &OsString| {
-            word.to_str()
-                .and_then(|word| Kind::from_str(word, false).ok())
-        };
-        match self.what.as_slice() {
-            [] => Ok((None, PathBuf::from("."))),
-            [word] => Ok(match kind_of(word) {
-                Some(kind) => (Some(kind), PathBuf::from(".")),
-                None => (None, PathBuf::from(word)),
-            }),
-            [first, path, ..] => match kind_of(first) {
-                Some(kind) => Ok((Some(kind), PathBuf::from(path))),
-                None => {
-                    complain(&format!(
-                        "no analysis is called {first:?}: there are complexity, dependencies and structure"
-                    ));
-                    Err(Exit::Usage)
-                }
-            },
+    /// Which analysis of what. A first word that names an analysis is one; a folder of that name is written
+    /// `./complexity`.
+    fn targets(&self) -> Result<(Option<Kind>, Vec<OsString>), Exit> {
+        let kind = self.what.first().and_then(|word| word.to_str());
+        let kind = kind.and_then(|word| Kind::from_str(word, false).ok());
+        let mut paths = self.what[usize::from(kind.is_some())..].to_vec();
+        if let (None, [first, _, ..]) = (kind, paths.as_slice())
+            && is_bare_word(Path::new(first))
+        {
+            return Err(refused(&format!(
+                "no analysis is called {first:?}, and no file: there are complexity, dependencies and structure"
+            )));
         }
+        if let Some((flag, known)) = self.selection.misplaced(kind) {
+            let known = known
+                .iter()
+                .map(|kind| format!("`analyze {}`", kind.name()));
+            let known: Vec<_> = known.collect();
+            return Err(refused(&format!(
+                "{flag} belongs to {}: name the analysis, as in {} PATH {flag} …",
+                known.join(" and "),
+                known.first().map_or("", |known| known.trim_matches('`')),
+            )));
+        }
+        if kind.is_none() && matches!(self.format, Format::Mermaid | Format::Dot) {
+            return Err(refused(
+                "an overview has no diagram: name an analysis, as in `analyze dependencies PATH --format mermaid`",
+            ));
+        }
+        if paths.is_empty() {
+            paths.push(".".into());
+        }
+        Ok((kind, paths))
     }
+}
+
+fn refused(why: &str) -> Exit {
+    complain(why);
+    Exit::Usage
+}
+
+/// A word that was probably meant to name an analysis.
+fn is_bare_word(path: &Path) -> bool {
+    let letters = |word: &str| word.chars().all(char::is_alphabetic);
+    path.to_str().is_some_and(letters) && !path.exists()
 }
 
 fn pretty(value: &Value) -> String {

@@ -1,7 +1,11 @@
 //! Flags of `analyze`, and the tool arguments that they stand for.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+
+use super::targets::Targets;
+use crate::tools;
 
 /// Rows of a table on a screen; `--limit` changes it.
 const DEFAULT_ROWS: usize = 50;
@@ -18,6 +22,15 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// As it is called on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Complexity => "complexity",
+            Self::Dependencies => "dependencies",
+            Self::Structure => "structure",
+        }
+    }
+
     pub(super) fn tool(self) -> &'static str {
         match self {
             Self::Complexity => "analyze_complexity",
@@ -38,55 +51,78 @@ pub(super) enum Format {
     Dot,
 }
 
-/// What the tools are asked. A flag that the chosen analysis does not know is refused by its tool.
+/// What the tools are asked. A flag that the chosen analysis does not know is refused.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Selection")]
 pub(super) struct Selection {
-    /// Only files that match this glob; may be given more than once
-    #[arg(long, value_name = "GLOB")]
+    /// Only files that match this glob (`*.py`, `src/**`); may be given more than once
+    #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     include: Vec<String>,
     /// Leave out files that match this glob; may be given more than once
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     exclude: Vec<String>,
-    /// Only these languages (`tools analyze_complexity` names them)
-    #[arg(long, value_name = "LANGUAGE", value_delimiter = ',')]
+    /// Only these languages, joined by commas; `typescript` takes in `tsx`
+    #[arg(long, value_name = "LANGUAGE", value_delimiter = ',', help_heading = SELECTION,
+          value_parser = choices(Kind::Complexity, "languages"))]
     languages: Vec<String>,
-    /// Rows to show, the worst first; 0 shows all [default: 50]
-    #[arg(long, value_name = "ROWS")]
+    /// Rows to show, the worst first; 0 shows all [default: 50, of each list of an overview 10]
+    #[arg(long, value_name = "ROWS", help_heading = SELECTION)]
     limit: Option<usize>,
-    /// Count as this tool does: strict, modified, radon, eslint, gocyclo, checkstyle, pmccabe, lizard
-    #[arg(long, value_name = "NAME")]
+    /// Count cyclomatic complexity as the linter of this name does [default: strict]
+    #[arg(long, value_name = "NAME", help_heading = SELECTION,
+          value_parser = choices(Kind::Complexity, "profile"))]
     profile: Option<String>,
-    /// complexity: the metric that rows are ranked by
-    #[arg(long, value_name = "METRIC")]
+    /// The metric that rows are ranked by [default: cyclomatic]
+    #[arg(long, value_name = "METRIC", help_heading = OF_COMPLEXITY,
+          value_parser = choices(Kind::Complexity, "sort_by"))]
     sort_by: Option<String>,
-    /// complexity: summary, files or functions
-    #[arg(long, value_name = "LEVEL")]
+    /// What a row is
+    #[arg(long, value_name = "LEVEL", help_heading = OF_COMPLEXITY,
+          value_parser = choices(Kind::Complexity, "level"))]
     level: Option<String>,
-    /// complexity: only functions of at least this cyclomatic complexity
-    #[arg(long, value_name = "N")]
+    /// Only functions of at least this cyclomatic complexity
+    #[arg(long, value_name = "N", help_heading = OF_COMPLEXITY)]
     min_cyclomatic: Option<u64>,
-    /// complexity: only functions of at least this cognitive complexity
-    #[arg(long, value_name = "N")]
+    /// Only functions of at least this cognitive complexity
+    #[arg(long, value_name = "N", help_heading = OF_COMPLEXITY)]
     min_cognitive: Option<u64>,
-    /// dependencies: file, directory or package
-    #[arg(long, value_name = "UNIT")]
+    /// What a node of the graph is [default: file]
+    #[arg(long, value_name = "UNIT", help_heading = OF_DEPENDENCIES,
+          value_parser = choices(Kind::Dependencies, "granularity"))]
     granularity: Option<String>,
-    /// dependencies: only what this file or folder is connected with
-    #[arg(long, value_name = "PATH")]
+    /// Only what this file or folder is connected with
+    #[arg(long, value_name = "PATH", help_heading = OF_DEPENDENCIES)]
     focus: Option<String>,
-    /// dependencies: in, out or both, seen from the focus
-    #[arg(long, value_name = "WAY")]
+    /// From the focus: what it depends on (out), what depends on it (in), or both [default: both]
+    #[arg(long, value_name = "WAY", help_heading = OF_DEPENDENCIES,
+          value_parser = choices(Kind::Dependencies, "direction"))]
     direction: Option<String>,
-    /// dependencies: steps from the focus; structure: levels of nesting
-    #[arg(long, value_name = "N")]
+    /// Steps from the focus; of `analyze structure`, levels of nesting
+    #[arg(long, value_name = "N", help_heading = OF_DEPENDENCIES)]
     depth: Option<u64>,
-    /// structure: only symbols whose name holds this
-    #[arg(long, value_name = "TEXT")]
+    /// Only symbols whose name holds this
+    #[arg(long, value_name = "TEXT", help_heading = OF_STRUCTURE)]
     query: Option<String>,
-    /// structure: only these kinds of symbol
-    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    /// Only these kinds of symbol, joined by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = OF_STRUCTURE,
+          value_parser = choices(Kind::Structure, "kinds"))]
     kinds: Vec<String>,
+}
+
+const SELECTION: &str = "Selection";
+const OF_COMPLEXITY: &str = "Of `analyze complexity`";
+const OF_DEPENDENCIES: &str = "Of `analyze dependencies`";
+const OF_STRUCTURE: &str = "Of `analyze structure`";
+
+/// The values that the tool takes for an argument.
+fn choices(kind: Kind, argument: &str) -> PossibleValuesParser {
+    let schema = tools::entry(kind.tool()).map(|entry| &entry.input_schema["properties"][argument]);
+    let values = schema.and_then(|schema| {
+        schema["enum"]
+            .as_array()
+            .or(schema["items"]["enum"].as_array())
+    });
+    let values = values.into_iter().flatten().filter_map(Value::as_str);
+    PossibleValuesParser::new(values)
 }
 
 impl Selection {
@@ -95,15 +131,24 @@ impl Selection {
         self.limit.unwrap_or(default)
     }
 
-    /// Everything that was said: for one analysis alone. What its tool does not know is refused by name.
-    pub(super) fn arguments(&self, path: &str) -> Map<String, Value> {
-        let mut arguments = self.shared(path);
+    pub(super) fn sorted_by(&self) -> Option<&str> {
+        self.sort_by.as_deref()
+    }
+
+    /// Everything that was said: for one analysis alone.
+    pub(super) fn arguments(&self, targets: &Targets) -> Map<String, Value> {
+        let mut arguments = self.shared(targets);
         arguments.extend(page(self.limit.unwrap_or(DEFAULT_ROWS)));
+        let is_package = self.granularity.as_deref() == Some("package");
+        let focus = self.focus.as_ref().map(|focus| match is_package {
+            true => focus.clone(),
+            false => targets.seen_from_root(focus),
+        });
         for (name, value) in [
             ("sort_by", &self.sort_by),
             ("level", &self.level),
             ("granularity", &self.granularity),
-            ("focus", &self.focus),
+            ("focus", &focus),
             ("direction", &self.direction),
             ("query", &self.query),
         ] {
@@ -127,15 +172,20 @@ impl Selection {
     }
 
     /// What every analysis understands: where to look, and how to count.
-    pub(super) fn shared(&self, path: &str) -> Map<String, Value> {
+    pub(super) fn shared(&self, targets: &Targets) -> Map<String, Value> {
         let mut arguments = Map::new();
-        if !path.is_empty() {
-            arguments.insert("path".to_owned(), json!(path));
+        match targets.paths.as_slice() {
+            [path] if path.is_empty() => {}
+            [path] => drop(arguments.insert("path".to_owned(), json!(path))),
+            several => drop(arguments.insert(tools::PATHS.to_owned(), json!(several))),
         }
+        let globs = |globs: &[String]| -> Vec<String> {
+            globs.iter().map(|glob| targets.glob(glob)).collect()
+        };
         for (name, values) in [
-            ("include", &self.include),
-            ("exclude", &self.exclude),
-            ("languages", &self.languages),
+            ("include", globs(&self.include)),
+            ("exclude", globs(&self.exclude)),
+            ("languages", self.languages.clone()),
         ] {
             if !values.is_empty() {
                 arguments.insert(name.to_owned(), json!(values));
@@ -147,23 +197,33 @@ impl Selection {
         arguments
     }
 
-    /// The name of a flag that only one analysis knows, if there is one: an overview has no use for it.
-    pub(super) fn single_flag(&self) -> Option<&'static str> {
-        let given = [
-            ("--sort-by", self.sort_by.is_some()),
-            ("--level", self.level.is_some()),
-            ("--min-cyclomatic", self.min_cyclomatic.is_some()),
-            ("--min-cognitive", self.min_cognitive.is_some()),
-            ("--granularity", self.granularity.is_some()),
-            ("--focus", self.focus.is_some()),
-            ("--direction", self.direction.is_some()),
-            ("--depth", self.depth.is_some()),
-            ("--query", self.query.is_some()),
-            ("--kinds", !self.kinds.is_empty()),
+    /// The first flag that `kind` does not know, and the analyses that do. `None` is an overview, which knows none.
+    pub(super) fn misplaced(&self, kind: Option<Kind>) -> Option<(&'static str, &'static [Kind])> {
+        use Kind::{Complexity, Dependencies, Structure};
+        let given: [(&'static str, bool, &'static [Kind]); 10] = [
+            ("--sort-by", self.sort_by.is_some(), &[Complexity]),
+            ("--level", self.level.is_some(), &[Complexity]),
+            (
+                "--min-cyclomatic",
+                self.min_cyclomatic.is_some(),
+                &[Complexity],
+            ),
+            (
+                "--min-cognitive",
+                self.min_cognitive.is_some(),
+                &[Complexity],
+            ),
+            ("--granularity", self.granularity.is_some(), &[Dependencies]),
+            ("--focus", self.focus.is_some(), &[Dependencies]),
+            ("--direction", self.direction.is_some(), &[Dependencies]),
+            ("--depth", self.depth.is_some(), &[Dependencies, Structure]),
+            ("--query", self.query.is_some(), &[Structure]),
+            ("--kinds", !self.kinds.is_empty(), &[Structure]),
         ];
-        given
-            .into_iter()
-            .find_map(|(flag, is_given)| is_given.then_some(flag))
+        given.into_iter().find_map(|(flag, is_given, known)| {
+            let fits = kind.is_some_and(|kind| known.contains(&kind));
+            (is_given && !fits).then_some((flag, known))
+        })
     }
 }
 

@@ -56,10 +56,13 @@ pub async fn run(config: Result<Config, config::Error>, mends: bool) -> Exit {
     match config {
         Ok(config) => {
             checks.push(Check::good("configuration", describe(&config)));
+            checks.extend(idle(&config));
             checks.extend(config.roots.iter().map(|root| check_root(root)));
-            checks.extend(redis(&config, mends).await);
+            let redis = redis(&config, mends).await;
+            let is_up = redis.iter().all(|check| check.outcome.is_ok());
+            checks.extend(redis);
             checks.extend(ports(&config).await);
-            checks.push(start(&config).await);
+            checks.push(start(&config, is_up).await);
         }
         Err(error) => checks.push(Check::bad(
             "configuration",
@@ -124,6 +127,20 @@ fn describe(config: &Config) -> String {
         Store::Redis(redis) => format!("in {}", redis.url),
     };
     format!("understood; sessions {store}; roots: {}", roots.join(", "))
+}
+
+/// What a variable or the file sets, and nothing here has a use for.
+fn idle(config: &Config) -> Option<Check> {
+    if config.idle.is_empty() {
+        return None;
+    }
+    Some(Check {
+        name: "settings without use".to_owned(),
+        outcome: Ok(Found {
+            what: format!("{} (from the environment or the file)", config.idle.join(", ")),
+            advice: Some("`serve` wants --http or --admin beside them; look at both with `doctor --http 127.0.0.1:8642 …`".into()),
+        }),
+    })
 }
 
 /// Every grammar is loaded once: one that was built for another version of the parser would show here.
@@ -304,9 +321,10 @@ fn told(node: &Value) -> String {
     )
 }
 
-async fn start(config: &Config) -> Check {
+/// `is_up`: nothing was found wrong with the store.
+async fn start(config: &Config, is_up: bool) -> Check {
     let name = "sessions";
-    let service = match startup::start(config).await {
+    let service = match startup::start_unannounced(config).await {
         Ok(service) => service,
         Err(startup::Error::Roots(error)) => {
             return Check::bad(
@@ -337,13 +355,23 @@ async fn start(config: &Config) -> Check {
             Exit::Unavailable,
         );
     }
-    Check::good(
-        name,
-        format!(
-            "started; {} store; {} workers",
-            status.store.kind, status.pool.workers
-        ),
-    )
+    let workers = status.pool.workers;
+    if !is_up {
+        let what = format!(
+            "started without their {} store; {workers} workers",
+            status.store.kind
+        );
+        let advice = "what is answered until the store is back is not durable".into();
+        return Check {
+            name: name.to_owned(),
+            outcome: Ok(Found {
+                what,
+                advice: Some(advice),
+            }),
+        };
+    }
+    let what = format!("started; {} store; {workers} workers", status.store.kind);
+    Check::good(name, what)
 }
 
 fn report(checks: &[Check]) -> String {

@@ -54,8 +54,9 @@ impl Exit {
 
     pub(super) fn of_ports(error: &ports::Error) -> Self {
         match error {
-            ports::Error::Bind { .. } => Self::Unavailable,
-            ports::Error::Tls { .. } | ports::Error::Tokens(_) => Self::Config,
+            ports::Error::Bind { .. } | ports::Error::Tls { .. } | ports::Error::Tokens(_) => {
+                Self::Config
+            }
         }
     }
 
@@ -64,9 +65,9 @@ impl Exit {
         match envelope["status"]["code"].as_str() {
             Some("INVALID_ARGUMENT" | "OUT_OF_RANGE" | "FAILED_PRECONDITION") => Self::Usage,
             Some("NOT_FOUND" | "PERMISSION_DENIED") => Self::NoInput,
-            Some("UNAVAILABLE" | "RESOURCE_EXHAUSTED" | "DEADLINE_EXCEEDED" | "ABORTED") => {
-                Self::Unavailable
-            }
+            Some("UNAVAILABLE") => Self::Unavailable,
+            // A bound of the command line's own: --memory, --call-deadline, more files than are taken.
+            Some("RESOURCE_EXHAUSTED" | "DEADLINE_EXCEEDED") => Self::Usage,
             Some("CANCELLED") => Self::Interrupted,
             _ => Self::Internal,
         }

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::arguments::{Kind, Selection, page};
-use super::run::Run;
+use super::run::{Run, parse_errors};
 use super::{Exit, complain, printable};
 
+const NOTHING: &str = "nothing was analysed, so --fail-on has nothing to judge: look at PATH, --include, --exclude and \
+                       --languages, or say --allow-empty where that is fine";
 /// Findings that are listed; the rest is counted.
 const LISTED: usize = 100;
 
@@ -160,13 +162,17 @@ impl Condition {
     }
 
     /// What it finds in the answers of one analysis, a line each.
-    fn findings(&self, kind: Kind, envelope: &Value) -> Vec<String> {
+    fn findings(&self, kind: Kind, envelope: &Value, unparsed: &[String]) -> Vec<String> {
         match (self.metric, kind) {
             (Metric::Function { name, pointer }, Kind::Complexity) => {
                 self.in_functions(name, pointer, &envelope["data"]["functions"])
             }
             (Metric::ParseErrors, Kind::Complexity) => {
-                self.of_whole(PARSE_ERRORS, envelope["coverage"]["parse_errors"].as_f64())
+                let count = parse_errors(&envelope["coverage"]);
+                let found = self.of_whole(PARSE_ERRORS, Some(count as f64));
+                let files = unparsed.iter().filter(|_| !found.is_empty());
+                let files = files.map(|path| format!("{}: does not parse", printable(path)));
+                files.chain(found.iter().cloned()).collect()
             }
             (Metric::Graph(name), Kind::Dependencies) => {
                 self.of_whole(name, envelope["data"]["totals"][name].as_f64())
@@ -214,8 +220,10 @@ pub(super) async fn judge(
     run: &Run,
     selection: &Selection,
     conditions: &[Condition],
+    allow_empty: bool,
 ) -> Result<Exit, Exit> {
     let mut findings = Vec::new();
+    let mut nothing = false;
     for kind in [Kind::Complexity, Kind::Dependencies] {
         let of_kind: Vec<_> = conditions
             .iter()
@@ -224,7 +232,7 @@ pub(super) async fn judge(
         if of_kind.is_empty() {
             continue;
         }
-        let mut arguments = selection.shared(&run.path);
+        let mut arguments = selection.shared(&run.targets);
         match kind {
             Kind::Complexity => {
                 arguments.extend(page(0));
@@ -234,15 +242,29 @@ pub(super) async fn judge(
             Kind::Dependencies | Kind::Structure => arguments.extend(page(1)),
         }
         let answer = run.call(kind.tool(), arguments).await?;
+        let coverage = &answer.structured["coverage"];
+        nothing |= coverage["files_analyzed"].as_u64() == Some(0);
+        let unparsed = match of_kind
+            .iter()
+            .any(|condition| condition.metric == Metric::ParseErrors)
+        {
+            true => run.unparsed(selection, coverage).await?,
+            false => Vec::new(),
+        };
         for condition in of_kind {
-            findings.extend(condition.findings(kind, &answer.structured));
+            findings.extend(condition.findings(kind, &answer.structured, &unparsed));
         }
+    }
+    if nothing && !allow_empty {
+        complain(NOTHING);
+        return Ok(Exit::NoInput);
     }
     if findings.is_empty() {
         return Ok(Exit::Ok);
     }
+    // Without the program's name: editors and CI find `path:line:` at the start of a line.
     for finding in findings.iter().take(LISTED) {
-        complain(finding);
+        otel::stderr::say(finding);
     }
     if let Some(more) = findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
         complain(&format!("… and {more} more"));
@@ -302,16 +324,18 @@ mod tests {
             ]},
             "coverage": {"parse_errors": 2},
         });
-        let found = condition("cyclomatic>20").findings(Kind::Complexity, &envelope);
+        let found =
+            condition("cyclomatic>20").findings(Kind::Complexity, &envelope, &["c.rs".to_owned()]);
         assert_eq!(found, ["a.rs:7: f\\u{1b}[2J: cyclomatic 21 > 20"]);
-        let found = condition("parse_errors>0").findings(Kind::Complexity, &envelope);
-        assert_eq!(found, ["parse_errors 2 > 0"]);
+        let found =
+            condition("parse_errors>0").findings(Kind::Complexity, &envelope, &["c.rs".to_owned()]);
+        assert_eq!(found, ["c.rs: does not parse", "parse_errors 2 > 0"]);
         let graph = json!({"data": {"totals": {"cycles": 1, "unresolved": 0}}});
-        let found = condition("cycles>=1").findings(Kind::Dependencies, &graph);
+        let found = condition("cycles>=1").findings(Kind::Dependencies, &graph, &[]);
         assert_eq!(found, ["cycles 1 >= 1"]);
         assert!(
             condition("unresolved>0")
-                .findings(Kind::Dependencies, &graph)
+                .findings(Kind::Dependencies, &graph, &[])
                 .is_empty()
         );
     }

@@ -1,13 +1,13 @@
 //! What a person wants to know of a folder first: where it hurts, what is large, what goes in circles, what is written
 //! in which language, and what was left out.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value, json};
 
+use super::Exit;
 use super::arguments::{Kind, Selection, page};
 use super::run::Run;
-use super::{Exit, table};
+use super::screen::Screen;
+use super::table::{self, Page};
 
 /// Rows of each list: an overview fits a screen.
 const ROWS: usize = 10;
@@ -24,13 +24,14 @@ pub(super) struct Overview {
     hot_spots: Value,
     largest: Value,
     graph: Value,
+    unparsed: Vec<String>,
 }
 
 impl Overview {
     pub(super) async fn collect(run: &Run, selection: &Selection) -> Result<Self, Exit> {
         let rows = selection.rows_or(ROWS);
         let ask = |level: &str, sort_by: &str| {
-            let mut arguments = selection.shared(&run.path);
+            let mut arguments = selection.shared(&run.targets);
             arguments.extend(page(rows));
             arguments.insert("level".to_owned(), json!(level));
             arguments.insert("sort_by".to_owned(), json!(sort_by));
@@ -39,11 +40,13 @@ impl Overview {
         let complexity = Kind::Complexity.tool();
         let hot_spots = run.call(complexity, ask("functions", "cognitive")).await?;
         let largest = run.call(complexity, ask("files", "sloc")).await?;
-        let mut arguments = selection.shared(&run.path);
+        let mut arguments = selection.shared(&run.targets);
         arguments.extend(page(if rows == 0 { 0 } else { NODES }));
         let mut graph = run.call(Kind::Dependencies.tool(), arguments).await?;
         cut(&mut graph.structured["data"], rows);
+        let unparsed = run.unparsed(selection, &hot_spots.structured["coverage"]);
         Ok(Self {
+            unparsed: unparsed.await?,
             hot_spots: hot_spots.structured,
             largest: largest.structured,
             graph: graph.structured,
@@ -56,6 +59,7 @@ impl Overview {
             mut hot_spots,
             largest,
             graph,
+            unparsed: _,
         } = self;
         let mut data = Map::new();
         for (answer, keys) in [
@@ -79,54 +83,44 @@ impl Overview {
         hot_spots
     }
 
-    pub(super) fn to_text(&self, target: &str) -> String {
-        let mut text = String::new();
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "Overview of {target}\n");
+    pub(super) fn to_text(&self, title: &str, screen: Screen) -> String {
+        let mut page = Page::new(screen);
+        page.title(&format!("Overview of {title}"));
+        page.line("");
         let data = &self.hot_spots["data"];
-        table::section(
-            &mut text,
-            "Languages",
-            &table::LANGUAGES,
-            &data["languages"],
-        );
-        table::section(
-            &mut text,
+        page.languages(data);
+        page.section(
             "Hot spots (most cognitive complexity first)",
-            &table::FUNCTIONS,
+            table::FUNCTIONS,
             &data["functions"],
         );
-        table::section(
-            &mut text,
+        page.section(
             "Largest files",
-            &table::FILES,
+            table::FILES,
             &self.largest["data"]["files"],
         );
-        let graph = &self.graph["data"];
-        table::cycles(&mut text, graph, CHAIN);
-        self.count_cycles(&mut text);
+        page.cycles(&self.graph["data"], CHAIN);
+        self.count_cycles(&mut page);
         let mut whole = self.hot_spots.clone();
         whole["page"] = Value::Null;
-        table::footer(&mut text, &whole);
-        text
+        page.footer(&whole, &self.unparsed);
+        page.end()
     }
 
     /// Says that there are none, or that there are more. Where nothing was analysed, nothing is said.
-    fn count_cycles(&self, text: &mut String) {
+    fn count_cycles(&self, page: &mut Page) {
         let graph = &self.graph["data"];
         let shown = graph["cycles"].as_array().map_or(0, Vec::len);
         let total = graph["totals"]["cycles"].as_u64().unwrap_or(0);
         let nodes = graph["totals"]["nodes"].as_u64().unwrap_or(0);
-        // Writing to a text cannot fail.
-        let _ = match (total, nodes) {
-            (0, 0) => Ok(()),
-            (0, _) => writeln!(text, "No dependency cycles."),
-            (total, _) if total > shown as u64 => writeln!(
-                text,
+        match (total, nodes) {
+            (0, 0) => {}
+            (0, _) => page.say("No dependency cycles."),
+            (total, _) if total > shown as u64 => page.say(&format!(
                 "{shown} of {total} cycles shown; `analyze dependencies --limit 0` shows all."
-            ),
-            _ => Ok(()),
-        };
+            )),
+            _ => {}
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use tokio::runtime::Runtime;
 
 use super::{Command, Exit, complain, doctor, parse, serve};
-use crate::config::{self, Config, Layer};
+use crate::config::{self, Config, Layer, Scope};
 
 /// On the command line only what is wrong is said: the result is what was asked for.
 const QUIET: &str = "warn";
@@ -24,18 +24,23 @@ pub fn program(arguments: Vec<OsString>) -> Exit {
 
 fn run(command: Command) -> Exit {
     match command {
-        Command::Serve(serve) => match configure(serve.settings, otel::DEFAULT_FILTER) {
-            Ok(config) => within_runtime(Box::pin(serve::run(config))),
-            Err(exit) => exit,
-        },
-        Command::Analyze(analyze) => match configure(analyze.layer(), QUIET) {
+        Command::Serve(serve) => {
+            match configure(Scope::Serve, serve.settings, otel::DEFAULT_FILTER) {
+                Ok(config) => within_runtime(Box::pin(serve::run(config))),
+                Err(exit) => exit,
+            }
+        }
+        Command::Analyze(analyze) => match configure(Scope::Analyze, analyze.layer(), QUIET) {
             Ok(config) => within_runtime(Box::pin(async move { analyze.run(config).await })),
             Err(exit) => exit,
         },
-        Command::Tools(tools) => tools.run(),
+        Command::Tools(tools) => misspelt().unwrap_or_else(|| tools.run()),
         Command::Sessions(sessions) => {
-            match sessions.layer().map(|flags| configure(flags, QUIET)) {
-                None => within_runtime(Box::pin(async move { sessions.run(None).await })),
+            let flags = sessions.layer();
+            match flags.map(|flags| configure(Scope::Sessions, flags, QUIET)) {
+                None => misspelt().unwrap_or_else(|| {
+                    within_runtime(Box::pin(async move { sessions.run(None).await }))
+                }),
                 Some(Ok(config)) => {
                     within_runtime(Box::pin(async move { sessions.run(Some(config)).await }))
                 }
@@ -43,17 +48,19 @@ fn run(command: Command) -> Exit {
             }
         }
         Command::Doctor(doctor) => {
-            let config = Config::resolve(doctor.settings, std::env::vars_os());
+            tell_foreign();
+            let environment = std::env::vars_os();
+            let config = Config::resolve_for(Scope::Doctor, doctor.settings, environment);
             within_runtime(Box::pin(doctor::run(config, doctor.repair)))
         }
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     }
 }
 
-fn configure(flags: Layer, default_filter: &str) -> Result<Config, Exit> {
-    let config = Config::resolve(flags, std::env::vars_os()).map_err(|error: config::Error| {
-        complain(&error.to_string());
-        Exit::Config
-    })?;
+fn configure(scope: Scope, flags: Layer, default_filter: &str) -> Result<Config, Exit> {
+    let config = Config::resolve_for(scope, flags, std::env::vars_os()).map_err(refused)?;
+    tell_foreign();
     let filter = config.log.clone().unwrap_or(default_filter.to_owned());
     let options = otel::Options {
         filter: Some(filter),
@@ -63,6 +70,24 @@ fn configure(flags: Layer, default_filter: &str) -> Result<Config, Exit> {
         Exit::Config
     })?;
     Ok(config)
+}
+
+/// Of a command that has no settings: a misspelt one is refused all the same.
+fn misspelt() -> Option<Exit> {
+    config::check(std::env::vars_os()).map_err(refused).err()
+}
+
+fn refused(error: config::Error) -> Exit {
+    complain(&error.to_string());
+    Exit::Config
+}
+
+fn tell_foreign() {
+    for name in config::foreign(std::env::vars_os()) {
+        complain(&format!(
+            "warning: the environment variable {name} is no setting, and is ignored"
+        ));
+    }
 }
 
 /// Leaves no thread waiting: a read of stdin that nobody answers cannot be taken back.

@@ -1,14 +1,15 @@
 //! One run of the command line: its own service over one root, its calls, its end.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actors::ids::Principal;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::arguments::{Kind, Selection, page};
 use super::progress::Line;
-use super::{Exit, complain, complain_at_length, printable};
+use super::targets::Targets;
+use super::{Exit, complain, wording};
 use crate::answer::Answer;
 use crate::config::Config;
 use crate::config::store::Store;
@@ -26,17 +27,13 @@ pub(super) struct Run {
     cancel: CancellationToken,
     /// Not even the answer of what was cancelled is waited for.
     abandon: CancellationToken,
-    /// The `path` argument: empty for a folder, which is the root itself.
-    pub(super) path: String,
-    /// What is analysed, as a person calls it.
-    pub(super) target: String,
+    pub(super) targets: Targets,
 }
 
 impl Run {
-    /// Starts a service whose one root is `target`, or the folder around it where it is a file.
-    pub(super) async fn start(mut config: Config, target: &Path) -> Result<Self, Exit> {
-        let (root, path) = split(target)?;
-        config.roots = vec![root];
+    /// Starts a service whose one root is that of the targets.
+    pub(super) async fn start(mut config: Config, targets: Targets) -> Result<Self, Exit> {
+        config.roots = vec![targets.root.clone()];
         // Throwaway sessions are kept nowhere.
         config.store = Store::Memory;
         config.limits.call_deadline.get_or_insert(CALL_DEADLINE);
@@ -52,8 +49,7 @@ impl Run {
             service,
             cancel,
             abandon,
-            path,
-            target: printable(&target.to_string_lossy()),
+            targets,
         })
     }
 
@@ -90,12 +86,32 @@ impl Run {
             Exit::Internal
         })?;
         if answer.is_error {
-            let text = answer.text.trim_end();
-            let (first, below) = text.split_once('\n').unwrap_or((text, ""));
-            complain_at_length(first, below);
+            complain(&wording::of_failure(&answer.structured["status"]));
             return Err(Exit::of_failure(&answer.structured));
         }
+        let mut answer = answer;
+        self.targets.show_all(&mut answer.structured);
         Ok(answer)
+    }
+
+    /// The names of the files that hold source which does not parse.
+    pub(super) async fn unparsed(
+        &self,
+        selection: &Selection,
+        coverage: &Value,
+    ) -> Result<Vec<String>, Exit> {
+        if parse_errors(coverage) == 0 {
+            return Ok(Vec::new());
+        }
+        let mut arguments = selection.shared(&self.targets);
+        arguments.extend(page(0));
+        arguments.insert("level".to_owned(), json!("files"));
+        let answer = self.call(Kind::Complexity.tool(), arguments).await?;
+        let files = answer.structured["data"]["files"].as_array();
+        let unparsed = files.into_iter().flatten();
+        let unparsed = unparsed.filter(|file| file["parse_errors"].as_u64() > Some(0));
+        let names = unparsed.filter_map(|file| file["path"].as_str().map(str::to_owned));
+        Ok(names.collect())
     }
 
     pub(super) async fn end(self) {
@@ -112,26 +128,8 @@ async fn cancel_on_interrupt(cancel: CancellationToken, abandon: CancellationTok
     }
 }
 
-/// The root of the run, and the path below it.
-fn split(target: &Path) -> Result<(PathBuf, String), Exit> {
-    let kind = target.metadata().map_err(|error| {
-        complain(&format!("cannot read {}: {error}", target.display()));
-        Exit::NoInput
-    })?;
-    if kind.is_dir() {
-        return Ok((target.to_owned(), String::new()));
-    }
-    let name = target.file_name().and_then(|name| name.to_str());
-    let (true, Some(name)) = (kind.is_file(), name) else {
-        complain(&format!(
-            "{} is neither a folder nor a plain file with a readable name",
-            target.display()
-        ));
-        return Err(Exit::NoInput);
-    };
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    Ok((folder, name.to_owned()))
+/// Files with source that does not parse, as an answer counts them.
+pub(super) fn parse_errors(coverage: &Value) -> u64 {
+    let errors = &coverage["parse_errors"];
+    errors.as_u64().or(errors["count"].as_u64()).unwrap_or(0)
 }

@@ -1,11 +1,13 @@
 //! `serve`: the service over one transport, until its client or its operator ends it, or it gives up.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, complain};
+use crate::config::pid_file::PidFile;
 use crate::config::{Config, Layer};
 use crate::server::event_loops::EventLoops;
 use crate::server::lifecycle::Lifecycle;
@@ -17,7 +19,30 @@ use crate::{server, startup};
 /// After the last connection ended, nothing is worth waiting for.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(200);
 
+const EXAMPLES: &str = "\
+Examples:
+  mcp-code-analysis serve                                 over stdin and stdout, for the client that starts it
+  mcp-code-analysis serve --root ~/code/shop              of another folder
+  mcp-code-analysis serve --http 127.0.0.1:8642           for many clients, at http://127.0.0.1:8642/mcp
+  mcp-code-analysis serve --http 127.0.0.1:8642 --auth-tokens tokens --admin 127.0.0.1:8643
+  mcp-code-analysis serve --store redis --redis-url redis://127.0.0.1:6379
+
+Every flag is also a variable (--redis-url: MCA_REDIS_URL) and a key of the file of --config (redis_url).";
+
+/// Said in a terminal, where nobody speaks MCP.
+const WAITS: &str = "\
+waiting for an MCP client on stdin. A client starts this program itself: give it the command `mcp-code-analysis serve`.
+  To look at code by hand:   mcp-code-analysis analyze
+  To serve over HTTP:        mcp-code-analysis serve --http 127.0.0.1:8642
+  Ctrl-C ends it.";
+
+/// Serve MCP (Model Context Protocol): to one client over stdin and stdout, or to many over HTTP
+///
+/// Without --http it speaks over stdin and stdout, to the client that started it. With --http ADDRESS it speaks
+/// Streamable HTTP at /mcp, and HTTP+SSE at /sse and /messages for older clients; add --stdio for both. It reads what
+/// lies below --root, and nothing else.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Serve {
     #[command(flatten)]
     pub settings: Layer,
@@ -32,6 +57,16 @@ pub async fn run(mut config: Config) -> Exit {
             return Exit::of_ports(&error);
         }
     };
+    let _pid_file = match config.pid_file.take().map(PidFile::write).transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::Config;
+        }
+    };
+    if config.stdio && std::io::stdin().is_terminal() {
+        otel::stderr::show(&format!("mcp-code-analysis: {WAITS}\n"));
+    }
     // Other nodes are told where this one listens, not what was asked for: port 0 is any.
     if let (Some(http), Some(address)) = (&mut config.http, ports.http_address()) {
         http.address = address;

@@ -156,7 +156,7 @@ fn refused(error: &OperatorError) -> Exit {
         OperatorError::Unknown(_) => ("`sessions list` shows all", Exit::NoInput),
         OperatorError::Held { .. } => (
             "wait for it with --wait, or stop the node, which gives all that it holds up",
-            Exit::Unavailable,
+            Exit::Usage,
         ),
         OperatorError::NotQuarantined(_) => (
             "`sessions list --quarantined` shows those that are",

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::screen::{Color, Screen};
+use super::table::Page;
 use super::{Exit, complain, print};
 use crate::tools::{Entry, catalogue};
 
@@ -57,7 +59,7 @@ impl Tools {
 
     fn one(&self, entry: &Entry) -> String {
         match self.format {
-            Format::Text => text(entry),
+            Format::Text => text(entry, Screen::stdout(Color::Auto)),
             Format::Json => pretty(&listed(entry)),
             Format::Markdown => markdown(entry),
         }
@@ -86,20 +88,31 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
-fn text(entry: &Entry) -> String {
-    let mut text = format!("{}: {}\n\n{}\n", entry.name, entry.title, entry.description);
-    for argument in arguments(&entry.input_schema) {
-        // Writing to a text cannot fail, here and below.
-        let _ = write!(text, "\n  {:<20} {}", argument.name, argument.shape);
-        if argument.required {
-            text.push_str(", required");
-        }
-        if !argument.description.is_empty() {
-            let _ = write!(text, "\n  {:<20} {}", "", argument.description);
-        }
+fn text(entry: &Entry, screen: Screen) -> String {
+    let mut page = Page::new(screen);
+    page.title(&format!("{}: {}", entry.name, entry.title));
+    page.line("");
+    page.say(entry.description);
+    for argument in arguments(entry) {
+        page.line("");
+        let required = if argument.required { ", required" } else { "" };
+        page.indented(
+            2,
+            &format!("{}: {}{required}", argument.name, argument.shape),
+        );
+        page.indented(6, argument.description);
     }
-    text.push('\n');
-    text
+    if !entry.returns.is_empty() {
+        page.line("");
+        page.indented(0, &format!("Answers with: {}", entry.returns));
+    }
+    for example in &entry.examples {
+        page.line("");
+        page.indented(0, &format!("{}:", example.title));
+        // In one piece: it is copied.
+        page.line(&format!("  {}", example.arguments));
+    }
+    page.end()
 }
 
 fn markdown(entry: &Entry) -> String {
@@ -107,7 +120,7 @@ fn markdown(entry: &Entry) -> String {
         "## `{}`\n\n{}. {}\n\n| argument | type | |\n|---|---|---|\n",
         entry.name, entry.title, entry.description
     );
-    for argument in arguments(&entry.input_schema) {
+    for argument in arguments(entry) {
         let required = if argument.required {
             "**required.** "
         } else {
@@ -131,21 +144,16 @@ struct Argument<'e> {
     required: bool,
 }
 
-fn arguments(schema: &Value) -> Vec<Argument<'_>> {
-    let required = schema["required"].as_array();
-    let is_required =
-        |name: &str| required.is_some_and(|list| list.iter().any(|item| item == name));
-    schema["properties"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, property)| Argument {
-            name,
-            shape: shape(property),
-            description: property["description"].as_str().unwrap_or_default(),
-            required: is_required(name),
-        })
-        .collect()
+/// Each argument as the generated page has it: the schemas that agents are given say less.
+fn arguments(entry: &Entry) -> Vec<Argument<'_>> {
+    let arguments = entry.arguments.iter();
+    let arguments = arguments.map(|argument| Argument {
+        name: argument.name,
+        shape: shape(&argument.schema),
+        description: argument.doc,
+        required: argument.required,
+    });
+    arguments.collect()
 }
 
 /// `string`, `a | b | c`, `integer`, `[string]`, with what stands where nothing is given.

@@ -25,102 +25,131 @@ pub struct Layer {
     #[serde(deserialize_with = "units::roots")]
     pub root: Option<Vec<PathBuf>>,
     /// Where sessions are kept [default: memory]
-    #[arg(long, value_name = "STORE")]
+    #[arg(help_heading = "Sessions", long, value_name = "STORE")]
     pub store: Option<StoreKind>,
     /// Redis of the sessions: redis://, rediss:// (TLS) or unix:// [default: redis://127.0.0.1:6379]
-    #[arg(long, value_name = "URL")]
+    #[arg(help_heading = "Sessions", long, value_name = "URL")]
     pub redis_url: Option<Url>,
     /// Starts every key in Redis [default: mca]
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(help_heading = "Sessions", long, value_name = "PREFIX")]
     pub redis_prefix: Option<String>,
     /// Redis of the shared cache [default: that of the sessions]
-    #[arg(long, value_name = "URL")]
+    #[arg(help_heading = "Shared cache", long, value_name = "URL")]
     pub cache_redis_url: Option<Url>,
     /// What the shared cache may keep in its Redis, for all nodes [default: a quarter of its maxmemory, or 256MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(help_heading = "Shared cache", long, value_name = "SIZE")]
     pub shared_cache_bytes: Option<Bytes>,
     /// What an answer must have survived to be durable: redis, fsync or replicated:N [default: redis]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(help_heading = "Sessions", long, value_name = "LEVEL")]
     pub durability: Option<Durability>,
     /// Whether calls are answered, and say that they are not durable, or refused [default: degrade]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(help_heading = "Sessions", long, value_name = "WHAT")]
     pub when_redis_is_away: Option<WhenAway>,
     /// No other node uses this Redis: record for as long as it is away
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Sessions", long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub single_node: Option<Switch>,
     /// Check Redis's certificate against those in this file (PEM) [default: the system's]
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Sessions", long, value_name = "FILE")]
     pub redis_ca: Option<PathBuf>,
     /// How long a session is kept after its last call [default: 24h]
-    #[arg(long, value_name = "TIME")]
+    #[arg(help_heading = "Sessions", long, value_name = "TIME")]
     pub session_ttl: Option<Period>,
     /// How long one call may run [default: 5m; analyze: 1h]
-    #[arg(long, value_name = "TIME")]
+    #[arg(help_heading = "Limits", long, value_name = "TIME")]
     pub call_deadline: Option<Period>,
     /// How many tools run at once [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = "Limits", long, value_name = "N")]
     pub workers: Option<Count>,
     /// Memory for analyses that may be used again [default: 256MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(help_heading = "Limits", long, value_name = "SIZE")]
     pub cache_bytes: Option<Bytes>,
     /// Memory that analyses may take together [default: 2GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(help_heading = "Limits", long, value_name = "SIZE")]
     pub memory: Option<Bytes>,
     /// Larger files are skipped, and counted [default: 10MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(help_heading = "Limits", long, value_name = "SIZE")]
     pub max_file_bytes: Option<Bytes>,
     /// What is logged to stderr, as in `debug` or `info,actors=trace`
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Write the id of the process into this file while it serves, as for `kill -HUP "$(cat FILE)"`
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
     /// Speak over stdin and stdout (the default where no --http is given)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub stdio: Option<Switch>,
     /// Speak over HTTP at this address, as in 127.0.0.1:8642
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(help_heading = "HTTP", long, value_name = "ADDRESS")]
     pub http: Option<Address>,
     /// Health, state and control at this address, as in 127.0.0.1:8643
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(help_heading = "Admin port", long, value_name = "ADDRESS")]
     pub admin: Option<Address>,
     /// Who may call over HTTP: a file of `name: sha256` lines; read again on SIGHUP
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "HTTP", long, value_name = "FILE")]
     pub auth_tokens: Option<PathBuf>,
     /// Who may use the admin port: a file of the same form
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Admin port", long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
     /// Let anybody who reaches the address of --http call, though others than this machine may reach it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "HTTP", long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub insecure_no_auth: Option<Switch>,
     /// Let the admin port kill and stall actors: for tests of this program alone
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Admin port", long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub chaos: Option<Switch>,
     /// Certificates (PEM) to serve HTTPS with
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "HTTP", long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// The key (PEM) of --tls-cert
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "HTTP", long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
     /// A name that clients call this server by, beside those of this machine; may be given more than once
-    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    #[arg(
+        help_heading = "HTTP",
+        long,
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
     #[serde(deserialize_with = "units::list")]
     pub allowed_host: Option<Vec<Host>>,
     /// A web page's origin that may call, as in `https://app.example.com`; may be given more than once
-    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(
+        help_heading = "HTTP",
+        long,
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
     #[serde(deserialize_with = "units::list")]
     pub allowed_origin: Option<Vec<Origin>>,
     /// How long running calls may take to finish once the server is told to stop [default: 20s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(help_heading = "HTTP", long, value_name = "TIME")]
     pub drain_timeout: Option<Period>,
     /// Sessions that one principal may have [default: 10000]
-    #[arg(long, value_name = "N")]
+    #[arg(
+        help_heading = "Limits of each principal (over HTTP)",
+        long,
+        value_name = "N"
+    )]
     pub principal_sessions: Option<Amount>,
     /// Calls that one principal may have under way [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(
+        help_heading = "Limits of each principal (over HTTP)",
+        long,
+        value_name = "N"
+    )]
     pub principal_calls: Option<Amount>,
     /// Requests that one principal may make each second, twice as many at once [default: 200]
-    #[arg(long, value_name = "N")]
+    #[arg(
+        help_heading = "Limits of each principal (over HTTP)",
+        long,
+        value_name = "N"
+    )]
     pub principal_rate: Option<Amount>,
     /// What the sessions of one principal may store, together [default: 256MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(
+        help_heading = "Limits of each principal (over HTTP)",
+        long,
+        value_name = "SIZE"
+    )]
     pub principal_bytes: Option<Bytes>,
     /// Limits and roots per principal: `[principals.NAME]` in a file.
     #[arg(skip)]
@@ -149,6 +178,7 @@ impl Layer {
             memory: self.memory.or(lower.memory),
             max_file_bytes: self.max_file_bytes.or(lower.max_file_bytes),
             log: self.log.or(lower.log),
+            pid_file: self.pid_file.or(lower.pid_file),
             stdio: self.stdio.or(lower.stdio),
             http: self.http.or(lower.http),
             admin: self.admin.or(lower.admin),
@@ -187,6 +217,8 @@ impl Layer {
             admin,
             principals,
             log: self.log,
+            pid_file: self.pid_file,
+            idle: Vec::new(),
             limits: Limits {
                 session_ttl: self.session_ttl.map(|ttl| ttl.0),
                 call_deadline: self.call_deadline.map(|deadline| deadline.0),

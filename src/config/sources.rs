@@ -8,38 +8,39 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{ENV_PREFIX, Error, Layer, MAX_CONFIG_BYTES, units};
+use super::{Error, Layer, MAX_CONFIG_BYTES, Scope, environment, units};
 
 /// Certificates or a key take about a page; a larger file is not one.
 const MAX_PEM_BYTES: u64 = 1 << 20;
 
 impl Layer {
-    /// Parses each variable separately, so that an error can name it.
+    /// Parses each variable separately, so that an error can name it. A setting that `scope` does not use is not read.
     pub(super) fn from_environment(
         variables: impl Iterator<Item = (OsString, OsString)>,
+        scope: Scope,
     ) -> Result<Self, Error> {
         let mut layer = Self::default();
         for (name, value) in variables {
-            let Some(name) = name
-                .to_str()
-                .filter(|name| name.starts_with(ENV_PREFIX))
-                .map(str::to_owned)
-            else {
+            let Some(name) = environment::ours(&name) else {
                 continue;
             };
-            layer = layer.over(Self::from_variable(&name, value)?);
+            match environment::kind_of(name, &value) {
+                environment::Kind::Setting(key) if scope.uses(&key) => {
+                    layer = layer.over(Self::from_variable(name, key, value)?);
+                }
+                environment::Kind::Misspelt { nearest } => {
+                    let name = name.to_owned();
+                    return Err(Error::UnknownVariable { name, nearest });
+                }
+                environment::Kind::Setting(_)
+                | environment::Kind::Platform
+                | environment::Kind::Foreign => {}
+            }
         }
         Ok(layer)
     }
 
-    fn from_variable(name: &str, value: OsString) -> Result<Self, Error> {
-        let key = name[ENV_PREFIX.len()..].to_lowercase();
-        if !Self::keys().contains(&key) {
-            return Err(Error::UnknownVariable {
-                name: name.to_owned(),
-                nearest: nearest_variable(&key),
-            });
-        }
+    fn from_variable(name: &str, key: String, value: OsString) -> Result<Self, Error> {
         let bad = |cause: String| Error::Variable {
             name: name.to_owned(),
             cause,
@@ -108,6 +109,7 @@ impl Layer {
             .chain(&mut self.admin_token_file)
             .chain(&mut self.tls_cert)
             .chain(&mut self.tls_key)
+            .chain(&mut self.pid_file)
     }
 
     /// The names of all settings, as in a file.
@@ -117,17 +119,6 @@ impl Layer {
             .map(|argument| argument.get_id().to_string())
             .collect()
     }
-}
-
-fn nearest_variable(key: &str) -> Option<String> {
-    /// Names less similar than this are not suggested.
-    const ALIKE: f64 = 0.7;
-    Layer::keys()
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(key, &known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| format!("{ENV_PREFIX}{}", known.to_uppercase()))
 }
 
 /// The line number and the problem, without the line itself, which may contain a password.

@@ -168,6 +168,7 @@ impl Shared {
         Ok(Self {
             selection: Selection {
                 path: path.to_owned(),
+                paths: strings(&arguments[super::PATHS]),
                 include: strings(&arguments["include"]),
                 exclude: strings(&arguments["exclude"]),
                 languages: languages(&arguments["languages"]),

@@ -9,8 +9,11 @@ use super::walk::{self, Candidate, Found, Task};
 use super::{ContentHash, Encoding, File, Scan, listing, manifests, open};
 use crate::analysis::graph::Manifest;
 
-pub(super) fn scan(task: &Task<'_>, path: &str) -> Result<Scan, Error> {
-    let mut found = find(task, path)?;
+pub(super) fn scan(task: &Task<'_>, paths: &[String]) -> Result<Scan, Error> {
+    let mut found = Found::default();
+    for path in paths {
+        found.merge(find(task, path)?);
+    }
     know(task, &mut found.candidates)?;
     assemble(task, found)
 }

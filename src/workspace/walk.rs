@@ -265,7 +265,7 @@ pub(super) fn below(root: &Path, inside: &str) -> PathBuf {
 }
 
 impl Found {
-    fn merge(&mut self, mut other: Self) {
+    pub(super) fn merge(&mut self, mut other: Self) {
         self.candidates.append(&mut other.candidates);
         self.manifests.append(&mut other.manifests);
         self.tally.merge(other.tally);

@@ -102,11 +102,11 @@ def add_left_out(ours, theirs, command, profile, folder):
 
 
 def dump(command, profile, folder):
-    """Functions by path, as `analyze_complexity` gives them."""
+    """Functions by path below the folder; the program gives paths as they lead there from the current one."""
     answer = ask(command, profile, folder) or sys.exit(f"no metrics of {folder}")
     by_path = collections.defaultdict(list)
     for function in answer["functions"]:
-        by_path[os.path.relpath(os.path.join(folder, function["path"]), folder)].append(function)
+        by_path[os.path.relpath(function["path"], folder)].append(function)
     return by_path
 
 

@@ -54,6 +54,13 @@ fn a_good_redis_has_nothing_to_complain_about() {
     assert!(!ended.stdout.contains("warn"), "{}", ended.stdout);
     let left = redis.cli(&["KEYS", "*doctor*"]);
     assert_eq!(left, "", "it leaves nothing behind");
+    let again = doctor(&redis.url(), &[]);
+    finds(&again, 0, &["ok    nodes: none was heard of lately"]);
+    assert_eq!(
+        redis.cli(&["KEYS", "*nodes*"]),
+        "",
+        "it was a node to nobody"
+    );
 }
 
 #[test]
@@ -62,7 +69,11 @@ fn what_cannot_be_reached_is_told_apart() {
     finds(
         &doctor(&nobody, &[]),
         69,
-        &["nobody listens at", "start Redis there"],
+        &[
+            "nobody listens at",
+            "start Redis there",
+            "warn  sessions: started without their redis store",
+        ],
     );
     let name = format!("redis://:{PASSWORD}@no-such-host.invalid");
     finds(

@@ -70,7 +70,7 @@ fn what_a_node_holds_is_shown_and_left_alone() {
     assert_eq!(shown["results"][0]["result_id"], result.as_str(), "{shown}");
     let node = text(&shown, "/held_by").to_owned();
     let refused = sessions(&project, &redis, &["close", &id]);
-    assert_eq!(refused.code, Some(69), "{}", refused.stderr);
+    assert_eq!(refused.code, Some(64), "{}", refused.stderr);
     for part in [node.as_str(), "ms", "--wait"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }

@@ -1,4 +1,5 @@
-//! Which lines hold code, comments, both or nothing.
+//! Which lines hold code, comments, both or nothing, as `cloc` counts them: a line of blanks alone is blank wherever it
+//! stands, also inside a string or a comment.
 
 use std::ops::Range;
 
@@ -8,6 +9,8 @@ use crate::analysis::Lines;
 pub(super) struct LineMap {
     /// Where each line starts; a last line without text is none.
     starts: Vec<usize>,
+    /// Blanks alone.
+    empty: Vec<bool>,
     code: Vec<bool>,
     comment: Vec<bool>,
     /// In source order.
@@ -36,7 +39,10 @@ impl LineMap {
                     .filter(|start| *start < text.len()),
             );
         }
+        let empty = text.split_inclusive('\n');
+        let empty = empty.map(|line| line.trim().is_empty()).collect();
         Self {
+            empty,
             code: vec![false; starts.len()],
             comment: vec![false; starts.len()],
             comments: Vec::new(),
@@ -59,6 +65,14 @@ impl LineMap {
             marks.fill(true);
         }
         self.comments.push(span);
+    }
+
+    /// What stands there is not in the text that was given: those lines are not blank.
+    pub(super) fn unread(&mut self, span: &Range<usize>) {
+        let lines = self.lines_of(span);
+        if let Some(empty) = self.empty.get_mut(lines) {
+            empty.fill(false);
+        }
     }
 
     fn lines_of(&mut self, span: &Range<usize>) -> Range<usize> {
@@ -84,10 +98,11 @@ impl LineMap {
             map: self,
         };
         let (mut code, mut comment, mut blank) = (0, 0, 0);
-        for (has_code, has_comment) in sums.map.code.iter().zip(&sums.map.comment) {
-            code += u32::from(*has_code);
-            comment += u32::from(*has_comment);
-            blank += u32::from(!has_code && !has_comment);
+        let marks = sums.map.code.iter().zip(&sums.map.comment);
+        for ((has_code, has_comment), is_empty) in marks.zip(&sums.map.empty) {
+            code += u32::from(*has_code && !is_empty);
+            comment += u32::from(*has_comment && !is_empty);
+            blank += u32::from(*is_empty || (!has_code && !has_comment));
             sums.code.push(code);
             sums.comment.push(comment);
             sums.blank.push(blank);

@@ -199,6 +199,7 @@ impl<'t> Watcher<'t> {
     /// Counts what stands before this and is not in the tree: its lines, and its decisions as aside.
     fn pass(&mut self, to: usize) {
         while let Some(unread) = self.unread.next_if(|unread| unread.span.start < to) {
+            self.lines.unread(&unread.span);
             if unread.comment {
                 self.lines.comment(unread.span);
                 continue;

@@ -6,7 +6,8 @@ use actors::store::Row;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::table::{self, Column, column};
+use super::super::screen::{Color, Screen};
+use super::super::table::{Column, Page, column};
 use super::{Format, Reach, pretty};
 use crate::answer::rfc3339;
 use crate::tools::session_data::node;
@@ -15,24 +16,24 @@ use crate::tools::session_data::node;
 const DEFAULT_ROWS: usize = 50;
 
 const SESSIONS: [Column; 8] = [
-    column("session", "/session_id"),
-    column("principal", "/principal"),
-    column("label", "/label"),
-    column("status", "/status"),
-    column("created", "/created"),
-    column("expires", "/expires"),
-    column("held by", "/held_by"),
-    column("quarantined for", "/quarantine"),
+    column("session", "/session_id").whole().always(),
+    column("principal", "/principal").keep(70),
+    column("label", "/label").keep(40),
+    column("status", "/status").whole().always(),
+    column("created", "/created").whole().keep(20),
+    column("expires", "/expires").whole().keep(30),
+    column("held by", "/held_by").whole().keep(10),
+    column("quarantined for", "/quarantine").words().keep(80),
 ];
 const NODES: [Column; 8] = [
-    column("node", "/node"),
-    column("version", "/version"),
-    column("address", "/address"),
-    column("started", "/started"),
-    column("seen", "/seen"),
-    column("sessions", "/sessions"),
-    column("calls", "/calls_in_flight"),
-    column("draining", "/draining"),
+    column("node", "/node").whole().always(),
+    column("version", "/version").whole().keep(40),
+    column("address", "/address").whole().keep(70),
+    column("started", "/started").whole().keep(10),
+    column("seen", "/seen").whole().keep(20),
+    column("sessions", "/sessions").keep(60),
+    column("calls", "/calls_in_flight").keep(50),
+    column("draining", "/draining").keep(30),
 ];
 
 #[derive(Debug, Args)]
@@ -52,6 +53,9 @@ pub(super) struct List {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+    /// When to colour the table
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: Color,
     #[command(flatten)]
     pub(super) reach: Reach,
 }
@@ -62,7 +66,10 @@ impl List {
             let nodes: Value = operator.nodes().await?.iter().map(node).collect();
             return Ok(match self.format {
                 Format::Json => pretty(&json!({"nodes": nodes})),
-                Format::Table => titled("Nodes", &NODES, &nodes, "no node was heard of lately"),
+                Format::Table => {
+                    let none = "no node was heard of lately";
+                    self.titled("Nodes", &NODES, &nodes, none)
+                }
             });
         }
         let principal = self.principal.as_ref().map(Principal::named);
@@ -101,21 +108,21 @@ impl List {
         } else {
             "there is no session"
         };
-        let mut text = titled("Sessions", &SESSIONS, &sessions, none);
+        let mut text = self.titled("Sessions", &SESSIONS, &sessions, none);
         if more > 0 {
             text.push_str(&format!("{more} more; --limit 0 shows all.\n"));
         }
         Ok(text)
     }
-}
 
-fn titled(title: &str, columns: &[Column], rows: &Value, none: &str) -> String {
-    let mut text = String::new();
-    table::section(&mut text, title, columns, rows);
-    if text.is_empty() {
-        text = format!("{none}\n");
+    fn titled(&self, title: &str, columns: &[Column], rows: &Value, none: &str) -> String {
+        let mut page = Page::new(Screen::stdout(self.color));
+        page.section(title, columns.iter().copied(), rows);
+        match page.end() {
+            text if text.is_empty() => format!("{none}\n"),
+            text => text,
+        }
     }
-    text
 }
 
 pub(super) fn session(row: &Row) -> Value {

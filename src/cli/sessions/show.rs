@@ -9,23 +9,24 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::printable;
-use super::super::table::{self, Column, column};
+use super::super::screen::{Color, Screen};
+use super::super::table::{Column, Page, column};
 use super::{Format, Reach, list, parse_id, pretty};
 use crate::answer::rfc3339;
 
 const CALLS: [Column; 5] = [
-    column("state", "/state"),
-    column("tool", "/tool"),
-    column("attempt", "/attempt"),
-    column("since", "/since"),
-    column("request", "/request_id"),
+    column("state", "/state").whole().always(),
+    column("tool", "/tool").whole().always(),
+    column("attempt", "/attempt").keep(20),
+    column("since", "/since").whole().keep(30),
+    column("request", "/request_id").whole().keep(40),
 ];
 const RESULTS: [Column; 5] = [
-    column("at", "/at"),
-    column("tool", "/tool"),
-    column("kept whole", "/stored"),
-    column("summary", "/summary"),
-    column("result", "/result_id"),
+    column("at", "/at").whole().keep(30),
+    column("tool", "/tool").whole().keep(40),
+    column("kept whole", "/stored").keep(10),
+    column("summary", "/summary").words().keep(20),
+    column("result", "/result_id").whole().always(),
 ];
 
 #[derive(Debug, Args)]
@@ -36,6 +37,9 @@ pub(super) struct Show {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+    /// When to colour tables
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: Color,
     #[command(flatten)]
     pub(super) reach: Reach,
 }
@@ -46,7 +50,7 @@ impl Show {
         let facts = facts(&shown);
         Ok(match self.format {
             Format::Json => pretty(&facts),
-            Format::Table => text(&facts),
+            Format::Table => text(&facts, Screen::stdout(self.color)),
         })
     }
 }
@@ -95,7 +99,7 @@ fn add_view(facts: &mut Value, view: &SessionView) {
     facts["results"] = view.history.iter().map(result).collect();
 }
 
-fn text(facts: &Value) -> String {
+fn text(facts: &Value, screen: Screen) -> String {
     let mut text = String::new();
     for (title, key) in [
         ("session", "session_id"),
@@ -138,7 +142,8 @@ fn text(facts: &Value) -> String {
             "stored results", stored["parts"], stored["bytes"]
         );
     }
-    table::section(&mut text, "Calls", &CALLS, &facts["calls"]);
-    table::section(&mut text, "Results", &RESULTS, &facts["results"]);
-    text
+    let mut page = Page::new(screen);
+    page.section("Calls", CALLS, &facts["calls"]);
+    page.section("Results", RESULTS, &facts["results"]);
+    text + &page.end()
 }

@@ -218,7 +218,7 @@ async fn changes_end_with_the_code_that_says_what_became_of_them() {
         .acquire(session.id, NodeId::from_u128(1))
         .await
         .expect("free");
-    assert_eq!(run(&["close", &id]).await, Exit::Unavailable);
+    assert_eq!(run(&["close", &id]).await, Exit::Usage);
     assert_eq!(run(&["close", &id, "--wait", "30s"]).await, Exit::Ok);
     assert_eq!(run(&["close", &id]).await, Exit::NoInput);
     std::fs::write(file.path(), format!("{SAMPLE}{{}}\n")).expect("written");

@@ -13,12 +13,22 @@ fn lines_of_a_function_are_those_of_its_span() {
     let of_function = Lines {
         sloc: 7,
         ploc: 4,
-        cloc: 4,
-        blank: 1,
+        cloc: 3,
+        blank: 2,
         lloc: 1,
     };
     assert_eq!(found.functions[0].lines, of_function);
-    assert_eq!(found.lines.cloc, 5);
+    assert_eq!(found.lines.cloc, 4);
+}
+
+/// The figures are those of cloc 1.96.
+#[test]
+fn lines_are_counted_as_cloc_counts_them() {
+    let text = "\"\"\"About.\n\nMore.\n\"\"\"\n\nTEXT = \"\"\"a\n\nb\"\"\"\n\n\ndef f():\n    r'''Says.'''\n    return 1  # one\n";
+    let lines = file(Language::Python, text).lines;
+    assert_eq!((lines.ploc, lines.blank), (4, 5), "{lines:?}");
+    assert_eq!(lines.sloc - lines.ploc - lines.blank, 4);
+    assert_eq!(lines.cloc, 5);
 }
 
 #[test]

@@ -62,13 +62,28 @@ impl<'t> Watcher<'t> {
 
     pub(super) fn open_literal(&mut self, node: Node<'t>, entry: &mut Entry) {
         let span = node.byte_range();
-        self.lines.code(&span);
+        match self.is_docstring(node) {
+            true => self.lines.comment(span.clone()),
+            false => self.lines.code(&span),
+        }
         self.literals.push(OpenLiteral {
             from: span.start,
             hash: 0,
         });
         entry.silent = true;
         entry.opens = Opens::Literal;
+    }
+
+    /// A statement that is nothing but a string in three quotes: `cloc`, radon and lizard count it as a comment.
+    fn is_docstring(&self, node: Node<'t>) -> bool {
+        let is_alone = self.above.last().is_some_and(|statement| {
+            statement.kind() == "expression_statement" && statement.named_child_count() == 1
+        });
+        let text = || self.text.get(node.byte_range()).unwrap_or_default();
+        let quoted = || text().trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        is_alone
+            && node.kind() == "string"
+            && (quoted().starts_with("\"\"\"") || quoted().starts_with("'''"))
     }
 
     /// The literal's text up to here is hashed; the code in it counts as code.

@@ -1,0 +1,181 @@
+//! Which columns the tables have: titles, where the values stand in a row, and what gives way first.
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Column {
+    pub(super) title: &'static str,
+    pub(super) source: Source,
+    pub(super) text: Text,
+    /// Where there is too little room, columns go by this, the lowest first; [`ALWAYS`] never goes.
+    pub(super) keep: u8,
+    pub(super) uniform: Uniform,
+}
+
+/// Where the value of a row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A JSON pointer.
+    At(&'static str),
+    /// The same, with the rank of a cyclomatic complexity beside it.
+    Ranked(&'static str),
+    /// Lines with a comment and nothing else.
+    CommentLines,
+    /// `path:line`.
+    Place,
+}
+
+/// How a text gives way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    /// In its middle.
+    Name,
+    /// Not at all: it is copied.
+    Whole,
+    /// It goes on below, between words.
+    Words,
+}
+
+/// What is done with a column that has the same value in each of several rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Uniform {
+    Stays,
+    /// Only where that is zero.
+    ZerosGo,
+    Goes,
+}
+
+pub(super) const ALWAYS: u8 = u8::MAX;
+/// From here on a column goes only where even the shortest names leave it no room.
+pub(super) const NEEDED: u8 = 90;
+/// Of a column that says nothing else.
+const MIDDLE: u8 = 50;
+
+/// A fact: shown even where it is the same everywhere.
+pub(in crate::cli) const fn column(title: &'static str, pointer: &'static str) -> Column {
+    of(title, Source::At(pointer), Uniform::Stays)
+}
+
+/// A figure that tells rows apart, or says nothing.
+const fn figure(title: &'static str, pointer: &'static str) -> Column {
+    of(title, Source::At(pointer), Uniform::Goes)
+}
+
+const fn ranked(title: &'static str, pointer: &'static str) -> Column {
+    of(title, Source::Ranked(pointer), Uniform::Goes)
+}
+
+const fn count(title: &'static str, pointer: &'static str) -> Column {
+    of(title, Source::At(pointer), Uniform::ZerosGo)
+}
+
+const fn of(title: &'static str, source: Source, uniform: Uniform) -> Column {
+    Column {
+        title,
+        source,
+        text: Text::Name,
+        keep: MIDDLE,
+        uniform,
+    }
+}
+
+impl Column {
+    pub(in crate::cli) const fn keep(self, keep: u8) -> Self {
+        Self { keep, ..self }
+    }
+
+    pub(in crate::cli) const fn always(self) -> Self {
+        Self {
+            keep: ALWAYS,
+            uniform: Uniform::Stays,
+            ..self
+        }
+    }
+
+    /// For ids and times.
+    pub(in crate::cli) const fn whole(self) -> Self {
+        Self {
+            text: Text::Whole,
+            ..self
+        }
+    }
+
+    pub(in crate::cli) const fn words(self) -> Self {
+        Self {
+            text: Text::Words,
+            ..self
+        }
+    }
+}
+
+const PLACE: Column = of("location", Source::Place, Uniform::Stays).always();
+const COMMENT: Column = of("comment", Source::CommentLines, Uniform::ZerosGo);
+
+pub(in crate::cli) const FUNCTIONS: [Column; 8] = [
+    ranked("cyclomatic", "/own/cyclomatic").always(),
+    column("cognitive", "/own/cognitive").keep(NEEDED),
+    figure("nesting", "/max_nesting").keep(40),
+    figure("params", "/parameters").keep(30),
+    figure("lines", "/sloc").keep(60),
+    figure("MI", "/maintainability_index").keep(20),
+    column("function", "/qualified_name").always(),
+    PLACE,
+];
+pub(in crate::cli) const FILES: [Column; 9] = [
+    column("lines", "/sloc").always(),
+    count("code", "/ploc").keep(80),
+    COMMENT.keep(30),
+    count("blank", "/blank").keep(20),
+    count("functions", "/functions").keep(50),
+    ranked("worst", "/cyclomatic_max").keep(60),
+    count("cognitive", "/cognitive").keep(70),
+    figure("language", "/language").keep(10),
+    column("path", "/path").always(),
+];
+pub(in crate::cli) const LANGUAGES: [Column; 8] = [
+    column("language", "/language").always(),
+    column("files", "/files").keep(80),
+    column("code", "/ploc").always(),
+    COMMENT.keep(60),
+    count("blank", "/blank").keep(50),
+    count("functions", "/functions").keep(70),
+    count("cyclomatic", "/cyclomatic").keep(30),
+    count("cognitive", "/cognitive").keep(40),
+];
+pub(super) const NODES: [Column; 5] = [
+    column("fan-in", "/fan_in").always(),
+    column("fan-out", "/fan_out").always(),
+    figure("instability", "/instability").keep(40),
+    figure("language", "/language").keep(30),
+    column("node", "/id").always(),
+];
+pub(super) const EXTERNAL: [Column; 2] = [
+    column("external", "/name").always(),
+    column("importers", "/importers_total").always(),
+];
+pub(super) const UNRESOLVED: [Column; 3] = [
+    column("unresolved", "/specifier").always(),
+    column("reason", "/reason").words().always(),
+    PLACE,
+];
+pub(super) const SYMBOLS: [Column; 5] = [
+    column("kind", "/kind").keep(60),
+    figure("visibility", "/visibility").keep(40),
+    column("symbol", "/qualified_name").always(),
+    figure("signature", "/signature").keep(30),
+    PLACE,
+];
+pub(super) const IMPORTS: [Column; 2] = [column("import", "/specifier").always(), PLACE];
+
+/// What rows may be ranked by and [`FUNCTIONS`] does not show.
+pub(super) const SORTED_BY: [(&str, Column); 4] = [
+    (
+        "total_cyclomatic",
+        column("total cyclomatic", "/total/cyclomatic").always(),
+    ),
+    (
+        "total_cognitive",
+        column("total cognitive", "/total/cognitive").always(),
+    ),
+    ("volume", column("volume", "/halstead/volume").always()),
+    ("effort", column("effort", "/halstead/effort").always()),
+];

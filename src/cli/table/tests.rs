@@ -1,0 +1,213 @@
+use expect_test::expect;
+
+use super::*;
+
+fn on(width: usize) -> Screen {
+    Screen {
+        width: Some(width),
+        color: false,
+    }
+}
+
+fn complexity() -> Value {
+    json!({
+        "data": {
+            "functions": [
+                {"path": "src/deeply/nested/folders/of/a/project/analysis.rs", "start_line": 12345, "qualified_name": "analysis::Walker<'a, T>::walk_the_whole_tree_of_everything", "own": {"cyclomatic": 112, "cognitive": 1020}, "max_nesting": 3, "parameters": 2, "sloc": 210, "maintainability_index": 45.678},
+                {"path": "b\u{1b}.py", "start_line": 10, "qualified_name": "B.f", "own": {"cyclomatic": 7, "cognitive": 0}, "max_nesting": 0, "parameters": 2, "sloc": 3, "maintainability_index": null},
+            ],
+            "files": [
+                {"path": "src/deeply/nested/folders/of/a/project/analysis.rs", "language": "rust", "sloc": 12400, "ploc": 9000, "blank": 1400, "functions": 300, "cyclomatic_max": 112, "cognitive": 4000},
+                {"path": "b\u{1b}.py", "language": "python", "sloc": 12, "ploc": 10, "blank": 2, "functions": 1, "cyclomatic_max": 7, "cognitive": 0},
+            ],
+            "languages": [
+                {"language": "rust", "files": 1, "sloc": 12400, "ploc": 9000, "blank": 1400, "functions": 300, "cyclomatic": 2000, "cognitive": 4000},
+                {"language": "python", "files": 1, "sloc": 12, "ploc": 10, "blank": 2, "functions": 1, "cyclomatic": 7, "cognitive": 0},
+            ],
+            "totals": {"files": 2, "sloc": 12412, "ploc": 9010, "blank": 1402, "functions": 301, "cyclomatic": 2007, "cognitive": 4000},
+        },
+        "status": {"message": null},
+        "page": {"returned": 2, "total": 7, "truncated": true},
+        "coverage": {"files_seen": 9, "files_analyzed": 2, "skipped": {"binary": 1, "unsupported": 6}, "parse_errors": 1, "languages": {"rust": 1, "python": 1}},
+    })
+}
+
+#[test]
+fn a_table_has_the_columns_that_say_something_and_what_was_left_out() {
+    let unparsed = ["src/broken.py".to_owned()];
+    let screen = Screen::default();
+    expect![[r#"
+        Functions
+         cyclomatic  cognitive  nesting  lines     MI  function                                                    location
+              112 F       1020        3    210  45.68  analysis::Walker<'a, T>::walk_the_whole_tree_of_everything  src/deeply/nested/folders/of/a/project/analysis.rs:12345
+                7 B          0        0      3      –  B.f                                                         b\u{1b}.py:10
+
+        Files
+         lines  code  comment  blank  functions  worst  cognitive  language  path
+         12400  9000     2000   1400        300  112 F       4000  rust      src/deeply/nested/folders/of/a/project/analysis.rs
+            12    10        0      2          1    7 B          0  python    b\u{1b}.py
+
+        Languages
+         language  files  code  comment  blank  functions  cyclomatic  cognitive
+         rust          1  9000     2000   1400        300        2000       4000
+         python        1    10        0      2          1           7          0
+         total         2  9010     2000   1402        301        2007       4000
+
+        Ranks of cyclomatic complexity are radon's: A 1–5, B 6–10, C 11–20, D 21–30, E 31–40, F 41 and more.
+        2 of 7 rows shown; --limit 0 shows all.
+        9 files seen, 2 analysed; skipped: unsupported 6, binary 1; languages: python 1, rust 1.
+        1 file holds source that does not parse, and its numbers leave it out: src/broken.py.
+    "#]].assert_eq(&of_answer(
+        Kind::Complexity,
+        &complexity(),
+        None,
+        &unparsed,
+        screen,
+    ));
+}
+
+#[test]
+fn it_fits_a_narrow_terminal() {
+    expect![[r#"
+        Functions
+         cyclomatic  cognitive  function           location
+              112 F       1020  analy…_everything  src/d…is.rs:12345
+                7 B          0  B.f                b\u{1b}.py:10
+
+        Files
+         lines  code  worst  cognitive  path
+         12400  9000  112 F       4000  src/deeply/nest…/analysis.rs
+            12    10    7 B          0  b\u{1b}.py
+
+        Languages
+         language  files  code  comment  blank  functions  cognitive
+         rust          1  9000     2000   1400        300       4000
+         python        1    10        0      2          1          0
+         total         2  9010     2000   1402        301       4000
+
+        Ranks of cyclomatic complexity are radon's: A 1–5, B 6–10,
+        C 11–20, D 21–30, E 31–40, F 41 and more.
+        2 of 7 rows shown; --limit 0 shows all.
+        9 files seen, 2 analysed; skipped: unsupported 6, binary 1;
+        languages: python 1, rust 1.
+        1 file holds source that does not parse, and its numbers
+        leave it out.
+    "#]]
+    .assert_eq(&of_answer(
+        Kind::Complexity,
+        &complexity(),
+        None,
+        &[],
+        on(60),
+    ));
+}
+
+/// Whole words and numbers: what is longer than its room is cut in its middle, and says so.
+#[test]
+fn no_line_is_wider_than_the_terminal_and_no_number_is_broken() {
+    for width in [60, 80, 100, 120, 200] {
+        let text = of_answer(
+            Kind::Complexity,
+            &complexity(),
+            Some("effort"),
+            &[],
+            on(width),
+        );
+        for line in text.lines() {
+            assert!(fit::width(line) <= width, "{width}: {line}");
+        }
+        for number in ["112 F", "1020", "12400", "12345", "9010", "B.f"] {
+            assert!(text.contains(number), "{number} at {width}:\n{text}");
+        }
+        assert_eq!(width < 200, text.contains('…'), "{text}");
+    }
+}
+
+#[test]
+fn a_rank_has_its_color() {
+    let screen = Screen {
+        width: None,
+        color: true,
+    };
+    let text = of_answer(Kind::Complexity, &complexity(), None, &[], screen);
+    for part in [
+        "\u{1b}[31m112 F\u{1b}[0m",
+        "\u{1b}[32m7 B\u{1b}[0m",
+        "\u{1b}[1mFunctions\u{1b}[0m",
+    ] {
+        assert!(text.contains(part), "{part:?}: {text:?}");
+    }
+    // Colours take no room.
+    let plain = of_answer(
+        Kind::Complexity,
+        &complexity(),
+        None,
+        &[],
+        Screen::default(),
+    );
+    let mut bare = text;
+    for code in ["1", "31", "32", "33", "0"] {
+        bare = bare.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(bare, plain);
+}
+
+#[test]
+fn a_cycle_that_was_cut_keeps_its_size_and_a_long_one_goes_on_below() {
+    let graph = json!({
+        "cycles": [["a/long/path.py", "another/long path.py", "a/third.py", "a/fourth.py"], ["c", "d"]],
+        "cycle_sizes": [7, 2],
+    });
+    let mut page = Page::new(on(44));
+    page.cycles(&graph, 9);
+    expect![[r#"
+        Cycles
+          size  cycle
+             7  a/long/path.py
+                → another/long path.py → a/third.py
+                → a/fourth.py → …
+             2  c → d
+
+    "#]]
+    .assert_eq(&page.end());
+}
+
+#[test]
+fn a_long_reason_goes_on_below_itself() {
+    let envelope = json!({
+        "data": {"unresolved": [
+            {"path": "shop/report.py", "line": 4, "specifier": "shop.printer", "reason": "no_such_module: `shop` has no module `printer` here (compiled, generated or excluded?)"},
+        ]},
+        "status": {"message": null}, "page": null, "coverage": null,
+    });
+    expect![[r#"
+        Unresolved
+         unresolved    reason                       location
+         shop.printer  no_such_module: `shop` has   shop/report.py:4
+                       no module `printer` here
+                       (compiled, generated or
+                       excluded?)
+
+    "#]]
+    .assert_eq(&of_answer(Kind::Dependencies, &envelope, None, &[], on(60)));
+}
+
+#[test]
+fn an_empty_answer_says_why() {
+    let envelope = json!({
+        "data": {"functions": []},
+        "status": {"message": "no file matches the selection"},
+        "page": {"returned": 0, "total": 0, "truncated": false},
+        "coverage": null,
+    });
+    expect![[r#"
+        no file matches the selection
+    "#]]
+    .assert_eq(&of_answer(
+        Kind::Complexity,
+        &envelope,
+        None,
+        &[],
+        Screen::default(),
+    ));
+}

@@ -1,0 +1,343 @@
+//! What a run is to look at: paths as a person wrote them, the project around them, and how paths in the result are
+//! written so that they lead there from the current folder.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Exit, complain, printable};
+
+/// Of one of these, the folder that holds it is a project; `.git` says it louder than the others.
+const REPOSITORY: &str = ".git";
+const MANIFESTS: [&str; 8] = [
+    "Cargo.toml",
+    "package.json",
+    "pyproject.toml",
+    "setup.py",
+    "go.mod",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+];
+/// Keys under which an answer has paths.
+const PATHS: [&str; 4] = ["path", "from", "to", "id"];
+
+/// Paths of one run.
+pub(super) struct Targets {
+    /// The project around all of them, or the folder that holds them.
+    pub(super) root: PathBuf,
+    /// Below the root, with `/`; an empty one is the root itself. At least one.
+    pub(super) paths: Vec<String>,
+    /// As a person calls them.
+    pub(super) title: String,
+    here: PathBuf,
+    written: Vec<(PathBuf, String)>,
+}
+
+impl Targets {
+    /// # Errors
+    /// A path that cannot be read, told.
+    pub(super) fn of(paths: &[OsString]) -> Result<Self, Exit> {
+        let mut found = Vec::new();
+        for path in paths.iter().map(Path::new) {
+            found.push((canonical(path)?, path));
+        }
+        let here = Path::new(".").canonicalize();
+        let here = here.map_err(|error| refuse(Path::new("."), &error.to_string()))?;
+        let base = common(found.iter().map(|(path, _)| path.as_path()));
+        let root = project_around(&base).unwrap_or_else(|| above_packages(base));
+        let title = match paths {
+            [path] => printable(&path.to_string_lossy()),
+            several => format!("{} paths", several.len()),
+        };
+        let written = found.iter();
+        let written = written.map(|(path, written)| (path.clone(), prefix(written)));
+        let written = written.collect();
+        let folders: Vec<_> = found.iter().filter(|(path, _)| path.is_dir()).collect();
+        let lies_in_another = |path: &Path| {
+            let mut others = folders.iter().filter(|(folder, _)| folder != path);
+            path.is_dir() && others.any(|(folder, _)| path.starts_with(folder))
+        };
+        let mut inside = Vec::new();
+        for (path, written) in &found {
+            let below = path.strip_prefix(&root).unwrap_or(path);
+            let Some(below) = below.to_str().map(str::to_owned) else {
+                return Err(refuse(written, "its name is not UTF-8"));
+            };
+            if !inside.contains(&below) && !lies_in_another(path) {
+                inside.push(below);
+            }
+        }
+        Ok(Self {
+            root,
+            paths: inside,
+            title,
+            here,
+            written,
+        })
+    }
+
+    /// A path in an answer, as it leads there from the current folder.
+    pub(super) fn shown(&self, path: &str) -> String {
+        let absolute = self.root.join(path);
+        if let Ok(below) = absolute.strip_prefix(&self.here) {
+            return match below.as_os_str().is_empty() {
+                true => ".".to_owned(),
+                false => below.to_string_lossy().into_owned(),
+            };
+        }
+        let written = self.written.iter();
+        let written = written.filter_map(|(target, written)| {
+            let below = absolute.strip_prefix(target).ok()?;
+            let below = below.to_string_lossy();
+            Some(
+                format!("{}{below}", written)
+                    .trim_end_matches('/')
+                    .to_owned(),
+            )
+        });
+        let up = || up_and_down(&self.here, &absolute);
+        written.min().unwrap_or_else(up)
+    }
+
+    /// A glob or a path that a person wrote, seen from the current folder, as the root sees it.
+    pub(super) fn seen_from_root(&self, written: &str) -> String {
+        let plain = written.trim_start_matches("./");
+        if plain.starts_with('/') {
+            return written.to_owned();
+        }
+        if let Ok(below) = self.here.strip_prefix(&self.root) {
+            return match below.to_str() {
+                Some(below) if !below.is_empty() => format!("{below}/{plain}"),
+                Some(_) | None => plain.to_owned(),
+            };
+        }
+        let root = self.root.strip_prefix(&self.here).ok();
+        let root = root.and_then(Path::to_str).map(|root| format!("{root}/"));
+        let inside = root.and_then(|root| plain.strip_prefix(&root));
+        inside.unwrap_or(plain).to_owned()
+    }
+
+    /// The same for a glob, which holds at any depth where it has no `/`.
+    pub(super) fn glob(&self, glob: &str) -> String {
+        let plain = glob.trim_start_matches("./").trim_end_matches('/');
+        if !plain.contains('/') {
+            return glob.to_owned();
+        }
+        let seen = self.seen_from_root(glob);
+        match seen.trim_end_matches('/').contains('/') {
+            true => seen,
+            false => format!("/{seen}"),
+        }
+    }
+
+    /// Writes the paths of an answer as [`Targets::shown`] does.
+    pub(super) fn show_all(&self, answer: &mut Value) {
+        if self.root == self.here {
+            return;
+        }
+        let by_path = answer["data"]["nodes"].as_array().is_none_or(|nodes| {
+            let mut nodes = nodes.iter();
+            nodes.all(|node| node["id"] == node["path"])
+        });
+        if let Some(data) = answer.get_mut("data") {
+            self.show_in(data, by_path);
+        }
+        if let Some(files) = answer.pointer_mut("/coverage/parse_errors/files") {
+            self.show_list(files);
+        }
+    }
+
+    fn show_in(&self, value: &mut Value, by_path: bool) {
+        match value {
+            Value::Array(items) => {
+                for item in items {
+                    self.show_in(item, by_path);
+                }
+            }
+            Value::Object(object) => {
+                for (key, value) in object {
+                    let is_path = PATHS.contains(&key.as_str()) && (by_path || key == "path");
+                    if let (true, Value::String(path)) = (is_path, &mut *value) {
+                        *path = self.shown(path);
+                    } else if key == "cycles" && by_path {
+                        let cycles = value.as_array_mut().into_iter().flatten();
+                        cycles.for_each(|cycle| self.show_list(cycle));
+                    } else if key == "importers" && by_path {
+                        self.show_list(value);
+                    } else {
+                        self.show_in(value, by_path);
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn show_list(&self, list: &mut Value) {
+        for item in list.as_array_mut().into_iter().flatten() {
+            if let Value::String(path) = item {
+                *path = self.shown(path);
+            }
+        }
+    }
+}
+
+/// Where a path leads, if that is a folder or a plain file.
+fn canonical(path: &Path) -> Result<PathBuf, Exit> {
+    let kind = path.metadata();
+    let kind = kind.map_err(|error| refuse(path, &error.to_string()))?;
+    if !kind.is_dir() && !kind.is_file() {
+        return Err(refuse(path, "it is neither a folder nor a plain file"));
+    }
+    let canonical = path.canonicalize();
+    canonical.map_err(|error| refuse(path, &error.to_string()))
+}
+
+fn refuse(path: &Path, why: &str) -> Exit {
+    complain(&format!("cannot read {}: {why}", path.display()));
+    Exit::NoInput
+}
+
+/// The folder that holds all of them.
+fn common<'p>(mut paths: impl Iterator<Item = &'p Path>) -> PathBuf {
+    let folder = |path: &Path| match path.is_dir() {
+        true => path.to_owned(),
+        false => path.parent().unwrap_or(path).to_owned(),
+    };
+    let mut base = paths.next().map(folder).unwrap_or_default();
+    for path in paths {
+        let path = folder(path);
+        while !path.starts_with(&base) && base.pop() {}
+    }
+    base
+}
+
+/// The nearest repository, or else the nearest folder with a manifest.
+fn project_around(base: &Path) -> Option<PathBuf> {
+    let has = |folder: &&Path, name: &str| folder.join(name).exists();
+    let mut above = base.ancestors();
+    let repository = above.find(|folder| has(folder, REPOSITORY));
+    let mut above = base.ancestors();
+    let manifest = || above.find(|folder| MANIFESTS.iter().any(|name| has(folder, name)));
+    repository.or_else(manifest).map(Path::to_owned)
+}
+
+/// Modules of a Python package are imported from the folder around it.
+fn above_packages(mut base: PathBuf) -> PathBuf {
+    while base.join("__init__.py").exists() && base.pop() {}
+    base
+}
+
+/// What stands before paths below a target that lies outside the current folder.
+fn prefix(written: &Path) -> String {
+    let written = written.to_string_lossy();
+    match written.ends_with('/') {
+        true => written.into_owned(),
+        false => format!("{written}/"),
+    }
+}
+
+/// From one folder to a path that is not below it.
+fn up_and_down(from: &Path, to: &Path) -> String {
+    let shared = from.components().zip(to.components());
+    let shared = shared.take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to.components().skip(shared)).collect();
+    way.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn targets(root: &str, here: &str, written: &[(&str, &str)]) -> Targets {
+        let written = written.iter();
+        Targets {
+            root: PathBuf::from(root),
+            paths: Vec::new(),
+            title: String::new(),
+            here: PathBuf::from(here),
+            written: written
+                .map(|(target, written)| (PathBuf::from(target), prefix(Path::new(written))))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn paths_lead_where_they_say_from_the_current_folder() {
+        let below = targets("/p", "/p/src", &[("/p/src", ".")]);
+        assert_eq!(below.shown("src/a/b.py"), "a/b.py");
+        assert_eq!(below.shown("lib/c.py"), "../lib/c.py");
+        let above = targets("/w/repo", "/w", &[("/w/repo", "repo")]);
+        assert_eq!(above.shown("src/a.py"), "repo/src/a.py");
+        let beside = targets(
+            "/o",
+            "/p",
+            &[("/o/src", "../o/src/"), ("/o/x.py", "/o/x.py")],
+        );
+        assert_eq!(beside.shown("src/a.py"), "../o/src/a.py");
+        assert_eq!(beside.shown("x.py"), "/o/x.py");
+        assert_eq!(beside.shown("lib/a.py"), "../o/lib/a.py");
+    }
+
+    #[test]
+    fn globs_hold_from_the_current_folder() {
+        let below = targets("/p", "/p/src", &[]);
+        assert_eq!(below.glob("a/**"), "src/a/**");
+        assert_eq!(below.glob("./a/*.py"), "src/a/*.py");
+        assert_eq!(below.glob("*.py"), "*.py");
+        let above = targets("/w/repo", "/w", &[]);
+        assert_eq!(above.glob("repo/src/*.py"), "src/*.py");
+        assert_eq!(above.glob("repo/a.py"), "/a.py");
+        assert_eq!(above.glob("**/x/*.py"), "**/x/*.py");
+    }
+
+    #[test]
+    fn every_path_of_an_answer_is_shown_so() {
+        let below = targets("/p", "/p/src", &[]);
+        let mut answer = json!({
+            "data": {
+                "nodes": [{"id": "src/a.py", "path": "src/a.py"}],
+                "edges": [{"from": "src/a.py", "to": "lib/b.py"}],
+                "cycles": [["src/a.py", "lib/b.py"]],
+                "external": [{"name": "src/a", "importers": ["src/a.py"]}],
+            },
+            "coverage": {"parse_errors": {"count": 1, "files": ["src/c.py"]}},
+        });
+        below.show_all(&mut answer);
+        assert_eq!(
+            answer,
+            json!({
+                "data": {
+                    "nodes": [{"id": "a.py", "path": "a.py"}],
+                    "edges": [{"from": "a.py", "to": "../lib/b.py"}],
+                    "cycles": [["a.py", "../lib/b.py"]],
+                    "external": [{"name": "src/a", "importers": ["a.py"]}],
+                },
+                "coverage": {"parse_errors": {"count": 1, "files": ["c.py"]}},
+            })
+        );
+    }
+
+    #[test]
+    fn a_project_is_found_around_its_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().canonicalize().expect("it is there");
+        let (src, lib) = (folder.join("p/src"), folder.join("p/lib"));
+        for made in [&src, &lib] {
+            std::fs::create_dir_all(made).expect("made");
+        }
+        let base = common([src.as_path(), lib.as_path()].into_iter());
+        assert_eq!(base, folder.join("p"));
+        std::fs::write(src.join("__init__.py"), "").expect("written");
+        assert_eq!(above_packages(src.clone()), folder.join("p"));
+        std::fs::write(folder.join("p/go.mod"), "").expect("written");
+        assert_eq!(project_around(&src), Some(folder.join("p")));
+        std::fs::create_dir(folder.join(".git")).expect("made");
+        assert_eq!(project_around(&src), Some(folder));
+    }
+}

@@ -1,0 +1,65 @@
+//! `--pid-file`: where others find the id of the process, to send it a signal.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Exists as long as the process serves. What a process left that was killed is written over.
+#[derive(Debug)]
+pub struct PidFile(PathBuf);
+
+#[derive(Debug, Error)]
+#[error("cannot write the process id into {path}: {cause}", path = path.display())]
+pub struct NotWritten {
+    path: PathBuf,
+    #[source]
+    cause: io::Error,
+}
+
+impl PidFile {
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(path: PathBuf) -> Result<Self, NotWritten> {
+        match fs::write(&path, own_line()) {
+            Ok(()) => Ok(Self(path)),
+            Err(cause) => Err(NotWritten { path, cause }),
+        }
+    }
+}
+
+impl Drop for PidFile {
+    /// Where another process wrote its own since, it stays.
+    fn drop(&mut self) {
+        if fs::read_to_string(&self.0).is_ok_and(|text| text == own_line()) {
+            // Nobody is left to be told.
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+fn own_line() -> String {
+    format!("{}\n", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_with_its_process_and_never_takes_anothers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mca.pid");
+        fs::write(&path, "1\n").expect("left behind");
+        let file = PidFile::write(path.clone()).expect("written");
+        assert_eq!(fs::read_to_string(&path).expect("read"), own_line());
+        drop(file);
+        assert!(!path.exists());
+        let file = PidFile::write(path.clone()).expect("written");
+        fs::write(&path, "1\n").expect("another's");
+        drop(file);
+        assert!(path.exists());
+        assert!(PidFile::write(folder.path().join("no/such/folder")).is_err());
+    }
+}
