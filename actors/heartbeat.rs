@@ -1,37 +1,37 @@
-//! Says again and again that this node is there, and how it is: how nodes that share a store know of one another. A
-//! task of [`Sessions`], which ends with it; what it announces is forgotten by the store soon after.
+//! Announces this node and its state to the store periodically, so that nodes sharing a store know of one another. A
+//! task of [`Sessions`], which ends with it; the store forgets the announcement soon after.
 
 use std::time::Duration;
 
 use crate::sessions::Sessions;
 use crate::store::NodeRecord;
 
-/// Twice may be missed before others take this node for gone.
+/// Two heartbeats may be missed before other nodes treat this one as down.
 const EVERY: Duration = Duration::from_secs(10);
-/// A store that is away is told later.
+/// A store that does not answer in time gets the next heartbeat.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
-/// On the way out nobody waits for long.
+/// A short wait, so that shutdown is not delayed.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(500);
 
-/// What a node says of itself that does not change.
+/// The constant part of a node's announcement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     pub version: String,
-    /// Where its clients reach it: an address, or `stdio`.
+    /// Where clients reach the node: an address, or `stdio`.
     pub address: String,
     pub features: Vec<String>,
 }
 
-/// Starts to announce, where there is something to say. A beat that fails costs that beat.
+/// Starts the heartbeat, if an announcement is configured. A failed beat has no other effect.
 pub(crate) fn start(sessions: &Sessions) {
     let Some(announcement) = sessions.announcement().cloned() else {
         return;
     };
     let (sessions, stopped) = (sessions.downgrade(), sessions.stopped());
     tokio::spawn(async move {
-        // Whoever lets go of the sessions need not stop them for this to end.
+        // The task also ends when all `Sessions` are dropped without being stopped.
         while let Some(sessions) = sessions.upgrade() {
-            // A task of its own: a panic below this would silence the node for good.
+            // A separate task: a panic in it must not end the heartbeat.
             let told = tokio::spawn(beat(sessions, announcement.clone(), TOLD_WITHIN));
             let next = async {
                 let _ = told.await;
@@ -45,7 +45,7 @@ pub(crate) fn start(sessions: &Sessions) {
     });
 }
 
-/// Tells the others that this node is about to go.
+/// Tells the other nodes that this one is about to stop.
 pub(crate) async fn farewell(sessions: &Sessions) {
     if let Some(announcement) = sessions.announcement().cloned() {
         beat(sessions.clone(), announcement, FAREWELL_WITHIN).await;
@@ -77,10 +77,10 @@ async fn beat(sessions: Sessions, announcement: Announcement, within: Duration) 
     };
     let told = tokio::time::timeout(within, sessions.store().announce(&record)).await;
     if !matches!(told, Ok(Ok(()))) {
-        tracing::debug!("the store did not hear that this node is there");
+        tracing::debug!("the heartbeat did not reach the store");
         return;
     }
-    // A store that goes back does not know any more who is there.
+    // A store that was rolled back no longer knows the nodes.
     let nodes = tokio::time::timeout(within, sessions.store().nodes()).await;
     for node in nodes.into_iter().flatten().flatten() {
         sessions.roster().named(node.node);
@@ -139,7 +139,7 @@ mod tests {
             nodes.len() == 1 && nodes[0].address == "stdio" && !nodes[0].draining
         };
         nodes_until(&store, here).await;
-        // Longer than it would be remembered for, had it fallen silent.
+        // Longer than a silent node stays listed.
         tokio::time::sleep(crate::store::NODE_SEEN_FOR * 3).await;
         nodes_until(&store, here).await;
         sessions.shutdown(Duration::ZERO).await;

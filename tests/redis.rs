@@ -1,4 +1,4 @@
-//! Sessions in Redis, from outside: the real program against a real Redis of each test's own.
+//! Sessions in Redis: the real program against a real Redis for each test.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ mod sessions;
 mod shapes;
 mod taken_over;
 
-/// A server over `project` with its sessions there, spoken to.
+/// An initialised server over `project`, with its sessions in that Redis.
 fn serve(project: &Project, url: &str, more: &[&str]) -> Server {
     let mut server = start(project, url, more);
     server.initialize(NEWEST_WITH_INITIALIZE);
@@ -36,7 +36,7 @@ fn start(project: &Project, url: &str, more: &[&str]) -> Server {
     Server::start_in(&[&arguments, more].concat(), &environment)
 }
 
-/// A command with the address in its environment, where a password belongs.
+/// Runs a command with the address in its environment, which is where a password belongs.
 fn command(project: &Project, url: &str, arguments: &[&str]) -> Ended {
     let output = program()
         .args(arguments)

@@ -1,8 +1,8 @@
-//! Takes up what other nodes say: questions are answered, answers go to whoever waits for them.
+//! Handles messages of other nodes: answers their questions, and passes their answers to the callers that wait.
 //!
-//! When it dies, questions that are being answered are answered all the same (each has a task of its own), messages
-//! that were not taken up wait in the relay, and its successor goes on with them. A message that was taken up and not
-//! looked at is lost: its sender hears nothing, and asks again.
+//! When this actor dies, questions in progress are still answered, because each has its own task. Messages that were
+//! not taken up wait in the relay for the successor. A message that was taken up but not handled is lost: its sender
+//! gets no answer and asks again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -25,14 +25,14 @@ use crate::store::StoreError;
 use crate::supervisor::sessions::{SupervisorMsg, place_of};
 use crate::tool::{Progress, ProgressSink};
 
-/// Questions of other nodes that are answered at once; those that come then are not, and are asked again.
+/// Questions of other nodes answered at once. Further ones are dropped, and their senders ask again.
 const QUESTIONS_MAX: usize = 256;
-/// How often whoever waits for a long answer hears that it is being worked on: well before he asks again
+/// Interval of signs of life for a long answer: shorter than the time after which the asking node asks again
 /// ([`SILENT_AGAIN_EVERY`](super::neighbours::SILENT_AGAIN_EVERY)).
 const ALIVE_EVERY: Duration = Duration::from_millis(600);
-/// Pause after the relay failed. Others wait for what this node says, so it comes back soon after the relay does.
+/// Pause after an error of the relay: short, because other nodes wait for this one.
 const RECEIVE_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// Longest wait for a session to give itself up.
+/// Longest wait for a session to be handed over.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) enum InboxMsg {
@@ -46,15 +46,15 @@ impl From<Fault> for InboxMsg {
     }
 }
 
-/// What the inbox needs of the node that it belongs to. Owned above the tree.
+/// What the inbox needs of its node. Lives above the tree.
 pub(crate) struct Desk {
     pub(crate) node: NodeId,
     pub(crate) neighbours: Arc<Neighbours>,
-    /// Set once, when the front door stands.
+    /// Set once, when [`Sessions`] exists.
     pub(crate) sessions: OnceLock<WeakSessions>,
-    /// Calls that run here for other nodes, to be cancelled when their callers leave.
+    /// Calls that run here for other nodes, to be cancelled when their callers disconnect.
     running: Mutex<HashMap<RequestId, CancellationToken>>,
-    /// Questions that are being answered, by asker and number: one that is asked again is not answered twice.
+    /// Questions in progress, by asking node and number, so that a repeated question is not answered twice.
     answering: Mutex<HashSet<(NodeId, u64)>>,
     room: Arc<Semaphore>,
 }
@@ -161,7 +161,7 @@ async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
                 if std::mem::take(&mut away)
                     && let Some(sessions) = desk.sessions()
                 {
-                    // What the relay runs over is what the store runs over.
+                    // The relay and the store use the same server, so a message shows that the store is up.
                     tokio::spawn(async move { sessions.store().heard_from().await });
                 }
                 if !messages.is_empty() && inbox.send_message(InboxMsg::Arrived(messages)).is_err()
@@ -182,7 +182,7 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
     let Message { from, number, body } = match Message::read(message) {
         Ok(message) => message,
         Err(error) => {
-            // Of another version, or damaged: its node asks again, or waits for the lease.
+            // Of another version, or damaged: the sending node asks again, or waits for the lease to end.
             tracing::warn!(%error, "a message of another node cannot be read");
             return;
         }
@@ -215,7 +215,7 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
             return;
         };
         let working = async {
-            // The store may be taken for away still: a question that came over it proves that it answers.
+            // The store may still count as down, but a question that arrived over it proves that it answers.
             sessions.store().heard_from().await;
             answer(&desk, &sessions, from, number, question).await
         };
@@ -232,11 +232,11 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
     });
 }
 
-/// A question that is being answered, until it is dropped.
+/// A question in progress, until dropped.
 struct Answering(Arc<Desk>, (NodeId, u64));
 
 impl Answering {
-    /// `None`: it is being answered already.
+    /// `None`: the question is already being answered.
     fn begin(desk: &Arc<Desk>, from: NodeId, number: u64) -> Option<Self> {
         let asked = (from, number);
         let mut answering = desk
@@ -301,7 +301,7 @@ async fn answer(
             let said = sessions.store().asked(session, claim).await;
             Answer::Said(said.map(Into::into))
         }
-        // Taken up where it came in.
+        // Handled when it arrived.
         Question::Cancel { .. } => Answer::Done(Ok(())),
     }
 }
@@ -322,7 +322,7 @@ async fn run(
     answer
 }
 
-/// The newest progress goes; what comes while one is on its way replaces what waits.
+/// Sends the newest progress; while one report is on its way, a newer one replaces the one that waits.
 fn progress_to(desk: &Arc<Desk>, from: NodeId, number: u64) -> ProgressSink {
     let (newest, mut changes) = tokio::sync::watch::channel(None::<Progress>);
     let desk = Arc::clone(desk);
@@ -342,7 +342,7 @@ fn progress_to(desk: &Arc<Desk>, from: NodeId, number: u64) -> ProgressSink {
 }
 
 impl Sessions {
-    /// Gives a session up to another node, if nothing runs in it here.
+    /// Hands a session over to another node, if no call runs in it here.
     pub(crate) async fn hand_over(&self, id: SessionId) -> HandOver {
         let asked = place_of(&self.places().supervisors, id)
             .ask(HAND_OVER_WITHIN, |reply| SupervisorMsg::HandOver {
@@ -352,7 +352,8 @@ impl Sessions {
             .await;
         match asked {
             Ok(Some(answer)) => answer,
-            // No actor of ours has it, and the store says that it is ours: it was not given up when its actor went.
+            // No actor here runs it, but the store says that this node owns it: it was not released when its actor
+            // ended.
             Ok(None) => self.give_up(id).await,
             Err(_) => HandOver::Failed,
         }
@@ -373,15 +374,15 @@ impl Sessions {
         match given_up {
             Ok(true) => HandOver::Released,
             Ok(false) => {
-                // Its actor tells its owner of the loss. It gives the session up when the other node asks again.
+                // Its actor reports the loss to the owner. The session is handed over when the other node asks again.
                 let until = Instant::now() + HAND_OVER_WITHIN;
                 if let Err(error) = self.find(id, until).await {
-                    tracing::debug!(session = %id, %error, "a loss is told later");
+                    tracing::debug!(session = %id, %error, "a loss is reported later");
                 }
                 HandOver::Failed
             }
             Err(error) => {
-                tracing::debug!(session = %id, %error, "a session could not be given up");
+                tracing::debug!(session = %id, %error, "a session could not be released");
                 HandOver::Failed
             }
         }

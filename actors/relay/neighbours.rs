@@ -1,4 +1,4 @@
-//! This node among others: asks them, and finds who waits for what they say. Owned above the tree.
+//! This node's link to the others: asks them, and passes their answers to the callers that wait. Lives above the tree.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,17 +14,17 @@ use super::{Relay, RelayError};
 use crate::ids::NodeId;
 use crate::tool::{Progress, ProgressSink};
 
-/// What is said about one question and not yet heard. Progress beyond it is dropped: the newest matters.
+/// Reports about one question that wait for its caller. Further progress is dropped; only the newest matters.
 const NEWS_MAX: usize = 16;
 
-/// A question about which nothing was heard for so long is asked again. Its node may have been cut off from the relay for
-/// a moment, and have taken it up just before: a caller waits for a second then, and not for a lease to end. A node that
-/// works on a question says so more often than that.
+/// A question without any sign of life for this long is asked again. The other node may have been cut off from the
+/// relay for a moment, and may have lost the question; asking again costs the caller a second instead of a lease. A
+/// node that works on a question signals more often than this.
 pub(crate) const SILENT_AGAIN_EVERY: Duration = Duration::from_secs(1);
-/// Between two questions that are asked again of one node: thousands of sessions may wait for one that is gone.
+/// Pause between repeated questions to one node: thousands of sessions may wait for a node that is down.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// An answer that cannot be sent is kept for so long: as long as those who wait for it sit out a silence, and some more.
+/// How long an answer that cannot be sent is kept: longer than its callers wait through a silence.
 const ANSWER_KEPT_FOR: Duration = Duration::from_secs(10);
 const ANSWER_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -33,7 +33,7 @@ pub(crate) struct Neighbours {
     relay: Option<Arc<dyn Relay>>,
     next: AtomicU64,
     asked: Mutex<HashMap<u64, mpsc::Sender<News>>>,
-    /// When a node was last asked a question again.
+    /// When a question was last repeated to each node.
     again: Mutex<HashMap<NodeId, Instant>>,
     roster: Roster,
 }
@@ -44,7 +44,7 @@ enum News {
     Answer(Answer),
 }
 
-/// No answer, no progress, no sign of life.
+/// No answer, no progress and no sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Silence;
 
@@ -68,13 +68,13 @@ impl Neighbours {
         self.relay.as_ref()
     }
 
-    /// The nodes that are there.
+    /// The live nodes.
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster
     }
 
-    /// Asks `node`, and waits as long as it shows that it is at work; `silence` without a word ends it. What may be asked
-    /// twice is asked again until then.
+    /// Asks `node`, and waits as long as it shows that it works on the question; `silence` without a message ends the
+    /// wait. A question that may be repeated is asked again meanwhile.
     pub(crate) async fn ask(
         &self,
         node: NodeId,
@@ -102,7 +102,7 @@ impl Neighbours {
                 Err(_) if heard.elapsed() >= silence => return Err(Silence),
                 Err(_) => {
                     if repeats && self.may_ask_again(node) {
-                        // One that is not sent is as good as one that is lost: it is asked once more.
+                        // If sending fails, the question counts as lost and is asked again.
                         let _ = self.deliver(node, Arc::clone(&message)).await;
                     }
                     continue;
@@ -122,14 +122,14 @@ impl Neighbours {
         true
     }
 
-    /// Says something that needs no answer.
+    /// Sends a message that needs no answer.
     pub(crate) async fn send(&self, to: NodeId, number: u64, body: Body) -> Result<(), Silence> {
         let message = self.write(number, body)?;
         let sent = self.deliver(to, message).await;
         sent.map_err(|error| unsent(to, &error))
     }
 
-    /// Answers. While the relay is away the answer is kept for a moment: whoever asked waits for it.
+    /// Sends an answer. While the relay is down the answer is kept for a moment, because its caller waits for it.
     pub(crate) async fn answer(&self, to: NodeId, number: u64, answer: Answer) {
         let Ok(message) = self.write(number, Body::Answer(answer)) else {
             return;
@@ -165,13 +165,13 @@ impl Neighbours {
         }
     }
 
-    /// Asks without waiting for an answer.
+    /// Sends a question without waiting for an answer.
     pub(crate) async fn tell(&self, to: NodeId, question: Question) -> Result<(), Silence> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.send(to, number, Body::Question(question)).await
     }
 
-    /// Something was said about question `number`. Nobody may wait for it any more.
+    /// Passes a message about question `number` to its caller, which may no longer wait.
     pub(crate) fn heard(&self, number: u64, body: Body) {
         let news = match body {
             Body::Question(_) => return,
@@ -182,7 +182,7 @@ impl Neighbours {
         let Some(asker) = self.with(|asked| asked.get(&number).cloned()) else {
             return;
         };
-        // The last place is kept for the answer.
+        // The last place is reserved for the answer.
         if matches!(news, News::Answer(_)) || asker.capacity() > 1 {
             let _ = asker.try_send(news);
         }
@@ -198,7 +198,7 @@ fn unsent(to: NodeId, error: &RelayError) -> Silence {
     Silence
 }
 
-/// Whoever stops waiting, by whatever way out, is not kept.
+/// Removes the caller when it stops waiting, for whatever reason.
 struct Forget<'a>(&'a Neighbours, u64);
 
 impl Drop for Forget<'_> {

@@ -1,4 +1,4 @@
-//! How a session comes by its state, and what happens where it cannot.
+//! How a session loads its state, and what happens if that fails.
 
 use std::pin::Pin;
 
@@ -10,16 +10,16 @@ use crate::relay::message::{Answer, HandOver, Question};
 use crate::relay::neighbours::Silence;
 use crate::store::Lost;
 
-/// Pause before a session that could not be loaded is loaded again; doubled each time, up to the last.
+/// Pause before a failed load is repeated. It doubles each time, up to the maximum.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_millis(20);
 const LOAD_AGAIN_AFTER_MAX: Duration = Duration::from_secs(1);
-/// How long a store that is unavailable is waited for while a session loads. Its callers hear of it then.
+/// How long a loading session waits for an unavailable store, before its callers get the error.
 const LOAD_WITHIN: Duration = Duration::from_secs(10);
-/// How long a node that holds the session and does not answer is waited for: until its lease has ended, and a little.
+/// How long to wait for an owner that does not answer: until its lease has ended, and a little longer.
 const HELD_WITHIN: Duration = Duration::from_secs(20);
-/// How often it is looked whether its lease has ended: a part of what a caller notices.
+/// How often to check whether its lease has ended: short compared with what a caller notices.
 const HELD_AGAIN_AFTER: Duration = Duration::from_millis(250);
-/// Whoever holds a session and says nothing for so long, so often, is not there: one question may be lost with the
+/// An owner that is silent for this long, this often, counts as down: a single question may be lost in the crash of the
 /// actor that took it up.
 const HAND_OVER_SILENCE: Duration = Duration::from_millis(1500);
 const HAND_OVER_TRIES: usize = 2;
@@ -36,7 +36,7 @@ impl State {
         };
         tokio::spawn(async move {
             let acquired = acquiring.acquire().await;
-            // The session may be gone by now; its successor loads for itself.
+            // The session may have died; its successor loads for itself.
             let _ = myself.send_message(SessionMsg::Loaded(Box::new(acquired)));
         });
         self.pass(CrashPoint::SessionLoadAsked);
@@ -72,7 +72,8 @@ impl State {
         }
     }
 
-    /// What was acquired and cannot be read. A newer node can go on with a newer form; what is damaged nobody can.
+    /// Releases an acquired session that cannot be read: a newer node can run a newer schema. A damaged one is
+    /// quarantined.
     fn give_back(&self, fence: Fence, version: u64, error: &StoreError) {
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
         let damage = matches!(error, StoreError::Corrupt(_)).then(|| error.to_string());
@@ -82,19 +83,19 @@ impl State {
                 None => in_time(store.release(id, fence, version)).await,
             };
             if let Err(error) = done {
-                tracing::warn!(session = %id, %error, "a session that cannot be read was not given back");
+                tracing::warn!(session = %id, %error, "a session that cannot be read could not be released");
             }
         });
     }
 
-    /// The state is there: calls that were running go on, and what waited is heard.
+    /// The state is loaded: running calls go on, and waiting messages are handled.
     pub(super) fn begin(&mut self, myself: &ActorRef<SessionMsg>, journal: Journal) {
         let waited = match std::mem::replace(&mut self.phase, Phase::Running(Box::new(journal))) {
             Phase::Loading(waited) => waited,
             Phase::Running(_) | Phase::Refusing(_) => Vec::new(),
         };
-        // Whoever asks under the key of a call that was running waits for that one, before it may be given up: its key
-        // is free then, and a call that ends every node it runs on would begin anew, and go on to do so.
+        // A caller with the key of a running call is attached to it before the call may be given up. Giving it up frees
+        // its key, and a call that ends every node would otherwise start again and again.
         let (joining, waited): (Vec<_>, Vec<_>) =
             waited.into_iter().partition(|message| self.joins(message));
         for message in joining {
@@ -113,7 +114,7 @@ impl State {
             .journal()
             .is_some_and(|journal| journal.committed().closed)
         {
-            // Who closed it may not be there any more to see it through.
+            // The caller that closed the session may be gone, so finish the deletion.
             self.delete(myself);
         }
         for message in waited {
@@ -121,7 +122,7 @@ impl State {
         }
     }
 
-    /// Asks for a call that has not ended, by its key.
+    /// Whether the message asks for an unfinished call, by its key.
     fn joins(&self, message: &SessionMsg) -> bool {
         let (Some(journal), SessionMsg::Call(asked)) = (self.journal(), message) else {
             return false;
@@ -132,7 +133,7 @@ impl State {
         })
     }
 
-    /// Nobody will ask for what they find.
+    /// Stops this session's jobs: no session will fetch their outcomes.
     pub(super) fn stop_jobs(&self) {
         let table = &self.around.pool.table;
         for request in table.requests_of(self.id) {
@@ -140,7 +141,7 @@ impl State {
         }
     }
 
-    /// The session cannot be run here: everybody who waits is told why, and the actor ends.
+    /// The session cannot run here: every waiting caller gets the reason, and the actor ends.
     pub(super) fn cannot_run(&mut self, myself: &ActorRef<SessionMsg>, error: &StoreError) {
         tracing::debug!(session = %self.id, %error, "the session cannot be run");
         if let Phase::Loading(waited) =
@@ -161,15 +162,14 @@ impl State {
     }
 }
 
-/// Takes a session over: waits for a store that is away for a while, and asks another node that holds the session to
-/// give it up.
+/// Acquires a session: waits a while for a store that is down, and asks the node that owns the session to hand it over.
 struct Acquiring {
     id: SessionId,
     around: Arc<Surroundings>,
     asker: ActorRef<SessionMsg>,
-    /// Holders that did not answer, once for each time: their leases are waited for.
+    /// Owners that did not answer, one entry per attempt: wait for their leases to end.
     silent: Vec<NodeId>,
-    /// Such a holder is asked on while its lease is waited for: it may have been cut off for a moment.
+    /// Such an owner is still asked while its lease runs out, because it may have been cut off only for a moment.
     late: Option<Late>,
 }
 
@@ -211,7 +211,7 @@ impl Acquiring {
         }
     }
 
-    /// Ends early where a holder that was silent answers after all.
+    /// Ends early if an owner that was silent answers after all.
     async fn pause(&mut self, wait: Duration) -> Option<Holder> {
         let Some(late) = &mut self.late else {
             tokio::time::sleep(wait).await;
@@ -229,12 +229,12 @@ impl Acquiring {
         Some(holder)
     }
 
-    /// Waits for its turn first: after a restart of everything thousands may load at once, and each load is some
-    /// kilobytes that the store has to give out.
+    /// Waits for a permit first: after a restart of the whole fleet thousands may load at once, and each load takes
+    /// some kilobytes from the store.
     fn ask_store(&self) -> impl Future<Output = Result<Acquired, StoreError>> + Send + use<> {
         let (id, around) = (self.id, Arc::clone(&self.around));
         async move {
-            // Never closed.
+            // The semaphore is never closed.
             let _turn = around.loads.acquire().await;
             let store = &around.persistence.store;
             in_time(store.acquire(id, around.options.node)).await
@@ -287,18 +287,18 @@ impl Acquiring {
                 return Holder::Silent;
             }
         };
-        // It lives, whatever it did not say before.
+        // It is up, even if it was silent before.
         self.silent.retain(|silent| *silent != node);
         holder
     }
 }
 
-/// What the node that holds the session says.
+/// The answer of the node that owns the session.
 enum Holder {
     Released,
-    /// A call runs in it over there.
+    /// A call runs in the session there.
     Busy,
-    /// The node lives and cannot give it up at this moment, for example because its store does not answer it. It is
+    /// The node is up but cannot hand the session over now, for example because the store does not answer it. It is
     /// asked again soon.
     NotYet,
     Silent,

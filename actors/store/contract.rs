@@ -1,4 +1,4 @@
-//! What every store promises: the same tests over the memory store and over a real Redis, in real time.
+//! The contract of every store: the same tests against the memory store and a real Redis, in real time.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use creating::*;
 use owning::*;
 use using::*;
 
-/// Short enough to be waited for, long enough for a slow machine to act within it.
+/// Short enough to wait for, long enough for a slow machine to act in time.
 const LEASE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A store, and what must live as long.
+/// A store, and everything that must live as long as it does.
 struct Place {
     store: Arc<dyn Store>,
     _server: Option<Server>,
@@ -49,7 +49,7 @@ fn redis() -> Option<Place> {
     })
 }
 
-/// Each test twice.
+/// Runs each test against both stores.
 macro_rules! both {
     ($($test:ident),* $(,)?) => {
         mod over_memory {
@@ -144,7 +144,7 @@ fn node(n: u128) -> NodeId {
     NodeId::from_u128(n)
 }
 
-/// As text, for comparing.
+/// As text, for comparisons.
 fn state(acquired: &Acquired) -> (u64, String, Vec<String>) {
     let text = |bytes: &Arc<[u8]>| String::from_utf8(bytes.to_vec()).unwrap();
     let deltas = acquired.deltas.iter().map(text).collect();
@@ -231,7 +231,7 @@ async fn results_come_and_go_with_their_commits(store: &dyn Store) {
         put,
         ..commit(id, fence, 1)
     };
-    // A commit that is refused brings no results.
+    // A refused commit stores no results.
     let refused = Commit {
         expected: 9,
         ..with_results.clone()
@@ -297,7 +297,7 @@ async fn a_session_ends_and_its_owner_is_told(store: &dyn Store) {
 }
 
 async fn renewing_puts_the_end_off(store: &dyn Store) {
-    /// A store says how long a session has left, and the way of its answer is added to that.
+    /// A store returns the remaining time of a session, and the way of the answer adds to it.
     const ON_THE_WAY_MS: u64 = 300;
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;

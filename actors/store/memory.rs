@@ -1,7 +1,7 @@
-//! The store inside the process: sessions survive the death of any actor, and end with the process.
+//! The store in memory: sessions survive the crash of any actor, and end with the process.
 //!
-//! It is owned above the supervision tree, so no actor's death touches it. Every method takes one lock, prepares the
-//! whole change, and then makes it: there is no half of one.
+//! It lives above the supervision tree, so no actor's crash affects it. Every method takes one lock and prepares the
+//! whole change before applying it, so no change is ever half done.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,17 +21,17 @@ mod usage;
 
 use tables::Tables;
 
-/// Long enough that a node which is merely slow keeps its sessions, short enough to wait for after one died.
+/// Long enough for a slow node to keep its sessions, short enough to wait for after a crash.
 pub const LEASE: Duration = Duration::from_secs(15);
 
-/// Bounds of the whole store: memory is finite, and one client must not take all of it.
+/// Limits of the whole store: memory is finite, and one client must not take all of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub sessions: usize,
     pub sessions_per_principal: usize,
-    /// Whole results of all sessions, bytes; beyond it new ones are not kept.
+    /// Bytes of whole results of all sessions; beyond it new ones are not kept.
     pub whole_bytes: u64,
-    /// How long a node holds a session that it says nothing of, where several trees share this store.
+    /// How long a silent node keeps a session, if several trees share this store.
     pub lease: Duration,
 }
 
@@ -46,7 +46,7 @@ impl Default for Limits {
     }
 }
 
-/// See the module.
+/// See the module documentation.
 pub struct MemoryStore {
     clock: Clock,
     limits: Limits,
@@ -62,19 +62,19 @@ impl MemoryStore {
         }
     }
 
-    /// As if the store had gone back to before the session was made.
+    /// As if the store had been rolled back to before the session was created.
     #[cfg(test)]
     pub(crate) fn lose(&self, id: SessionId) {
         self.with(|inner, _| inner.remove(id));
     }
 
-    /// How a session is stored just now, for [`MemoryStore::go_back`].
+    /// The current record of a session, for [`MemoryStore::go_back`].
     #[cfg(test)]
     pub(crate) fn as_stored(&self, id: SessionId) -> tables::Record {
         self.with(|inner, _| inner.sessions[&id].clone())
     }
 
-    /// As a replica would that had no more than that when it was promoted, a while later.
+    /// As if a replica with only this state had been promoted a while later.
     #[cfg(test)]
     pub(crate) fn go_back(&self, id: SessionId, to: tables::Record) {
         self.with(|inner, _| {
@@ -176,7 +176,7 @@ impl Store for MemoryStore {
     fn quarantine(&self, id: SessionId, reason: Option<String>) -> StoreFuture<'_, ()> {
         self.at_once(|inner, _| {
             let record = inner.record(id)?;
-            // Whoever holds it is fenced off: it must not go on.
+            // The owner is fenced off: it must not continue.
             record.fence = None;
             record.quarantine = reason;
             Ok(())

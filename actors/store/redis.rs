@@ -1,4 +1,4 @@
-//! The store that nodes share: sessions in Redis, each in the keys of one slot, every change one script.
+//! The store that nodes share: sessions in Redis, each in keys of one slot, every change one script.
 //!
 //! ```text
 //! mca:{ses_…}:m   HASH   version, fence, epoch, lease, last commit, snapshot, principal, ends, quarantine or tombstone
@@ -14,13 +14,13 @@
 //! mca:inbox:…     LIST   messages to a node
 //! mca:{cache}:s0  HASH   shared analyses, s0 to s7: a ring that is forgotten segment by segment;  :m HASH its state
 //! ```
-//! A commit is all-or-nothing because its script looks at everything before its first write, and safe to repeat
-//! because the session remembers the last commit's id. Only the server's clock decides about leases and ends. The
-//! index lies in other slots, so it is written around the scripts: what it lists is looked at before it is shown.
+//! A commit is atomic because its script checks everything before its first write, and safe to repeat because the
+//! session remembers the id of the last commit. Only the server's clock decides about leases and expiries. The index is
+//! in other slots, so it is written separately, and sessions it lists are looked up before they are shown.
 //!
-//! Commits and everything else that is small go over four long-held connections, a session always over the same one;
-//! leases are kept over one of their own, from the keeper's thread, and transport sessions have two; what blocks or is
-//! large is given a connection of the pool.
+//! Commits and other small requests use four long-lived connections; a session always uses the same one. Leases are
+//! extended over a separate connection on the keeper's thread, and transport sessions have two of their own. Blocking
+//! or large requests use a connection from the pool.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,38 +62,38 @@ use keys::Keys;
 use link::{Counts, Lane};
 use server::{OnDisk, Server};
 
-/// Connections that sessions share: more than one, so that a large value on its way holds up a quarter of them only.
+/// Connections that sessions share: several, so that a large value delays only a quarter of them.
 const LANES: usize = 4;
 /// Connections for transport sessions, whose events may be large.
 const CONNECTION_LANES: usize = 2;
-/// Connections for what blocks or is large.
+/// Connections for blocking or large requests.
 const POOL_MAX: usize = 8;
-/// Longest wait for one of them.
+/// Longest wait for a pool connection.
 const POOL_WITHIN: Duration = Duration::from_secs(2);
 
-/// How to reach a Redis, and what to ask of it.
+/// Connection settings and required durability of a Redis.
 #[derive(Debug, Clone)]
 pub struct RedisOptions {
-    /// `redis://`, `rediss://` (TLS) or `unix://`, with user and password where they are needed.
+    /// `redis://`, `rediss://` (TLS) or `unix://`, with user and password if needed.
     pub url: String,
-    /// Certificates (PEM) that the server's is checked against, in place of the system's.
+    /// Certificates (PEM) to verify the server's with, instead of the system's.
     pub ca: Option<Arc<[u8]>>,
-    /// Starts every key.
+    /// The prefix of every key.
     pub prefix: String,
     pub level: Level,
     pub lease: Duration,
-    /// Of this process.
+    /// The id of this process.
     pub node: NodeId,
 }
 
-/// What a commit must have reached before its answer leaves.
+/// What a commit must reach before it is answered as durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Acknowledged.
     Redis,
     /// On disk.
     Fsync,
-    /// Acknowledged by so many replicas.
+    /// Acknowledged by this many replicas.
     Replicated(u8),
 }
 
@@ -110,7 +110,7 @@ impl RedisOptions {
     }
 }
 
-/// Parses; does no I/O.
+/// Parses the URL; does no I/O.
 fn client(options: &RedisOptions) -> RedisResult<Client> {
     let Some(ca) = &options.ca else {
         return Client::open(options.url.as_str());
@@ -127,14 +127,14 @@ fn client(options: &RedisOptions) -> RedisResult<Client> {
 pub enum RedisError {
     #[error("the Redis URL cannot be read: {0}")]
     Url(String),
-    /// It is there, and not set up for what was asked.
+    /// It is up, but does not fit the configuration.
     #[error("{0}")]
     Misfit(String),
     #[error("Redis cannot be reached: {0}")]
     Away(String),
 }
 
-/// See the module. Cheap to clone.
+/// See the module documentation. Cheap to clone.
 #[derive(Clone)]
 pub struct RedisStore(Arc<Inner>);
 
@@ -143,7 +143,7 @@ struct Inner {
     keys: Keys,
     clock: Clock,
     lanes: Vec<Lane>,
-    /// Used by the lease keeper alone: its connection lives on the keeper's thread.
+    /// Used by the lease keeper only: its connection lives on the keeper's thread.
     keeper: Lane,
     inbox: Lane,
     connections: Vec<Lane>,
@@ -152,12 +152,12 @@ struct Inner {
     round: Mutex<listing::Round>,
 }
 
-/// What all connections find out.
+/// What all connections share.
 struct Shared {
     address: String,
     counts: Counts,
     server: Mutex<Option<Server>>,
-    /// When a connection was last found broken, or could not be made.
+    /// When a connection last broke or could not be opened.
     broken: Mutex<Option<Instant>>,
 }
 
@@ -187,7 +187,7 @@ impl Shared {
         self.ask(Server::clone)
     }
 
-    /// What the server said last; `None` where it has said nothing yet.
+    /// Reads the last known state of the server; `None` if it is not known yet.
     fn ask<R>(&self, question: impl FnOnce(&Server) -> R) -> Option<R> {
         let known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().map(question)
@@ -195,10 +195,10 @@ impl Shared {
 }
 
 impl RedisStore {
-    /// Does no I/O: the server may be away.
+    /// Does no I/O: the server may be down.
     ///
     /// # Errors
-    /// A URL or certificates that cannot be read.
+    /// The URL or the certificates cannot be read.
     pub fn open(options: RedisOptions, clock: Clock) -> Result<Self, RedisError> {
         let unreadable = |error: redis::RedisError| RedisError::Url(error.to_string());
         let parsed = client(&options).map_err(unreadable)?;
@@ -235,10 +235,10 @@ impl RedisStore {
         })))
     }
 
-    /// Whether the server is there and set up for what was asked.
+    /// Checks whether the server is up and fits the configuration.
     ///
     /// # Errors
-    /// `Misfit`: it is there and is not. `Away`: it cannot be asked.
+    /// `Misfit`: it is up and does not fit. `Away`: it cannot be reached.
     pub async fn check(&self) -> Result<(), RedisError> {
         let asked = self.ask_server().await;
         let level = self.0.options.level;
@@ -255,7 +255,7 @@ impl RedisStore {
         Arc::new(relay::RedisRelay(self.clone()))
     }
 
-    /// Transport sessions that the nodes which share this server find again.
+    /// Transport sessions, shared by the nodes on this server.
     pub fn connections(&self) -> Arc<dyn ConnectionStore> {
         Arc::new(connections::RedisConnections(self.clone()))
     }
@@ -310,7 +310,7 @@ impl RedisStore {
         }
     }
 
-    /// What a commit that was acknowledged has reached by that alone.
+    /// The durability of a commit that the server acknowledged, without asking further.
     fn acknowledged(&self) -> Reached {
         let asked = self
             .0
@@ -340,7 +340,7 @@ impl RedisStore {
         }
     }
 
-    /// What those that were acknowledged just now have reached after all: asks for it where that has to be asked for.
+    /// The durability that commits just acknowledged have reached, queried if necessary.
     async fn reached(&self) -> Reached {
         let reached = self.acknowledged();
         if reached.evictable {
@@ -365,8 +365,8 @@ impl RedisStore {
         let Ok(mut connection) = self.0.pool.get().await else {
             return reached;
         };
-        // The server answers for what was done before the last command of the same connection: so there is one, after
-        // the commits were acknowledged.
+        // The server answers for everything before the connection's last command, so one command is sent after the
+        // commits were acknowledged.
         let mut both = redis::pipe();
         both.cmd("PING").ignore().add_command(question);
         match both.query_async::<Vec<redis::Value>>(&mut connection).await {
@@ -377,8 +377,8 @@ impl RedisStore {
             },
             Ok(_) => reached,
             Err(error) => {
-                tracing::debug!(%error, "what was committed is not known to have reached its level");
-                // It may be answered late: that is not for the next one to read.
+                tracing::debug!(%error, "the durability of commits could not be confirmed");
+                // Drop the connection: a late answer must not be read by its next user.
                 drop(deadpool_redis::Connection::take(connection));
                 reached
             }
@@ -386,7 +386,7 @@ impl RedisStore {
     }
 }
 
-/// Longest wait for replicas or the disk, ms: shorter than an answer may take.
+/// Longest wait for replicas or the disk, in ms: shorter than the timeout of an answer.
 const WAIT_MS: u64 = 1000;
 const NOT_MORE: Reached = Reached {
     level: DurabilityLevel::Redis,

@@ -1,14 +1,15 @@
-//! Keeps sessions going while their store is away, and says so: a circuit breaker over any store, and what this node
-//! knows of the sessions that it holds.
+//! Keeps sessions running while their store is down, and says so: a circuit breaker in front of any store, and the
+//! state of the sessions that this node owns.
 //!
-//! While the store answers, everything passes through, and of each session that this node holds the newest bytes are
-//! remembered. When it fails, commits are kept here and acknowledged as not durable, within bounds, as long as nobody
-//! else can hold the session; sessions are made here; what is not known here is refused at once. When it is back, each
-//! session is acquired again: where the store has what our branch was based on, the branch is laid down as one commit;
-//! where another node has gone on, it is dropped, counted and told; where the store itself went back, it is repaired
-//! from what is known here, after the nodes that live were asked whether they had the session later (`peers`).
+//! While the store answers, requests pass through, and the newest bytes of each owned session are remembered. When it
+//! fails, commits are kept here and acknowledged as not durable, within limits, as long as no other node can own the
+//! session. New sessions are created here; requests for unknown sessions fail at once. When the store is back, each
+//! session is acquired again. If the stored state is the one that the kept commits build on, they are written as one
+//! commit. If another node has changed the session, they are dropped, counted and reported. If the store was rolled
+//! back, the session is repaired, after the live nodes were asked whether they owned it later (`peers`).
 //!
-//! It is owned above the tree, so no actor's death touches it; it ends with the process, and says `memory` for that.
+//! It lives above the tree, so no actor's crash affects it. It ends with the process, and therefore reports the level
+//! `memory`.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -41,12 +42,12 @@ use breaker::Breaker;
 use held::Held;
 use ledger::{Known, Ledger};
 
-/// Longest wait for one answer of the store: longer than it takes itself, shorter than whoever asks us waits.
+/// Longest wait for one answer of the store: longer than the store's own timeouts, shorter than callers wait.
 const STORE_WITHIN: Duration = Duration::from_secs(4);
-/// Sessions whose bytes are remembered, and how many bytes: beyond it a session is simply not sheltered.
+/// Sessions remembered, and their bytes. Beyond the limits a session is not kept during an outage.
 const HELD_MAX: usize = 20_000;
 const HELD_BYTES: usize = 64 << 20;
-/// Sessions whose loss has not been told to their owners yet.
+/// Sessions with losses that have not been reported to their owners yet.
 const UNTOLD_MAX: usize = 4096;
 
 #[derive(Debug, Clone)]
@@ -54,26 +55,26 @@ pub struct ShelterOptions {
     pub node: NodeId,
     pub lease: Duration,
     pub when_away: WhenAway,
-    /// No other node uses the store: what is recorded while it is away outlives the lease.
+    /// No other node uses the store: changes are kept during an outage even after the lease ends.
     pub single_node: bool,
     pub bounds: Bounds,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenAway {
-    /// Calls are answered, and say that they are not durable.
+    /// Calls are answered, and report that they are not durable.
     Degrade,
     /// Calls are refused.
     Refuse,
 }
 
-/// What is kept for a store that is away: memory is finite, and so is what may be lost.
+/// Limits on what is kept while the store is down: memory is finite, and so is what may be lost.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub changes_per_session: usize,
     pub bytes_per_session: usize,
     pub bytes: usize,
-    /// Of the oldest change that is kept.
+    /// Age of the oldest kept change.
     pub age: Duration,
 }
 
@@ -100,7 +101,7 @@ impl ShelterOptions {
     }
 }
 
-/// See the module.
+/// See the module documentation.
 pub struct Shelter(Arc<Inner>);
 
 struct Inner {
@@ -108,9 +109,9 @@ struct Inner {
     options: ShelterOptions,
     clock: Clock,
     state: Mutex<State>,
-    /// The breaker has opened.
+    /// Signals that the breaker opened.
     opened: Notify,
-    /// Something came over the store's server: a probe is due.
+    /// Signals that a message arrived over the store's server, so a probe is due.
     heard: Notify,
     /// Set once, when the node can ask others.
     peers: OnceLock<Arc<dyn Peers>>,
@@ -124,16 +125,16 @@ struct State {
     held_bytes: usize,
     pending_bytes: usize,
     ledger: Ledger,
-    /// Changes lost since the start, and by session those that its owner has not been told of.
+    /// Changes lost since the start; and the losses per session that its owner has not been told of.
     lost: u64,
     untold: HashMap<SessionId, Lost>,
-    /// The server that was there before it went away.
+    /// The run id of the server before the outage.
     run_id: String,
     seen: alone::Seen,
 }
 
 impl Shelter {
-    /// Must run inside a tokio runtime: a task watches over the store's return until the shelter is dropped.
+    /// Must run inside a tokio runtime: a task waits for the store's return until the shelter is dropped.
     pub fn over(store: Arc<dyn Store>, options: ShelterOptions, clock: Clock) -> Arc<Self> {
         let inner = Arc::new(Inner {
             store,
@@ -160,7 +161,7 @@ impl Shelter {
         Arc::new(Self(inner))
     }
 
-    /// The store is known to be away, before anybody has asked it anything.
+    /// Marks the store as down before the first request.
     pub fn is_away(&self, why: &str) {
         let error = StoreError::Unavailable(why.to_owned());
         while !self.0.failed(&error) {}
@@ -174,7 +175,7 @@ impl Inner {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// True where the breaker is open now.
+    /// Returns true if the breaker is open now.
     fn failed(&self, error: &StoreError) -> bool {
         let now_ms = self.clock.now_ms();
         let (opened, open) = self.with(|state| {
@@ -196,7 +197,7 @@ impl Inner {
         open
     }
 
-    /// What an answer says about the store itself.
+    /// Records what an answer says about the store itself.
     fn noted<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         match &answer {
             Err(error @ StoreError::Unavailable(_)) => {
@@ -207,7 +208,7 @@ impl Inner {
         answer
     }
 
-    /// Refused at once while the store is away.
+    /// Fails at once while the store is down.
     fn ask<'a, T: Send + 'a>(
         &'a self,
         question: impl FnOnce(&'a dyn Store) -> StoreFuture<'a, T> + Send + 'a,
@@ -240,13 +241,13 @@ impl Inner {
         self.options.when_away == WhenAway::Degrade
     }
 
-    /// A node stops at two thirds of its lease, counted from before it asked: the store's clock and ours may run at
-    /// different speeds, and the answer took its time.
+    /// A node considers its lease over after two thirds, counted from before the request: clocks may run at different
+    /// speeds, and the answer took time.
     fn lease_from(&self, asked: Instant) -> Instant {
         asked + self.options.lease * 2 / 3
     }
 
-    /// As the store knows it.
+    /// The fence as the store knows it.
     fn real(&self, id: SessionId, fence: Fence) -> Fence {
         self.with(|state| match state.held.get(&id) {
             Some(held) if held.fence == fence => held.real,
@@ -255,7 +256,7 @@ impl Inner {
     }
 }
 
-/// What the store does not answer in time it has not answered.
+/// Fails with `Unavailable` if the store does not answer in time.
 async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let answer = tokio::time::timeout(STORE_WITHIN, answer).await;
     answer.unwrap_or_else(|_| {

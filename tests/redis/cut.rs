@@ -1,5 +1,5 @@
-//! Two nodes, and the link between one of them and Redis fails for a moment: whoever calls the other one waits until the
-//! link is there again, and not for a lease to end.
+//! Two nodes, and the link between one of them and Redis fails for a moment. A caller of the other node waits until the
+//! link is back, not until a lease ends.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use crate::support::Project;
 use crate::support::link::{Link, Way};
 use crate::support::redis::Redis;
 
-/// From the end of the fault to the answer.
+/// Time from the end of the fault to the answer.
 const WITHIN: Duration = Duration::from_secs(1);
-/// A machine that compiles beside the tests may hold one up: the best of so many counts.
+/// A machine that also compiles may delay one attempt: the best of these counts.
 const TRIES: usize = 3;
 
 fn cut(link: &Link) {
@@ -23,7 +23,7 @@ fn cut(link: &Link) {
     link.set(Way::Pass);
 }
 
-/// Longer than two questions that are not answered.
+/// Longer than two questions without an answer.
 fn cut_for_long(link: &Link) {
     link.set(Way::Cut);
     thread::sleep(Duration::from_secs(5));

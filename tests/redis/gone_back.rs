@@ -1,5 +1,5 @@
-//! Redis goes back in time: it comes up on the same port with an older copy of its data. Who has a session repairs it,
-//! or hears what is lost.
+//! Redis is rolled back: it restarts on the same port with an older copy of its data. The owner of a session repairs
+//! it, or is told what is lost.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{is_durable, serve, text};
 use crate::support::redis::Redis;
 use crate::support::{Project, Server, signal};
 
-/// Asks until it is durable. Before that an answer may say that it is not, or come too soon.
+/// Repeats the call until its answer is durable. Before that it may be refused or not durable.
 pub(super) fn durable(server: &mut Server, tool: &str, arguments: &Value) -> Value {
     until(|| {
         let answer = server.call(tool, arguments.clone())["structuredContent"].clone();
@@ -27,7 +27,7 @@ fn lost(server: &mut Server) -> u64 {
     lost.unwrap_or_else(|| panic!("no count in {status}"))
 }
 
-/// To before there was the session, to before its calls, and to between them.
+/// Rolled back to before the session existed, to before its calls, and to between them.
 #[test]
 fn what_a_node_has_is_laid_down_again() {
     for before in ["all", "calls", "one"] {
@@ -59,7 +59,7 @@ fn what_a_node_has_is_laid_down_again() {
         );
         known.push(result(&answer));
         assert_eq!(lost(&mut server), 0, "{before}");
-        // Whatever the node had is in Redis again: another one finds it there.
+        // Everything that the node had is in Redis again, and another node finds it there.
         let over = server.close();
         assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
         let mut other = serve(&project, &redis.url(), &[]);
@@ -73,7 +73,7 @@ fn what_a_node_has_is_laid_down_again() {
     }
 }
 
-/// The history says of each result whether it can still be read.
+/// The history shows for each result whether it can still be read.
 #[test]
 fn the_history_knows_which_results_redis_has_forgotten() {
     let Some(mut redis) = Redis::good() else {
@@ -103,7 +103,7 @@ fn the_history_knows_which_results_redis_has_forgotten() {
     assert_eq!(told, wanted, "{view}");
 }
 
-/// Its node stands still while Redis goes back, and another goes on from what is there.
+/// Its node is paused while Redis is rolled back, and another node continues from the stored state.
 #[test]
 fn what_another_did_not_find_is_counted_and_told() {
     let Some(mut redis) = Redis::good() else {
@@ -115,7 +115,7 @@ fn what_another_did_not_find_is_counted_and_told() {
     let made = first.good("create_session", json!({}));
     let id = text(&made, "/data/session_id").to_owned();
     let arguments = json!({"session_id": id});
-    // Nobody has it yet.
+    // No node owns it yet.
     let then = redis.copy();
     let gone: Vec<_> = ["analyze_complexity", "analyze_structure"]
         .map(|tool| {
@@ -128,7 +128,7 @@ fn what_another_did_not_find_is_counted_and_told() {
     redis.go_back(then.path());
     let theirs = result(&durable(&mut second, "analyze_complexity", &arguments));
     signal(first.pid(), Signal::CONT);
-    // Told to whoever asks next, over either node, once the first has found out.
+    // Reported to the next caller on either node, once the first node has noticed.
     let notice = until(|| {
         let view = first.call("get_session", arguments.clone())["structuredContent"].clone();
         let notices = view["context"]["notices"].as_array().cloned();
@@ -149,7 +149,7 @@ fn what_another_did_not_find_is_counted_and_told() {
     );
 }
 
-/// One node, nobody else, and a dump that is older by more changes than anybody would count.
+/// A single node, and a dump that is older by many changes.
 #[test]
 fn nothing_is_lost_however_far_redis_goes_back() {
     for calls in [20, 100] {
@@ -177,7 +177,7 @@ fn nothing_is_lost_however_far_redis_goes_back() {
         assert_eq!(lost(&mut server), 0, "{calls}");
         let id = text(&made, "/data/session_id");
         let found = history(&mut server, id);
-        // The newest first, and as many as a history keeps.
+        // Newest first, and as many as a history keeps.
         let newest: Vec<_> = known.iter().rev().take(found.len()).cloned().collect();
         assert_eq!(found, newest, "{calls}");
         assert!(found.len() > 20.min(calls), "{calls}: {}", found.len());

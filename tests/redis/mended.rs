@@ -1,4 +1,4 @@
-//! Keys that something else overwrote with another type: `doctor --repair` mends them beside a running node.
+//! Keys that another client overwrote with another type: `doctor --repair` fixes them beside a running node.
 
 use serde_json::json;
 
@@ -66,7 +66,7 @@ fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
     let refused = server.call("list_sessions", json!({}));
     let status = &refused["structuredContent"]["status"];
     assert!(status.to_string().contains("doctor --repair"), "{status}");
-    // Nobody else is hindered.
+    // Other sessions are not affected.
     let made = server.good("create_session", json!({}));
     is_durable(&made, "redis");
     known.push(text(&made, "/data/session_id").to_owned());
@@ -101,7 +101,7 @@ fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
     }
     assert_eq!(redis.cli(&["GET", "mca:other"]).trim(), "nobody's");
     is_durable(&server.good("create_session", keyed), "redis");
-    // What each principal has stored is counted as before.
+    // The storage used by each principal is counted as before.
     let weighed = |key: &str| -> u64 {
         let values = redis.cli(&["HVALS", key]);
         values.lines().filter_map(|it| it.parse::<u64>().ok()).sum()
@@ -122,7 +122,7 @@ fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
     assert_eq!(redis.cli(&["KEYS", "mca:aside:*"]).lines().count(), 261);
 }
 
-/// Sums and what they are of are mended together.
+/// Sums and the keys they are computed from are repaired together.
 #[test]
 fn what_an_index_weighs_is_right_again() {
     let Some(redis) = Redis::good() else { return };
@@ -198,7 +198,7 @@ fn a_user_who_may_not_look_is_told_what_he_needs() {
     );
 }
 
-/// Redis evicts sessions that nobody has in memory, and one that a node has.
+/// Redis evicts sessions that no node has in memory, and one that a node has.
 #[test]
 fn evicted_sessions_are_counted_by_themselves() {
     const IDLE: usize = 12;
@@ -213,7 +213,7 @@ fn evicted_sessions_are_counted_by_themselves() {
     }
     let there = |redis: &Redis| redis.cli(&["KEYS", "mca:{ses_*:m"]).lines().count() as u64;
     let before = there(&redis);
-    // A session is not missed while it may still be in the making.
+    // A session that may still be being created is not counted as evicted.
     std::thread::sleep(std::time::Duration::from_secs(11));
     redis.cli(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]);
     redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);

@@ -1,4 +1,5 @@
-//! What two nodes make of one session when Redis forgets who has it, and what a node hears that was told that it is alone.
+//! Two nodes and one session after Redis has lost its owner; and warnings to a node that was configured as the only
+//! one.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ fn number(answer: &Value, name: &str) -> u64 {
         .expect("a number")
 }
 
-/// A node takes a session over, and Redis goes back to before that. Whichever of the two is asked first: what the newer
-/// owner acknowledged stays.
+/// A node takes a session over, and Redis is rolled back to before that. Whichever node is called first, the changes
+/// that the newer owner acknowledged stay.
 #[test]
 fn a_take_over_that_redis_forgets_is_not_forgotten() {
     for newer_first in [true, false] {
@@ -33,7 +34,7 @@ fn a_take_over_that_redis_forgets_is_not_forgotten() {
         let arguments = json!({"session_id": id});
         let before = first.good("analyze_complexity", arguments.clone());
         is_durable(&before, "redis");
-        // The first has it.
+        // The first node owns it.
         let then = redis.copy();
         let mut known = vec![result(&before)];
         for tool in [
@@ -87,7 +88,7 @@ fn a_take_over_that_redis_forgets_is_not_forgotten() {
     }
 }
 
-/// The older owner stands still meanwhile, and knows nothing of it.
+/// The older owner is paused meanwhile, and does not know of it.
 #[test]
 fn an_owner_that_stood_still_does_not_undo_a_take_over() {
     let Some(mut redis) = Redis::good() else {
@@ -102,7 +103,7 @@ fn an_owner_that_stood_still_does_not_undo_a_take_over() {
     let mut known = vec![result(&first.good("analyze_complexity", arguments.clone()))];
     let then = redis.copy();
     signal(first.pid(), Signal::STOP);
-    // When its lease has ended.
+    // After its lease has ended.
     known.insert(
         0,
         result(&durable(&mut second, "analyze_structure", &arguments)),
@@ -112,7 +113,7 @@ fn an_owner_that_stood_still_does_not_undo_a_take_over() {
         result(&durable(&mut second, "analyze_dependencies", &arguments)),
     );
     redis.go_back(then.path());
-    // It is asked before the other one goes on.
+    // It is asked before the other node continues.
     let answer = durable(&mut second, "analyze_complexity", &arguments);
     known.insert(0, result(&answer));
     signal(first.pid(), Signal::CONT);
@@ -141,7 +142,7 @@ fn a_node_that_is_not_alone_is_told_so_whichever_starts_first() {
         };
         let [one, two] = [alone_first, !alone_first].map(start);
         let (mut alone, mut other) = if alone_first { (one, two) } else { (two, one) };
-        // A beat, and a moment.
+        // One heartbeat, and a moment.
         let started = std::time::Instant::now();
         let told = until(|| {
             let told = warnings(&mut alone);
@@ -153,7 +154,7 @@ fn a_node_that_is_not_alone_is_told_so_whichever_starts_first() {
             "alone first {alone_first}: {took:?}"
         );
         assert!(told.contains("take --single-node away"), "{told}");
-        // Whoever asks the other one can see it, too.
+        // The other node's status shows it too.
         until(|| {
             let status = other.good("get_server_status", json!({}));
             status["data"]["nodes"]

@@ -1,4 +1,4 @@
-//! A store that is slow, refuses, or does as asked and does not say so: what a store over a network is like.
+//! A store that is slow, refuses, or applies requests without answering, as a store over a network may.
 
 use std::sync::Mutex;
 
@@ -23,9 +23,9 @@ pub(super) enum Op {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum How {
     Well,
-    /// Not done, and says so as a store would that cannot know.
+    /// Not applied, and answered as by a store that cannot know that.
     Fails,
-    /// Done, and the answer is lost.
+    /// Applied, but the answer is lost.
     Unheard,
     /// Never answers.
     Hangs,
@@ -37,7 +37,7 @@ type Mood = Box<dyn FnMut(Op) -> How + Send>;
 pub(super) struct Flaky {
     inner: Arc<MemoryStore>,
     mood: Mutex<Mood>,
-    /// What it says that it is, and what every commit reaches.
+    /// The level that it reports, and that every commit reaches.
     level: DurabilityLevel,
 }
 
@@ -104,7 +104,7 @@ fn lost() -> StoreError {
     StoreError::Unavailable("no answer".to_owned())
 }
 
-// The memory store acts as it is asked, so each question is put off until its future is polled.
+// The memory store acts when called, so each call is deferred until its future is polled.
 impl Store for Flaky {
     fn kind(&self) -> &'static str {
         "flaky"

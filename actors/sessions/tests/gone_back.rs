@@ -1,11 +1,12 @@
-//! A store that goes back to what a replica had: repaired by whoever has the session, or the loss is counted and told.
+//! A store that is rolled back to a replica's state: the session's owner repairs it, or the loss is counted and
+//! reported.
 
 use super::away::{Away, away, results};
 use super::*;
 use crate::relay::message::HandOver;
 
 impl Away {
-    /// Another node acquires the session from what is stored, works, and gives it up.
+    /// Another node acquires the session from the stored state, works, and releases it.
     async fn another_goes_on(&self, id: SessionId) -> ResultId {
         let backing = Backing::alone(Arc::clone(&self.world.store) as _);
         let other = node(|_| {}, Arc::clone(&self.world.store), backing, self.clock).await;
@@ -14,7 +15,7 @@ impl Away {
         theirs.unwrap().result_id.unwrap()
     }
 
-    /// Asks until the session has been loaded again and says what is lost.
+    /// Repeats until the session has been loaded again and reports its losses.
     async fn told(&self, id: SessionId) -> SessionView {
         let told = async {
             loop {
@@ -32,7 +33,7 @@ impl Away {
     }
 }
 
-/// To before the owner had acquired it, or after, and its lease may have ended there.
+/// Rolled back to before or after the owner acquired it; its lease may have ended there.
 #[tokio::test(start_paused = true)]
 async fn the_owner_repairs_what_nobody_else_has_had() {
     for (acquired_before, lapsed) in [(false, false), (true, false), (true, true)] {
@@ -57,7 +58,7 @@ async fn the_owner_repairs_what_nobody_else_has_had() {
     }
 }
 
-/// No actor has it when another node asks for it: the loss is found out by giving it up, and is told all the same.
+/// No actor runs it when another node asks for it: the hand-over detects the loss, which is reported all the same.
 #[tokio::test(start_paused = true)]
 async fn a_loss_that_is_found_by_giving_up_is_told() {
     let away = away().await;
@@ -90,7 +91,7 @@ async fn who_gives_a_session_up_repairs_it_first() {
     }
 }
 
-/// The session's actor dies as the store goes back: the node still knows more than the store.
+/// The session's actor dies as the store is rolled back: the node still knows more than the store.
 #[tokio::test(start_paused = true)]
 async fn a_session_that_died_meanwhile_is_repaired_from_what_its_node_knows() {
     let away = away().await;
@@ -132,7 +133,7 @@ async fn what_another_did_not_find_is_counted_and_told() {
     }
 }
 
-/// Being driven out is no loss, and nobody is told of one.
+/// Losing the session to another node is no loss of changes, and none is reported.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_where_another_found_everything() {
     let away = away().await;

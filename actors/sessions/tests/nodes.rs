@@ -1,4 +1,4 @@
-//! Two trees over one store: a session goes from one to the other and back.
+//! Two trees over one store: a session moves from one to the other and back.
 
 use super::calls::futures_join;
 use super::flaky::{Flaky, How, Op};
@@ -13,7 +13,7 @@ struct Nodes {
     relay: Arc<MemoryRelay>,
 }
 
-/// Several trees over one store, with a lease short enough to be waited for in a test.
+/// Several trees over one store, with a lease that a test can wait for.
 async fn nodes(count: usize, lease: Duration, mood: fn(Op) -> How) -> Nodes {
     let clock = Clock::starting_at(1_000_000);
     let limits = memory::Limits {
@@ -37,7 +37,7 @@ async fn nodes(count: usize, lease: Duration, mood: fn(Op) -> How) -> Nodes {
     Nodes { worlds, relay }
 }
 
-/// Far longer than a test: nobody gets a session because a lease ended.
+/// Far longer than a test: no session changes its owner because a lease ended.
 const LONG: Duration = Duration::from_secs(3600);
 
 async fn two(mood: fn(Op) -> How) -> [World; 2] {
@@ -54,7 +54,7 @@ async fn what_one_node_acknowledged_the_other_shows() {
         let (here, there) = if n % 2 == 0 { (&a, &b) } else { (&b, &a) };
         let answer = here.call(id, "echo", json!({"n": n})).await.unwrap();
         results.insert(0, answer.result_id.unwrap());
-        // The other one held it before, and does not know that it has lost it.
+        // The other node owned it before, and does not know that it has lost it.
         let view = there.sessions.get(&Principal::local(), id).await.unwrap();
         let known: Vec<_> = view.history.iter().map(|entry| entry.result_id).collect();
         assert_eq!(known, results, "after call {n}");
@@ -176,7 +176,7 @@ async fn cancelling_a_carried_call_ends_it_over_there() {
     assert!(matches!(busy, Err(CallError::Cancelled)), "{busy:?}");
 }
 
-/// The lease is kept while a tool runs, so that nobody takes the session away from under it.
+/// The lease is extended while a tool runs, so that no other node takes the session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_call_keeps_its_session() {
     let Nodes { worlds, relay } = nodes(2, Duration::from_millis(600), |_| How::Well).await;
@@ -185,7 +185,7 @@ async fn a_long_call_keeps_its_session() {
     let long = a.call(id, "once", json!({"sleep_ms": 3000}));
     let wanting = async {
         a.ran(1).await;
-        // Its owner cannot be asked: only the end of the lease would give the session away.
+        // Its owner cannot be asked: only the end of the lease would free the session.
         relay.deafen(a.sessions.node());
         b.call(id, "echo", json!({"n": 2})).await
     };
@@ -195,7 +195,8 @@ async fn a_long_call_keeps_its_session() {
     assert_eq!(a.runs(), 1);
 }
 
-/// Its owner hears nothing for longer than two questions wait, and then again: nobody waits for the end of its lease.
+/// Its owner is unreachable for longer than two questions wait, and then reachable again: no caller waits for its
+/// lease.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_was_silent_for_long_is_asked_again() {
     const DEAF_FOR: Duration = Duration::from_secs(4);
@@ -219,7 +220,7 @@ async fn an_owner_that_was_silent_for_long_is_asked_again() {
     };
     let (long, (wanted, took)) = tokio::join!(long, wanting);
     assert_eq!(echoed(&wanted.unwrap())["n"], json!(2));
-    // It was asked again each second: while the long call still ran.
+    // It was asked again each second, while the long call still ran.
     assert!(took < Duration::from_secs(4), "{took:?}");
     assert!(long.unwrap().outcome.is_ok());
 }
@@ -248,7 +249,7 @@ async fn a_dead_node_is_followed_when_its_lease_has_ended() {
     drop(a);
     let view = b.sessions.get(&Principal::local(), id).await.unwrap();
     assert_eq!(Some(view.history[0].result_id), kept.result_id);
-    // What ran there is run again here: nobody waits for it, and whoever had asked would have got its answer.
+    // The call that ran there runs again here. Its caller is gone; one that asked again would have got the answer.
     b.ran(1).await;
 }
 
@@ -272,7 +273,7 @@ async fn a_node_that_goes_gives_everything_up() {
     }
 }
 
-/// Every message between nodes may be lost with the actor that took it up.
+/// Any message between nodes may be lost with the actor that took it up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
     for point in [CrashPoint::InboxReceived, CrashPoint::SessionHandOverAsked] {
@@ -282,7 +283,7 @@ async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
         a.faults.arm(point, 1);
         let taken =
             tokio::time::timeout(Duration::from_secs(30), b.call(id, "echo", json!({"n": 2})));
-        // Not answered, its node counts as gone, and its lease is far longer than a caller waits.
+        // Without an answer its node counts as down, and its lease is far longer than a caller waits.
         match taken.await.unwrap() {
             Ok(answer) => assert_eq!(echoed(&answer)["n"], json!(2)),
             Err(error) => assert!(matches!(error, CallError::Elsewhere { .. }), "{error}"),
@@ -292,7 +293,7 @@ async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
     }
 }
 
-/// Whatever made the values has changed: no node goes on with what it remembers.
+/// The cached values are outdated: no node keeps using them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_node_forgets_all_do() {
     let worlds = nodes(3, LONG, |_| How::Well).await.worlds;
@@ -337,7 +338,7 @@ async fn what_one_node_forgets_all_do() {
     forgotten.expect("a node remembers what is out of date");
 }
 
-/// As after a kill: the call is in the state, and the next owner runs it again. Its caller has heard why.
+/// As after a kill: the call is in the state, and the next owner runs it again. Its caller has been told why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_goes_leaves_running_calls_to_the_next() {
     let [a, b] = two(|_| How::Well).await;

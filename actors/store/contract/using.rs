@@ -1,13 +1,13 @@
-//! What a principal is said to have stored.
+//! The reported storage use of a principal.
 
 use super::*;
 
-/// What is over the truth at most: the store may round each session up.
+/// The largest allowed excess: the store may round each session up.
 fn at_most(bytes: u64, sessions: u64) -> u64 {
     bytes + bytes / 4 + sessions * 10_000
 }
 
-/// Of bytes that no compression makes fewer.
+/// Incompressible bytes.
 fn noise(bytes: usize) -> Arc<[u8]> {
     let mut noise = vec![0; bytes];
     getrandom::fill(&mut noise).unwrap();

@@ -1,5 +1,6 @@
-//! What a Redis is, beside what it is asked to be: everything that an operator could have set up otherwise, each with
-//! what to do. It connects by itself and shares nothing with the store, so that it can say why that does not work.
+//! Compares a Redis with what the configuration requires: everything that an operator could have set up differently,
+//! with advice. It uses its own connection and shares nothing with the store, so that it can explain connection
+//! failures.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,7 +18,7 @@ mod trouble;
 
 pub use repair::repair;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub name: &'static str,
@@ -27,34 +28,34 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Good(String),
-    /// It works, and less well than one may think.
+    /// It works, but less well than the operator may expect.
     Warning {
         what: String,
         advice: String,
     },
-    /// It does not do what was asked of it.
+    /// It does not do what the configuration requires.
     Misfit {
         what: String,
         advice: String,
     },
-    /// It cannot be talked to.
+    /// It cannot be reached.
     Away {
         what: String,
         advice: String,
     },
 }
 
-/// Longest wait for a connection, and for one answer: who asks sits and waits.
+/// Longest wait for a connection, and for one answer: a person waits for the result.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// Round trips that are measured.
+/// Round trips to measure.
 const PINGS: usize = 9;
-/// Every call waits for a few of them: beyond this people notice.
+/// Every call needs a few round trips; slower ones are noticeable.
 const SLOW: Duration = Duration::from_millis(10);
-/// Only Redis's clock decides about leases; a difference confuses those who read times, and nothing else.
+/// Only Redis's clock decides about leases; a difference only confuses people who compare times.
 const CLOCKS_APART: Duration = Duration::from_secs(2);
 
-/// Looks at everything, as far as it gets.
+/// Runs all checks, as far as possible.
 pub async fn examine(options: &RedisOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut connection = match connect(options).await {
@@ -100,7 +101,7 @@ fn finding(name: &'static str, outcome: Outcome) -> Finding {
     Finding { name, outcome }
 }
 
-/// Connects without credentials and then gives them, to hear exactly what is said to them.
+/// Connects without credentials and then authenticates, to get the exact error.
 async fn connect(options: &RedisOptions) -> Result<MultiplexedConnection, Outcome> {
     let client = super::client(options).map_err(|error| trouble::of_address(&error.to_string()))?;
     let info = client.get_connection_info().clone();
@@ -248,14 +249,14 @@ impl Info {
     }
 }
 
-/// What CONFIG says; `None` where it may not be asked.
+/// A setting from CONFIG; `None` if that is not allowed.
 async fn config(connection: &mut MultiplexedConnection, name: &str) -> Option<String> {
     let asked = cmd("CONFIG").arg("GET").arg(name).to_owned();
     let pairs: HashMap<String, String> = asked.query_async(connection).await.ok()?;
     pairs.into_values().next()
 }
 
-/// `asks`: the server tells when a change is on disk, whatever `appendfsync` says.
+/// `asks`: the server reports when a change is on disk, whatever `appendfsync` is set to.
 fn fsync(setting: Option<&str>, asks: bool, level: Level) -> Outcome {
     match (setting, level) {
         (Some("always"), _) => Outcome::Good("always".to_owned()),
@@ -314,7 +315,7 @@ async fn memory(connection: &mut MultiplexedConnection, info: &Info) -> Outcome 
         mib(used),
         mib(limit)
     );
-    // A tenth is left.
+    // Less than a tenth is left.
     if used.saturating_mul(10) > limit.saturating_mul(9) {
         return Outcome::Warning {
             what: said,
@@ -347,7 +348,7 @@ async fn clock(connection: &mut MultiplexedConnection) -> Outcome {
     Outcome::Good(said)
 }
 
-/// Runs a command for its refusal alone.
+/// Runs a command only to see whether it is refused.
 async fn refusal(connection: &mut MultiplexedConnection, command: &Cmd) -> Option<Refused> {
     command.exec_async(connection).await.err()
 }

@@ -1,5 +1,5 @@
-//! The index of sessions: which there are of a principal, newest first. It lies in slots of its own, so it is written
-//! before a session is made and after it is gone, and who reads it looks at every session that it names.
+//! The index of sessions by principal, newest first. It is in separate slots, so it is written before a session is
+//! created and after it is deleted, and readers look up every session that it lists.
 
 use redis::{RedisResult, Value, cmd, pipe};
 
@@ -11,25 +11,25 @@ use super::script;
 use crate::ids::{Principal, SessionId};
 use crate::store::{Row, StoreError, Usage};
 
-/// Sessions of one principal: one caller must not take all room.
+/// Sessions of one principal, so that one caller cannot take all room.
 const SESSIONS_PER_PRINCIPAL: usize = 20_000;
-/// How often a page is filled up where what was listed was gone. What is left out then is on the next page.
+/// How often a page is refilled when listed sessions are gone. The rest is on the next page.
 const ROUNDS: usize = 16;
 
-/// What the index holds of a session.
+/// What the index has of a session.
 pub(super) struct Listing {
     pub(super) ends: u64,
     pub(super) ttl_ms: u64,
     pub(super) weight: u64,
 }
 
-/// What a session of so many bytes is taken for when it is laid down: a little more than it is, as the scripts do.
+/// The weight of a new session with this many bytes: slightly too high, as in the scripts.
 pub(super) fn weight(bytes: usize) -> u64 {
     (bytes + (bytes / 8).max(4096)) as u64
 }
 
 impl RedisStore {
-    /// What is held against a principal: what its sessions may be by now, and those that ended not long ago.
+    /// The usage of a principal: an upper estimate of its sessions, including ones that ended recently.
     pub(super) async fn usage_of(&self, principal: &Principal) -> Result<Usage, StoreError> {
         let (partition, prefix) = listed_at(principal);
         let keys = self.0.keys.index(partition);
@@ -46,7 +46,7 @@ impl RedisStore {
         })
     }
 
-    /// Before the session is there. Says whether it was not listed before.
+    /// Called before the session is created. Returns whether it was not listed before.
     pub(super) async fn enlist(
         &self,
         id: SessionId,
@@ -70,7 +70,7 @@ impl RedisStore {
         match self.one(id, put).await {
             Ok(mut reply) => Ok(reply.number()? == 1),
             Err(StoreError::Limit(_)) => Err(StoreError::Limit("sessions of one caller")),
-            // A key of the index is of a wrong type: the session is made all the same, and is found by its id.
+            // A key of the index has a wrong type: the session is created anyway, and can be reached by its id.
             Err(StoreError::Corrupt(why)) => {
                 tracing::error!(
                     session = %id, why,
@@ -82,7 +82,7 @@ impl RedisStore {
         }
     }
 
-    /// Its end is later than the index knows, and than its key of creation would last; or it weighs another amount.
+    /// Updates the index after a session's expiry or weight has changed, and extends its key of creation.
     pub(super) fn prolong(
         &self,
         id: SessionId,
@@ -102,7 +102,7 @@ impl RedisStore {
             };
             let put = store.put(id, &principal, created_ms, listing, 0);
             if let Err(error) = store.one(id, put).await {
-                tracing::debug!(session = %id, %error, "the index was not told of a later end");
+                tracing::debug!(session = %id, %error, "the index was not updated with a later expiry");
             }
             if !creation.is_empty() {
                 let mut prolong = pipe();
@@ -112,7 +112,7 @@ impl RedisStore {
         });
     }
 
-    /// Listed for its time to live beyond its end: an end that was put off and not told here is no end.
+    /// Listed for one time to live beyond its expiry, because a later expiry may not have reached the index.
     pub(super) fn put(
         &self,
         id: SessionId,
@@ -133,7 +133,7 @@ impl RedisStore {
             .arg(listing.weight)
     }
 
-    /// After the session is gone; its key of creation is free again.
+    /// Called after the session is deleted; frees its key of creation.
     pub(super) fn unlist(
         &self,
         id: SessionId,
@@ -203,12 +203,12 @@ impl RedisStore {
                     .and_then(|mut reply| row(id, &mut reply, self.0.clock.now_ms()))
                 {
                     Ok(row) if row.created_ms == created => rows.push(row),
-                    // Listed once more, at a time that is not its own.
+                    // A second entry with a wrong creation time.
                     Ok(_) => gone.push(member.clone()),
                     Err(StoreError::Missing | StoreError::Deleted | StoreError::Expired(_)) => {
                         gone.push(member.clone());
                     }
-                    // Damaged: it is there, and not to be listed as if it were well.
+                    // Damaged: it exists, but is not listed as a healthy session.
                     Err(StoreError::Corrupt(_)) => {}
                     Err(error) => return Err(error),
                 }
@@ -222,9 +222,9 @@ impl RedisStore {
         Ok((rows, total))
     }
 
-    /// Only what has been gone for a while: a session that is just being made is listed before it is there.
+    /// Removes entries only after a while: a session is listed before it is created.
     fn forget(&self, partition: u8, members: Vec<String>) {
-        /// Longer than anybody takes from listing a session to making it.
+        /// Longer than any node takes from listing a session to creating it.
         const JUST_NOW_MS: u64 = 60_000;
         let before = self.0.clock.now_ms().saturating_sub(JUST_NOW_MS);
         let old =
@@ -242,7 +242,7 @@ impl RedisStore {
         tokio::spawn(async move { store.0.lanes[0].run(vec![drop]).await.map(|_| ()) });
     }
 
-    /// A part of the whole index, whoever's sessions they are, in order.
+    /// A part of the whole index in order, for all principals.
     pub(super) async fn partition(
         &self,
         partition: u8,
@@ -276,7 +276,7 @@ pub(super) fn read<T: redis::FromRedisValue>(
     redis::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// A key of a wrong type says nothing of the server, which is there: it is no sign that the store is away.
+/// A key of a wrong type is no sign that the server is down.
 pub(super) fn answered(error: &redis::RedisError) -> StoreError {
     if error.code() == Some("WRONGTYPE") {
         return StoreError::Corrupt(

@@ -1,21 +1,21 @@
-//! Every key: which there are, and that those of one script lie in one slot.
+//! The names of all keys. The keys of one script are always in one slot.
 
 use crate::ids::{ConnectionId, NodeId, Principal, SessionId};
 use crate::store::Part;
 
-/// The index of sessions is cut into so many parts, by principal: none grows without bound, and all can be visited.
+/// Parts of the session index, by principal: no part grows without bound, and all parts can be visited.
 pub(super) const PARTITIONS: u8 = 64;
 
-/// The shared cache is cut into so many parts, which are forgotten whole, the oldest first. The scripts know the number.
+/// Parts of the shared cache; the oldest part is dropped as a whole. The scripts use the same number.
 pub(super) const SEGMENTS: usize = 8;
 
-/// Key names under one prefix.
+/// Key names with one prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: String,
 }
 
-/// Of one session. The braces are a hash tag: all three lie in one slot.
+/// The keys of one session. The braces are a hash tag, so all three are in one slot.
 pub(super) struct SessionKeys {
     pub(super) session: String,
     pub(super) journal: String,
@@ -28,7 +28,7 @@ impl SessionKeys {
     }
 }
 
-/// Of one part of the index.
+/// The keys of one part of the index.
 pub(super) struct IndexKeys {
     pub(super) ordered: String,
     pub(super) by_end: String,
@@ -47,7 +47,7 @@ impl IndexKeys {
     }
 }
 
-/// Of one connection.
+/// The keys of one connection.
 pub(super) struct ConnectionKeys {
     pub(super) connection: String,
     pub(super) streams: String,
@@ -60,7 +60,7 @@ impl ConnectionKeys {
     }
 }
 
-/// Of the shared cache.
+/// The keys of the shared cache.
 pub(super) struct CacheKeys {
     pub(super) segments: [String; SEGMENTS],
     pub(super) state: String,
@@ -99,7 +99,7 @@ impl Keys {
         }
     }
 
-    /// Of a creation under an idempotency key.
+    /// The key of a creation under an idempotency key.
     pub(super) fn creation(&self, principal: &Principal, key: &str) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(principal.as_str().len() as u64).to_le_bytes());
@@ -117,7 +117,7 @@ impl Keys {
         }
     }
 
-    /// Connections of a principal, to be counted.
+    /// The connections of a principal, for counting them.
     pub(super) fn connections_of(&self, principal: &Principal) -> String {
         let digest = blake3::hash(principal.as_str().as_bytes()).to_hex();
         format!("{}:{{cp:{}}}", self.prefix, &digest[..32])
@@ -139,7 +139,7 @@ impl Keys {
         format!("{}:node:{node}", self.prefix)
     }
 
-    /// The keys that belong to no one session, connection or node.
+    /// The keys that belong to no single session, connection or node.
     pub(super) fn shared(&self) -> Vec<String> {
         let mut shared = vec![self.nodes()];
         for partition in 0..PARTITIONS {
@@ -152,13 +152,13 @@ impl Keys {
         format!("{}:inbox:{node}", self.prefix)
     }
 
-    /// Where a key of a wrong type is kept for a while. The tag in braces stays, and with it the slot.
+    /// Where a key of a wrong type is moved for a while. The hash tag, and so the slot, stays the same.
     pub(super) fn aside(&self, key: &str, stamp: &str) -> String {
         let rest = key.strip_prefix(&self.prefix).unwrap_or(key);
         format!("{}:aside:{stamp}{rest}", self.prefix)
     }
 
-    /// What a key is for, by its name. `None`: it is no key of this program, or one that no longer serves it.
+    /// The purpose of a key, by its name. `None`: not a key of this program, or one that is no longer used.
     pub(super) fn meant(&self, key: &str) -> Option<Meant> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         if rest == "nodes" {
@@ -200,7 +200,7 @@ impl Keys {
     }
 }
 
-/// The type that a key is to have, and whose it is.
+/// The expected type of a key, and its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meant {
     pub(super) kind: &'static str,
@@ -209,11 +209,11 @@ pub(super) struct Meant {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// Of a part of the index.
+    /// Belongs to a part of the index.
     Index(u8),
-    /// Of a session; whether it is the one that says that there is such a session.
+    /// Belongs to a session; true for the key without which the session does not exist.
     Session(SessionId, bool),
-    /// Of nodes, connections, creations or the cache: it is made anew when it is needed.
+    /// Belongs to nodes, connections, creations or the cache: created again when needed.
     Others,
 }
 
@@ -224,19 +224,19 @@ impl Meant {
     }
 }
 
-/// Where a principal's sessions are listed, and how its members begin.
+/// The part of the index that lists a principal's sessions, and the prefix of its members.
 pub(super) fn listed_at(principal: &Principal) -> (u8, String) {
     let digest = blake3::hash(principal.as_str().as_bytes());
     let partition = digest.as_bytes()[0] % PARTITIONS;
     (partition, format!("{}:", &digest.to_hex()[..32]))
 }
 
-/// Members in order are a principal's sessions, the newest first.
+/// The members of a principal sort its sessions newest first.
 pub(super) fn member(prefix: &str, created_ms: u64, id: SessionId) -> String {
     format!("{prefix}{:016x}:{id}", u64::MAX - created_ms)
 }
 
-/// Creation time and id of whoever a member stands for.
+/// The creation time and id in a member.
 pub(super) fn read_member(member: &str) -> Option<(u64, SessionId)> {
     let mut parts = member.splitn(3, ':').skip(1);
     let created = u64::from_str_radix(parts.next()?, 16).ok()?;
@@ -244,7 +244,7 @@ pub(super) fn read_member(member: &str) -> Option<(u64, SessionId)> {
     Some((u64::MAX - created, id))
 }
 
-/// Of a part of a result, in the hash of its session.
+/// The field of a result's part, in the hash of its session.
 pub(super) fn field(id: crate::ids::ResultId, part: Part) -> String {
     match part {
         Part::Answer => format!("{id}:a"),
@@ -252,7 +252,7 @@ pub(super) fn field(id: crate::ids::ResultId, part: Part) -> String {
     }
 }
 
-/// The part of a result that a field stands for.
+/// The part of a result that a field holds.
 pub(super) fn read_field(field: &[u8]) -> Option<(crate::ids::ResultId, Part)> {
     let (id, part) = str::from_utf8(field).ok()?.split_once(':')?;
     let part = match part {
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(read_member("nonsense"), None);
     }
 
-    /// Every key that is made has the type that its name says, and what is set aside is nobody's any more.
+    /// Every key has the type that its name says, and a key that was moved aside belongs to nothing.
     #[test]
     fn every_key_says_what_it_is_for() {
         let (keys, id, node) = (Keys::new("a.b:c"), SessionId::random(), NodeId::random());

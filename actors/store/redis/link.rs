@@ -1,9 +1,9 @@
-//! One long-held connection that many use at once, made when it is first needed and made anew when it breaks.
+//! One long-lived connection shared by many callers. It is opened at first use and again after it breaks.
 //!
-//! A connection is dropped on an I/O error, on an answer that did not come in time (what comes later could be taken
-//! for the answer to something else), and on answers that say that the server is not what it was: READONLY,
-//! MASTERDOWN, LOADING. One that breaks is seldom alone: the others were made to the same server, so that they are made
-//! anew, too, rather than found broken one by one by callers who would take that for a server that is away.
+//! A connection is dropped on an I/O error, on a late answer (a later one could be taken for the answer to another
+//! request), and on answers that show that the server's role has changed: READONLY, MASTERDOWN, LOADING. If one
+//! connection breaks, the others to the same server are usually broken too, so they are reopened as well. Otherwise
+//! callers would find them one by one and take the server for down.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,20 +23,20 @@ use super::script::{ALL, Invocation};
 use super::server::{self, Server};
 use crate::store::StoreError;
 
-/// On loopback and in one data centre a connection takes milliseconds; whoever waits has more to do than wait.
+/// On loopback or within a data centre, connecting takes milliseconds.
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// Scripts take a tenth of a millisecond; a server that is silent for so long stands still or is gone.
+/// Scripts take a tenth of a millisecond; a server that is silent for this long hangs or is down.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
-/// After an attempt that failed, others hear the same for so long: a server that comes back is not met by everybody.
+/// After a failed attempt, other callers get the same error for this long, so that not all of them connect at once.
 const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// A peer that went without a word is found within 5 s + 3 × 2 s.
+/// A peer that vanished is detected within 5 s + 3 × 2 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
 const KEEPALIVE_TRIES: u32 = 3;
-/// What was sent and not acknowledged by the peer's kernel for so long breaks the connection.
+/// Data that the peer's kernel does not acknowledge for this long breaks the connection.
 const USER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Without delay, and with both ends watched.
+/// TCP_NODELAY, and keepalive on both ends.
 pub(super) fn tuned(info: &ConnectionInfo) -> ConnectionInfo {
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
@@ -58,7 +58,7 @@ pub(super) fn connection_config() -> AsyncConnectionConfig {
 
 pub(super) struct Lane {
     client: Client,
-    /// With our scripts, loaded when it connects. Otherwise for the shared cache, and any server will do.
+    /// True for connections that load the session scripts. False for the shared cache, where any server will do.
     for_sessions: bool,
     shared: Arc<Shared>,
     open: Mutex<Open>,
@@ -67,25 +67,25 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct Open {
     connection: Option<(u64, MultiplexedConnection)>,
-    /// When that was begun.
+    /// When the attempt began.
     since: Option<Instant>,
-    /// Counts connections: whoever finds one broken means that one and no later one.
+    /// Counts connections: a caller that finds one broken must not close a later one.
     generation: u64,
     failed: Option<(Instant, StoreError)>,
 }
 
-/// Counts of all lanes together.
+/// Counters of all lanes together.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Numbers what is asked.
+    /// Numbers the requests.
     asked: AtomicU64,
     pub(super) open: AtomicU64,
     pub(super) made_anew: AtomicU64,
-    /// Keys that the server evicted while this node looked on.
+    /// Keys that the server evicted while this node was watching.
     pub(super) evicted_keys: AtomicU64,
-    /// Sessions that it evicted before their end, found by this node: no other one counts them.
+    /// Unexpired sessions among them that this node found; no other node counts these.
     pub(super) evicted_sessions: AtomicU64,
-    /// Those of them, or of other nodes', that this node had in memory and laid down again.
+    /// Evicted sessions that this node had in memory and stored again, whichever node counted them.
     pub(super) laid_down_again: AtomicU64,
 }
 
@@ -99,7 +99,7 @@ impl Lane {
         }
     }
 
-    /// Loads a script when it is first needed, and takes a server that forgets.
+    /// Loads each script at first use, and accepts a server that evicts.
     pub(super) fn for_values(client: Client, shared: Arc<Shared>) -> Self {
         Self {
             client,
@@ -109,8 +109,8 @@ impl Lane {
         }
     }
 
-    /// Sends all in one round trip; one answer each, whatever becomes of the others. Scripts that the server has
-    /// forgotten are loaded, and asked for again.
+    /// Sends all requests in one round trip; returns one answer each, independently. Scripts that the server does not
+    /// have are loaded, and their requests repeated.
     pub(super) async fn run(
         &self,
         invocations: Vec<Invocation>,
@@ -140,8 +140,8 @@ impl Lane {
         self.trusted(answers).await
     }
 
-    /// An answer that no script gives was damaged on its way, and what follows it on the same connection may belong to
-    /// somebody else's question: all connections are made anew, and those who asked ask again.
+    /// An answer that no script gives was damaged on the way, and the connection's next answers may belong to other
+    /// requests. All connections are reopened, and callers ask again.
     async fn trusted(
         &self,
         answers: Vec<RedisResult<Value>>,
@@ -153,8 +153,7 @@ impl Lane {
         Err(strange())
     }
 
-    /// Adds a question to `all` whose answer nothing else has: an answer that is out of step is not taken for one to
-    /// what was asked.
+    /// Adds a request with a unique answer to `all`, so that answers that are out of step are detected.
     pub(super) async fn ask(
         &self,
         all: &mut Pipeline,
@@ -178,7 +177,7 @@ impl Lane {
                     self.drop_connection(generation).await;
                     return Err(error);
                 }
-                // A server that refuses everything refuses this, too.
+                // A server that refuses everything refuses this too.
                 if let Some(Ok(said)) = last
                     && said != Value::BulkString(nonce.into_bytes())
                 {
@@ -189,7 +188,7 @@ impl Lane {
             }
             Err(error) => {
                 self.drop_connection(generation).await;
-                // One answer that is late says nothing of the others.
+                // One late answer says nothing about the other connections.
                 if !error.is_timeout() {
                     self.shared.broke();
                 }
@@ -233,14 +232,14 @@ impl Lane {
         }
     }
 
-    /// With what it is asked: whether it is a master that knows what we need, and has our scripts.
+    /// Connects, and checks that the server is a usable master and has the scripts.
     async fn connect(&self) -> Result<MultiplexedConnection, StoreError> {
         let config = connection_config();
         let connecting = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await.map_err(|error| {
-            // Nobody is there. A server that refuses one more leaves those that it has.
+            // No server is listening. A server that only refuses one more connection keeps the existing ones.
             if error.is_connection_refusal() || error.is_timeout() {
                 self.shared.broke();
             }
@@ -256,8 +255,8 @@ impl Lane {
         let unusable = server.unusable().filter(|_| self.for_sessions);
         self.shared.saw(server, took);
         fits.map_err(StoreError::Unavailable)?;
-        // One that promises less than was asked for is used: its answers say so, and a node that had to do without it
-        // could promise nothing.
+        // A server below the configured durability is used: its answers report that, and without it the node could
+        // promise nothing at all.
         if let Some(unusable) = unusable {
             return Err(StoreError::Unavailable(unusable));
         }
@@ -271,7 +270,7 @@ impl Lane {
         }
         let loaded = load.query_async::<Vec<RedisResult<Value>>>(&mut connection);
         let loaded = loaded.await.map_err(|error| unavailable(&error))?;
-        // Who may not load one may load none: the first says it all.
+        // If one script may not be loaded, none may: report the first error.
         match loaded.iter().find_map(|answer| answer.as_ref().err()) {
             Some(error) => Err(unavailable(error)),
             None => Ok(connection),
@@ -295,7 +294,7 @@ fn is_forgotten(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// The server is not what it was when the connection opened.
+/// The server's role has changed since the connection was opened.
 fn breaks(error: &RedisError) -> bool {
     matches!(
         error.kind(),
@@ -305,7 +304,7 @@ fn breaks(error: &RedisError) -> bool {
     ) || error.is_unrecoverable_error()
 }
 
-/// Without anything secret: errors of the client name addresses, never passwords.
+/// Contains no secret: the client's errors name addresses, never passwords.
 pub(super) fn unavailable(error: &RedisError) -> StoreError {
     let what = if error.is_timeout() {
         "it did not answer in time".to_owned()

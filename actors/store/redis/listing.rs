@@ -1,5 +1,5 @@
-//! The index beside the sessions that there are. `doctor --repair` lists what is there and not listed. What is listed and
-//! was gone before its end is counted, once among all nodes, while the server evicts keys.
+//! Compares the index with the stored sessions. `doctor --repair` lists sessions that are missing from the index. While
+//! the server evicts keys, sessions that vanished before their expiry are counted, each once among all nodes.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -15,33 +15,33 @@ use super::script;
 use crate::ids::SessionId;
 use crate::store::StoreError;
 
-/// Sessions that are looked at in one round trip.
+/// Sessions checked in one round trip.
 const AT_ONCE: usize = 256;
-/// Round trips of one sweep, so that it holds up nobody: 64 parts of the index, and large ones over several sweeps.
+/// Round trips of one sweep, to keep it short: all 64 parts of the index, or large parts over several sweeps.
 const PAGES_PER_SWEEP: usize = 64;
-/// A session is listed before it is made: it is not missed for so long, which is longer than making it takes.
+/// A session is listed before it is created. It is not missed for this long, which is longer than creating it takes.
 const JUST_MADE_MS: u64 = 10_000;
 
-/// What became of listing sessions again.
+/// The result of listing sessions again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) there: u64,
-    /// They were not listed.
+    /// Sessions that were not listed before.
     pub(super) anew: u64,
-    /// They cannot be read, so that nobody knows whose they are.
+    /// Sessions that cannot be read, so their owner is unknown.
     pub(super) damaged: u64,
 }
 
-/// How far the index has been looked through for sessions that the server evicted.
+/// How far the index has been searched for evicted sessions.
 #[derive(Debug, Default)]
 pub(super) struct Round {
     at: Option<Place>,
-    /// How many keys had been evicted when the round that was finished last began.
+    /// The number of evicted keys when the last complete round began.
     done: u64,
     began: u64,
 }
 
-/// A part of the index, and the last member that was looked at.
+/// A part of the index, and the last member checked.
 type Place = (u8, Option<String>);
 
 impl RedisStore {
@@ -89,7 +89,7 @@ impl RedisStore {
         Ok(listed)
     }
 
-    /// Sessions that are listed and were gone before their end are not listed any more. Says how many there were.
+    /// Removes index entries of sessions that are gone. Returns their number.
     pub(super) async fn unlist_gone(&self) -> Result<u64, StoreError> {
         let (mut gone, mut at) = (0, Some((0, None)));
         while let Some(place) = at {
@@ -100,7 +100,7 @@ impl RedisStore {
         Ok(gone)
     }
 
-    /// While the server evicts keys: counts the sessions among them.
+    /// Counts evicted sessions while the server evicts keys.
     pub(super) async fn count_evicted(&self) -> Result<(), StoreError> {
         let evicted = self.0.shared.counts.evicted_keys.load(Ordering::Relaxed);
         let begun = self.with_round(|round| {
@@ -190,9 +190,9 @@ impl RedisStore {
     }
 }
 
-/// Whether a session that was made at `created_ms`, and is listed until then, had not come to its end yet. It is listed
-/// for its time to live beyond the end that was told last, which is at least one time to live after it was made: so that
-/// end lies at or behind the middle of the two.
+/// Whether a session created at `created_ms` and listed until `listed_until_ms` had not expired yet. It is listed for
+/// one time to live beyond the last known expiry, and that is at least one time to live after its creation. So the
+/// expiry is at or after the middle of the two.
 fn was_to_last(created_ms: u64, listed_until_ms: u64, now_ms: u64) -> bool {
     let end = created_ms / 2 + listed_until_ms / 2;
     created_ms.saturating_add(JUST_MADE_MS) < now_ms && now_ms < end
@@ -210,7 +210,7 @@ mod tests {
         assert!(was_to_last(made, until, made + JUST_MADE_MS + 1));
         assert!(was_to_last(made, until, made + TTL - 1));
         assert!(!was_to_last(made, until, made + TTL), "it ended by itself");
-        // Its end was put off since: no end is taken for later than it is.
+        // Its expiry was extended since: the estimate is never too late.
         let (told, end) = (made + TTL / 2, made + TTL / 2 + TTL);
         assert!(was_to_last(made, told + 2 * TTL, end - TTL / 4 - 1));
         assert!(!was_to_last(made, told + 2 * TTL, end));

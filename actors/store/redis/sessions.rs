@@ -1,4 +1,4 @@
-//! The operations on sessions.
+//! The session operations.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ use crate::store::{
     NodeRecord, Part, Reached, Repair, Repaired, Row, Store, StoreError, StoreFuture, Usage,
 };
 
-/// Of one part of a result, unpacked: whole results of a session are 16 MiB at most, together.
+/// Size of one part of a result, unpacked. All whole results of a session are 16 MiB at most.
 pub(super) const RESULT_MAX: usize = 64 << 20;
 
 impl Store for RedisStore {
@@ -118,7 +118,7 @@ impl Store for RedisStore {
         let delete = script::DELETE.on(&keys.all()).arg(written(fence));
         Box::pin(async move {
             let mut reply = self.one(id, delete).await?;
-            // Nothing follows where there was nothing.
+            // A session that did not exist returns no values.
             if let (Ok(principal), Ok(created), Ok(key)) =
                 (reply.principal(), reply.number(), reply.text())
             {
@@ -176,7 +176,7 @@ impl Store for RedisStore {
         })
     }
 
-    /// The server forgets by itself; what it should not have forgotten is counted.
+    /// The server expires keys itself; only evicted sessions are counted.
     fn sweep(&self) -> StoreFuture<'_, ()> {
         Box::pin(self.count_evicted())
     }
@@ -218,10 +218,10 @@ impl RedisStore {
         let (last_commit, _principal) = (reply.commit()?, reply.text()?);
         let fence = Fence { epoch, node };
         let stored = frame::state(&reply.bytes()?, reply.list()?, version);
-        // What cannot be read names nobody.
+        // An unreadable lineage is treated as empty.
         let lineage = Lineage::parse(&reply.text()?).unwrap_or_default();
         if matches!(stored, Err(StoreError::NewerSchema(_))) {
-            // A node of that version is to go on with it at once.
+            // A node of that version should be able to continue at once.
             self.release(id, fence, version).await?;
         }
         let (snapshot, deltas) = stored?;
@@ -238,13 +238,15 @@ impl RedisStore {
         })
     }
 
-    /// What is damaged is run by nobody, until an operator has looked at it.
+    /// Quarantines a damaged session until an operator has looked at it.
     async fn take_out(&self, id: SessionId, reason: String) -> StoreError {
         tracing::error!(session = %id, reason, "a stored session cannot be read");
         let quarantine = self.quarantining(id, Some(&reason));
         match self.one(id, quarantine).await {
             Ok(_) | Err(StoreError::Corrupt(_)) => {}
-            Err(error) => tracing::warn!(session = %id, %error, "it was not quarantined"),
+            Err(error) => {
+                tracing::warn!(session = %id, %error, "the session could not be quarantined")
+            }
         }
         match self.look(id).await {
             Ok(Row { principal, .. }) | Err(StoreError::Quarantined { principal, .. }) => {
@@ -336,7 +338,7 @@ impl RedisStore {
         }
         let answers = self.lane(id).ask(lengths.ignore_errors()).await?;
         let lengths = answers.into_iter().map(|answer| match answer {
-            // Something else wrote there: they are lost.
+            // Another client wrote a value of another type: the results are lost.
             Err(error) if error.code() == Some("WRONGTYPE") => Ok(0),
             answer => index::read::<u64>(Some(answer)),
         });
@@ -347,7 +349,7 @@ impl RedisStore {
             .collect())
     }
 
-    /// Over a connection of its own: a whole result may be megabytes, and commits do not wait behind it.
+    /// Uses its own connection, because a whole result may be megabytes and commits must not wait for it.
     async fn read_result(
         &self,
         id: SessionId,

@@ -1,20 +1,20 @@
-//! Whether a node that was told that it is alone is alone. Another node that shares the store may take its sessions when
-//! their leases end, so while one is there nothing is recorded past a lease.
+//! Checks whether a node that was configured as the only one is alone. Another node on the same store may take its
+//! sessions when their leases end, so while one exists no changes are kept past a lease.
 
 use super::*;
 
 /// What was seen of other nodes.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// When each node that was there at the first look had last announced itself. A node that died leaves its record
-    /// for a while; one that lives announces itself again.
+    /// The last announcements of the nodes listed at the first look. A dead node stays listed for a while; a live one
+    /// announces itself again.
     first: Option<HashMap<NodeId, u64>>,
-    /// What the operator is told of a node that lives.
+    /// The message for the operator about a live node.
     beside: Option<String>,
 }
 
 impl Seen {
-    /// Takes in what the store knows. True where what is told has changed.
+    /// Updates the state from the list of nodes. Returns true if the message has changed.
     fn look(&mut self, own: NodeId, nodes: &[NodeRecord]) -> bool {
         let others = || {
             let others = nodes.iter().filter(|other| other.node != own);
@@ -39,12 +39,12 @@ impl Seen {
 }
 
 impl Inner {
-    /// No other node can take a session while the store is away.
+    /// No other node can take a session while the store is down.
     pub(super) fn is_alone(&self) -> bool {
         self.options.single_node && self.with(|state| state.seen.beside.is_none())
     }
 
-    /// Looks for other nodes, where none is to be there. A store that does not answer leaves it as it was.
+    /// Looks for other nodes, if there should be none. If the store does not answer, nothing changes.
     pub(super) async fn look_around(&self) {
         if !self.options.single_node {
             return;
@@ -94,7 +94,7 @@ mod tests {
     fn a_node_that_lives_is_told_apart_from_the_record_of_one_that_died() {
         let [own, other] = [NodeId::random(), NodeId::random()];
         let mut seen = Seen::default();
-        // At the start: this may be the record of the process before.
+        // At the start this may be the record of the previous process.
         assert!(!seen.look(own, &[record(own, 5, false), record(other, 1, false)]));
         assert!(!seen.look(own, &[record(own, 6, false), record(other, 1, false)]));
         assert!(seen.look(own, &[record(other, 2, false)]));
@@ -106,7 +106,7 @@ mod tests {
             "it is about to go"
         );
         assert_eq!(seen.beside, None);
-        // One that comes later is seen at once.
+        // A node that appears later is detected at once.
         let third = NodeId::random();
         assert!(seen.look(own, &[record(third, 9, false)]));
     }

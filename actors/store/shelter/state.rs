@@ -1,9 +1,9 @@
-//! What is remembered of sessions here, and what is lost of them, with the sums kept.
+//! The sessions remembered here and the losses, with their totals.
 
 use super::*;
 
 impl State {
-    /// What a session's bytes are remembered by, unless there is no room.
+    /// Remembers a session's bytes, unless there is no room.
     pub(super) fn hold(&mut self, id: SessionId, held: Held) {
         self.forget(id);
         let bytes = held.now.len();
@@ -20,7 +20,7 @@ impl State {
         }
     }
 
-    /// Changes what is held, and keeps the sums.
+    /// Changes a remembered session, and updates the totals.
     pub(super) fn change<R>(
         &mut self,
         id: SessionId,
@@ -34,16 +34,16 @@ impl State {
         Some(done)
     }
 
-    /// What is known here of a session stands for nothing any more, and `lost` of it nobody will see again.
+    /// Forgets a session whose state here is outdated; the changes `lost` are gone for good.
     pub(super) fn lose(&mut self, id: SessionId, lost: Lost) {
         self.forget(id);
         self.ledger.forget(id);
         self.count(id, lost);
     }
 
-    /// To be told when it is acquired next.
+    /// Records losses, to be reported at the next acquisition.
     pub(super) fn count(&mut self, id: SessionId, lost: Lost) {
-        // Until then all that is lost of it is lost of one branch, however often that is found out.
+        // Until then all losses belong to the same branch, however often they are detected.
         let known = self.untold.get(&id).copied().unwrap_or_default();
         if lost.all() <= known.all() {
             return;
@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// As it was before somebody took it to tell it: it is counted already.
+    /// Puts unreported losses back; they are already counted.
     pub(super) fn retell(&mut self, id: SessionId, lost: Lost) {
         let room = self.untold.len() < UNTOLD_MAX;
         let known = self.untold.get(&id).copied();
@@ -63,7 +63,7 @@ impl State {
         }
     }
 
-    /// What the store has of it, as far as it concerns this node.
+    /// Records what the store has of a session, as far as this node took part.
     pub(super) fn note(&mut self, id: SessionId, lineage: &Lineage, version: u64, epoch: u64) {
         let known = Known {
             lineage: lineage.clone(),

@@ -1,5 +1,5 @@
-//! Whether every key is of the type that its name says. Something else that writes to the same keys hides sessions from
-//! lists, nodes from one another, or takes a session out.
+//! Checks that every key has the type that its name says. Another client that writes to the same keys can hide sessions
+//! from lists, hide nodes from each other, or make a session unusable.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,34 +11,34 @@ use super::{Outcome, trouble};
 use crate::ids::SessionId;
 use crate::store::redis::keys::{Keys, Whose};
 
-/// Keys that Redis is asked about at once: it answers within a millisecond, and others wait for no longer.
+/// Keys queried at once: Redis answers within a millisecond, so others do not wait longer.
 const AT_ONCE: usize = 1000;
-/// Longest look: who asked sits and waits, and a Redis that many programs share may have any number of keys.
+/// Longest duration: a person waits for the result, and a shared Redis may have any number of keys.
 const LOOKS_FOR: Duration = Duration::from_secs(60);
-/// Sessions that are remembered for the index, in 16 bytes each.
+/// Sessions remembered for the comparison with the index, at 16 bytes each.
 const SESSIONS_MAX: usize = 4_000_000;
-/// Keys of a wrong type that are set aside, or told, in one run. The next one goes on.
+/// Keys of a wrong type that one run reports or moves aside. The next run continues.
 const WRONG_MAX: usize = 100_000;
-/// Keys that are named in one line.
+/// Keys named in one line.
 const NAMED: usize = 8;
 
-/// What was seen of the keys under a prefix.
+/// What was found among the keys with the prefix.
 #[derive(Default)]
 pub(super) struct Walk {
     /// Keys of this program.
     looked_at: usize,
     pub(super) wrong: Vec<Wrong>,
-    /// Sessions with a key of a wrong type. They are quarantined when they are next used.
+    /// Sessions with a key of a wrong type. They are quarantined at their next use.
     damaged: BTreeSet<SessionId>,
-    /// Every session.
+    /// All sessions.
     pub(super) sessions: BTreeSet<SessionId>,
-    /// Why it ended early, and what to do.
+    /// Why the check ended early, and what to do.
     pub(super) cut: Option<(String, String)>,
-    /// It may not name keys, so that only those of the index were looked at.
+    /// SCAN is not allowed, so only the keys of the index were checked.
     pub(super) blind: bool,
 }
 
-/// A key that belongs to no session, and is of another type than its name says.
+/// A key of a wrong type that belongs to no session.
 pub(super) struct Wrong {
     pub(super) key: String,
     pub(super) is: String,
@@ -65,7 +65,7 @@ pub(super) async fn walk(
         let (next, found) = match page {
             Ok(page) => page,
             Err(refused) if refused.code() == Some("NOPERM") => {
-                // Those whose names are known.
+                // The keys whose names are known.
                 look(connection, &names, &mut walk, names.shared()).await?;
                 let what = "only the keys of the index were looked at: SCAN is not allowed";
                 let advice = "ACL SETUSER … +scan, to have every key looked at";
@@ -118,12 +118,12 @@ async fn look(
     let found = found.map_err(|refused| trouble::of_answer(&refused, "TYPE"))?;
     walk.looked_at += known.len();
     for ((key, meant), is) in known.into_iter().zip(found) {
-        // It went meanwhile.
+        // The key was deleted in the meantime.
         let is_wrong = is != "none" && is != meant.kind;
         match meant.whose {
             Whose::Session(id, _) if is_wrong => drop(walk.damaged.insert(id)),
             Whose::Session(id, true) => drop(walk.sessions.insert(id)),
-            // SCAN may name a key twice.
+            // SCAN may return a key twice.
             Whose::Index(_) | Whose::Others if is_wrong => walk.wrong.push(Wrong {
                 key,
                 is,
@@ -179,7 +179,7 @@ impl Wrong {
     }
 }
 
-/// The first few of `count`, and how many there are beside them.
+/// The first few of `count` items, and the number of further ones.
 pub(super) fn first(told: impl Iterator<Item = String>, count: usize) -> String {
     let named: Vec<_> = told.take(NAMED).collect();
     let mut text = named.join("; ");

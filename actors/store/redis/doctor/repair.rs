@@ -1,5 +1,5 @@
-//! `doctor --repair`: sets keys of a wrong type aside, so that nodes make them anew, and lists the sessions that are
-//! there. Done beside running nodes, and again without harm: what is in order is left alone.
+//! `doctor --repair`: moves keys of a wrong type aside, so that nodes create them again, and lists sessions that are
+//! missing from the index. Safe beside running nodes, and safe to repeat: correct keys are not touched.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::store::StoreError;
 use crate::store::redis::keys::{Keys, Whose};
 use crate::store::redis::{RedisOptions, RedisStore};
 
-/// How long what was set aside is kept: long enough to find out who wrote it.
+/// How long moved keys are kept: enough to find out who wrote them.
 const ASIDE_DAYS: u64 = 7;
 
-/// The keys come first, then where each goes. Looked at again, and all at once: a node may have made one anew.
+/// First the keys, then their new names. Checks the types again, atomically: a node may have created a key again.
 const SET_ASIDE: &str = "
 local count, wrong, moved = #KEYS / 2, false, 0
 for at = 1, count do
@@ -33,7 +33,7 @@ for at = 1, count do
 end
 return moved";
 
-/// `stamp` dates the names of what is set aside.
+/// `stamp` is the date in the names of moved keys.
 pub async fn repair(options: &RedisOptions, stamp: &str) -> Vec<Finding> {
     let done = async {
         let mut connection = connect(options).await?;
@@ -99,7 +99,7 @@ async fn set_aside(
     )))
 }
 
-/// A command that a script may not run is no `NOPERM` of its own.
+/// A command that a script may not run gives no `NOPERM` error of its own.
 fn refused_to_rename(refused: &redis::RedisError, key: &str) -> Outcome {
     let denied = refused.to_string().contains("can't run this command");
     if refused.code() == Some("NOPERM") || denied {
@@ -111,7 +111,7 @@ fn refused_to_rename(refused: &redis::RedisError, key: &str) -> Outcome {
     trouble::of_answer(refused, "RENAME")
 }
 
-/// What a part of the index weighs is the sum of what its members do: of these two neither is right without the other.
+/// The weight of a part of the index is the sum of its members' weights, so both keys are moved together.
 fn together(names: &Keys, wrong: &Wrong) -> Vec<String> {
     if let Whose::Index(partition) = wrong.whose {
         let index = names.index(partition);
