@@ -83,8 +83,17 @@ impl Default for Options {
 pub struct Limits {
     /// Calls of one session at once; beyond it `busy`.
     pub calls: usize,
-    /// Ended calls that are remembered: the history, and what a repeated request is answered from.
+    /// Ended calls that are remembered with their answers: what a repeated request is answered from.
     pub history: usize,
+    /// Results that are remembered: those of `history`, and older ones, which can be read and compared. As many as an
+    /// agent makes in a long task, so that its first result is there at the end.
+    pub results: usize,
+    /// What the older ones may take of the session's state, bytes of JSON. A state is written whole now and then, and is
+    /// held in memory while its store is away, up to 1 MiB a session. 936 results of common length fit.
+    pub result_bytes: usize,
+    /// Results that go last: baselines of comparisons, and the first ones of a session with a label. More than this are
+    /// no longer the few that somebody goes back to.
+    pub pinned: usize,
     /// Idempotency keys that are remembered.
     pub keys: usize,
     pub notices: usize,
@@ -92,7 +101,8 @@ pub struct Limits {
     pub arguments_bytes: usize,
     /// Arguments kept in the history, bytes of JSON: beyond it the history shows their size alone.
     pub history_arguments_bytes: usize,
-    /// Whole results of one session, bytes of JSON; the oldest go first.
+    /// Whole results of one session, bytes of JSON; the oldest go first, pinned ones last. Those take half at most, so
+    /// that the newest results always have room.
     pub whole_bytes: u64,
     /// How often one call is run before it is answered `interrupted`.
     pub attempts: u32,
@@ -105,6 +115,9 @@ impl Default for Limits {
         Self {
             calls: 16,
             history: 64,
+            results: 1000,
+            result_bytes: 512 << 10,
+            pinned: 16,
             keys: 64,
             notices: 16,
             arguments_bytes: 64 << 10,

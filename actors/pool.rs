@@ -189,11 +189,10 @@ fn run(
     let called = catch_unwind(AssertUnwindSafe(|| {
         let mut output = tool.call(&context, &arguments)?;
         let answer = keep.then(|| results::encode_answer(tool.name(), &arguments, &output, at_ms));
-        let whole = output
-            .whole
-            .take()
-            .filter(|_| keep)
-            .map(|whole| results::encode_whole(&whole));
+        let whole = output.whole.take().filter(|_| keep).map(|whole| {
+            let digest = &output.input_digest;
+            results::encode_whole(tool.name(), &arguments, &whole, digest, at_ms)
+        });
         Ok(Finished {
             output: Arc::new(output),
             answer,

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::ids::{ResultId, SessionId};
@@ -71,8 +72,61 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Result<ReadAnswer, StoreError> {
     })
 }
 
-pub(crate) fn encode_whole(whole: &Value) -> Arc<[u8]> {
-    to_bytes(whole)
+/// Beside what was found, in the same object: what is stored of the call. An answer is forgotten before its result is.
+const CALL: &str = "_call";
+
+/// The call that left a whole result.
+#[derive(Serialize, Deserialize)]
+struct StoredCall<'a> {
+    tool: Cow<'a, str>,
+    arguments: Cow<'a, Value>,
+    input_digest: Cow<'a, str>,
+    created_ms: u64,
+}
+
+/// The whole of a result, with the call that left it where it is an object.
+pub(crate) fn encode_whole(
+    tool: &str,
+    arguments: &Value,
+    whole: &Value,
+    input_digest: &str,
+    created_ms: u64,
+) -> Arc<[u8]> {
+    use Cow::Borrowed;
+    let call = StoredCall {
+        tool: Borrowed(tool),
+        arguments: Borrowed(arguments),
+        input_digest: Borrowed(input_digest),
+        created_ms,
+    };
+    /// One object, without a copy of what is large.
+    struct Whole<'a>(&'a StoredCall<'a>, &'a serde_json::Map<String, Value>);
+    impl Serialize for Whole<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(Some(self.1.len() + 1))?;
+            map.serialize_entry(CALL, self.0)?;
+            for (name, value) in self.1 {
+                map.serialize_entry(name, value)?;
+            }
+            map.end()
+        }
+    }
+    match whole.as_object() {
+        Some(found) if !found.contains_key(CALL) => to_bytes(&Whole(&call, found)),
+        Some(_) | None => to_bytes(whole),
+    }
+}
+
+/// What was found, and the call that found it where that is stored with it: versions before this did not.
+fn decode_whole(bytes: &[u8]) -> Result<(Value, Option<StoredCall<'static>>), StoreError> {
+    let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+    let mut whole: Value = serde_json::from_slice(bytes).map_err(corrupt)?;
+    let call = whole.as_object_mut().and_then(|found| found.remove(CALL));
+    let call = call
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(corrupt)?;
+    Ok((whole, call))
 }
 
 fn to_bytes<T: Serialize>(value: &T) -> Arc<[u8]> {
@@ -82,28 +136,45 @@ fn to_bytes<T: Serialize>(value: &T) -> Arc<[u8]> {
         .into()
 }
 
-/// Reads both parts of a result. `Ok(Err(false))`: unknown; `Ok(Err(true))`: known, its whole part is not kept.
+/// Reads a result. `Ok(Err(false))`: unknown; `Ok(Err(true))`: known, its whole part is not kept. Of an older result
+/// nothing but the whole part is kept, which says what call it is of.
 pub(crate) async fn read(
     store: &dyn Store,
     session: SessionId,
     id: ResultId,
 ) -> Result<Result<StoredResult, bool>, StoreError> {
-    let Some(answer) = patiently(|| store.result(session, id, Part::Answer)).await? else {
-        return Ok(Err(false));
-    };
     let Some(whole) = patiently(|| store.result(session, id, Part::Whole)).await? else {
-        return Ok(Err(true));
+        let answer = patiently(|| store.result(session, id, Part::Answer)).await?;
+        return Ok(Err(answer.is_some()));
     };
-    let read = decode_answer(&answer)?;
-    let whole =
-        serde_json::from_slice(&whole).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let (whole, call) = decode_whole(&whole)?;
+    let (tool, arguments, input_digest, created_ms) = match call {
+        Some(call) => (
+            call.tool.into_owned(),
+            call.arguments.into_owned(),
+            call.input_digest.into_owned(),
+            call.created_ms,
+        ),
+        None => {
+            let Some(answer) = patiently(|| store.result(session, id, Part::Answer)).await? else {
+                return Ok(Err(true));
+            };
+            let read = decode_answer(&answer)?;
+            (
+                read.tool,
+                read.arguments,
+                read.output.input_digest,
+                read.created_ms,
+            )
+        }
+    };
     Ok(Ok(StoredResult {
         id,
-        tool: read.tool,
-        arguments: read.arguments,
+        tool,
+        arguments,
         whole: Arc::new(whole),
-        input_digest: read.output.input_digest,
-        created_ms: read.created_ms,
+        input_digest,
+        created_ms,
     }))
 }
 
@@ -155,7 +226,7 @@ impl ResultReader {
             Ok(Err(error)) => Err(ToolError::new("store_unavailable", error.to_string())),
             Ok(Ok(Err(false))) => Err(ToolError::new(
                 "unknown_result",
-                format!("no result {id} is known in this session"),
+                format!("no result {id} is kept in this session"),
             )),
             Ok(Ok(Err(true))) => Err(ToolError::new(
                 "result_not_stored",

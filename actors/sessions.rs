@@ -44,7 +44,7 @@ use digest::digest;
 pub use tree::Backing;
 pub use types::{
     CallAnswer, CallError, CallRequest, CallView, CreateRequest, Durability, DurabilityLevel,
-    HistoryView, SessionRow, SessionStatus, SessionView, Target,
+    HistoryView, Kept, SessionRow, SessionStatus, SessionView, Target,
 };
 
 /// How soon a caller that heard `busy` may ask again.
@@ -203,6 +203,7 @@ impl Sessions {
             arguments: Arc::new(request.arguments.clone()),
             bytes: size,
             key,
+            pin: request.pin,
         };
         Ok((id, start, requested))
     }

@@ -111,6 +111,9 @@ impl ToolError {
     }
 }
 
+/// The total of a call's progress: percents, whatever it counts.
+pub const WHOLE: u64 = 100;
+
 /// The progress of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -131,6 +134,24 @@ impl ProgressSink {
     /// True if nobody receives progress. Work that only serves progress can be skipped.
     pub fn is_silent(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// A sink for one step of a call, whose own 0 to 100 stand for `from` to `to` of [`WHOLE`] here.
+    #[must_use]
+    pub fn between(&self, from: u64, to: u64) -> Self {
+        let Some(report) = self.0.clone() else {
+            return Self::default();
+        };
+        Self::new(move |progress| {
+            let part = progress.total.map_or(0, |total| {
+                to.saturating_sub(from) * progress.done.min(total) / total.max(1)
+            });
+            report(Progress {
+                done: from + part,
+                total: Some(WHOLE),
+                message: progress.message,
+            });
+        })
     }
 
     pub fn report(&self, done: u64, total: Option<u64>, message: impl Into<String>) {

@@ -112,6 +112,7 @@ fn call(runtime: &Runtime, sessions: &Sessions, target: Target) -> Duration {
         tool: "echo".to_owned(),
         arguments: json!({"n": 1}),
         idempotency_key: None,
+        pin: None,
         deadline: None,
         cancel: CancellationToken::new(),
         progress: ProgressSink::default(),

@@ -130,6 +130,7 @@ async fn call(sessions: &Sessions, session: SessionId) {
         tool: "echo".to_owned(),
         arguments: json!({"n": 1}),
         idempotency_key: None,
+        pin: None,
         deadline: None,
         cancel: CancellationToken::new(),
         progress: ProgressSink::default(),

@@ -143,6 +143,7 @@ fn request(session: SessionId, tool: &str, n: u64, cancel: CancellationToken) ->
         tool: tool.to_owned(),
         arguments: json!({"n": n}),
         idempotency_key: None,
+        pin: None,
         deadline: None,
         cancel,
         progress: ProgressSink::default(),

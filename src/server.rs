@@ -146,7 +146,8 @@ impl Handler {
                 () = context.ct.cancelled(), if !cancel.is_cancelled() => cancel.cancel(),
             }
         };
-        forwarder.finish().await;
+        let done = answer.as_ref().is_ok_and(|answer| !answer.is_error);
+        forwarder.finish(done).await;
         match answer {
             Ok(answer) => Ok(convert::result(answer)),
             Err(unknown) => Err(unknown_tool(&unknown)),

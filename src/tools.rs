@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::analysis::Language;
 use crate::answer::lean::{Detail, Field};
+use crate::answer::page::MAX_MAX_BYTES;
 use crate::answer::{Failure, envelope, nearest, normalize, validation};
 
 mod analyze_complexity;
@@ -207,8 +208,8 @@ impl Entry {
         normalize::normalized(&self.input_schema, arguments, &shared::EMPTY_IS_ABSENT)
     }
 
-    /// Checks arguments against the input schema. `limit: 0`, which means all rows, and [`PATHS`] pass only where
-    /// `allow_unlimited`.
+    /// Checks arguments against the input schema. `limit: 0`, which means all rows, a `max_bytes` that no message may have,
+    /// and [`PATHS`] pass only where `allow_unlimited`.
     pub fn check(&self, arguments: &Value, allow_unlimited: bool) -> Result<(), Failure> {
         if !allow_unlimited {
             return validation::check(&self.input, &self.input_schema, arguments);
@@ -216,6 +217,13 @@ impl Entry {
         let mut bounded = arguments.clone();
         if bounded["limit"] == 0 {
             bounded["limit"] = json!(1);
+        }
+        let most = MAX_MAX_BYTES as u64;
+        if bounded["max_bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > most)
+        {
+            bounded["max_bytes"] = json!(most);
         }
         bounded.as_object_mut().map(|bounded| bounded.remove(PATHS));
         validation::check(&self.input, &self.input_schema, &bounded)

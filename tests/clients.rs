@@ -97,6 +97,59 @@ fn the_newest_typescript_client_calls_every_tool() {
     talks(&node, "client-next.mjs", &spoken);
 }
 
+/// A stored result of several MiB: no client reads that in one message.
+fn reads_large(interpreter: &Path, script: &str, package: Option<&str>, spoken: &[&str]) {
+    /// Functions of the project; whole they are 6 to 8 MiB.
+    const ROWS: usize = 300 * LARGE_FILES;
+    let project = Project::large(LARGE_FILES);
+    let mut node = Node::start(project.path(), &[]);
+    let mut client = Command::new(interpreter);
+    client
+        .arg(root().join("tests/clients").join(script))
+        .args([SERVER.as_ref(), project.path()])
+        .arg(format!("http://{}", node.http))
+        .args(package)
+        .env("CLIENT_PACKAGES", packages());
+    let output = foreign(&mut client);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complaints}");
+    let wanted: Vec<_> = (spoken.iter())
+        .map(|how| format!("{how}: read {ROWS} rows"))
+        .collect();
+    assert_eq!(said.lines().collect::<Vec<_>>(), wanted, "{complaints}");
+    node.signal(Signal::TERM);
+    assert!(node.over().success(), "{}", node.log());
+}
+
+/// Files of the project whose whole result is large, and still kept.
+const LARGE_FILES: usize = 36;
+
+#[test]
+fn the_python_client_reads_a_large_result() {
+    let python = clients_folder().join("venv/bin/python");
+    if !python.exists() {
+        return skip("the Python client `mcp`");
+    }
+    let spoken = [
+        "stdio 2025-11-25",
+        "http 2025-11-25",
+        "http 2026-07-28",
+        "sse 2025-11-25",
+    ];
+    reads_large(&python, "large.py", None, &spoken);
+}
+
+#[test]
+fn the_typescript_clients_read_a_large_result() {
+    for package in ["@modelcontextprotocol/sdk", "@modelcontextprotocol/client"] {
+        let Some(node) = node().filter(|_| packages().join(package).exists()) else {
+            return skip(&format!("the TypeScript client `{package}`"));
+        };
+        reads_large(&node, "large.mjs", Some(package), &["stdio", "http", "sse"]);
+    }
+}
+
 /// The one that `tests/run` fetched, or the one that is installed.
 pub(crate) fn node() -> Option<PathBuf> {
     let fetched = packages().join(".bin/node");

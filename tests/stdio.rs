@@ -196,8 +196,10 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
             .as_f64()
             .expect("a number");
         assert!(progress > last, "{progress} after {last}");
+        assert_eq!(notification["params"]["total"], 100.0, "{notification}");
         last = progress;
     }
+    assert_eq!(last, 100.0, "the end is told");
     server.good("analyze_structure", json!({}));
     assert_eq!(server.notifications(), Vec::<Value>::new());
     assert_eq!(
@@ -205,6 +207,39 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
         Vec::<Value>::new(),
         "progress after the answer"
     );
+}
+
+/// Of every tool that takes its time, from the start to the end.
+#[test]
+fn progress_runs_over_the_whole_of_a_call() {
+    let project = Project::large(300);
+    let mut server = Server::initialized(project.path());
+    let baseline = server.good("analyze_complexity", json!({}))["context"]["result_id"].clone();
+    let calls =
+        json!([{"tool": "analyze_structure"}, {"tool": "nothing"}, {"tool": "analyze_complexity"}]);
+    for (tool, arguments) in [
+        ("analyze_dependencies", json!({})),
+        ("compare_results", json!({"baseline": baseline})),
+        ("run_batch", json!({"calls": calls})),
+    ] {
+        let params =
+            json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": tool}});
+        let id = server.ask("tools/call", params);
+        let answer = server.answer(&json!(id));
+        assert_ne!(answer["result"]["isError"], true, "{answer}");
+        let told = server.notifications();
+        let place = |told: &Value| told["params"]["progress"].as_f64().expect("a number");
+        let places: Vec<f64> = told.iter().map(place).collect();
+        assert!(
+            places.windows(2).all(|two| two[0] < two[1]),
+            "{tool}: {places:?}"
+        );
+        assert_eq!(places.last(), Some(&100.0), "{tool}: {told:?}");
+        assert!(
+            told.iter().all(|told| told["params"]["total"] == 100.0),
+            "{tool}: {told:?}"
+        );
+    }
 }
 
 #[test]

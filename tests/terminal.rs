@@ -85,7 +85,7 @@ fn progress_is_shown_and_gone_before_the_result() {
     assert!(erased < result, "progress after the result: {text:?}");
     let progress = &text[..erased];
     assert!(
-        progress.contains("/40"),
+        progress.contains("of 40 files"),
         "counted against a total: {progress:?}"
     );
 }
@@ -96,7 +96,7 @@ fn ctrl_c_ends_a_run_without_a_result() {
     let Some(mut screen) = Screen::start(&project, &["analyze", "complexity", "."]) else {
         return skip("`script` (util-linux)");
     };
-    screen.wait_for("/400");
+    screen.wait_for("of 400 files");
     screen.press(INTERRUPT);
     let (code, text) = screen.end();
     assert_eq!(code, Some(130), "{text}");

@@ -26,7 +26,7 @@ fn exported(n: u128, principal: &str) -> ExportedSession {
         "end": {"succeeded": {"result": result, "summary": "s", "input_digest": "d"}},
     });
     let state = json!({
-        "schema": 2, "principal": principal, "label": "l", "roots": [{"name": "r", "path": "/r"}],
+        "schema": 3, "principal": principal, "label": "l", "roots": [{"name": "r", "path": "/r"}],
         "created_ms": 4, "ttl_ms": 60_000, "closed": false, "calls": {}, "ended": [ended], "keys": [],
         "wholes": [[result, 2]], "notices": [],
     });

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{ConnectionId, NodeId, Principal, RequestId, SessionId};
+use crate::ids::{ConnectionId, NodeId, Principal, RequestId, ResultId, SessionId};
 use crate::sessions::{CallAnswer, CallError, SessionView};
 use crate::store::{self, Lineage};
 use crate::tool::Progress;
@@ -147,6 +147,8 @@ pub(crate) struct Call {
     pub(crate) tool: String,
     pub(crate) arguments: Value,
     pub(crate) idempotency_key: Option<String>,
+    #[serde(default)]
+    pub(crate) pin: Option<ResultId>,
     /// Until its deadline: clocks of nodes differ.
     pub(crate) left_ms: u64,
 }

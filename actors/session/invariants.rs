@@ -46,6 +46,14 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
                     .all(|key| key.ended.is_some() || machine.calls.contains_key(&key.request)),
         ),
         (
+            "every older result is one",
+            machine.aged.iter().all(|aged| aged.result().is_some()),
+        ),
+        (
+            "what goes last is known, and is named once",
+            pinned_are_known(machine),
+        ),
+        (
             "every whole result that is kept is pointed at",
             wholes_are_known(machine),
         ),
@@ -56,11 +64,18 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
         .map(|(name, _)| name)
 }
 
+fn pinned_are_known(machine: &Machine) -> bool {
+    let once: BTreeSet<_> = machine.pinned.iter().collect();
+    let known = |id| machine.find_result(id).is_some();
+    once.len() == machine.pinned.len() && machine.pinned.iter().all(|id| known(*id))
+}
+
 fn wholes_are_known(machine: &Machine) -> bool {
-    machine
-        .wholes
-        .iter()
-        .all(|(id, _)| machine.find_result(*id).is_some())
+    let keyed = machine.keys.iter().filter_map(|key| key.ended.as_ref());
+    let known: BTreeSet<_> = (machine.results().chain(keyed))
+        .filter_map(|ended| ended.end.result())
+        .collect();
+    machine.wholes.iter().all(|(id, _)| known.contains(id))
 }
 
 /// Names the first limit that is passed.
@@ -69,7 +84,20 @@ pub(crate) fn over_limits(
     limits: &crate::options::Limits,
 ) -> Option<&'static str> {
     let whole_bytes: u64 = machine.wholes.iter().map(|(_, bytes)| bytes).sum();
+    let pinned_bytes: u64 = (machine.wholes.iter())
+        .filter(|(id, _)| machine.pinned.contains(id))
+        .map(|(_, bytes)| bytes)
+        .sum();
+    let aged_bytes: usize = machine.aged.iter().map(|aged| aged.bytes).sum();
+    // The newest pin may be larger than that by itself.
+    let pins_fit = pinned_bytes <= limits.whole_bytes / 2 || machine.pinned.len() == 1;
     let rules = [
+        (
+            "results",
+            machine.aged.len() <= limits.results.saturating_sub(limits.history),
+        ),
+        ("result_bytes", aged_bytes <= limits.result_bytes),
+        ("pinned", machine.pinned.len() <= limits.pinned && pins_fit),
         ("calls", machine.calls.len() <= limits.calls),
         ("history", machine.ended.len() <= limits.history),
         ("keys", machine.keys.len() <= limits.keys),

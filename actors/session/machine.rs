@@ -13,12 +13,15 @@ use serde_json::Value;
 use crate::ids::{Principal, RequestId, ResultId};
 use crate::tool::{InputKey, Root};
 
+mod aged;
 mod apply;
 mod bounds;
 mod cut_off;
 mod decide;
 mod event;
+mod pinned;
 
+pub(crate) use aged::Aged;
 pub(crate) use event::{Decision, Delta, Effect, Event, Finished, Rejected, Requested};
 
 /// How many earlier results of the same tool and path an answer points at.
@@ -44,8 +47,12 @@ pub(crate) struct Machine {
     pub(crate) closed: bool,
     /// Calls that have not ended.
     pub(crate) calls: BTreeMap<RequestId, Arc<Call>>,
-    /// Calls that have, oldest first.
+    /// Calls that have, oldest first. Their answers are kept.
     pub(crate) ended: VecDeque<Arc<Ended>>,
+    /// Results of calls before those, oldest first: they can be read and compared, and nobody is answered from them.
+    pub(crate) aged: Arc<VecDeque<Aged>>,
+    /// Results that go last; the one that was used longest ago first.
+    pub(crate) pinned: VecDeque<ResultId>,
     /// Idempotency keys, oldest first.
     pub(crate) keys: VecDeque<Arc<Key>>,
     /// Whole results that are kept, with their sizes in bytes, oldest first.
@@ -138,6 +145,8 @@ impl Machine {
             closed: false,
             calls: BTreeMap::new(),
             ended: VecDeque::new(),
+            aged: Arc::default(),
+            pinned: VecDeque::new(),
             keys: VecDeque::new(),
             wholes: VecDeque::new(),
             notices: VecDeque::new(),
@@ -168,12 +177,26 @@ impl Machine {
 
     /// The call that left `result`.
     pub(crate) fn find_result(&self, result: ResultId) -> Option<&Arc<Ended>> {
-        let keyed = self.keys.iter().filter_map(|key| key.ended.as_ref());
-        self.ended
-            .iter()
-            .rev()
-            .chain(keyed)
+        self.results()
+            .chain(self.keyed())
             .find(|ended| ended.end.result() == Some(result))
+    }
+
+    /// Whether the answer with that result is kept.
+    #[cfg(test)]
+    pub(crate) fn keeps_answer(&self, result: ResultId) -> bool {
+        let mut answered = self.ended.iter().chain(self.keyed());
+        answered.any(|ended| ended.end.result() == Some(result))
+    }
+
+    /// Calls that have ended, newest first. Of the older ones those alone that left a result.
+    pub(crate) fn results(&self) -> impl Iterator<Item = &Arc<Ended>> {
+        let aged = self.aged.iter().rev().map(|aged| &aged.ended);
+        self.ended.iter().rev().chain(aged)
+    }
+
+    fn keyed(&self) -> impl Iterator<Item = &Arc<Ended>> {
+        self.keys.iter().filter_map(|key| key.ended.as_ref())
     }
 
     pub(crate) fn keeps_whole(&self, result: ResultId) -> bool {
@@ -187,9 +210,7 @@ impl Machine {
                 && other.tool == of.tool
                 && other.arguments.get("path") == of.arguments.get("path")
         };
-        self.ended
-            .iter()
-            .rev()
+        self.results()
             .filter(same)
             .filter_map(|ended| ended.end.result())
             .take(RELATED)

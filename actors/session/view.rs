@@ -1,10 +1,13 @@
 //! A session as its owner sees it: what is committed, never what is on its way.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::journal::Journal;
 use super::machine::{End, Ended, Machine};
-use crate::ids::SessionId;
-use crate::options::Options;
-use crate::sessions::{CallView, Durability, HistoryView, SessionStatus, SessionView};
+use crate::ids::{ResultId, SessionId};
+use crate::options::{Limits, Options};
+use crate::sessions::{CallView, Durability, HistoryView, Kept, SessionStatus, SessionView};
 use crate::store::Reached;
 
 /// Calls that have ended and are shown beside those that run.
@@ -31,14 +34,10 @@ pub(crate) fn of(
         ttl: std::time::Duration::from_millis(machine.ttl_ms),
         version: journal.version(),
         calls: calls(machine),
-        history: machine
-            .ended
-            .iter()
-            .rev()
-            .filter_map(|ended| history(machine, ended))
-            .collect(),
+        history: history(machine),
         keys_remembered: machine.keys.len(),
         keys_limit: options.limits.keys,
+        kept: kept(machine, &options.limits),
         notices: machine.notices.iter().map(ToString::to_string).collect(),
         replayed,
         durability: durability(journal),
@@ -68,7 +67,34 @@ fn calls(machine: &Machine) -> Vec<CallView> {
     running.chain(ended).collect()
 }
 
-fn history(machine: &Machine, ended: &Ended) -> Option<HistoryView> {
+fn kept(machine: &Machine, limits: &Limits) -> Kept {
+    Kept {
+        results: machine
+            .results()
+            .filter(|ended| ended.end.result().is_some())
+            .count(),
+        results_limit: limits.results,
+        bytes: machine.wholes.iter().map(|(_, bytes)| bytes).sum(),
+        bytes_limit: limits.whole_bytes,
+        pinned: machine.pinned.len(),
+        pinned_limit: limits.pinned,
+    }
+}
+
+fn history(machine: &Machine) -> Vec<HistoryView> {
+    let wholes: HashSet<ResultId> = machine.wholes.iter().map(|(id, _)| *id).collect();
+    let row = |ended: &Arc<Ended>| {
+        let row = row(ended)?;
+        Some(HistoryView {
+            stored: wholes.contains(&row.result_id),
+            pinned: machine.pinned.contains(&row.result_id),
+            ..row
+        })
+    };
+    machine.results().filter_map(row).collect()
+}
+
+fn row(ended: &Ended) -> Option<HistoryView> {
     let End::Succeeded {
         result,
         summary,
@@ -84,7 +110,8 @@ fn history(machine: &Machine, ended: &Ended) -> Option<HistoryView> {
         summary: summary.to_string(),
         input_digest: input_digest.to_string(),
         at_ms: ended.at_ms,
-        stored: machine.keeps_whole(*result),
+        stored: false,
+        pinned: false,
     })
 }
 

@@ -95,6 +95,7 @@ impl Sessions {
             tool: call.call.tool.to_string(),
             arguments: call.call.arguments.as_ref().clone(),
             idempotency_key: call.key.clone(),
+            pin: call.call.pin,
             left_ms: millis(left(call.asked.until)),
         }));
         let neighbours = Arc::clone(&self.0.around.desk.neighbours);
@@ -161,6 +162,7 @@ impl Sessions {
             tool,
             arguments,
             idempotency_key,
+            pin,
             left_ms,
         } = call;
         let request_here = CallRequest {
@@ -169,6 +171,7 @@ impl Sessions {
             tool,
             arguments,
             idempotency_key,
+            pin,
             deadline: Some(Duration::from_millis(left_ms)),
             cancel,
             progress,

@@ -144,6 +144,7 @@ impl Sessions {
             history: Vec::new(),
             keys_remembered: 0,
             keys_limit: self.0.around.options.limits.keys,
+            kept: Kept::default(),
             notices: vec![ENDS_QUARANTINED.to_owned()],
             replayed: false,
             durability: Durability {
@@ -246,7 +247,16 @@ impl Sessions {
         match results::read(self.store(), session, id).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(true)) => Err(CallError::ResultNotStored(id)),
-            Ok(Err(false)) => Err(CallError::UnknownResult(id)),
+            Ok(Err(false)) => {
+                // An older one has no answer, and its whole part may have gone for newer ones.
+                let view = self.view(principal, session, false).await?;
+                let is_known = view.history.iter().any(|result| result.result_id == id);
+                Err(if is_known {
+                    CallError::ResultNotStored(id)
+                } else {
+                    CallError::UnknownResult(id)
+                })
+            }
             Err(StoreError::Corrupt(why)) => Err(CallError::ResultDamaged { id, why }),
             Err(error) => Err(self.heard(principal, session, &error)),
         }

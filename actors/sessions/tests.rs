@@ -231,6 +231,7 @@ fn request(target: Target, tool: &str, arguments: Value) -> CallRequest {
         tool: tool.to_owned(),
         arguments,
         idempotency_key: None,
+        pin: None,
         deadline: None,
         cancel: CancellationToken::new(),
         progress: ProgressSink::default(),

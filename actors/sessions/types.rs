@@ -30,6 +30,8 @@ pub struct CallRequest {
     pub arguments: Value,
     /// Refused with `session_required` for a throwaway session.
     pub idempotency_key: Option<String>,
+    /// A result of the session that the call goes back to: it is kept longer than others from now on.
+    pub pin: Option<ResultId>,
     /// `None`: `Options::call_deadline`.
     pub deadline: Option<Duration>,
     pub cancel: CancellationToken,
@@ -119,9 +121,25 @@ pub struct SessionView {
     /// Idempotency keys remembered now, of at most how many.
     pub keys_remembered: usize,
     pub keys_limit: usize,
+    /// What is remembered of results, and at most how much. A node before this says nothing of it.
+    #[serde(default)]
+    pub kept: Kept,
     pub notices: Vec<String>,
     pub replayed: bool,
     pub durability: Durability,
+}
+
+/// How much is kept of a session's results, and how much may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub results: usize,
+    pub results_limit: usize,
+    /// Bytes of whole results.
+    pub bytes: u64,
+    pub bytes_limit: u64,
+    /// Results that go last.
+    pub pinned: usize,
+    pub pinned_limit: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,6 +169,9 @@ pub struct HistoryView {
     pub at_ms: u64,
     /// False where the whole result was too large, or has been dropped for newer ones.
     pub stored: bool,
+    /// It goes last: it was a baseline, or one of the first of a session with a label.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// One row of a list.

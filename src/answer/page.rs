@@ -19,8 +19,9 @@ pub const MAX_LIMIT: usize = 1000;
 pub const DEFAULT_MAX_BYTES: usize = 24_000;
 /// Below it not even one row and its ids fit.
 pub const MIN_MAX_BYTES: usize = 1000;
-/// What is larger should be paged; it also bounds the memory of one answer.
-pub const MAX_MAX_BYTES: usize = 1_000_000;
+/// An answer has its text, which JSON may make twice as long, and `data`, in one message: three times this, and an
+/// envelope. Real clients read no more than 1 MiB of one (the Python client over HTTP+SSE). What is larger is paged.
+pub const MAX_MAX_BYTES: usize = 300_000;
 /// What the text keeps free for ids, cursor and notices.
 pub(crate) const FOOTER_BYTES: usize = 400;
 /// What the structured part keeps free for status, context and page: both ids, a cursor and large numbers.

@@ -10,7 +10,7 @@ use crate::tools;
 /// Rows of a table on a screen; `--limit` changes it.
 const DEFAULT_ROWS: usize = 50;
 
-/// The largest answer that a tool gives: a terminal scrolls, and `--limit` already says how much is wanted.
+/// More than any message may have: a terminal scrolls, and `--limit` already says how much is wanted.
 const ANSWER_BYTES: u64 = 1_000_000;
 
 /// Which analysis.

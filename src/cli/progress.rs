@@ -38,7 +38,7 @@ impl Line {
                 && bar.length() != Some(total)
             {
                 bar.set_length(total);
-                bar.set_style(style("{spinner} {msg} {wide_bar} {pos}/{len} {eta}"));
+                bar.set_style(style("{spinner} {msg} {wide_bar} {percent}% {eta}"));
             }
         })
     }

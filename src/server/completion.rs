@@ -37,6 +37,7 @@ pub(super) async fn complete(
     let begun = argument.value.as_str();
     let completion = match kind {
         Kind::Path => path(service, caller, begun).await,
+        Kind::Part => info(Vec::new(), None, false),
         Kind::Session => of_ids(
             service
                 .session_ids(caller, begun, MAX_VALUES)
@@ -84,9 +85,23 @@ fn kind_of(reference: &Reference, argument: &str) -> Result<Kind, ErrorData> {
         return Err(no_template());
     };
     match (template.uri.as_str(), argument) {
-        (resources::RESULT | resources::SESSION, "session_id") => Ok(Kind::Session),
-        (resources::RESULT, "result_id") => Ok(Kind::Result),
-        (resources::RESULT | resources::SESSION, _) => Err(invalid(
+        (
+            resources::RESULT
+            | resources::SESSION
+            | resources::RESULT_PART
+            | resources::SESSION_PART,
+            "session_id",
+        ) => Ok(Kind::Session),
+        (resources::RESULT | resources::RESULT_PART, "result_id") => Ok(Kind::Result),
+        // How many parts there are is known to the document alone: it says so itself.
+        (resources::RESULT_PART | resources::SESSION_PART, "part") => Ok(Kind::Part),
+        (
+            resources::RESULT
+            | resources::SESSION
+            | resources::RESULT_PART
+            | resources::SESSION_PART,
+            _,
+        ) => Err(invalid(
             "unknown_argument",
             "the template has no such argument: its names are in its braces",
         )),

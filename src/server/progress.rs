@@ -10,18 +10,30 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// The last thing that is told of a call.
+const DONE: &str = "done";
 /// Ten a second look smooth to a person, and cost a client nothing.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Carries the reports of one call. Dropped with it.
 pub(super) struct Forwarder {
     task: Option<JoinHandle<()>>,
+    newest: Option<watch::Sender<Option<Progress>>>,
     stop: CancellationToken,
 }
 
 impl Forwarder {
-    /// Returns once nothing more will be sent.
-    pub(super) async fn finish(mut self) {
+    /// Returns once nothing more will be sent. A call that is `done` has come to its end, and its client hears so.
+    pub(super) async fn finish(mut self, done: bool) {
+        if let Some(newest) = self.newest.take().filter(|_| done) {
+            newest.send_modify(|newest| {
+                if let Some(progress) = newest {
+                    let total = progress.total.unwrap_or(progress.done);
+                    (progress.done, progress.total) = (total, Some(total));
+                    progress.message = DONE.to_owned();
+                }
+            });
+        }
         self.stop.cancel();
         if let Some(task) = self.task.take() {
             // A forwarder that died has nothing more to send either.
@@ -40,16 +52,20 @@ impl Drop for Forwarder {
 pub(super) fn forward(context: &RequestContext<RoleServer>) -> (ProgressSink, Forwarder) {
     let stop = CancellationToken::new();
     let Some(token) = context.meta.get_progress_token() else {
-        let task = None;
-        return (ProgressSink::default(), Forwarder { task, stop });
+        let (task, newest) = (None, None);
+        return (ProgressSink::default(), Forwarder { task, newest, stop });
     };
     let (newest, reports) = watch::channel(None);
-    let sink = ProgressSink::new(move |progress| {
-        newest.send_replace(Some(progress));
-    });
+    let sink = {
+        let newest = newest.clone();
+        ProgressSink::new(move |progress| {
+            newest.send_replace(Some(progress));
+        })
+    };
+    let newest = Some(newest);
     let peer = context.peer.clone();
     let task = Some(tokio::spawn(run(peer, token, reports, stop.clone())));
-    (sink, Forwarder { task, stop })
+    (sink, Forwarder { task, newest, stop })
 }
 
 async fn run(
@@ -61,24 +77,24 @@ async fn run(
     let mut steps = Steps::default();
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {}
             changed = reports.changed() => if changed.is_err() { return },
         }
-        let Some(progress) = reports.borrow_and_update().clone() else {
-            continue;
-        };
-        let Some(progress) = steps.next(progress) else {
-            continue;
-        };
-        if peer
-            .notify_progress(notification(&token, progress))
-            .await
-            .is_err()
-        {
+        let is_over = stop.is_cancelled();
+        let newest = reports.borrow_and_update().clone();
+        // Of what came too late to be told nothing is but the end.
+        let newest = newest.filter(|newest| !is_over || newest.total == Some(newest.done));
+        if let Some(progress) = newest.and_then(|newest| steps.next(newest)) {
+            let told = peer.notify_progress(notification(&token, progress)).await;
+            if told.is_err() {
+                return;
+            }
+        }
+        if is_over {
             return;
         }
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {}
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }

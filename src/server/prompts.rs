@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Path,
     Session,
     Result,
+    /// A number, which is completed with nothing.
+    Part,
 }
 
 pub(super) const ERRANDS: [Errand; 3] = [
@@ -239,7 +241,7 @@ impl Argument {
             Kind::Path if text.contains(char::is_control) => {
                 Err("is a path of one line".to_owned())
             }
-            Kind::Path => Ok(()),
+            Kind::Path | Kind::Part => Ok(()),
             Kind::Session => SessionId::parse(&text)
                 .map(drop)
                 .map_err(|error| format!("is {error}")),

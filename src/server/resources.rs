@@ -11,7 +11,7 @@ use rmcp::model::{
     CacheScope, ListResourceTemplatesResult, ListResourcesResult, MetaObject,
     PaginatedRequestParams, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::hints;
 use crate::answer::cursor::{Cursor, Short, short};
@@ -19,12 +19,20 @@ use crate::answer::{Failure, page};
 use crate::service::{Caller, Service, Stored};
 use crate::tools::WHOLE_CAP;
 
+mod parts;
+use parts::{Document, NoSuchPart};
+
 /// Of a session; results lie below.
 pub(super) const SESSION: &str = "analysis://sessions/{session_id}";
 pub(super) const RESULT: &str = "analysis://sessions/{session_id}/results/{result_id}";
+/// Parts of the same, where they are too large for one message.
+pub(super) const SESSION_PART: &str = "analysis://sessions/{session_id}?part={part}";
+pub(super) const RESULT_PART: &str =
+    "analysis://sessions/{session_id}/results/{result_id}?part={part}";
 
 const SESSIONS: &str = "analysis://sessions/";
 const RESULTS: &str = "/results/";
+const PART: &str = "part=";
 const JSON: &str = "application/json";
 /// Resources of one page.
 const PAGE: usize = 50;
@@ -43,6 +51,18 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
         ResourceTemplate::new(SESSION, "session")
             .with_title("Session with its history")
             .with_description("State of a session, and every result that it remembers, newest first.")
+            .with_mime_type(JSON),
+        ResourceTemplate::new(RESULT_PART, "stored_result_part")
+            .with_title("Part of a stored result")
+            .with_description(format!(
+                "A result of more than {} kB comes in parts, counted from 1: each has rows of the same lists, and `next` is \
+                 the address of the one after it. The address without `part` gives the first.",
+                parts::PART_BYTES / 1024
+            ))
+            .with_mime_type(JSON),
+        ResourceTemplate::new(SESSION_PART, "session_part")
+            .with_title("Part of a session")
+            .with_description("The same of a session whose history is long. A new result moves what follows it.")
             .with_mime_type(JSON),
     ])
 }
@@ -82,17 +102,74 @@ pub(super) async fn read(
     caller: &Caller,
     uri: &str,
 ) -> Result<(ReadResourceResult, (u64, CacheScope)), ErrorData> {
-    let (read, hint) = match parse(uri) {
-        Some((session, Some(result))) => (
-            service.read_result(caller, session, result).await,
-            hints::RESULT,
-        ),
-        Some((session, None)) => (service.read_session(caller, session).await, hints::LIST),
-        None => return Err(not_found(uri, "unknown_resource", NO_SUCH_URI, "")),
+    let unknown = || not_found(uri, "unknown_resource", NO_SUCH_URI, "");
+    let (address, number) = part_of(uri).ok_or_else(unknown)?;
+    let (read, hint) = match parse(address).ok_or_else(unknown)? {
+        (session, Some(result)) => {
+            let read = service.read_result(caller, session, result).await;
+            (read.map(result_document), hints::RESULT)
+        }
+        (session, None) => {
+            let read = service.read_session(caller, session).await;
+            (read.map(session_document), hints::LIST)
+        }
     };
-    let value = read.map_err(|failure| unreadable(uri, &failure))?;
-    let contents = ResourceContents::text(value.to_string(), uri).with_mime_type(JSON);
+    let document = read.map_err(|failure| unreadable(uri, &failure))?;
+    let part = document.part(number, |part| format!("{address}?{PART}{part}"));
+    let text = part.map_err(|NoSuchPart { parts }| {
+        let message = format!("there is no part {number}: the parts are 1 to {parts}");
+        not_found(uri, "unknown_part", &message, "")
+    })?;
+    let contents = ResourceContents::text(text, uri).with_mime_type(JSON);
     Ok((ReadResourceResult::new(vec![contents]), hint))
+}
+
+/// Every part says what it is of; what was asked for and what was read stand in the first one.
+fn result_document(result: Value) -> Document {
+    let (mut every, mut first, mut body) = (Map::new(), Map::new(), Map::new());
+    let Value::Object(fields) = result else {
+        return Document::of(Map::new(), None);
+    };
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("data", Value::Object(data)) => body = data,
+            ("arguments" | "coverage", value) => drop(first.insert(name, value)),
+            (_, value) => drop(every.insert(name, value)),
+        }
+    }
+    let under = Some("data");
+    Document {
+        every,
+        first,
+        under,
+        body,
+    }
+}
+
+/// The history is its one long list.
+fn session_document(session: Value) -> Document {
+    let Value::Object(mut fields) = session else {
+        return Document::of(Map::new(), None);
+    };
+    let id = fields.remove_entry("session_id");
+    let every = id.into_iter().collect();
+    Document {
+        every,
+        ..Document::of(fields, None)
+    }
+}
+
+/// An address without its part, and the number of the part: 1 where it names none.
+fn part_of(uri: &str) -> Option<(&str, usize)> {
+    let Some((address, query)) = uri.split_once('?') else {
+        return Some((uri, 1));
+    };
+    let number = query.strip_prefix(PART)?;
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
+    is_plain
+        .then(|| number.parse().ok())
+        .flatten()
+        .map(|number| (address, number))
 }
 
 const NO_SUCH_URI: &str = "no resource has this uri: `resources/list` names the newest, `resources/templates/list` says \
@@ -214,6 +291,29 @@ mod tests {
             "ANALYSIS://sessions/a",
         ] {
             assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_a_number_from_1() {
+        for template in [RESULT_PART, SESSION_PART] {
+            let (address, _) = template.split_once('?').unwrap();
+            assert_eq!(part_of(address), Some((address, 1)));
+            let uri = template.replace("{part}", "12");
+            assert_eq!(part_of(&uri), Some((address, 12)));
+            for bad in [
+                "0",
+                "-1",
+                "+1",
+                "",
+                "1&x=2",
+                "01",
+                "99999999999999999999999",
+                "1?part=2",
+            ] {
+                assert_eq!(part_of(&template.replace("{part}", bad)), None, "{bad}");
+            }
+            assert_eq!(part_of(&format!("{address}?page=1")), None);
         }
     }
 }

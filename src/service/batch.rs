@@ -1,10 +1,10 @@
 //! `run_batch`, expanded into ordinary calls: a few at a time, answered in order, each failing alone.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use actors::tool::ProgressSink;
+use actors::tool::{Progress, ProgressSink, WHOLE};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -41,13 +41,18 @@ impl Service {
     async fn run_all(&self, batch: &Call, calls: &[Value], max_bytes: usize) -> Vec<Answer> {
         let total = calls.len();
         let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
+        let told = Arc::new(Told::of(&batch.progress, total));
         let mut answers: Vec<Option<Answer>> = (0..total).map(|_| None).collect();
         let mut running = JoinSet::new();
         let mut places = HashMap::with_capacity(total);
         for (at, inner) in calls.iter().enumerate() {
             match inner_call(batch, inner, at, max_bytes) {
-                Err(failure) => answers[at] = Some(refused(&tool_name(inner), &failure)),
-                Ok(inner) => {
+                Err(failure) => {
+                    answers[at] = Some(refused(&tool_name(inner), &failure));
+                    told.ended(at);
+                }
+                Ok(mut inner) => {
+                    inner.progress = told.sink(at);
                     let (service, permits) = (self.clone(), permits.clone());
                     let task = running.spawn(async move {
                         // The semaphore is never closed, so a permit always comes.
@@ -58,7 +63,6 @@ impl Service {
                 }
             }
         }
-        let mut done = total - running.len();
         while let Some(joined) = running.join_next_with_id().await {
             let (id, answer) = match joined {
                 Ok((id, answer)) => (id, Ok(answer)),
@@ -67,12 +71,8 @@ impl Service {
                     Err(Failure::new("internal", "the call panicked")),
                 ),
             };
-            done += 1;
-            let message = format!("{done} of {total} calls done");
-            batch
-                .progress
-                .report(done as u64, Some(total as u64), message);
             if let Some(&at) = places.get(&id) {
+                told.ended(at);
                 let name = tool_name(&calls[at]);
                 answers[at] = Some(answer.unwrap_or_else(|failure| refused(&name, &failure)));
             }
@@ -81,6 +81,56 @@ impl Service {
         let all = answers.into_iter().zip(calls);
         all.map(|(answer, call)| answer.unwrap_or_else(|| refused(&tool_name(call), &lost)))
             .collect()
+    }
+}
+
+/// How far a batch has come: each of its calls is an equal part of it.
+struct Told {
+    progress: ProgressSink,
+    /// Of each call, of [`WHOLE`].
+    calls: Mutex<Vec<u64>>,
+}
+
+impl Told {
+    fn of(progress: &ProgressSink, calls: usize) -> Self {
+        Self {
+            progress: progress.clone(),
+            calls: Mutex::new(vec![0; calls]),
+        }
+    }
+
+    /// For the call at that place.
+    fn sink(self: &Arc<Self>, at: usize) -> ProgressSink {
+        if self.progress.is_silent() {
+            return ProgressSink::default();
+        }
+        let told = Arc::clone(self);
+        // The words of one call would be taken for those of all of them.
+        ProgressSink::new(move |Progress { done, total, .. }| {
+            let of = total.unwrap_or(WHOLE).max(1);
+            // That it has ended is told when it has.
+            told.reach(at, (WHOLE * done.min(of) / of).min(WHOLE - 1));
+        })
+    }
+
+    fn ended(&self, at: usize) {
+        self.reach(at, WHOLE);
+    }
+
+    fn reach(&self, at: usize, part: u64) {
+        if self.progress.is_silent() {
+            return;
+        }
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(call) = calls.get_mut(at) {
+            *call = part.max(*call);
+        }
+        let (total, sum) = (calls.len(), calls.iter().sum::<u64>());
+        let done = calls.iter().filter(|part| **part == WHOLE).count();
+        // Told under the lock, so that a smaller sum does not come after a larger one.
+        let message = format!("{done} of {total} calls done");
+        self.progress
+            .report(sum / (total as u64).max(1), Some(WHOLE), message);
     }
 }
 
@@ -199,6 +249,27 @@ mod tests {
             call.arguments,
             json!({"limit": 3, "kinds": ["function"], "session_id": "ses_x", "idempotency_key": "K/0", "max_bytes": 2000})
         );
+    }
+
+    #[test]
+    fn a_batch_has_come_as_far_as_its_calls_together() {
+        let (send, heard) = std::sync::mpsc::channel();
+        let sink = ProgressSink::new(move |progress: Progress| drop(send.send(progress)));
+        let told = Arc::new(Told::of(&sink, 4));
+        let (first, second) = (told.sink(0), told.sink(1));
+        first.report(50, Some(100), "half");
+        second.report(100, Some(100), "all but the answer");
+        second.report(10, Some(100), "an older report");
+        for at in [1, 0, 2, 3] {
+            told.ended(at);
+        }
+        let heard: Vec<_> = heard
+            .try_iter()
+            .map(|heard| (heard.done, heard.message))
+            .collect();
+        let done: Vec<_> = heard.iter().map(|(done, _)| *done).collect();
+        assert_eq!(done, [12, 37, 37, 37, 50, 75, 100]);
+        assert_eq!(heard[6].1, "4 of 4 calls done");
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //! session, as any call; then both stored results are compared on the pool.
 
 use actors::ids::{ResultId, SessionId};
+use actors::tool::WHOLE;
 use serde_json::Value;
 
 use super::run::{Job, Place, place, session_required};
 use super::{Call, Service, parse_result};
 use crate::answer::{Answer, Failure};
 use crate::tools::compare_results::{NAME, is_now, tool_arguments};
+
+/// Of a comparison with now, what running the tool again takes: nearly all.
+const RUN_AGAIN: u64 = 95;
 
 impl Service {
     pub(super) async fn compare(&self, call: &Call) -> Result<Answer, Failure> {
@@ -22,8 +26,20 @@ impl Service {
             tool: NAME.to_owned(),
             arguments: tool_arguments(&call.arguments, baseline, against),
             key: call.key(),
+            pin: Some(baseline),
         };
-        let (mut answer, notices) = self.run(call, &Place::Given(session), &job).await?;
+        let last = Call {
+            progress: call.progress.between(
+                if is_now(&call.arguments) {
+                    RUN_AGAIN
+                } else {
+                    0
+                },
+                WHOLE,
+            ),
+            ..call.clone()
+        };
+        let (mut answer, notices) = self.run(&last, &Place::Given(session), &job).await?;
         answer
             .related
             .retain(|id| *id != baseline && *id != against);
@@ -68,9 +84,12 @@ impl Service {
             arguments: first_page(stored.arguments),
             tool: stored.tool,
             key: call.key().map(|key| format!("{key}/now")),
+            // Before the new result may take its room.
+            pin: Some(baseline),
         };
         let again = Call {
             caller: call.caller.part(1),
+            progress: call.progress.between(0, RUN_AGAIN),
             ..call.clone()
         };
         let (answer, _) = self.run(&again, &Place::Given(session), &job).await?;

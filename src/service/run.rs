@@ -1,6 +1,6 @@
 //! One analysis in its session.
 
-use actors::ids::SessionId;
+use actors::ids::{ResultId, SessionId};
 use actors::sessions::{CallAnswer, CallError, CallRequest, Target};
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub(super) struct Job {
     pub(super) tool: String,
     pub(super) arguments: Value,
     pub(super) key: Option<String>,
+    /// An earlier result that it goes back to.
+    pub(super) pin: Option<ResultId>,
 }
 
 impl Service {
@@ -30,6 +32,7 @@ impl Service {
             tool: call.entry.name.to_owned(),
             arguments: for_the_tool(&call.arguments),
             key: call.key(),
+            pin: None,
         };
         let (answer, notices) = self.run(call, &place, &job).await?;
         Ok(call.called().answered(answer, notices))
@@ -112,6 +115,7 @@ fn request(call: &Call, target: Target, job: &Job) -> CallRequest {
         tool: job.tool.clone(),
         arguments: job.arguments.clone(),
         idempotency_key: job.key.clone(),
+        pin: job.pin,
         deadline: None,
         cancel: call.cancel.clone(),
         progress: call.progress.clone(),

@@ -205,7 +205,7 @@ async fn pages_hold_everything_once_and_notice_changes() {
         let all = here
             .good(
                 tool,
-                json!({"limit": 1000, "max_bytes": 1_000_000, "detail": "full"}),
+                json!({"limit": 1000, "max_bytes": 300_000, "detail": "full"}),
             )
             .await;
         let mut joined = [Vec::new(), Vec::new()];

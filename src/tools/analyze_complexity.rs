@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use self::scores::{FileScores, Tally};
 use self::sort::SortBy;
-use super::analyzed::Analyzed;
+use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of};
 use super::output::{Outcome, Whole, output, page_of};
 use super::reach::Reach;
@@ -145,6 +145,7 @@ impl Tool for AnalyzeComplexity {
         let arguments = &with_given(arguments, "sort_by", sort_by.name());
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
+        Phase::Answer.begins(&ctx.progress, "writing the answer");
         let scores = scores::of(&analyzed, shared.profile);
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);

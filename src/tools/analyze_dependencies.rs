@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use self::diagram::Format;
 use self::view::View;
-use super::analyzed::Analyzed;
+use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of, text};
 use super::output::{Outcome, Whole, output, page_of};
 use super::reach::Reach;
@@ -167,7 +167,9 @@ impl Tool for AnalyzeDependencies {
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
+        Phase::Resolve.begins(&ctx.progress, "resolving imports");
         let graph = asked_for(build(ctx, &analyzed)?, arguments)?;
+        Phase::Answer.begins(&ctx.progress, "writing the answer");
         let view = View::new(&graph, shared.paging.shape(schema::fields(arguments)));
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);

@@ -4,7 +4,7 @@ use actors::tool::{Tool, ToolContext, ToolError, ToolOutput};
 use serde_json::{Map, Value, json};
 
 use self::items::Outline;
-use super::analyzed::Analyzed;
+use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, text};
 use super::names::{self, SYMBOL_KINDS};
 use super::output::{Outcome, Whole, output, page_of};
@@ -153,6 +153,7 @@ impl Tool for AnalyzeStructure {
         let arguments = &with_given(arguments, "limit", DEFAULT_ROWS);
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
+        Phase::Answer.begins(&ctx.progress, "writing the answer");
         let filter = Filter::read(arguments);
         let shape = shared.paging.shape(schema::LEAN);
         let outline = Outline::of(&analyzed, &filter);

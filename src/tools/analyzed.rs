@@ -8,6 +8,7 @@ use actors::cache::{CacheKey, CacheValue};
 use actors::tool::{ToolContext, ToolError};
 
 use self::compute::Computed;
+pub(super) use self::throttle::Phase;
 use self::throttle::Throttle;
 use super::reach::Reach;
 use super::text::counted;
@@ -27,6 +28,8 @@ pub use memory::DEFAULT_MEMORY;
 pub(super) use memory::{MEMORY_LIMIT, Memory};
 mod throttle;
 mod weight;
+mod work;
+pub(super) use work::WORK_LIMIT;
 
 /// One file, analysed. Equal files share an analysis.
 pub(crate) struct AnalyzedFile {
@@ -58,7 +61,7 @@ impl Analyzed {
         let workspace = reach.open(ctx)?;
         let throttle = Throttle::new(&ctx.progress);
         let stop = || ctx.stop_reason().is_some();
-        let seen = |seen| throttle.report(seen, None, || format!("{seen} files seen"));
+        let seen = |seen| throttle.report(Phase::Walk, seen, None, || format!("{seen} files seen"));
         let scan = workspace
             .scan(selection, &seen, &stop)
             .map_err(|error| stopped_or(ctx, error))?;

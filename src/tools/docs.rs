@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::analyzed::{ENDED_NODE, FAILED, MEMORY_LIMIT};
+use super::analyzed::{ENDED_NODE, FAILED, MEMORY_LIMIT, WORK_LIMIT};
 use super::{Argument, Entry, Kind, catalogue};
 use crate::answer::reason::{EMPTY_REASONS, REASONS};
 use crate::workspace::SkipReason;
@@ -211,8 +211,8 @@ fn skips() -> String {
     };
     format!(
         "\n## What is left out\n\nNothing is left out in silence: `coverage.skipped` counts by reason. Files: {}, \
-         `{FAILED}` where the analysis of one file broke off, and `{MEMORY_LIMIT}` where it takes more memory than it may \
-         (`--memory`). `{ENDED_NODE}`: a node ended while it analysed this file for an earlier attempt of the same \
+         `{FAILED}` where the analysis of one file broke off, `{MEMORY_LIMIT}` where it takes more memory than it may \
+         (`--memory`), and `{WORK_LIMIT}` where its parser takes more steps than text of that size may. `{ENDED_NODE}`: a node ended while it analysed this file for an earlier attempt of the same \
          call; a notice names the file. C++ in a file that ends as C is an `unsupported_language`, \
          told by what its lines start with. A hard link cannot be told from any other file, so it is read like one, even \
          where the file has another name outside of the roots. Directories that were not entered: {}.\n",

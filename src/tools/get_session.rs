@@ -56,7 +56,9 @@ pub(super) fn spec() -> Spec {
         lean: LEAN,
         grouped: false,
         returns: "The session, and one page of its `history`: each result with its id, tool, arguments and summary. \
-                  Without `session_id`: the connection's own session.",
+                  Without `session_id`: the connection's own session. `kept` says how much is kept of results and how \
+                  much may be: the oldest go first, and `pinned` ones last: baselines of `compare_results`, and the first \
+                  ones of a session with a label.",
         examples: vec![Example::new(
             "What was done so far",
             json!({"session_id": SESSION_ID, "history_limit": 5}),

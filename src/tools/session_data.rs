@@ -7,7 +7,7 @@ use otel::visible::line;
 use serde_json::{Value, json};
 
 use super::text::one_line;
-use crate::answer::envelope::{count, list, or_null, strict, string};
+use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
 use crate::answer::lean::Field;
 use crate::answer::page::clip;
 use crate::answer::rfc3339;
@@ -52,6 +52,13 @@ pub(crate) fn session(view: &SessionView) -> Value {
         "version": view.version,
         "calls": calls,
         "results": view.history.len(),
+        "kept": {
+            "results_limit": view.kept.results_limit,
+            "bytes": view.kept.bytes,
+            "bytes_limit": view.kept.bytes_limit,
+            "pinned": view.kept.pinned,
+            "pinned_limit": view.kept.pinned_limit,
+        },
         "idempotency_keys": {"remembered": view.keys_remembered, "limit": view.keys_limit},
     })
 }
@@ -71,6 +78,10 @@ pub(crate) fn session_schema() -> Value {
             "request_id": string(), "tool": or_null("string"), "state": string(), "attempt": count(), "since": time(),
         }))),
         "results": count(),
+        "kept": strict(json!({
+            "results_limit": count(), "bytes": count(), "bytes_limit": count(), "pinned": count(),
+            "pinned_limit": count(),
+        })),
         "idempotency_keys": strict(json!({"remembered": count(), "limit": count()})),
     }))
 }
@@ -89,6 +100,16 @@ pub(crate) fn session_text(view: &SessionView) -> String {
     if let Some(reason) = status_reason(&view.status) {
         text.push_str(&format!("reason: {}\n", line(&one_line(reason))));
     }
+    let kept = &view.kept;
+    text.push_str(&format!(
+        "results: {} of at most {}, whole results {} of at most {} bytes, pinned {} of at most {}\n",
+        view.history.len(),
+        kept.results_limit,
+        kept.bytes,
+        kept.bytes_limit,
+        kept.pinned,
+        kept.pinned_limit,
+    ));
     let roots: Vec<&str> = view.roots.iter().map(|root| root.name.as_str()).collect();
     text.push_str(&format!("roots: {}\n", line(&roots.join(", "))));
     // What succeeded is in the history, with its result.
@@ -117,7 +138,7 @@ pub(crate) fn root_schema() -> Value {
 }
 
 pub(crate) fn result(view: &HistoryView) -> Value {
-    json!({
+    let mut row = json!({
         "result_id": view.result_id,
         "tool": view.tool,
         "arguments": view.arguments,
@@ -125,20 +146,30 @@ pub(crate) fn result(view: &HistoryView) -> Value {
         "input_digest": (!view.input_digest.is_empty()).then_some(&view.input_digest),
         "at": rfc3339(view.at_ms),
         "stored": view.stored,
-    })
+    });
+    if view.pinned {
+        row["pinned"] = json!(true);
+    }
+    row
 }
 
 pub(crate) fn result_schema() -> Value {
-    strict(json!({
+    let fields = json!({
         "result_id": string(), "tool": string(), "arguments": or_null("object"), "summary": string(),
         "input_digest": or_null("string"), "at": time(), "stored": {"type": "boolean"},
-    }))
+        "pinned": {"type": "boolean"},
+    });
+    strict_but(&["pinned"], fields)
 }
 
 pub(crate) fn result_line(view: &HistoryView) -> String {
     let mut arguments = view.arguments.to_string();
     clip(&mut arguments, ARGUMENTS_SHOWN);
-    let kept = if view.stored { "" } else { " (not stored)" };
+    let kept = match (view.stored, view.pinned) {
+        (true, true) => " (pinned)",
+        (true, false) => "",
+        (false, _) => " (not stored)",
+    };
     format!(
         "{} {} {} {arguments}: {}{kept}",
         view.result_id,

@@ -46,6 +46,38 @@ fn a_session_outlives_the_program_that_was_killed() {
     is_durable(&compared, "redis");
 }
 
+/// The next node compares with a result of which nothing but the whole is kept.
+#[test]
+fn a_baseline_of_long_ago_is_compared_with_on_the_next_node() {
+    /// More than are answered again.
+    const LATER: usize = 80;
+    let Some(redis) = Redis::good() else { return };
+    let project = Project::small();
+    let mut first = serve(&project, &redis.url(), &[]);
+    let id = session(&mut first);
+    let of = |answer: &Value| text(answer, "/context/result_id").to_owned();
+    let baseline = of(&first.good("analyze_complexity", json!({"session_id": id})));
+    let mut known = Vec::new();
+    for limit in 1..=LATER {
+        known.push(of(&first.good(
+            "analyze_structure",
+            json!({"session_id": id, "limit": limit}),
+        )));
+    }
+    drop(first);
+    let mut second = serve(&project, &redis.url(), &[]);
+    let view = second.good("get_session", json!({"session_id": id, "detail": "full"}));
+    assert_eq!(view["data"]["results"], LATER + 1);
+    let compared = second.good(
+        "compare_results",
+        json!({"session_id": id, "baseline": baseline}),
+    );
+    is_durable(&compared, "redis");
+    let oldest = known.first().expect("some");
+    let compared = json!({"session_id": id, "baseline": oldest, "against": known.last()});
+    second.good("compare_results", compared);
+}
+
 #[test]
 fn a_redis_that_was_killed_has_what_was_acknowledged() {
     let Some(mut redis) = Redis::good() else {

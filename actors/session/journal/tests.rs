@@ -8,9 +8,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Clock;
 use crate::ids::NodeId;
-use crate::session::machine::tests::{event, limits, machine};
+use crate::session::machine::tests::{aimed, event, limits, machine};
+use crate::session::machine::{Aged, End, Finished, Requested};
 use crate::store::memory::{self, MemoryStore};
 use crate::store::{NewSession, Store};
+use serde_json::json;
 
 /// The one that holds the session all the time.
 const NODE: NodeId = NodeId::from_u128(1);
@@ -78,6 +80,7 @@ impl World {
     }
 
     fn decide(&mut self, event: Event) {
+        let event = aimed(self.journal.ahead(), event);
         let mut put = Vec::new();
         if let Event::ToolFinished { finished, .. } = &event {
             let fits = finished
@@ -178,7 +181,7 @@ proptest! {
         for (result, part) in &world.put {
             let there = ready(world.store.result(world.id, *result, *part)).unwrap().is_some();
             let pointed_at = match part {
-                Part::Answer => stored.find_result(*result).is_some(),
+                Part::Answer => stored.keeps_answer(*result),
                 Part::Whole => stored.keeps_whole(*result),
             };
             prop_assert_eq!(there, pointed_at, "{:?} of {}", part, result);
@@ -215,4 +218,89 @@ fn deltas_do_not_pile_up() {
     let deltas = deltas.unwrap().deltas.len();
     assert_eq!(most, JOURNAL_DELTAS - 1);
     assert!((1..JOURNAL_DELTAS).contains(&deltas), "{deltas}");
+}
+
+/// A session with a thousand results: a call writes what has changed, and the whole state once in a while.
+#[test]
+fn a_call_of_a_long_session_writes_no_more_than_it_changes() {
+    let limits = Limits::default();
+    let finished = |n: u128| Finished {
+        result: ResultId::from_u128(n),
+        summary: "123 functions in 40 files, worst 31".into(),
+        input_digest: "d".repeat(64).into(),
+        whole_bytes: Some(1000),
+    };
+    let aged = |n: u128| {
+        let Finished {
+            result,
+            summary,
+            input_digest,
+            ..
+        } = finished(n);
+        let end = End::Succeeded {
+            result,
+            summary,
+            input_digest,
+        };
+        Aged::of(Arc::new(Ended {
+            request: RequestId::from_u128(n),
+            tool: "analyze_complexity".into(),
+            arguments: Arc::new(json!({"path": "src"})),
+            attempt: 1,
+            at_ms: 1_700_000_000_000,
+            end,
+        }))
+    };
+    let most = (limits.results - limits.history) as u128;
+    let mut world = World::of(Machine {
+        aged: Arc::new((0..most).map(aged).collect()),
+        ..machine()
+    });
+    let (mut deltas, mut snapshots, mut largest) = (0, 0, 0);
+    for n in most..most + 200 {
+        let (request, finished) = (RequestId::from_u128(n), finished(n));
+        let call = Requested {
+            tool: "analyze_complexity".into(),
+            idempotent: true,
+            arguments: Arc::new(json!({"path": "src"})),
+            bytes: 14,
+            key: None,
+            pin: None,
+        };
+        for event in [
+            Event::CallRequested {
+                request,
+                call,
+                at_ms: 1_700_000_000_000,
+            },
+            Event::ToolFinished {
+                request,
+                finished,
+                at_ms: 1_700_000_000_000,
+            },
+        ] {
+            world.journal.decide(event, Vec::new(), &limits).unwrap();
+            let commit = world.journal.next_commit().unwrap();
+            match &commit.change {
+                Change::Snapshot(bytes) if n > most + 64 => {
+                    snapshots += 1;
+                    assert!(bytes.len() < 600 << 10, "{}", bytes.len());
+                }
+                Change::Delta(bytes) if n > most + 64 => {
+                    deltas += 1;
+                    largest = largest.max(bytes.len());
+                }
+                Change::Snapshot(_) | Change::Delta(_) | Change::Branch { .. } => {}
+            }
+            assert!(world.acknowledge());
+        }
+    }
+    assert_eq!(world.journal.committed().results().count(), limits.results);
+    assert!(largest < 1500, "{largest}");
+    assert!(
+        snapshots <= 1 + deltas / (JOURNAL_DELTAS - 1),
+        "{snapshots} of {deltas}"
+    );
+    // Another node reads the same.
+    assert_eq!(&world.stored(), world.journal.committed());
 }

@@ -70,6 +70,16 @@ impl Machine {
             Delta::HistoryTrimmed { ended, keys } => {
                 self.ended.drain(..(*ended).min(self.ended.len()));
                 self.keys.drain(..(*keys).min(self.keys.len()));
+                self.unpin_unknown();
+            }
+            Delta::Aged { ended, forgotten } => {
+                self.age(*ended, forgotten);
+                self.unpin_unknown();
+            }
+            Delta::Pinned { result, released } => {
+                (self.pinned).retain(|pinned| pinned != result && !released.contains(pinned));
+                self.pinned.push_back(*result);
+                self.unpin_unknown();
             }
             Delta::Noticed { text, trimmed } => {
                 self.notices.drain(..(*trimmed).min(self.notices.len()));
@@ -113,6 +123,7 @@ impl Machine {
             }
         } else {
             self.keys.retain(|key| key.request != ended.request);
+            self.unpin_unknown();
         }
         self.ended.push_back(Arc::clone(ended));
     }

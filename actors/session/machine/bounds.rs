@@ -11,30 +11,6 @@ use crate::options::Limits;
 use crate::store::Part;
 
 impl Machine {
-    pub(super) fn trim_history(&self, count: usize, decision: &mut Decision) {
-        if count == 0 {
-            return;
-        }
-        for ended in self.ended.iter().take(count) {
-            let kept_by_key = self.keys.iter().any(|key| {
-                key.ended
-                    .as_ref()
-                    .is_some_and(|kept| kept.request == ended.request)
-            });
-            if let (End::Succeeded { result, .. }, false) = (&ended.end, kept_by_key) {
-                decision.effects.push(Effect::Forget {
-                    result: *result,
-                    part: Part::Answer,
-                });
-                self.drop_whole(*result, decision);
-            }
-        }
-        decision.deltas.push(Delta::HistoryTrimmed {
-            ended: count,
-            keys: 0,
-        });
-    }
-
     pub(super) fn trim_keys(&self, count: usize, decision: &mut Decision) {
         if count == 0 {
             return;
@@ -47,7 +23,9 @@ impl Machine {
                     result: *result,
                     part: Part::Answer,
                 });
-                self.drop_whole(*result, decision);
+                if !self.aged.iter().any(|aged| aged.result() == Some(*result)) {
+                    self.drop_whole(*result, decision);
+                }
             }
         }
         decision.deltas.push(Delta::HistoryTrimmed {
@@ -79,7 +57,10 @@ impl Machine {
         let staying = || self.wholes.iter().filter(|(id, _)| !going.contains(id));
         let mut sum: u64 = staying().map(|(_, bytes)| bytes).sum();
         let mut results = Vec::new();
-        for (id, size) in staying() {
+        // Pinned ones last.
+        let pinned = (self.pinned.iter()).filter_map(|id| staying().find(|(kept, _)| kept == id));
+        let in_turn = staying().filter(|(id, _)| !self.pinned.contains(id));
+        for (id, size) in in_turn.chain(pinned) {
             if sum + bytes <= limits.whole_bytes {
                 break;
             }

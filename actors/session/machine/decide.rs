@@ -113,6 +113,7 @@ impl Machine {
             arguments,
             bytes,
             key,
+            pin,
         } = call;
         let mut decision = Decision::default();
         let mut ahead = self.clone();
@@ -136,6 +137,9 @@ impl Machine {
             deltas.iter().for_each(|delta| ahead.apply(delta));
             decision.deltas.extend(deltas);
             decision.effects.extend(effects);
+        }
+        if let Some(result) = pin {
+            self.decide_pin(result, limits, &mut decision);
         }
         if let Some((key, digest)) = key {
             self.trim_keys(
@@ -247,10 +251,12 @@ impl Machine {
             .filter(|bytes| *bytes <= limits.whole_bytes)
         {
             self.make_room_for_whole(bytes, limits, &mut decision);
-            decision.deltas.push(Delta::WholeKept {
-                result: finished.result,
-                bytes,
-            });
+            let result = finished.result;
+            decision.deltas.push(Delta::WholeKept { result, bytes });
+            if self.pins_new(bytes, limits) {
+                let released = Vec::new();
+                decision.deltas.push(Delta::Pinned { result, released });
+            }
         }
         Ok(decision)
     }
@@ -284,13 +290,16 @@ impl Machine {
             end,
         };
         let mut decision = Decision::default();
-        self.trim_history(
-            (self.ended.len() + 1).saturating_sub(limits.history),
-            &mut decision,
-        );
+        self.make_room(limits, &mut decision);
         decision.deltas.push(Delta::Ended(Arc::new(ended)));
         decision.effects.push(Effect::Answer { request });
         Ok(decision)
+    }
+
+    /// For one more call in the history.
+    fn make_room(&self, limits: &Limits, decision: &mut Decision) {
+        let count = (self.ended.len() + 1).saturating_sub(limits.history);
+        self.decide_age(count, limits, decision);
     }
 
     pub(super) fn cancel_requested(
@@ -314,10 +323,7 @@ impl Machine {
                     end: End::Cancelled,
                 };
                 let mut decision = Decision::default();
-                self.trim_history(
-                    (self.ended.len() + 1).saturating_sub(limits.history),
-                    &mut decision,
-                );
+                self.make_room(limits, &mut decision);
                 decision.deltas.push(Delta::Ended(Arc::new(ended)));
                 decision.effects.push(Effect::Answer { request });
                 decision

@@ -82,6 +82,8 @@ pub(crate) struct Requested {
     /// As JSON.
     pub(crate) bytes: usize,
     pub(crate) key: Option<(Arc<str>, [u8; 32])>,
+    /// A result of this session that goes last from now on.
+    pub(crate) pin: Option<ResultId>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +134,16 @@ pub(crate) enum Delta {
     HistoryTrimmed {
         ended: usize,
         keys: usize,
+    },
+    /// The oldest `ended` calls are answered no more. Their results stay, and `forgotten` ones go.
+    Aged {
+        ended: usize,
+        forgotten: Vec<ResultId>,
+    },
+    /// This result goes last from now on, and the `released` ones in their turn again.
+    Pinned {
+        result: ResultId,
+        released: Vec<ResultId>,
     },
     Noticed {
         text: Arc<str>,

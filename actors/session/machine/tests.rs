@@ -15,6 +15,9 @@ pub(crate) fn limits() -> Limits {
     Limits {
         calls: 3,
         history: 4,
+        results: 10,
+        result_bytes: 1500,
+        pinned: 3,
         keys: 3,
         notices: 2,
         arguments_bytes: 100,
@@ -48,13 +51,15 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     let key = prop::option::of(
         (0_u8..5, 0_u8..2).prop_map(|(key, digest)| (Arc::from(format!("k{key}")), [digest; 32])),
     );
-    let requested = (arguments.clone(), bytes.clone(), any::<bool>(), key).prop_map(
-        |(arguments, bytes, idempotent, key)| Requested {
+    let pin = prop::option::of((0..20_u128).prop_map(ResultId::from_u128));
+    let requested = (arguments.clone(), bytes.clone(), any::<bool>(), key, pin).prop_map(
+        |(arguments, bytes, idempotent, key, pin)| Requested {
             tool: "t".into(),
             idempotent,
             arguments,
             bytes,
             key,
+            pin,
         },
     );
     let result = any::<u128>().prop_map(ResultId::from_u128);
@@ -82,6 +87,18 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// A pin names one of the results that are there: by its place, newest first.
+pub(crate) fn aimed(machine: &Machine, mut event: Event) -> Event {
+    if let Event::CallRequested { call, .. } = &mut event
+        && let Some(place) = call.pin
+    {
+        let place = usize::try_from(place.as_u128()).unwrap();
+        let mut known = machine.results().filter_map(|ended| ended.end.result());
+        call.pin = known.nth(place).or(call.pin);
+    }
+    event
+}
+
 fn run(machine: &mut Machine, event: Event) -> Result<Decision, Rejected> {
     let decision = machine.decide(event, &limits())?;
     decision
@@ -104,6 +121,7 @@ proptest! {
         let mut journal = Vec::new();
         for (index, event) in events.into_iter().enumerate() {
             let event = if close_at == Some(index) { Event::CloseRequested { at_ms: 10 } } else { event };
+            let event = aimed(&machine, event);
             let before = machine.clone();
             match run(&mut machine, event.clone()) {
                 Err(_) => prop_assert_eq!(&machine, &before, "refused, and changed"),
@@ -131,7 +149,7 @@ proptest! {
     #[test]
     fn damaged_sessions_are_refused_or_read_and_never_panic(at in 0_usize..400, with in any::<u8>()) {
         let mut machine = machine();
-        let requested = Requested { tool: "t".into(), idempotent: true, arguments: Arc::new(json!({})), bytes: 2, key: Some(("k".into(), [1; 32])) };
+        let requested = Requested { tool: "t".into(), idempotent: true, arguments: Arc::new(json!({})), bytes: 2, key: Some(("k".into(), [1; 32])), pin: None };
         run(&mut machine, Event::CallRequested { request: RequestId::from_u128(1), call: requested, at_ms: 1 }).unwrap();
         let mut bytes = snapshot::encode(&machine).to_vec();
         let at = at % bytes.len();
@@ -171,19 +189,29 @@ fn check_effects(
             Effect::Replay { original, .. } => prop_assert!(after.find_ended(*original).is_some()),
             Effect::StopJob { request } => prop_assert!(!after.calls.contains_key(request)),
             Effect::Forget { result, part } => match part {
-                Part::Answer => prop_assert!(
-                    after.find_result(*result).is_none() && before.find_result(*result).is_some()
-                ),
+                Part::Answer => {
+                    prop_assert!(!after.keeps_answer(*result) && before.keeps_answer(*result))
+                }
                 Part::Whole => {
                     prop_assert!(!after.keeps_whole(*result) && before.keeps_whole(*result))
                 }
             },
         }
     }
+    for (result, _) in &before.wholes {
+        let forgotten = Effect::Forget {
+            result: *result,
+            part: Part::Whole,
+        };
+        let declined = !decision.deltas.is_empty() && decision.effects.is_empty();
+        prop_assert!(
+            after.keeps_whole(*result) || declined || decision.effects.contains(&forgotten)
+        );
+    }
     // Nothing that is stored is left without anybody who points at it.
     for ended in &before.ended {
         if let Some(result) = ended.end.result()
-            && after.find_result(result).is_none()
+            && !after.keeps_answer(result)
         {
             let forgotten = Effect::Forget {
                 result,
@@ -254,6 +282,7 @@ fn an_older_schema_is_read_as_if_it_were_of_today() {
             arguments: Arc::new(json!({})),
             bytes: 2,
             key: Some(("k".into(), [7; 32])),
+            pin: None,
         },
         at_ms: 1,
     };
@@ -268,7 +297,7 @@ fn an_older_schema_is_read_as_if_it_were_of_today() {
         assert!(today.contains(&text), "{today}");
         let numbers = serde_json::to_string(&[7; 32]).unwrap();
         let before = today.replace(&text, &format!("\"digest\":{numbers}"));
-        before.replace("\"schema\":2", "\"schema\":1").into_bytes()
+        before.replace("\"schema\":3", "\"schema\":1").into_bytes()
     };
     let (whole, deltas) = (
         as_before(&snapshot::encode(&machine)),
@@ -284,14 +313,14 @@ fn an_older_schema_is_read_as_if_it_were_of_today() {
 
 #[test]
 fn a_newer_schema_is_refused_untouched() {
-    let bytes = br#"{"schema": 3, "anything": ["else"]}"#;
+    let bytes = br#"{"schema": 4, "anything": ["else"]}"#;
     assert_eq!(
         snapshot::decode(bytes).unwrap_err(),
-        crate::store::StoreError::NewerSchema(3)
+        crate::store::StoreError::NewerSchema(4)
     );
     assert_eq!(
         snapshot::decode_deltas(bytes).unwrap_err(),
-        crate::store::StoreError::NewerSchema(3)
+        crate::store::StoreError::NewerSchema(4)
     );
 }
 
@@ -307,6 +336,7 @@ fn what_a_cut_off_attempt_worked_on_is_left_out_of_the_next() {
         arguments: Arc::new(json!({})),
         bytes: 2,
         key: None,
+        pin: None,
     };
     let cut_off = || Event::Recovered {
         live: std::collections::BTreeSet::new(),

@@ -57,6 +57,16 @@ pub(super) enum StoredDelta {
         ended: usize,
         keys: usize,
     },
+    Aged {
+        ended: usize,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        forgotten: Vec<ResultId>,
+    },
+    Pinned {
+        result: ResultId,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        released: Vec<ResultId>,
+    },
     Noticed {
         text: Arc<str>,
         trimmed: usize,
@@ -117,6 +127,8 @@ impl From<&Delta> for StoredDelta {
             Delta::WholeKept { result, bytes } => Self::WholeKept { result, bytes },
             Delta::WholesDropped { results } => Self::WholesDropped { results },
             Delta::HistoryTrimmed { ended, keys } => Self::HistoryTrimmed { ended, keys },
+            Delta::Aged { ended, forgotten } => Self::Aged { ended, forgotten },
+            Delta::Pinned { result, released } => Self::Pinned { result, released },
             Delta::Noticed { text, trimmed } => Self::Noticed { text, trimmed },
             Delta::Closed => Self::Closed,
         }
@@ -173,6 +185,8 @@ impl From<StoredDelta> for Delta {
             StoredDelta::WholeKept { result, bytes } => Self::WholeKept { result, bytes },
             StoredDelta::WholesDropped { results } => Self::WholesDropped { results },
             StoredDelta::HistoryTrimmed { ended, keys } => Self::HistoryTrimmed { ended, keys },
+            StoredDelta::Aged { ended, forgotten } => Self::Aged { ended, forgotten },
+            StoredDelta::Pinned { result, released } => Self::Pinned { result, released },
             StoredDelta::Noticed { text, trimmed } => Self::Noticed { text, trimmed },
             StoredDelta::Closed => Self::Closed,
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::SCHEMA;
 use crate::ids::{Principal, RequestId, ResultId};
-use crate::session::machine::{Call, CallState, End, Ended, Key, Machine, Suspects};
+use crate::session::machine::{Aged, Call, CallState, End, Ended, Key, Machine, Suspects};
 use crate::tool::{InputKey, Root};
 
 /// A whole session.
@@ -28,6 +28,10 @@ pub(super) struct StoredSession {
     pub(super) calls: BTreeMap<RequestId, StoredCall>,
     #[serde(default)]
     pub(super) ended: Vec<StoredEnded>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) aged: Vec<StoredEnded>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pinned: Vec<ResultId>,
     #[serde(default)]
     pub(super) keys: Vec<StoredKey>,
     #[serde(default)]
@@ -150,6 +154,10 @@ impl From<&Machine> for StoredSession {
                 .iter()
                 .map(|ended| ended.as_ref().into())
                 .collect(),
+            aged: (machine.aged.iter())
+                .map(|aged| aged.ended.as_ref().into())
+                .collect(),
+            pinned: machine.pinned.iter().copied().collect(),
             keys: machine.keys.iter().map(|key| key.as_ref().into()).collect(),
             wholes: machine.wholes.iter().copied().collect(),
             notices: machine.notices.iter().cloned().collect(),
@@ -189,6 +197,12 @@ impl From<StoredSession> for Machine {
                 .map(|key| Arc::new(key.into()))
                 .collect(),
             ended,
+            aged: Arc::new(
+                (stored.aged.into_iter())
+                    .map(|ended| Aged::of(Arc::new(ended.into())))
+                    .collect(),
+            ),
+            pinned: stored.pinned.into(),
             wholes: stored.wholes.into_iter().collect(),
             notices: stored.notices.into_iter().collect(),
         }

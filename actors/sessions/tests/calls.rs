@@ -288,7 +288,11 @@ async fn progress_arrives() {
 
 #[tokio::test]
 async fn whole_results_are_bounded_and_the_newest_stay() {
-    let world = world_with(|options| options.limits.whole_bytes = 1000).await;
+    let world = world_with(|options| {
+        options.limits.whole_bytes = 1000;
+        options.limits.pinned = 0;
+    })
+    .await;
     let id = world.session().await;
     let mut results = Vec::new();
     for size in [400, 400, 400, 5000] {

@@ -27,7 +27,7 @@ pub(super) fn stored() -> String {
 #[tokio::test(start_paused = true)]
 async fn an_older_form_is_upgraded_and_committed() {
     let world = world().await;
-    let old = stored().replace("\"schema\":2", "\"schema\":1");
+    let old = stored().replace("\"schema\":3", "\"schema\":1");
     let id = laid_down(&world, old.into_bytes()).await;
     world.sessions.get(&Principal::local(), id).await.unwrap();
     let upgraded = async {
@@ -50,10 +50,10 @@ async fn an_older_form_is_upgraded_and_committed() {
 #[tokio::test(start_paused = true)]
 async fn a_newer_form_is_given_back_untouched() {
     let world = world().await;
-    let new = stored().replace("\"schema\":2", "\"schema\":3");
+    let new = stored().replace("\"schema\":3", "\"schema\":4");
     let id = laid_down(&world, new.clone().into_bytes()).await;
     let refused = world.call(id, "echo", json!({})).await.unwrap_err();
-    assert_eq!(refused, CallError::NewerSchema { id, schema: 3 });
+    assert_eq!(refused, CallError::NewerSchema { id, schema: 4 });
     let free = async {
         while world.store.look(id).await.unwrap().node.is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -71,7 +71,7 @@ async fn a_newer_form_is_given_back_untouched() {
 async fn what_cannot_be_read_is_quarantined_and_nothing_else() {
     let world = world().await;
     let well = world.session().await;
-    for bytes in [&b"{"[..], b"\0\0\0", b"{\"schema\": 2}", b"[[[[[[[["] {
+    for bytes in [&b"{"[..], b"\0\0\0", b"{\"schema\": 3}", b"[[[[[[[["] {
         let id = laid_down(&world, bytes.to_vec()).await;
         let refused = world.call(id, "echo", json!({})).await.unwrap_err();
         assert!(

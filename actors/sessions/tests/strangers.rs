@@ -52,7 +52,7 @@ async fn in_state(world: &World, state: &str) -> SessionId {
         }
         "unreadable" => return laid_down(world, b"{".to_vec()).await,
         "newer" => {
-            let newer = stored().replace("\"schema\":2", "\"schema\":3");
+            let newer = stored().replace("\"schema\":3", "\"schema\":4");
             return laid_down(world, newer.into_bytes()).await;
         }
         "elsewhere" => drop(world.store.acquire(id, NodeId::random()).await.unwrap()),

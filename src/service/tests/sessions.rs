@@ -146,3 +146,89 @@ async fn a_narrow_session_reads_nothing_else() {
     );
     here.end().await;
 }
+
+/// A long task: its first result can be compared with at the end, though far more came since than are answered again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_from_the_start_is_there_after_a_hundred_and_more_results() {
+    let here = Here::new().await;
+    let session =
+        here.good("create_session", json!({"label": "task"})).await["data"]["session_id"].clone();
+    let call = |limit: usize| json!({"session_id": session, "limit": limit});
+    let first = here.good("analyze_complexity", call(50)).await;
+    let baseline = first["context"]["result_id"].clone();
+    for limit in 1..=130 {
+        here.good("analyze_structure", call(limit)).await;
+    }
+    let change = "def worse(a, b, c):\n    if a and b or c:\n        return a\n    return b\n";
+    std::fs::write(here.folder.path().join("python/worse.py"), change).unwrap();
+    let compared = here
+        .good(
+            "compare_results",
+            json!({"session_id": session, "baseline": baseline, "detail": "full"}),
+        )
+        .await;
+    assert_eq!(compared["data"]["baseline"]["result_id"], baseline);
+    assert_eq!(
+        compared["data"]["changes"][0]["qualified_name"], "worse",
+        "{compared}"
+    );
+    let view = here
+        .good(
+            "get_session",
+            json!({"session_id": session, "history_limit": 1000, "detail": "full"}),
+        )
+        .await;
+    // The comparison and its run are results, too.
+    assert_eq!(view["data"]["results"], 133);
+    let kept = &view["data"]["kept"];
+    assert_eq!(
+        (&kept["results_limit"], &kept["bytes_limit"]),
+        (&json!(1000), &json!(16 << 20))
+    );
+    assert!(kept["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+    let (session, baseline) = (session.as_str().unwrap(), baseline.as_str().unwrap());
+    let read = here
+        .service
+        .read_result(&here.caller, session, baseline)
+        .await
+        .unwrap();
+    assert_eq!(read["arguments"], json!({"limit": 50}));
+    assert_eq!(read["data"]["functions"].as_array().map(Vec::len), Some(13));
+    let whole = here
+        .service
+        .read_session(&here.caller, session)
+        .await
+        .unwrap();
+    let oldest = whole["history"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&oldest["result_id"], &oldest["pinned"]),
+        (&json!(baseline), &json!(true))
+    );
+    here.end().await;
+}
+
+/// Where whole results do not all fit, the baseline that was used stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_outlives_results_that_came_after_it() {
+    let mut options = Options::default();
+    options.limits.whole_bytes = 64 << 10;
+    let here = Here::tuned(true, options).await;
+    let of = |answer: &Value| answer["context"]["result_id"].as_str().unwrap().to_owned();
+    let never_used = of(&here.good("analyze_complexity", json!({})).await);
+    let baseline = of(&here.good("analyze_complexity", json!({})).await);
+    for _ in 0..20 {
+        here.good("compare_results", json!({"baseline": baseline}))
+            .await;
+    }
+    assert_eq!(
+        here.refused(
+            "compare_results",
+            json!({"baseline": never_used, "against": "now"})
+        )
+        .await,
+        "result_not_stored"
+    );
+    here.good("compare_results", json!({"baseline": baseline}))
+        .await;
+    here.end().await;
+}

@@ -11,8 +11,10 @@ use actors::cache::Weighed;
 use actors::tool::{ToolContext, ToolError};
 
 use super::careful::{Careful, ENDED_NODE, NOTED_FROM};
-use super::memory::{Held, MEMORY_LIMIT, Memory, Share};
-use super::throttle::Throttle;
+use super::memory::{Held, MEMORY_LIMIT, Memory, Room, Share, Start};
+
+use super::throttle::{Phase, Throttle};
+use super::work::{Steps, WORK_LIMIT};
 use super::{Slots, weight};
 use crate::analysis::{self, Cancelled, FileAnalysis};
 use crate::workspace::{ContentHash, File, Workspace};
@@ -99,7 +101,7 @@ pub(super) fn all(
     let total = order.len() as u64;
     let count = || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        throttle.report(done, Some(total), || {
+        throttle.report(Phase::Analyse, done, Some(total), || {
             format!("{done} of {total} files analysed")
         });
     };
@@ -150,6 +152,16 @@ enum Broken {
     Stopped,
     /// The file is left out for this reason.
     Skipped(&'static str),
+    /// The file can be read no more, for this reason.
+    Unread(&'static str),
+    /// The budget had no room for it to grow into.
+    NoRoom,
+}
+
+/// A file as it was read, and what was found in it.
+struct Analysis {
+    hash: ContentHash,
+    found: Arc<FileAnalysis>,
 }
 
 struct Work<'w> {
@@ -191,27 +203,26 @@ impl Work<'_> {
     fn slot(&self, slot: usize) {
         for &index in &self.slots.files[slot] {
             let file = &self.files[index];
-            let source_bytes = usize::try_from(file.bytes).unwrap_or(usize::MAX);
-            let Some(share) = self.memory.share(source_bytes, &|| self.should_stop()) else {
-                return;
+            // With what ordinary code takes; where that finds no room to grow, with the most that it may take.
+            let tried = match self.attempt(file, Start::Ordinary) {
+                Err(Broken::NoRoom) => self.attempt(file, Start::Most),
+                tried => tried,
             };
-            let before = metered::net();
-            let source = match self.workspace.read(file) {
-                Ok(source) => source,
-                Err(reason) => {
-                    self.note(|computed| computed.note_skipped(index, reason.name()));
+            let Analysis {
+                hash,
+                found: analysis,
+            } = match tried {
+                Ok(analysis) => analysis,
+                Err(Broken::Stopped | Broken::NoRoom) => return,
+                Err(Broken::Unread(reason)) => {
+                    self.note(|computed| computed.note_skipped(index, reason));
                     continue;
                 }
-            };
-            let analysis = match self.analysis(file, &source.text, &share, before) {
-                Ok(analysis) => Arc::new(analysis),
-                Err(Broken::Stopped) => return,
                 Err(Broken::Skipped(reason)) => {
                     self.note(|computed| computed.note_skipped(index, reason));
                     return;
                 }
             };
-            drop(share);
             let weight = weight::of(&analysis);
             let mut fits = true;
             self.note(|computed| fits = computed.held.hold(weight));
@@ -219,8 +230,8 @@ impl Work<'_> {
                 self.note(|computed| computed.note_skipped(index, MEMORY_LIMIT));
                 return;
             }
-            if source.hash != file.hash {
-                self.note(|computed| computed.note_changed(index, source.hash, analysis));
+            if hash != file.hash {
+                self.note(|computed| computed.note_changed(index, hash, analysis));
                 continue;
             }
             (self.hand_in)(
@@ -234,6 +245,21 @@ impl Work<'_> {
         }
     }
 
+    /// Reads and analyses one file within a share of the budget, which is given back at the end.
+    fn attempt(&self, file: &File, start: Start) -> Result<Analysis, Broken> {
+        let bytes = usize::try_from(file.bytes).unwrap_or(usize::MAX);
+        let share = self.memory.share(bytes, start, &|| self.should_stop());
+        let share = share.ok_or(Broken::Stopped)?;
+        let before = metered::net();
+        let source = self.workspace.read(file);
+        let source = source.map_err(|reason| Broken::Unread(reason.name()))?;
+        let found = self.analysis(file, &source.text, &share, before)?;
+        Ok(Analysis {
+            hash: source.hash,
+            found: Arc::new(found),
+        })
+    }
+
     /// `before`: what this thread had allocated when it began with the file.
     fn analysis(
         &self,
@@ -242,21 +268,30 @@ impl Work<'_> {
         share: &Share,
         before: isize,
     ) -> Result<FileAnalysis, Broken> {
-        let is_over = Cell::new(false);
+        let room = Cell::new(Room::Enough);
+        let steps = Steps::of(text.len());
         let cancelled = || {
-            let taken = metered::net().wrapping_sub(before);
-            is_over.set(is_over.get() || usize::try_from(taken).is_ok_and(|it| it > share.limit));
-            is_over.get() || self.should_stop()
+            steps.look();
+            if room.get() == Room::Enough {
+                let taken = metered::net().wrapping_sub(before);
+                room.set(share.covers(usize::try_from(taken).unwrap_or(0)));
+            }
+            room.get() != Room::Enough || steps.is_too_much() || self.should_stop()
         };
         let run = || analysis::analyze(file.language, text, &cancelled);
-        match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(analysis)) => Ok(analysis),
-            Ok(Err(Cancelled)) if is_over.get() => {
+        match (catch_unwind(AssertUnwindSafe(run)), room.get()) {
+            (Ok(Ok(analysis)), _) => Ok(analysis),
+            (Ok(Err(Cancelled)), Room::Enough) if steps.is_too_much() => {
+                tracing::warn!(path = ?file.path, "the analysis of a file was stopped: it takes too many steps");
+                Err(Broken::Skipped(WORK_LIMIT))
+            }
+            (Ok(Err(Cancelled)), Room::Enough) => Err(Broken::Stopped),
+            (Ok(Err(Cancelled)), Room::NotNow) => Err(Broken::NoRoom),
+            (Ok(Err(Cancelled)), Room::Never) => {
                 tracing::warn!(path = ?file.path, limit = share.limit, "the analysis of a file was stopped: it takes too much memory");
                 Err(Broken::Skipped(MEMORY_LIMIT))
             }
-            Ok(Err(Cancelled)) => Err(Broken::Stopped),
-            Err(_) => {
+            (Err(_), _) => {
                 tracing::error!(path = ?file.path, "the analysis of a file panicked");
                 Err(Broken::Skipped(FAILED))
             }

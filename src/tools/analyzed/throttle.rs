@@ -1,11 +1,56 @@
-//! Progress, a few times a second: clients draw it, and each report costs a message.
+//! How far a call has come, from 0 to 100, a few times a second: clients draw it, and each report costs a message.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actors::tool::ProgressSink;
+use actors::tool::{ProgressSink, WHOLE};
 
 const EVERY: Duration = Duration::from_millis(100);
+
+/// How many files seen are half of the walk: nobody knows how many there are before it ends.
+const HALF_WALKED: u64 = 2000;
+
+/// What a call goes through, in this order. Each has its part of the whole by what it takes of a call over a tree that
+/// was not read before: most of that is reading and parsing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Walk,
+    Analyse,
+    /// Imports to files. Tools without it go from 85 to 95 at once.
+    Resolve,
+    Answer,
+}
+
+impl Phase {
+    /// From where to where.
+    fn range(self) -> (u64, u64) {
+        match self {
+            Self::Walk => (0, 10),
+            Self::Analyse => (10, 85),
+            Self::Resolve => (85, 95),
+            Self::Answer => (95, WHOLE),
+        }
+    }
+
+    /// Where a call stands that has done so much of this phase. Without a total it never reaches the end.
+    fn place(self, done: u64, total: Option<u64>) -> u64 {
+        let (from, to) = self.range();
+        let (done, total) = match total {
+            Some(0) => (1, 1),
+            Some(total) => (done.min(total), total),
+            None => (done, done.saturating_add(HALF_WALKED)),
+        };
+        let part = u128::from(to - from) * u128::from(done) / u128::from(total);
+        from + u64::try_from(part).unwrap_or(to - from)
+    }
+
+    /// Says that the phase has begun.
+    pub(crate) fn begins(self, sink: &ProgressSink, message: &str) {
+        if !sink.is_silent() {
+            sink.report(self.range().0, Some(WHOLE), message);
+        }
+    }
+}
 
 pub(crate) struct Throttle<'s> {
     sink: &'s ProgressSink,
@@ -20,8 +65,14 @@ impl<'s> Throttle<'s> {
         }
     }
 
-    /// The end is always reported; what comes between, not more often than [`EVERY`].
-    pub(crate) fn report(&self, done: u64, total: Option<u64>, message: impl FnOnce() -> String) {
+    /// The end of a phase is always reported; what comes between, not more often than [`EVERY`].
+    pub(crate) fn report(
+        &self,
+        phase: Phase,
+        done: u64,
+        total: Option<u64>,
+        message: impl FnOnce() -> String,
+    ) {
         if self.sink.is_silent() {
             return;
         }
@@ -35,7 +86,43 @@ impl<'s> Throttle<'s> {
         };
         if is_end || last.is_none_or(|last| last.elapsed() >= EVERY) {
             *last = Some(Instant::now());
-            self.sink.report(done, total, message());
+            let place = phase.place(done, total);
+            self.sink.report(place, Some(WHOLE), message());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PHASES: [Phase; 4] = [Phase::Walk, Phase::Analyse, Phase::Resolve, Phase::Answer];
+
+    #[test]
+    fn phases_follow_one_another_from_0_to_100() {
+        let mut at = 0;
+        for phase in PHASES {
+            let (from, to) = phase.range();
+            assert_eq!((from, to > from), (at, true), "{phase:?}");
+            assert_eq!(phase.place(0, Some(7)), from);
+            assert_eq!(phase.place(7, Some(7)), to);
+            assert_eq!(phase.place(0, Some(0)), to, "nothing to do is done");
+            at = to;
+        }
+        assert_eq!(at, 100);
+    }
+
+    proptest! {
+        #[test]
+        fn more_done_is_never_less_and_stays_in_its_phase(done: u64, more: u64, total in prop::option::of(any::<u64>())) {
+            for phase in PHASES {
+                let (from, to) = phase.range();
+                let place = phase.place(done, total);
+                prop_assert!((from..=to).contains(&place));
+                prop_assert!(phase.place(done.saturating_add(more), total) >= place);
+            }
         }
     }
 }

@@ -2,54 +2,120 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use proptest::prelude::*;
+
 use super::*;
 
 const MIB: usize = 1024 * 1024;
 
-#[test]
-fn sixteen_threads_together_never_have_more_than_half_of_the_budget() {
-    let memory = Memory::new(64 * MIB);
-    let (now, most, done) = (
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-    );
-    std::thread::scope(|scope| {
-        for thread in 0..16 {
-            let (memory, now, most, done) = (&memory, &now, &most, &done);
-            scope.spawn(move || {
-                for round in 0..20 {
-                    // Now and then one that could take more than there is.
-                    let source = if (thread + round) % 7 == 0 {
-                        10 * MIB
-                    } else {
-                        4096
-                    };
-                    let share = memory.share(source, &|| false).expect("it is not stopped");
-                    let taken = now.fetch_add(share.bytes, Ordering::SeqCst) + share.bytes;
-                    most.fetch_max(taken, Ordering::SeqCst);
-                    assert!(share.limit <= share.bytes);
-                    std::thread::yield_now();
-                    now.fetch_sub(share.bytes, Ordering::SeqCst);
-                    drop(share);
-                    done.fetch_add(1, Ordering::SeqCst);
-                }
-            });
+/// What a file takes while it is analysed, look by look, never more than the margin from one look to the next.
+fn looks(share: &Share, in_all: usize, step: usize) -> Room {
+    let mut taken = 0;
+    while taken < in_all {
+        taken = (taken + step.min(margin_at(taken, share.margin))).min(in_all);
+        let room = share.covers(taken);
+        if room != Room::Enough {
+            return room;
         }
-    });
-    assert_eq!(done.load(Ordering::SeqCst), 16 * 20);
-    assert!(most.load(Ordering::SeqCst) <= 32 * MIB);
-    let state = memory.lock();
-    assert_eq!((state.running, state.waiting.len()), (0, 0));
+        assert!(
+            taken + margin_at(taken, share.margin) <= share.bytes.get(),
+            "the parser is ahead of its share"
+        );
+        std::thread::yield_now();
+    }
+    Room::Enough
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Sixteen threads, each with files of its own: ordinary ones, ones that take all that they may, and ones that want
+    /// more. Each file ends, after two attempts at most, and what is taken never passes the half.
+    #[test]
+    fn every_file_ends_within_the_budget_on_sixteen_threads(
+        files in prop::collection::vec(
+            // Bytes of source; what each of them takes; how much of the margin is taken between two looks.
+            prop::collection::vec((1_usize..200_000, 1_usize..500, 1_usize..4), 1..12), 16
+        ),
+        mib in 2_usize..64,
+    ) {
+        let memory = Memory::new(mib * MIB);
+        let (ended, again) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let most = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for files in &files {
+                let (memory, ended, again, most) = (&memory, &ended, &again, &most);
+                scope.spawn(move || {
+                    for &(source, per_byte, part) in files {
+                        for start in [Start::Ordinary, Start::Most] {
+                            let share = memory.share(source, start, &|| false).expect("it is not stopped");
+                            let room = looks(&share, source * per_byte, share.margin / part + 1);
+                            most.fetch_max(memory.lock().running, Ordering::SeqCst);
+                            assert!(start == Start::Ordinary || room != Room::NotNow, "it had its most");
+                            if room != Room::NotNow {
+                                assert_eq!(room == Room::Never, source * per_byte > share.limit);
+                                break;
+                            }
+                            again.fetch_add(1, Ordering::SeqCst);
+                        }
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        prop_assert_eq!(ended.into_inner(), files.iter().map(Vec::len).sum::<usize>());
+        prop_assert!(most.into_inner() <= mib * MIB / 2);
+        let state = memory.lock();
+        prop_assert_eq!((state.running, state.waiting.len()), (0, 0));
+    }
+}
+
+/// What the shares are for: as many large files at once as there are cores.
+#[test]
+fn many_large_files_of_ordinary_code_fit_at_once() {
+    let memory = Memory::new(DEFAULT_MEMORY);
+    let mut shares = Vec::new();
+    while memory.lock().running < memory.half - 70 * MIB {
+        shares.push(
+            memory
+                .share(MIB, Start::Ordinary, &|| false)
+                .expect("it is not stopped"),
+        );
+    }
+    for share in &shares {
+        assert_eq!(looks(share, 40 * MIB, MIB), Room::Enough);
+    }
+    assert!(shares.len() >= 14, "{}", shares.len());
+}
+
+/// One that grows where nothing is left is put back, and gets its most once the others have ended.
+#[test]
+fn a_file_that_finds_no_room_to_grow_is_begun_again_alone() {
+    let memory = Memory::new(64 * MIB);
+    let first = memory
+        .share(100_000, Start::Ordinary, &|| false)
+        .expect("there is room");
+    let blocker = memory.half - memory.lock().running;
+    assert!(memory.take(blocker));
+    assert_eq!(first.covers(first.limit), Room::NotNow);
+    drop(first);
+    memory.lock().running -= blocker;
+    let most = memory
+        .share(100_000, Start::Most, &|| false)
+        .expect("it is all there");
+    assert_eq!(most.covers(most.limit), Room::Enough);
+    assert_eq!(most.covers(most.limit + 1), Room::Never);
 }
 
 #[test]
 fn a_thread_that_waits_stops_with_its_call_and_lets_the_next_one_through() {
     let memory = Memory::new(64 * MIB);
-    let all = memory.share(10 * MIB, &|| false).expect("it is all there");
-    assert!(memory.share(1, &|| true).is_none());
+    let all = memory
+        .share(10 * MIB, Start::Most, &|| false)
+        .expect("it is all there");
+    assert!(memory.share(1, Start::Ordinary, &|| true).is_none());
     drop(all);
-    assert!(memory.share(1, &|| false).is_some());
+    assert!(memory.share(1, Start::Ordinary, &|| false).is_some());
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! Results that go last: somebody is likely to come back to them at the end of a long task.
+
+use super::{Decision, Delta, Machine};
+use crate::ids::ResultId;
+use crate::options::Limits;
+
+impl Machine {
+    /// A result that was used as a baseline. One that is not known is nobody's to keep.
+    pub(super) fn decide_pin(&self, result: ResultId, limits: &Limits, decision: &mut Decision) {
+        if self.pinned.back() == Some(&result) || self.find_result(result).is_none() {
+            return;
+        }
+        let others = || self.pinned.iter().filter(|pinned| **pinned != result);
+        let (mut count, mut bytes) = (
+            others().count() + 1,
+            self.whole_bytes(result) + others().map(|id| self.whole_bytes(*id)).sum::<u64>(),
+        );
+        let mut released = Vec::new();
+        for pinned in others() {
+            if count <= limits.pinned && bytes <= limits.whole_bytes / 2 {
+                break;
+            }
+            count -= 1;
+            bytes -= self.whole_bytes(*pinned);
+            released.push(*pinned);
+        }
+        if limits.pinned > 0 {
+            decision.deltas.push(Delta::Pinned { result, released });
+        }
+    }
+
+    /// Whether a result that has just been made is one of the first of a session with a label: who gives a label has
+    /// something in mind that these are the beginning of.
+    pub(super) fn pins_new(&self, whole_bytes: u64, limits: &Limits) -> bool {
+        let taken: u64 = self.pinned.iter().map(|id| self.whole_bytes(*id)).sum();
+        self.label.is_some()
+            && self.pinned.len() < limits.pinned / 2
+            && taken + whole_bytes <= limits.whole_bytes / 2
+    }
+
+    pub(super) fn unpin_unknown(&mut self) {
+        if self.pinned.is_empty() {
+            return;
+        }
+        let mut pinned = std::mem::take(&mut self.pinned);
+        pinned.retain(|id| self.find_result(*id).is_some());
+        self.pinned = pinned;
+    }
+
+    fn whole_bytes(&self, result: ResultId) -> u64 {
+        let kept = self.wholes.iter().find(|(id, _)| *id == result);
+        kept.map_or(0, |(_, bytes)| *bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

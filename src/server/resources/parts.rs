@@ -1,0 +1,254 @@
+//! Documents that are too large for one message, in parts: each is a document of the same form with some of the rows, so
+//! that a model can read it by itself, and a program joins them by appending list to list.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Bytes of one part as they lie in a message, where the text is escaped once more. The smallest limit that a client is
+/// known to have is 1 MiB for one event of a stream (the Python client over HTTP+SSE); a quarter of it leaves room for
+/// what a client or a proxy adds, and is still read in a second by a model that has to.
+pub(super) const PART_BYTES: usize = 256 * 1024;
+/// What is kept free in each part for the address of the next one and the counts.
+const RESERVED: usize = 1024;
+/// A field beside the lists that is larger than this is cut as rows are.
+const SMALL_FIELD: usize = 32 * 1024;
+
+/// A document: what every part says, what the first one says beside, and the object whose lists are shared among them.
+pub(super) struct Document {
+    pub(super) every: Map<String, Value>,
+    pub(super) first: Map<String, Value>,
+    /// The name under which `body` stands; `None`: beside what every part says.
+    pub(super) under: Option<&'static str>,
+    pub(super) body: Map<String, Value>,
+}
+
+/// There is no part of that number.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoSuchPart {
+    pub(super) parts: usize,
+}
+
+/// One row of one list, or a part of the text of something that is larger than a part.
+struct Item {
+    key: String,
+    content: Content,
+    bytes: usize,
+}
+
+enum Content {
+    Row(Value),
+    /// A field that is no list.
+    Field(Value),
+    Piece {
+        of: String,
+        number: usize,
+        text: String,
+    },
+}
+
+impl Document {
+    pub(super) fn of(body: Map<String, Value>, under: Option<&'static str>) -> Self {
+        Self {
+            every: Map::new(),
+            first: Map::new(),
+            under,
+            body,
+        }
+    }
+
+    /// The whole document where it fits one part, else its part of that number, counted from 1. `address`: of a part.
+    pub(super) fn part(
+        self,
+        number: usize,
+        address: impl Fn(usize) -> String,
+    ) -> Result<String, NoSuchPart> {
+        let all = [&self.every, &self.first, &self.body];
+        if all.map(escaped).iter().sum::<usize>() + RESERVED <= PART_BYTES {
+            return match number {
+                1 => Ok(self.whole().to_string()),
+                _ => Err(NoSuchPart { parts: 1 }),
+            };
+        }
+        let Self {
+            every,
+            mut first,
+            under,
+            body,
+        } = self;
+        let keys: Vec<String> = body.keys().cloned().collect();
+        let mut small = Map::new();
+        let items = items_of(body, &mut small);
+        let later = escaped(&every) + RESERVED;
+        let taken = later + escaped(&first) + escaped(&small);
+        let cuts = cuts(&items, taken, later);
+        let parts = cuts.len();
+        let Some(range) = number.checked_sub(1).and_then(|at| cuts.get(at)).cloned() else {
+            return Err(NoSuchPart { parts });
+        };
+        let mut document = every;
+        let mut body = if number == 1 { small } else { Map::new() };
+        if number == 1 {
+            document.append(&mut first);
+        }
+        document.insert("part".into(), json!(number));
+        document.insert("parts".into(), json!(parts));
+        let next = (number < parts).then(|| address(number + 1));
+        document.insert("next".into(), json!(next));
+        let mut pieces = Vec::new();
+        for item in items.into_iter().skip(range.start).take(range.len()) {
+            match item.content {
+                Content::Row(row) => {
+                    let rows = body.entry(item.key).or_insert_with(|| json!([]));
+                    if let Value::Array(rows) = rows {
+                        rows.push(row);
+                    }
+                }
+                Content::Field(value) => drop(body.insert(item.key, value)),
+                Content::Piece { of, number, text } => {
+                    pieces.push(json!({"of": of, "number": number, "text": text}));
+                }
+            }
+        }
+        if !pieces.is_empty() {
+            document.insert("pieces".into(), json!(pieces));
+        }
+        // In the order that they have in the whole.
+        let mut ordered = Map::new();
+        for key in keys {
+            if let Some(value) = body.remove(&key) {
+                ordered.insert(key, value);
+            }
+        }
+        match under {
+            Some(name) => drop(document.insert(name.to_owned(), Value::Object(ordered))),
+            None => document.append(&mut ordered),
+        }
+        Ok(Value::Object(document).to_string())
+    }
+
+    fn whole(self) -> Value {
+        let mut document = self.every;
+        document.extend(self.first);
+        match self.under {
+            Some(name) => drop(document.insert(name.to_owned(), Value::Object(self.body))),
+            None => document.extend(self.body),
+        }
+        Value::Object(document)
+    }
+}
+
+/// Rows of lists, in order; small fields beside them go to `small`.
+fn items_of(body: Map<String, Value>, small: &mut Map<String, Value>) -> Vec<Item> {
+    let mut items = Vec::new();
+    for (key, value) in body {
+        match value {
+            Value::Array(rows) => {
+                // An empty list is there, too.
+                small.insert(key.clone(), json!([]));
+                for (at, row) in rows.into_iter().enumerate() {
+                    let of = || format!("{key}[{at}]");
+                    push(&mut items, &key, of, row, Content::Row);
+                }
+            }
+            value => {
+                if escaped(&value) <= SMALL_FIELD {
+                    small.insert(key, value);
+                    continue;
+                }
+                push(&mut items, &key, || key.clone(), value, Content::Field);
+            }
+        }
+    }
+    items
+}
+
+/// As it is, or in pieces where it is larger than half of a part.
+fn push(
+    items: &mut Vec<Item>,
+    key: &str,
+    of: impl Fn() -> String,
+    value: Value,
+    content: fn(Value) -> Content,
+) {
+    let bytes = escaped(&value) + escaped(key) + 8;
+    if bytes <= PART_BYTES / 2 {
+        let (key, content) = (key.to_owned(), content(value));
+        items.push(Item {
+            key,
+            content,
+            bytes,
+        });
+        return;
+    }
+    for (at, text) in pieces(&value.to_string()).into_iter().enumerate() {
+        let piece = Content::Piece {
+            of: of(),
+            number: at + 1,
+            text: text.to_owned(),
+        };
+        items.push(Item {
+            key: key.to_owned(),
+            content: piece,
+            // As a text within a text within a message it is escaped twice.
+            bytes: escaped(text) + escaped(&of()) + 64,
+        });
+    }
+}
+
+/// Of a size that fits a part even where every byte of it takes four.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut end = rest.len().min(PART_BYTES / 8);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (piece, after) = rest.split_at(end);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}
+
+/// Which items go into which part. `first` and `later`: bytes that the first part and the others have already.
+fn cuts(items: &[Item], first: usize, later: usize) -> Vec<std::ops::Range<usize>> {
+    let mut cuts = Vec::new();
+    let (mut start, mut taken) = (0, first);
+    for (at, item) in items.iter().enumerate() {
+        // At least one, however large what stands beside it is.
+        if taken + item.bytes > PART_BYTES && (at > start || cuts.is_empty()) {
+            cuts.push(start..at);
+            (start, taken) = (at, later);
+        }
+        taken += item.bytes;
+    }
+    cuts.push(start..items.len());
+    cuts
+}
+
+/// Bytes of a value as JSON within a text of JSON.
+fn escaped<T: Serialize + ?Sized>(value: &T) -> usize {
+    /// Keeps nothing: a document is measured many times, and may be 8 MiB.
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let quoted = bytes.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
+            self.0 += bytes.len() + quoted.count();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // A value of JSON can be written, and nothing stops this writer.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+#[cfg(test)]
+mod tests;
