@@ -1,4 +1,4 @@
-//! Sessions and the shared cache in one Redis with little memory: the cache gives way.
+//! Sessions and the shared cache in one Redis with little memory: the cache shrinks.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::node::{Client, Node};
 use crate::support::redis::Redis;
 
 const BUDGET: u64 = 64 << 10;
-/// Their analyses take more than the budget.
+/// Their analyses exceed the budget.
 const FILES: usize = 60;
 
 fn taken(redis: &Redis) -> u64 {
@@ -53,7 +53,7 @@ fn the_cache_keeps_its_budget_and_gives_way_to_sessions() {
     assert_eq!(status["budget"], BUDGET, "{status}");
     assert_eq!(status["errors"], 0, "{status}");
     assert!(taken(&redis) <= BUDGET, "{} bytes", taken(&redis));
-    // Others fill it, to beyond what it has.
+    // Other data fills it, beyond its limit.
     for nth in 0..60 {
         redis.cli(&["SETRANGE", &format!("others:{nth}"), "524288", "x"]);
     }

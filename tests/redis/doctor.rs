@@ -1,4 +1,4 @@
-//! `doctor` over Redis as they are found: each trouble by its name, with what to do.
+//! `doctor` with every kind of Redis: it names each problem, with advice.
 
 use std::net::TcpListener;
 
@@ -89,7 +89,7 @@ fn what_cannot_be_reached_is_told_apart() {
     );
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
-    // Connections come up in the kernel, and nobody ever answers.
+    // The kernel accepts connections, but nothing answers.
     let silent = format!("redis://127.0.0.1:{port}");
     finds(
         &doctor(&silent, &[]),
@@ -224,7 +224,7 @@ fn tls_is_explained() {
     finds(&doctor(&url, &["--redis-ca", ca]), 69, &["redis://"]);
 }
 
-/// It hides sessions from lists, and hinders nobody from making and using them.
+/// It hides sessions from lists, but they can still be created and used.
 #[test]
 fn a_shared_key_of_a_wrong_type_is_named_and_stops_no_session() {
     let Some(redis) = Redis::good() else { return };

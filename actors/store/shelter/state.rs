@@ -73,7 +73,7 @@ impl State {
         self.ledger.note(id, known);
     }
 
-    /// Which results are stored, after the store has said so: what is pending here is on its way, with both parts or with
+    /// Corrects the store's answer about which results are stored: a pending result is written with both parts or with
     /// neither.
     pub(super) fn correct(&self, id: SessionId, results: &[ResultId], stored: &mut [bool]) {
         let Some(held) = self.held.get(&id) else {
