@@ -7,43 +7,43 @@ use crate::faults::Faults;
 use crate::heartbeat::Announcement;
 use crate::ids::NodeId;
 
-/// Set once at start. The defaults suit one developer's machine; each bound is there so that nothing grows for ever.
+/// Set once at start. The defaults fit one developer's machine; each limit keeps something from growing without bound.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub node: NodeId,
-    /// A session that nobody called for so long ends. Sliding: every call starts it anew. A working day and a night.
+    /// A session without calls for this long expires. Sliding: every call starts it anew. A working day and a night.
     pub session_ttl: Duration,
-    /// No session may ask for more: what is forgotten must go some day.
+    /// Longest time to live that a session may request, so that every session expires.
     pub session_ttl_max: Duration,
-    /// A session without calls for so long gives its actor up; its state stays in the store, the next call wakes it.
+    /// A session without calls for this long stops its actor. Its state stays in the store, and the next call wakes it.
     pub idle_after: Duration,
-    /// A call that says nothing of its own may take so long. Longer than any analysis of a large tree.
+    /// Default time limit of a call: longer than any analysis of a large tree.
     pub call_deadline: Duration,
-    /// Calls of all sessions that are under way at once; beyond it callers hear `busy`.
+    /// Running calls of all sessions; beyond it callers get `busy`.
     pub calls_in_flight: usize,
-    /// Messages from outside that wait for one session at once.
+    /// Messages from outside that wait for one session.
     pub session_mailbox: usize,
-    /// Session actors on this node at once, throwaway ones included.
+    /// Session actors on this node, throwaway ones included.
     pub sessions_awake: usize,
-    /// Jobs that run at once. Each uses all cores where it can, so a few are enough to fill the gaps.
+    /// Jobs that run at once. Each uses all cores if it can, so a few are enough to fill the gaps.
     pub pool_workers: usize,
     /// Jobs that wait for a worker.
     pub pool_queue: usize,
-    /// Outcomes of jobs that no session has fetched yet, kept for one that is being restarted.
+    /// Outcomes of jobs that no session has fetched yet, kept for a session that is being restarted.
     pub pool_outcomes: usize,
     /// Bytes of cached values in memory.
     pub cache_bytes: usize,
-    /// Sessions that are asked of the store at once: enough to keep it busy, few enough that commits get through.
+    /// Sessions loaded from the store at once: enough to keep it busy, few enough that commits get through.
     pub loads_at_once: usize,
-    /// For how long a session belongs to the node that acquired it, where several share a store: the store's own.
+    /// How long a session belongs to the node that acquired it, if several share a store: the store's own lease.
     pub lease: Duration,
-    /// Persistence actors: commits of one session always go through the same one.
+    /// Persistence actors: commits of one session always use the same one.
     pub persistence_shards: usize,
-    /// Supervisors that share the sessions, by hash of the id.
+    /// Session supervisors; each session belongs to one, by its id.
     pub session_supervisors: usize,
-    /// How other nodes of the store hear of this one; `None`: they do not.
+    /// How this node announces itself to the others on the store; `None`: not at all.
     pub announcement: Option<Announcement>,
-    /// Transport sessions, where there are any.
+    /// Limits of transport sessions.
     pub connections: ConnectionOptions,
     pub limits: Limits,
     pub faults: Faults,
@@ -77,32 +77,32 @@ impl Default for Options {
     }
 }
 
-/// What one session may hold. Known to the pure state machine, and part of no stored form: a node with other limits
-/// may carry the session on.
+/// What one session may hold. The pure state machine knows these limits, and they are not stored: a node with other
+/// limits can continue the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls of one session at once; beyond it `busy`.
+    /// Running calls of one session; beyond it `busy`.
     pub calls: usize,
-    /// Ended calls that are remembered with their answers: what a repeated request is answered from.
+    /// Ended calls remembered with their answers, for repeated requests.
     pub history: usize,
-    /// Results that are remembered: those of `history`, and older ones, which can be read and compared. As many as an
-    /// agent makes in a long task, so that its first result is there at the end.
+    /// Results remembered: those in `history`, and older ones, which can be read and compared. As many as an agent
+    /// makes in a long task, so that its first result is still there at the end.
     pub results: usize,
-    /// What the older ones may take of the session's state, bytes of JSON. A state is written whole now and then, and is
-    /// held in memory while its store is away, up to 1 MiB a session. 936 results of common length fit.
+    /// Bytes of JSON that the older results may take in the session's state. A state is written as a whole now and
+    /// then, and is held in memory while its store is down, up to 1 MiB a session. 936 results of common length fit.
     pub result_bytes: usize,
-    /// Results that go last: baselines of comparisons, and the first ones of a session with a label. More than this are
-    /// no longer the few that somebody goes back to.
+    /// Results dropped last: baselines of comparisons, and the first results of a session with a label. More than this
+    /// would no longer be the few that a client returns to.
     pub pinned: usize,
-    /// Idempotency keys that are remembered.
+    /// Idempotency keys remembered.
     pub keys: usize,
     pub notices: usize,
-    /// Arguments of one call, bytes of JSON: they travel in the first delta of every call.
+    /// Bytes of JSON of one call's arguments, which are part of the first delta of every call.
     pub arguments_bytes: usize,
-    /// Arguments kept in the history, bytes of JSON: beyond it the history shows their size alone.
+    /// Bytes of JSON of arguments kept in the history; of larger ones it shows only the size.
     pub history_arguments_bytes: usize,
-    /// Whole results of one session, bytes of JSON; the oldest go first, pinned ones last. Those take half at most, so
-    /// that the newest results always have room.
+    /// Bytes of JSON of all whole results of a session. The oldest are dropped first, pinned ones last. Pinned ones
+    /// take half at most, so that new results always have room.
     pub whole_bytes: u64,
     /// How often one call is run before it is answered `interrupted`.
     pub attempts: u32,

@@ -1,9 +1,9 @@
-//! Runs tools: a bounded number at once, off the async threads.
+//! Runs tools on threads outside the async runtime, a bounded number at once.
 //!
-//! The table of jobs by (session, request) is owned above the tree, so a job outlives the session that asked for it
-//! and the pool that started it: a restarted session finds it there, running or with its outcome, and adopts it. When
-//! this actor dies, running jobs run on, waiting ones stay in the table, and the successor starts them. A panic inside
-//! a tool ends in the job's outcome and nowhere else.
+//! The table of jobs by (session, request) lives above the tree, so a job outlives its session and the pool that
+//! started it. A restarted session finds its job there, running or with its outcome, and adopts it. When this actor
+//! dies, running jobs run on, waiting ones stay in the table, and the successor starts them. A panic inside a tool
+//! becomes the outcome of its job and affects nothing else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,14 +25,14 @@ mod table;
 use table::Started;
 pub(crate) use table::{News, Notify, Table};
 
-/// Whose job it is. Two submissions under one key are one job.
+/// The session and request of a job. Two submissions under one key are one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct JobKey {
     pub(crate) session: SessionId,
     pub(crate) request: RequestId,
 }
 
-/// Everything a worker needs.
+/// Everything that a worker needs.
 pub(crate) struct Job {
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) arguments: Arc<Value>,
@@ -41,13 +41,13 @@ pub(crate) struct Job {
     pub(crate) deadline: std::time::Instant,
     pub(crate) cancel: CancellationToken,
     pub(crate) progress: ProgressSink,
-    /// Milliseconds since 1970: when the result will say that it was made.
+    /// Milliseconds since 1970: the creation time of the result.
     pub(crate) at_ms: u64,
     pub(crate) cache: CacheHandle,
     pub(crate) results: ResultReader,
-    /// True where the result is to be stored: the worker then brings it into its stored form, too.
+    /// True if the result will be stored: the worker then also serialises it.
     pub(crate) keep: bool,
-    /// Where an earlier attempt was cut off: what is left out in this one.
+    /// Set if an earlier attempt was interrupted: the inputs to skip in this one.
     pub(crate) left_out: Option<Vec<InputKey>>,
 }
 
@@ -103,7 +103,7 @@ impl Actor for Pool {
         myself: ActorRef<Self::Msg>,
         state: &mut Arguments,
     ) -> Result<(), ActorProcessingErr> {
-        // First: a job that comes after the look below must find somebody to tell.
+        // Before the look below: a job that comes after it must find an actor to notify.
         state.place.put(myself);
         start_waiting(state);
         Ok(())
@@ -146,7 +146,7 @@ fn start_waiting(state: &Arguments) {
                 table.count_panic();
             }
             table.finish(key, nth, outcome);
-            // Nobody there: the successor looks for waiting jobs as it starts.
+            // If no actor runs, the successor looks for waiting jobs when it starts.
             place.cast(PoolMsg::Look);
         });
         state.faults.pass(CrashPoint::PoolStarted);
@@ -220,7 +220,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("no reason given")
 }
 
-/// How sessions reach the pool and its table.
+/// The sessions' access to the pool and its table.
 #[derive(Clone)]
 pub(crate) struct PoolHandle {
     pub(crate) place: Place<PoolMsg>,
@@ -228,11 +228,11 @@ pub(crate) struct PoolHandle {
 }
 
 impl PoolHandle {
-    /// `notify` hears of the outcome, or that there was no room. The job is in the table from now on, so it is found
-    /// there whoever dies next.
+    /// Submits a job. `notify` gets the outcome, or a refusal if the queue is full. The job is in the table from now
+    /// on, whichever actor dies next.
     pub(crate) fn submit(&self, key: JobKey, job: Job, notify: Notify) {
         self.table.enqueue(key, job, notify);
-        // Nobody there: the successor looks for waiting jobs as it starts.
+        // If no actor runs, the successor looks for waiting jobs when it starts.
         self.place.cast(PoolMsg::Look);
     }
 }

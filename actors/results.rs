@@ -1,4 +1,4 @@
-//! Results in their stored form, and how a tool reads earlier ones of its session.
+//! The stored form of results, and how a tool reads earlier results of its session.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::persistence::patiently;
 use crate::store::{Part, Store, StoreError};
 use crate::tool::{StoredResult, ToolError, ToolOutput};
 
-/// What is stored of an answer.
+/// The stored form of an answer.
 #[derive(Serialize, Deserialize)]
 struct StoredAnswer<'a> {
     schema: u32,
@@ -72,10 +72,10 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Result<ReadAnswer, StoreError> {
     })
 }
 
-/// Beside what was found, in the same object: what is stored of the call. An answer is forgotten before its result is.
+/// The call's record, in the same object as the result: the answer is dropped before its whole result is.
 const CALL: &str = "_call";
 
-/// The call that left a whole result.
+/// The call that produced a whole result.
 #[derive(Serialize, Deserialize)]
 struct StoredCall<'a> {
     tool: Cow<'a, str>,
@@ -84,7 +84,7 @@ struct StoredCall<'a> {
     created_ms: u64,
 }
 
-/// The whole of a result, with the call that left it where it is an object.
+/// The stored form of a whole result, with its call if the result is an object.
 pub(crate) fn encode_whole(
     tool: &str,
     arguments: &Value,
@@ -99,7 +99,7 @@ pub(crate) fn encode_whole(
         input_digest: Borrowed(input_digest),
         created_ms,
     };
-    /// One object, without a copy of what is large.
+    /// Serialises as one object, without copying large values.
     struct Whole<'a>(&'a StoredCall<'a>, &'a serde_json::Map<String, Value>);
     impl Serialize for Whole<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -117,7 +117,7 @@ pub(crate) fn encode_whole(
     }
 }
 
-/// What was found, and the call that found it where that is stored with it: versions before this did not.
+/// The result, and its call if that is stored with it; earlier versions did not store it.
 fn decode_whole(bytes: &[u8]) -> Result<(Value, Option<StoredCall<'static>>), StoreError> {
     let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
     let mut whole: Value = serde_json::from_slice(bytes).map_err(corrupt)?;
@@ -136,8 +136,8 @@ fn to_bytes<T: Serialize>(value: &T) -> Arc<[u8]> {
         .into()
 }
 
-/// Reads a result. `Ok(Err(false))`: unknown; `Ok(Err(true))`: known, its whole part is not kept. Of an older result
-/// nothing but the whole part is kept, which says what call it is of.
+/// Reads a result. `Ok(Err(false))`: unknown; `Ok(Err(true))`: known, but its whole part is not kept. Of an older
+/// result only the whole part is kept, which includes its call.
 pub(crate) async fn read(
     store: &dyn Store,
     session: SessionId,
@@ -178,7 +178,7 @@ pub(crate) async fn read(
     }))
 }
 
-/// Blocking reader for tools on the pool. Cheap to clone; knows one session.
+/// A blocking reader for tools on the pool. Cheap to clone; bound to one session.
 #[derive(Clone, Default)]
 pub struct ResultReader(Option<Source>);
 

@@ -1,8 +1,8 @@
-//! The front door: everything that a server or a command line asks of sessions.
+//! The interface of this crate: everything that a server or a command line asks of sessions.
 //!
-//! It is no actor, so it cannot crash: it is the one owner of retries, request ids, attempts and deadlines. A call
-//! whose session dies is asked again under the same request id, and is attached to its running job or answered from
-//! its stored result; its caller sees latency.
+//! It is no actor, so it cannot crash, and it alone handles retries, request ids, attempts and deadlines. If the
+//! session of a call dies, the call is sent again under the same request id. It is then attached to its running job, or
+//! answered from its stored result; the caller only sees latency.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -47,27 +47,27 @@ pub use types::{
     HistoryView, Kept, SessionRow, SessionStatus, SessionView, Target,
 };
 
-/// How soon a caller that heard `busy` may ask again.
+/// Suggested retry time after `busy`.
 pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(250);
-/// Pause before a session that died over a question is asked again.
+/// Pause before a request is sent again to a session that died over it.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(5);
-/// Deaths of its session that one call sits out, whatever their cause: far more than any chaos brings, and not for
-/// ever.
+/// Deaths of its session that one call survives, whatever their cause: far more than any chaos test causes, but not
+/// unbounded.
 const DEATHS_MAX: u32 = 1000;
-/// Longest wait for an answer about a session that runs nothing: a view, the end.
+/// Longest wait for a request that runs nothing, such as viewing or closing a session.
 const ASK_WITHIN: Duration = Duration::from_secs(30);
-/// How long a caller that leaves waits for its session to hear of it.
+/// How long a caller that cancels waits for its session to be told.
 const CANCEL_WITHIN: Duration = Duration::from_millis(100);
-/// A call with a later deadline has this one: a point in time beyond it cannot be told.
+/// Later deadlines are cut to this one: a point in time further away cannot be represented.
 const DEADLINE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Most rows of one list.
+/// Most rows in one list.
 const LIST_MAX: usize = 1000;
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Sessions(Arc<Inner>);
 
-/// As [`Sessions`], for those inside the tree: does not keep it alive.
+/// As [`Sessions`], for code inside the tree; does not keep it alive.
 pub(crate) struct WeakSessions(Weak<Inner>);
 
 impl Sessions {
@@ -91,23 +91,23 @@ struct Inner {
     /// Milliseconds since 1970.
     started_ms: u64,
     in_flight: Arc<Semaphore>,
-    /// New calls are refused.
+    /// Cancelled once new calls are refused.
     draining: CancellationToken,
-    /// Cancelled when the tree has been stopped: whoever still waits for it need not.
+    /// Cancelled once the tree has stopped, so that no caller waits for it any longer.
     stopped: CancellationToken,
-    /// Ends with the tree.
+    /// Dropped with the tree.
     _keeper: Option<Arc<KeeperThread>>,
 }
 
 impl Sessions {
-    /// Runs one call, over any crash of any actor. Cancelling `request.cancel` ends it within a moment; dropping the
-    /// future does not: what was asked for is done and stored.
+    /// Runs one call, surviving the crash of any actor. Cancelling `request.cancel` ends it within a moment. Dropping
+    /// the future does not: the call runs on, and its result is stored.
     pub async fn call(&self, request: CallRequest) -> Result<CallAnswer, CallError> {
         self.call_as(request, RequestId::random(), false).await
     }
 
-    /// As [`Sessions::call`], under an id of the caller's. Whoever asks again under it, on whichever node, is attached
-    /// to the call that runs, or answered as it was.
+    /// As [`Sessions::call`], under a given id. A second call with the same id, on any node, is attached to the running
+    /// call, or gets the same answer.
     pub async fn call_under(
         &self,
         id: RequestId,
@@ -159,7 +159,7 @@ impl Sessions {
                 (answer, _) => answer,
             },
             () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
-            // The session runs it on, or the node that takes the session over.
+            // The call goes on here, or on the node that takes the session over.
             () = self.0.around.leaving.cancelled() => Err(CallError::ShuttingDown),
             () = call.cancel.cancelled() => {
                 self.cancel(&call, permit).await;
@@ -208,7 +208,7 @@ impl Sessions {
         Ok((id, start, requested))
     }
 
-    /// Asks this node's session until there is an answer. Ends by itself only where the session keeps failing over this very call.
+    /// Asks this node's session until there is an answer. Gives up only if the session keeps failing over this call.
     async fn run_here(&self, call: &Call) -> Result<CallAnswer, CallError> {
         let limit = self.0.around.options.limits.attempts;
         let (mut own, mut seen): (u32, Option<u32>) = (0, None);
@@ -232,7 +232,7 @@ impl Sessions {
             let admission = Arc::clone(&session.admission);
             let permit = match admission.try_acquire_owned() {
                 Ok(permit) => permit,
-                // It was let in before: that its session died must not turn it away.
+                // The call was admitted before; the death of its session must not make it `busy`.
                 Err(_) if asked_before => {
                     tokio::time::sleep(ASK_AGAIN_AFTER).await;
                     continue;
@@ -307,15 +307,15 @@ impl Sessions {
         }
     }
 
-    /// The tool hears of it at once; the session as soon as it is there. Whoever called waits for that for a moment
-    /// only; `permit` goes along, so that no more are under way than calls may be.
+    /// Cancels a call: the tool is told at once, the session as soon as it runs. The caller waits only a moment for
+    /// that. `permit` is held meanwhile, so that the limit on running calls stays valid.
     async fn cancel(&self, call: &Call, permit: OwnedSemaphorePermit) {
         self.0.around.pool.table.cancel(JobKey {
             session: call.asked.id,
             request: call.request,
         });
         if call.there.load(Ordering::Relaxed) {
-            // The node over there has been told, and it has the session.
+            // The node that owns the session has been told.
             return;
         }
         let (sessions, request) = (self.clone(), call.request);
@@ -334,7 +334,7 @@ impl Sessions {
         let _ = tokio::time::timeout(CANCEL_WITHIN, told).await;
     }
 
-    /// Until the session has heard it, or there is none.
+    /// Repeats until the session has been told, or there is none.
     async fn tell_cancelled(&self, asked: &Asked, request: RequestId) {
         while let Ok(session) = self.resolve(asked).await {
             let (reply, heard) = oneshot::channel();
@@ -348,7 +348,7 @@ impl Sessions {
     }
 }
 
-/// One call on its way.
+/// A call in progress.
 struct Call {
     asked: Asked,
     request: RequestId,
@@ -356,13 +356,13 @@ struct Call {
     key: Option<String>,
     cancel: CancellationToken,
     progress: ProgressSink,
-    /// Another node carried it here: it is not carried on.
+    /// Another node forwarded it here, so it is not forwarded again.
     for_neighbour: bool,
-    /// It has been carried to another node.
+    /// It has been forwarded to another node.
     there: AtomicBool,
 }
 
-/// Which session is asked, by whom, and until when.
+/// The session to ask, the caller, and the deadline.
 #[derive(Clone)]
 struct Asked {
     id: SessionId,
@@ -371,7 +371,7 @@ struct Asked {
     until: Instant,
 }
 
-/// What is beyond all time is as good as never.
+/// A deadline that cannot be represented becomes the longest one.
 fn deadline_in(wanted: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(wanted.min(DEADLINE_MAX)).unwrap_or(now)

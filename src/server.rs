@@ -1,6 +1,6 @@
-//! The MCP side: lists the catalogue and forwards calls to the [`Service`]. The only part that names `rmcp`.
+//! The MCP server: lists the catalogue and forwards calls to the [`Service`]. The only part that uses `rmcp`.
 //!
-//! One [`Handler`] serves one connection. A crash of any actor never reaches it: `Sessions::call` retries above them.
+//! One [`Handler`] serves one connection. It never sees the crash of an actor: `Sessions::call` retries.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -42,13 +42,13 @@ mod progress;
 mod prompts;
 mod resources;
 
-/// What a model is told once per connection: as short as it can be, because every agent pays for it.
+/// Sent to each model once per connection. As short as possible, because every agent pays for it in tokens.
 const INSTRUCTIONS: &str = "Measures and maps source code on disk: complexity, dependencies, structure. \
 Every answer is about the files as they are now. Start with a folder and a small `limit`; follow `next_cursor` for more. \
 `find_tools` explains one tool with examples. Pass `session_id` from `create_session` to keep results for comparison.";
 
-/// Methods that are served here: a request for one of them that could not be read has bad parameters; any other
-/// method is unknown.
+/// Methods served here. If the request for one of them cannot be parsed, its parameters are invalid; any other method
+/// is unknown.
 const SERVED: [&str; 11] = [
     "completion/complete",
     "initialize",
@@ -63,16 +63,16 @@ const SERVED: [&str; 11] = [
     "tools/list",
 ];
 
-/// Those of them that a request of a stateless revision finds unknown.
+/// Methods among these that a stateless revision no longer has.
 const GIVEN_UP: [&str; 2] = ["initialize", "ping"];
 
 /// Serves one connection.
 pub struct Handler {
     service: Service,
     tools: Arc<[Tool]>,
-    /// What a call without `session_id` runs in, on a connection that was initialised.
+    /// The session of calls without `session_id`, on an initialised connection.
     default_session: DefaultSession,
-    /// Cancelled when requests are to be answered `shutting_down`.
+    /// Cancelled when requests must be answered `shutting_down`.
     leaving: CancellationToken,
 }
 
@@ -86,8 +86,8 @@ impl Handler {
         }
     }
 
-    /// A request that brings its own protocol version is stateless, as is every request on a connection that was
-    /// never initialised (2026-07-28): each runs in a throwaway session.
+    /// A request with its own protocol version is stateless, and so is every request on a connection that was never
+    /// initialised (2026-07-28): each runs in a throwaway session.
     fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
         if let Some(caller) = context.extensions.get::<Caller>() {
             let mut caller = caller.clone();
@@ -95,7 +95,7 @@ impl Handler {
             return caller;
         }
         if let Some(parts) = context.extensions.get::<Parts>() {
-            // Whoever let the request in has said whose it is.
+            // Access control has set the principal of the request.
             let principal = parts.extensions.get::<Principal>().cloned();
             return Caller {
                 principal: principal.unwrap_or_else(Principal::local),
@@ -110,7 +110,7 @@ impl Handler {
         }
     }
 
-    /// Whoever asks for something else than a call; those are counted where they are run.
+    /// The caller of a request other than a call; calls are counted where they run.
     fn admitted(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
         let caller = self.caller(context);
         let counted = self.service.quotas.request(&caller.principal);
@@ -128,7 +128,8 @@ impl Handler {
         let (sink, forwarder) = progress::forward(context);
         let span = tracing::info_span!("tools/call", tool, id = %context.id);
         let session_id = arguments["session_id"].clone();
-        // Not the request's own: that is cancelled with every answer, and one that says `shutting_down` ends no call.
+        // Not the request's own token: that one is cancelled after every answer, and an answer `shutting_down` must not
+        // end the call.
         let cancel = CancellationToken::new();
         let asked = self
             .service
@@ -154,7 +155,7 @@ impl Handler {
         }
     }
 
-    /// What is no call, and may have to wait for a store.
+    /// Runs a request other than a call, which may have to wait for a store.
     async fn unless_left<T>(
         &self,
         context: &RequestContext<RoleServer>,
@@ -170,7 +171,8 @@ impl Handler {
         }
     }
 
-    /// A call whose arguments are no object is answered as any call with bad arguments is: where the model sees it.
+    /// Answers a call whose arguments are not an object like any call with invalid arguments, so that the model sees
+    /// it.
     async fn call_unreadable(
         &self,
         params: &Value,
@@ -184,7 +186,7 @@ impl Handler {
         };
         let mut result = self.call(tool, arguments.clone(), context).await?;
         if !is_stateless(context) {
-            // Revisions with `initialize` do not know the field.
+            // Revisions with `initialize` do not have this field.
             result.result_type = None;
         }
         serde_json::to_value(result)
@@ -213,7 +215,7 @@ fn unknown_tool(unknown: &UnknownTool) -> ErrorData {
     )
 }
 
-/// What is listed whole has no second page.
+/// Lists returned as a whole have no second page.
 fn one_page(request: Option<PaginatedRequestParams>, what: &str) -> Result<(), ErrorData> {
     if request.is_some_and(|page| page.cursor.is_some()) {
         return Err(ErrorData::invalid_params(
@@ -251,8 +253,8 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
             .with_title("MCP Code Analysis");
-        // No `listChanged` and no `subscribe`: nothing tells of changes. `subscriptions/listen` is then unknown, as the
-        // library answers by itself.
+        // No `listChanged` and no `subscribe`: the server sends no change notifications. The library then answers
+        // `subscriptions/listen` as unknown.
         let capabilities = ServerCapabilities::builder()
             .enable_completions()
             .enable_prompts()

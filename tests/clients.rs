@@ -14,8 +14,7 @@ mod inspector;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_mcp-code-analysis");
 
-/// Everything that a script says when it has called all tools, in order: by transport, and by revision where the client
-/// tells.
+/// The calls and transports that a script reports, in order, and the revision if the client reports it.
 fn talks(interpreter: &Path, script: &str, spoken: &[&str]) {
     let project = busy_project();
     let mut node = Node::start(project.path(), &[]);
@@ -34,13 +33,13 @@ fn talks(interpreter: &Path, script: &str, spoken: &[&str]) {
         .map(|how| format!("{how}: called 11 of 11 tools"))
         .collect();
     assert_eq!(said.lines().collect::<Vec<_>>(), wanted, "{complaints}");
-    // Nothing was left open that a client thinks is worth a word.
+    // The client has no complaint about open connections.
     assert!(!complaints.contains("failed"), "{complaints}");
     node.signal(Signal::TERM);
     assert!(node.over().success(), "{}", node.log());
 }
 
-/// Enough to do for progress to be worth telling: a client that gets it together with the answer drops it.
+/// Enough work for progress reports: some clients drop progress that arrives with the answer.
 fn busy_project() -> Project {
     let function = "def f(a, b):\n    if a and b:\n        return a\n    return b\n\n\n";
     let project = Project::small();
@@ -97,9 +96,9 @@ fn the_newest_typescript_client_calls_every_tool() {
     talks(&node, "client-next.mjs", &spoken);
 }
 
-/// A stored result of several MiB: no client reads that in one message.
+/// A stored result of several MiB, which no client reads in one message.
 fn reads_large(interpreter: &Path, script: &str, package: Option<&str>, spoken: &[&str]) {
-    /// Functions of the project; whole they are 6 to 8 MiB.
+    /// Functions of the project; as a whole they are 6 to 8 MiB.
     const ROWS: usize = 300 * LARGE_FILES;
     let project = Project::large(LARGE_FILES);
     let mut node = Node::start(project.path(), &[]);
@@ -122,7 +121,7 @@ fn reads_large(interpreter: &Path, script: &str, package: Option<&str>, spoken: 
     assert!(node.over().success(), "{}", node.log());
 }
 
-/// Files of the project whose whole result is large, and still kept.
+/// Files of the project whose whole result is large but still kept.
 const LARGE_FILES: usize = 36;
 
 #[test]
@@ -150,7 +149,7 @@ fn the_typescript_clients_read_a_large_result() {
     }
 }
 
-/// The one that `tests/run` fetched, or the one that is installed.
+/// The Node that `tests/run` fetched, or the installed one.
 pub(crate) fn node() -> Option<PathBuf> {
     let fetched = packages().join(".bin/node");
     if fetched.exists() {

@@ -209,7 +209,7 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
     );
 }
 
-/// Of every tool that takes its time, from the start to the end.
+/// For every tool that takes a while, from start to end.
 #[test]
 fn progress_runs_over_the_whole_of_a_call() {
     let project = Project::large(300);

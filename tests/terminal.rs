@@ -1,4 +1,5 @@
-//! The command line in a terminal: progress that goes away again, and Ctrl-C. `script` (util-linux) is the terminal.
+//! The command line in a terminal: progress that disappears again, and Ctrl-C. `script` (util-linux) provides the
+//! terminal.
 
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
@@ -8,14 +9,14 @@ use std::time::Instant;
 
 use crate::support::{PATIENCE, Project, skip, terminal};
 
-/// What Ctrl-C sends.
+/// The byte that Ctrl-C sends.
 const INTERRUPT: &[u8] = b"\x03";
-/// How the line of progress is wiped out.
+/// The sequence that erases the progress line.
 const ERASE_LINE: &str = "\x1b[2K";
-/// Printed by the result alone.
+/// Printed only with the result.
 const RESULT: &str = "rows shown";
 
-/// A program in a terminal, and all that it wrote so far.
+/// A program in a terminal, and its output so far.
 struct Screen {
     child: Child,
     chunks: Receiver<Vec<u8>>,

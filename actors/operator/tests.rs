@@ -18,7 +18,7 @@ fn operator(store: &Arc<MemoryStore>) -> Operator {
     Operator::new(Arc::clone(store) as Arc<dyn Archive>, NodeId::from_u128(99))
 }
 
-/// Written by hand, as an operator might.
+/// Written by hand, as an operator could.
 fn exported(n: u128, principal: &str) -> ExportedSession {
     let (request, result) = (format!("req_{n:032x}"), format!("res_{n:032x}"));
     let ended = json!({
@@ -274,7 +274,7 @@ fn what_could_not_run_is_refused_with_the_reason() {
     }
 }
 
-/// What is published as a sample has everything that a session can have: the schema is held against it.
+/// The published sample has every field that a session can have, and is validated against the schema.
 #[test]
 fn the_sample_has_every_variant_and_every_field() {
     let sample = include_str!("../../tests/fixtures/session-export.jsonl");
@@ -308,7 +308,7 @@ fn the_sample_has_every_variant_and_every_field() {
     assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 2);
 }
 
-/// Over a real server: what is stored there is read whole, listed over all parts of the index, and replaced.
+/// Against a real server: sessions are read whole, listed over all parts of the index, and replaced.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
     use crate::store::redis::tests::server;
@@ -364,7 +364,7 @@ async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
     let back = operator.import(&line, true, Duration::ZERO).await;
     assert_eq!(back, Ok(Imported::New));
 
-    // Whatever is damaged can be told, ended and laid down anew; what runs is not discarded.
+    // A damaged session can be shown, closed and imported again; one that can run is not discarded.
     let mut beside = redis.connection();
     let damage = |key: &str, what: &[&str]| {
         let mut command = redis::cmd(what[0]);

@@ -1,4 +1,4 @@
-//! What nodes say to each other.
+//! The messages between nodes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,14 +8,14 @@ use crate::sessions::{CallAnswer, CallError, SessionView};
 use crate::store::{self, Lineage};
 use crate::tool::Progress;
 
-/// Before and after the checksum of a message, which is its last field: nodes that do not know it read over it.
+/// Delimits the checksum, which is a message's last field, so that nodes that do not know it ignore it.
 const SUM: &str = ",\"sum\":\"";
 const END: &str = "\"}";
 /// Hexadecimal digits of the checksum.
 const DIGITS: usize = 8;
 
 impl Message {
-    /// As it is sent.
+    /// The serialised form.
     pub(crate) fn write(&self) -> serde_json::Result<Vec<u8>> {
         let mut written = serde_json::to_vec(self)?;
         let sum = crc32c::crc32c(&written);
@@ -25,7 +25,7 @@ impl Message {
     }
 
     /// # Errors
-    /// It is of another version, or damaged: a changed byte could make it another call.
+    /// It is of another version, or damaged: a changed byte could turn it into another call.
     pub(crate) fn read(written: &[u8]) -> Result<Self, String> {
         if let Some((body, sum)) = summed(written) {
             let found = crc32c::crc32c_append(crc32c::crc32c(body), b"}");
@@ -37,7 +37,7 @@ impl Message {
     }
 }
 
-/// What the checksum stands for, without the last brace, and the checksum. `None`: it has none.
+/// The bytes covered by the checksum (without the last brace), and the checksum. `None`: there is none.
 fn summed(written: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = written.strip_suffix(END.as_bytes())?;
     let (rest, sum) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
@@ -47,7 +47,7 @@ fn summed(written: &[u8]) -> Option<(&[u8], &[u8])> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Message {
     pub(crate) from: NodeId,
-    /// Of a question, by its asker: what is said about it carries the same.
+    /// The number of a question, given by its sender; the answer carries the same.
     pub(crate) number: u64,
     pub(crate) body: Body,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Message {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Body {
     Question(Question),
-    /// It is being worked on.
+    /// The question is being worked on.
     Alive,
     Progress(Progress),
     Answer(Answer),
@@ -65,18 +65,18 @@ pub(crate) enum Body {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Question {
-    /// Give the session up, if nothing runs in it.
+    /// Hand the session over, if no call runs in it.
     HandOver { session: SessionId },
-    /// Run this call in a session that you hold.
+    /// Run this call in a session that you own.
     Call(Box<Call>),
-    /// Whoever asked for that call has left.
+    /// The caller of that call has disconnected.
     Cancel { request: RequestId },
     View {
         session: SessionId,
         principal: Principal,
         replayed: bool,
     },
-    /// Whether `principal` may read in the session; puts its end off.
+    /// Whether `principal` may read the session; extends its expiry.
     Touch {
         session: SessionId,
         principal: Principal,
@@ -85,12 +85,12 @@ pub(crate) enum Question {
         session: SessionId,
         principal: Principal,
     },
-    /// Cached values are out of date.
+    /// Cached values are outdated.
     ForgetCache,
-    /// The sender is about to repair the session, which its store has in an older state than `claim` says. A node that
-    /// had it later lays down what it has. Nodes before this question do not answer it.
+    /// The sender is about to repair the session, because its store has an older state than `claim`. A node that owned
+    /// the session later stores its own state. Nodes of versions without this question do not answer.
     Repairing { session: SessionId, claim: Claim },
-    /// For whoever holds the stream of that connection, or can use what is said.
+    /// For the node that holds the stream of that connection, or can use the message.
     Post {
         connection: ConnectionId,
         message: Posted,
@@ -98,10 +98,10 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// Whether a node that is asked twice does no more than one that is asked once.
+    /// Whether a repeated question has no further effect.
     pub(crate) fn may_be_repeated(&self) -> bool {
         match self {
-            // Under its own request id.
+            // It carries its own request id.
             Self::Call(_)
             | Self::HandOver { .. }
             | Self::View { .. }
@@ -115,7 +115,7 @@ impl Question {
     }
 }
 
-/// What is posted is opaque. Most of it is text, which JSON carries without making it longer.
+/// Opaque content. Most of it is text, which JSON carries without making it longer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Posted {
@@ -138,7 +138,7 @@ impl From<Posted> for Vec<u8> {
     }
 }
 
-/// A call, as its caller's node got it. Asked again, it is the same call: its request id says so.
+/// A call as the caller's node got it. Sent again it is the same call, by its request id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) session: SessionId,
@@ -149,7 +149,7 @@ pub(crate) struct Call {
     pub(crate) idempotency_key: Option<String>,
     #[serde(default)]
     pub(crate) pin: Option<ResultId>,
-    /// Until its deadline: clocks of nodes differ.
+    /// Time left until the deadline, because the clocks of nodes differ.
     pub(crate) left_ms: u64,
 }
 
@@ -160,13 +160,13 @@ pub(crate) enum Answer {
     Call(Result<CallAnswer, CallError>),
     View(Box<Result<SessionView, CallError>>),
     Done(Result<(), CallError>),
-    /// Whether somebody there took it.
+    /// Whether a recipient there took it.
     Posted(bool),
     /// `None`: the session is not known there.
     Said(Option<Said>),
 }
 
-/// [`store::Claim`], with the lineage as the store writes it.
+/// [`store::Claim`], with the lineage in its stored form.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Claim {
     node: NodeId,
@@ -200,7 +200,7 @@ impl From<&store::Claim> for Claim {
     }
 }
 
-/// What another node says cannot be read.
+/// The answer of another node cannot be parsed.
 pub(crate) struct Garbled;
 
 impl TryFrom<Claim> for store::Claim {
@@ -247,11 +247,11 @@ impl TryFrom<Said> for store::Said {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum HandOver {
-    /// It is free.
+    /// The session has been released.
     Released,
-    /// Something runs in it: send your call here.
+    /// A call runs in it: send your call to this node.
     Busy,
-    /// It could not be given up.
+    /// It could not be released.
     Failed,
 }
 
@@ -279,7 +279,7 @@ mod tests {
                 let mut damaged = written.clone();
                 damaged[at] ^= 1 << bit;
                 if let Ok(read) = Message::read(&damaged) {
-                    // In the checksum's own name: then there is none.
+                    // The change hit the checksum's name, so there is none.
                     assert_eq!(serde_json::to_vec(&read).unwrap(), plain, "{at} {bit}");
                 }
             }

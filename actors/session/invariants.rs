@@ -1,11 +1,10 @@
-//! What is true of every session at any time: pure, called by `debug_assert!` in `apply`, by property tests and by
-//! chaos.
+//! Invariants of every session. Pure; checked by `debug_assert!` in `apply`, by property tests and by chaos tests.
 
 use std::collections::BTreeSet;
 
 use super::machine::{CallState, Machine};
 
-/// Names the first invariant that does not hold. `None`: all do. (Bounds depend on options: see [`over_limits`].)
+/// Names the first broken invariant. `None`: all hold. (Limits depend on options: see [`over_limits`].)
 pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
     let ended: BTreeSet<_> = machine.ended.iter().map(|ended| ended.request).collect();
     let rules = [
@@ -78,7 +77,7 @@ fn wholes_are_known(machine: &Machine) -> bool {
     machine.wholes.iter().all(|(id, _)| known.contains(id))
 }
 
-/// Names the first limit that is passed.
+/// Names the first exceeded limit.
 pub(crate) fn over_limits(
     machine: &Machine,
     limits: &crate::options::Limits,
@@ -89,7 +88,7 @@ pub(crate) fn over_limits(
         .map(|(_, bytes)| bytes)
         .sum();
     let aged_bytes: usize = machine.aged.iter().map(|aged| aged.bytes).sum();
-    // The newest pin may be larger than that by itself.
+    // The newest pinned result may be larger than the limit by itself.
     let pins_fit = pinned_bytes <= limits.whole_bytes / 2 || machine.pinned.len() == 1;
     let rules = [
         (
@@ -117,7 +116,7 @@ pub(crate) fn over_limits(
         .map(|(name, _)| name)
 }
 
-/// The end of a call never changes: what was answered once is answered so again.
+/// The end of a call never changes, so a repeated request gets the same answer.
 #[cfg(test)]
 pub(crate) fn ends_are_final(before: &Machine, after: &Machine) -> bool {
     let end = |machine: &Machine, request| -> Option<super::machine::End> {

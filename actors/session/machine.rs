@@ -1,8 +1,8 @@
 //! The tool state machine of one session, pure: no clock, no randomness, no I/O.
 //!
-//! Each call goes `idle → tool_selected → parameters_set → executing → succeeded | failed | cancelled`. [`Machine::decide`]
-//! looks at an [`Event`] and says what would change ([`Delta`]) and what is to be done ([`Effect`]), or refuses with a
-//! reason; [`Machine::apply`] makes the change. Nothing else changes a machine, and recovery folds stored deltas with
+//! Each call goes `idle → tool_selected → parameters_set → executing → succeeded | failed | cancelled`.
+//! [`Machine::decide`] takes an [`Event`] and returns the changes ([`Delta`]) and actions ([`Effect`]), or refuses with
+//! a reason. [`Machine::apply`] applies a change. Nothing else changes a machine, and recovery folds stored deltas with
 //! the same `apply`.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,10 +24,10 @@ mod pinned;
 pub(crate) use aged::Aged;
 pub(crate) use event::{Decision, Delta, Effect, Event, Finished, Rejected, Requested};
 
-/// How many earlier results of the same tool and path an answer points at.
+/// Earlier results of the same tool and path that an answer refers to.
 const RELATED: usize = 5;
 
-/// Failures that say nothing about what was asked.
+/// Failures that say nothing about the request itself.
 const CUT_SHORT: [&str; 5] = [
     "interrupted",
     "cancelled",
@@ -36,7 +36,7 @@ const CUT_SHORT: [&str; 5] = [
     "busy",
 ];
 
-/// What a session is. Cheap to clone: what is large is shared.
+/// The state of a session. Cheap to clone, because large parts are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Machine {
     pub(crate) principal: Principal,
@@ -47,11 +47,12 @@ pub(crate) struct Machine {
     pub(crate) closed: bool,
     /// Calls that have not ended.
     pub(crate) calls: BTreeMap<RequestId, Arc<Call>>,
-    /// Calls that have, oldest first. Their answers are kept.
+    /// Ended calls, oldest first. Their answers are kept.
     pub(crate) ended: VecDeque<Arc<Ended>>,
-    /// Results of calls before those, oldest first: they can be read and compared, and nobody is answered from them.
+    /// Results of calls before those, oldest first. They can be read and compared, but no request is answered from
+    /// them.
     pub(crate) aged: Arc<VecDeque<Aged>>,
-    /// Results that go last; the one that was used longest ago first.
+    /// Results dropped last; the least recently used one first.
     pub(crate) pinned: VecDeque<ResultId>,
     /// Idempotency keys, oldest first.
     pub(crate) keys: VecDeque<Arc<Key>>,
@@ -81,12 +82,12 @@ pub(crate) enum CallState {
     },
 }
 
-/// Inputs that may have ended the nodes on which earlier attempts of a call ran.
+/// Inputs that may have crashed the nodes on which earlier attempts of a call ran.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Suspects {
-    /// The tool worked on each of them when an attempt was cut off. The next attempts leave them out.
+    /// Inputs being worked on when an attempt was interrupted. Later attempts skip them.
     pub(crate) left_out: Vec<InputKey>,
-    /// The tool works on it now.
+    /// The input that the tool works on now.
     pub(crate) at_work: Option<InputKey>,
 }
 
@@ -94,7 +95,7 @@ pub(crate) struct Suspects {
 pub(crate) struct Ended {
     pub(crate) request: RequestId,
     pub(crate) tool: Arc<str>,
-    /// As given, or their size alone where they are over [`Limits::history_arguments_bytes`].
+    /// As given; only their size if they are larger than [`Limits::history_arguments_bytes`].
     pub(crate) arguments: Arc<Value>,
     pub(crate) attempt: u32,
     pub(crate) at_ms: u64,
@@ -121,7 +122,7 @@ pub(crate) enum End {
 pub(crate) struct Key {
     pub(crate) key: Arc<str>,
     pub(crate) tool: Arc<str>,
-    /// Of the arguments.
+    /// Digest of the arguments.
     pub(crate) digest: [u8; 32],
     pub(crate) request: RequestId,
     /// `None` while it runs.
@@ -175,7 +176,7 @@ impl Machine {
             .or_else(by_key)
     }
 
-    /// The call that left `result`.
+    /// The call that produced `result`.
     pub(crate) fn find_result(&self, result: ResultId) -> Option<&Arc<Ended>> {
         self.results()
             .chain(self.keyed())
@@ -189,7 +190,7 @@ impl Machine {
         answered.any(|ended| ended.end.result() == Some(result))
     }
 
-    /// Calls that have ended, newest first. Of the older ones those alone that left a result.
+    /// Ended calls, newest first. Of the older ones, only those with a result.
     pub(crate) fn results(&self) -> impl Iterator<Item = &Arc<Ended>> {
         let aged = self.aged.iter().rev().map(|aged| &aged.ended);
         self.ended.iter().rev().chain(aged)
@@ -253,7 +254,7 @@ impl End {
         }
     }
 
-    /// False where the call was cut short: its idempotency key is free again, for asking again is why it was given.
+    /// False if the call was cut short: its idempotency key is free again, because the caller is expected to retry.
     pub(crate) fn is_an_answer(&self) -> bool {
         match self {
             Self::Succeeded { .. } => true,

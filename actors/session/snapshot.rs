@@ -1,7 +1,7 @@
-//! The stored form of a session, versioned: the one place that knows how a machine and its deltas look as bytes.
+//! The versioned stored form of a session. Only this module knows how a machine and its deltas are serialised.
 //!
-//! JSON, so that an export can be read and checked by anybody. A field that a version adds has a default; one that is
-//! not known is ignored; a schema newer than ours is refused untouched.
+//! JSON, so that people and programs can read and check an export. Fields added by a version have defaults, unknown
+//! fields are ignored, and a newer schema is refused without any change.
 
 use std::sync::Arc;
 
@@ -19,8 +19,7 @@ mod upgrade;
 use deltas::{StoredDelta, StoredDeltas};
 use stored::StoredSession;
 
-/// Of everything below. Raise it when a stored form changes its meaning, and add the step that leads
-/// there.
+/// The schema version of everything below. Raise it when the meaning of a stored form changes, and add an upgrade step.
 pub(crate) const SCHEMA: u32 = 3;
 
 pub(crate) fn encode(machine: &Machine) -> Arc<[u8]> {
@@ -44,7 +43,7 @@ pub(crate) fn decode_deltas(bytes: &[u8]) -> Result<Vec<Delta>, StoreError> {
     Ok(stored.deltas.into_iter().map(Delta::from).collect())
 }
 
-/// A snapshot and what came after it, as a machine.
+/// Folds a snapshot and the deltas after it into a machine.
 pub(crate) fn fold(snapshot: &[u8], deltas: &[Arc<[u8]>]) -> Result<Machine, StoreError> {
     let mut machine = decode(snapshot)?;
     for bytes in deltas {
@@ -55,7 +54,7 @@ pub(crate) fn fold(snapshot: &[u8], deltas: &[Arc<[u8]>]) -> Result<Machine, Sto
     Ok(machine)
 }
 
-/// Whether any of it is in an older form than today's.
+/// Whether any part has an older schema than the current one.
 pub(crate) fn is_old(snapshot: &[u8], deltas: &[Arc<[u8]>]) -> bool {
     std::iter::once(snapshot)
         .chain(deltas.iter().map(AsRef::as_ref))

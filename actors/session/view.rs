@@ -1,4 +1,4 @@
-//! A session as its owner sees it: what is committed, never what is on its way.
+//! A session as its owner sees it: committed state only.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::options::{Limits, Options};
 use crate::sessions::{CallView, Durability, HistoryView, Kept, SessionStatus, SessionView};
 use crate::store::Reached;
 
-/// Calls that have ended and are shown beside those that run.
+/// Ended calls shown beside the running ones.
 const ENDED_CALLS_SHOWN: usize = 16;
 
 pub(crate) fn of(

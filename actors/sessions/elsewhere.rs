@@ -1,8 +1,7 @@
-//! Calls and questions for sessions that another node holds: carried there, and their answers back.
+//! Forwards calls and requests to the node that owns the session, and returns its answers.
 //!
-//! A session that is idle over there is given up and comes here; one that is busy stays, and the call goes to it. The
-//! node over there may die, or give the session up, at any moment: then the call is tried here again, under the same
-//! request id.
+//! An idle session is handed over to this node. A busy one stays, and the call is forwarded to its owner. The owner may
+//! die or release the session at any moment: then the call is tried here again, under the same request id.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -13,15 +12,15 @@ use crate::relay::message::{self, Answer, Question};
 use crate::relay::neighbours::{Neighbours, Silence};
 use crate::tool::{ProgressSink, Root};
 
-/// Without a sign of life for so long, whoever holds a session is taken for gone; it gives one every second.
+/// An owner without a sign of life for this long counts as down; a live one gives a sign every second.
 const SILENCE: Duration = Duration::from_secs(4);
-/// Longest wait for a node that holds a session and says nothing. Its lease has ended by then.
+/// Longest wait for a silent owner. Its lease has ended by then.
 const ELSEWHERE_WITHIN: Duration = Duration::from_secs(30);
-/// Pause before a question goes to the other node again.
+/// Pause before a request is forwarded to the other node again.
 const ASK_THERE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 impl Sessions {
-    /// Asks here, and wherever the session is, until there is an answer.
+    /// Runs the call here or on the session's owner, until there is an answer.
     pub(super) async fn run(&self, call: &Call) -> Result<CallAnswer, CallError> {
         let mut heard = Instant::now();
         loop {
@@ -99,7 +98,7 @@ impl Sessions {
             left_ms: millis(left(call.asked.until)),
         }));
         let neighbours = Arc::clone(&self.0.around.desk.neighbours);
-        // Whoever asked may leave, and this future with it.
+        // The caller may disconnect, which drops this future.
         let mut leaving = Leaving(
             Some((Arc::clone(&neighbours), node, call.request)),
             self.0.around.leaving.clone(),
@@ -120,7 +119,7 @@ impl Sessions {
         }
     }
 
-    /// One question to a session, wherever it is.
+    /// Sends one request to a session, wherever it is.
     pub(super) async fn here_or_there<'a, R>(
         &self,
         here: impl Fn() -> Here<'a, R> + Send,
@@ -148,7 +147,7 @@ impl Sessions {
         }
     }
 
-    /// A call that another node carried here: the session is ours, or it is not run.
+    /// Runs a call that another node forwarded, but only if this node owns the session.
     pub(crate) async fn run_for_neighbour(
         &self,
         call: message::Call,
@@ -179,10 +178,11 @@ impl Sessions {
         self.call_as(request_here, request, true).await
     }
 
-    /// Cached values are out of date, here and on every node that shares the store: whatever made them has changed.
+    /// Clears cached values on this node and on every node that shares the store, because they are outdated.
     ///
     /// # Errors
-    /// A store that cannot name the nodes, or a shared cache that cannot be told: this node has forgotten all the same.
+    /// The store cannot list the nodes, or the shared cache cannot be reached. This node's cache is cleared in any
+    /// case.
     pub async fn forget_cache(&self) -> Result<(), CallError> {
         let away = |error: String| CallError::StoreUnavailable(error);
         let told = match self.0.around.cache.second_level() {
@@ -271,11 +271,11 @@ impl Sessions {
     }
 }
 
-/// The same question, put to this node's own session.
+/// The same request to this node's own session.
 pub(super) type Here<'a, R> = Pin<Box<dyn Future<Output = Result<R, CallError>> + Send + 'a>>;
 
-/// Dropped while it holds something: the node over there hears that nobody waits for the call any more.
-/// Unless it is this node that goes, and not the caller: the call is to be done all the same.
+/// If dropped while it holds a call, tells the other node that its caller has gone. Not during shutdown of this node:
+/// then the call should still finish.
 struct Leaving(
     Option<(Arc<Neighbours>, NodeId, RequestId)>,
     CancellationToken,
@@ -292,7 +292,7 @@ impl Drop for Leaving {
     }
 }
 
-/// It is not there any more, or about to leave: ask here again.
+/// The session is not there any more, or about to leave: try here again.
 fn is_elsewhere<R>(answer: &Result<R, CallError>) -> bool {
     matches!(
         answer,

@@ -1,4 +1,4 @@
-//! Making sessions, looking at them, ending them.
+//! Creates, reads and closes sessions.
 
 use super::*;
 use crate::relay::message::{Answer, Question};
@@ -11,7 +11,7 @@ const ENDS_QUARANTINED: &str = "the session is quarantined and runs no calls: cl
      create_session makes another";
 
 impl Sessions {
-    /// Lays a session down in the store. Its actor starts with its first call.
+    /// Creates a session in the store. Its actor starts with its first call.
     pub async fn create(&self, request: CreateRequest) -> Result<SessionView, CallError> {
         let options = &self.0.around.options;
         if self.0.draining.is_cancelled() {
@@ -58,7 +58,7 @@ impl Sessions {
         let created = patiently(|| self.store().create(new.clone()))
             .await
             .map_err(|error| {
-                // Of an index or a key of creation: there is no session yet that it could say anything of.
+                // The error concerns an index or a key of creation: there is no session yet that could be damaged.
                 if matches!(error, StoreError::Corrupt(_)) {
                     return CallError::StoreUnavailable(error.to_string());
                 }
@@ -81,7 +81,7 @@ impl Sessions {
         }
     }
 
-    /// What a session holds. A quarantined one is shown as far as it can be known without running it.
+    /// The content of a session. A quarantined one is shown as far as possible without running it.
     pub async fn get(
         &self,
         principal: &Principal,
@@ -156,8 +156,8 @@ impl Sessions {
         })
     }
 
-    /// Newest first, of one principal. `after`: creation time and id of the last row of the page before. Returns the
-    /// rows and how many there are in all.
+    /// The sessions of one principal, newest first. `after`: creation time and id of the last row of the previous page.
+    /// Returns the rows and the total number.
     pub async fn list(
         &self,
         principal: &Principal,
@@ -180,7 +180,7 @@ impl Sessions {
         Ok((rows.into_iter().map(row).collect(), total))
     }
 
-    /// Ends it and deletes what it stored; what ran is cancelled.
+    /// Closes a session and deletes what it stored; running calls are cancelled.
     pub async fn close(&self, principal: &Principal, id: SessionId) -> Result<(), CallError> {
         let closed = self
             .here_or_there(
@@ -202,7 +202,7 @@ impl Sessions {
         Err(error)
     }
 
-    /// The session is not run for it, so that one which cannot be read goes, too.
+    /// Does not run the session, so that an unreadable one can be closed too.
     async fn close_quarantined(
         &self,
         principal: &Principal,
@@ -212,7 +212,7 @@ impl Sessions {
         let heard = |error: StoreError| self.heard(principal, id, &error);
         let close = || patiently(|| self.store().close_quarantined(id, principal));
         match close().await {
-            // Its supervisor has given it up a moment ago, and the store does not know yet.
+            // Its supervisor has just quarantined it, and the store does not know yet.
             Err(StoreError::Fenced) => {
                 let quarantine = || self.store().quarantine(id, Some(reason.clone()));
                 patiently(quarantine).await.map_err(heard)?;
@@ -224,7 +224,7 @@ impl Sessions {
         }
     }
 
-    /// A stored result as it was.
+    /// A stored result, unchanged.
     pub async fn result(
         &self,
         principal: &Principal,
@@ -248,7 +248,7 @@ impl Sessions {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(true)) => Err(CallError::ResultNotStored(id)),
             Ok(Err(false)) => {
-                // An older one has no answer, and its whole part may have gone for newer ones.
+                // An older result has no answer, and its whole part may have been dropped for newer ones.
                 let view = self.view(principal, session, false).await?;
                 let is_known = view.history.iter().any(|result| result.result_id == id);
                 Err(if is_known {
@@ -262,7 +262,7 @@ impl Sessions {
         }
     }
 
-    /// One question to one session, over its deaths.
+    /// Sends one request to one session, also if the session dies meanwhile.
     pub(super) async fn ask<R: Send + 'static>(
         &self,
         id: SessionId,
@@ -311,7 +311,7 @@ impl Sessions {
         session::as_call_error(id, Some(principal), error)
     }
 
-    /// What a session says that is less durable than the operator asked for.
+    /// The notice of a session that is less durable than the operator configured.
     fn not_durable(&self, reached: Reached) -> Vec<String> {
         let asked_for_more = self.store().level() != DurabilityLevel::Memory;
         let told =
@@ -323,8 +323,8 @@ impl Sessions {
         self.store().health().away.is_some()
     }
 
-    /// As far as that view tells, its session is in memory, while the store is elsewhere: its key of creation may stand
-    /// for another there.
+    /// Whether the session of this view is only in memory while the store is down: its key of creation may belong to
+    /// another session in the store.
     pub fn is_provisional(&self, view: &SessionView) -> bool {
         self.store().level() != DurabilityLevel::Memory
             && view.durability.level == DurabilityLevel::Memory

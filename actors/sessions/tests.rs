@@ -1,4 +1,4 @@
-//! The tree with five-line fake tools and paused time.
+//! The tree with small fake tools and paused time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ mod slow_store;
 mod strangers;
 mod supervision;
 
-/// Answers with its arguments; counts how often it ran.
+/// Returns its arguments, and counts its runs.
 struct Echo(Arc<AtomicUsize>);
 
 impl Tool for Echo {
@@ -64,7 +64,7 @@ impl Tool for Echo {
     }
 }
 
-/// As `Echo`, but running it twice is not the same as once.
+/// As `Echo`, but not idempotent.
 struct Once(Arc<AtomicUsize>);
 
 impl Tool for Once {
@@ -108,7 +108,7 @@ async fn world_with(change: impl FnOnce(&mut Options)) -> World {
     world_over(change, |store| store).await
 }
 
-/// With a store of the caller's between the tree and the memory.
+/// With the given store between the tree and the memory store.
 async fn world_over<S: Store>(
     change: impl FnOnce(&mut Options),
     over: impl FnOnce(Arc<MemoryStore>) -> Arc<S>,
@@ -120,7 +120,7 @@ async fn world_over<S: Store>(
     node(change, store, backing, clock).await
 }
 
-/// One tree; several may stand over one store.
+/// One tree; several may share one store.
 async fn node(
     change: impl FnOnce(&mut Options),
     store: Arc<MemoryStore>,

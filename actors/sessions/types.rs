@@ -1,5 +1,5 @@
-//! What is asked of sessions, and what they answer. Answers are serialisable because a node may give them to another,
-//! which gives them to the caller; nothing of this is stored.
+//! Requests and answers of sessions. Answers are serialisable because a node may pass them to another, which passes
+//! them to the caller; none of this is stored.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::ids::{NodeId, Principal, RequestId, ResultId, SessionId};
 use crate::tool::{ProgressSink, Root, ToolError, ToolOutput};
 
-/// Which session a call runs in.
+/// The session that a call runs in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
-    /// One that was created: its state is kept, its results can be read again.
+    /// A created session: its state is stored, and its results can be read again.
     Session(SessionId),
-    /// A throwaway session with these roots: supervised as any other, but it touches no store and keeps nothing.
+    /// A throwaway session with these roots: supervised like any other, but it never touches the store and keeps
+    /// nothing.
     Throwaway(Arc<[Root]>),
 }
 
@@ -30,7 +31,7 @@ pub struct CallRequest {
     pub arguments: Value,
     /// Refused with `session_required` for a throwaway session.
     pub idempotency_key: Option<String>,
-    /// A result of the session that the call goes back to: it is kept longer than others from now on.
+    /// A result of the session that the call uses: it is kept longer than others from now on.
     pub pin: Option<ResultId>,
     /// `None`: `Options::call_deadline`.
     pub deadline: Option<Duration>,
@@ -43,10 +44,10 @@ pub struct CallAnswer {
     pub request_id: RequestId,
     /// `None` for a throwaway session.
     pub session_id: Option<SessionId>,
-    /// `None` where nothing is kept to be read again.
+    /// `None` if nothing is kept to be read again.
     pub result_id: Option<ResultId>,
     pub outcome: Result<Arc<ToolOutput>, ToolError>,
-    /// The answer of an earlier call under the same idempotency key.
+    /// The answer is that of an earlier call with the same idempotency key.
     pub replayed: bool,
     pub durability: Durability,
     /// False: `ToolOutput::whole` was too large to keep.
@@ -60,22 +61,22 @@ pub struct CallAnswer {
 pub struct Durability {
     pub level: DurabilityLevel,
     pub durable: bool,
-    /// Of the session's state; 0 for a throwaway session.
+    /// The version of the session's state; 0 for a throwaway session.
     pub version: u64,
     pub epoch: u64,
 }
 
-/// What an answer survives. A level survives all that those above it in this list do, except that `Replicated` does
-/// not imply `Fsync`.
+/// What an answer survives. Each level also survives what the levels above it do, except that `Replicated` does not
+/// imply `Fsync`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DurabilityLevel {
-    /// The death of any actor.
+    /// The crash of any actor.
     Memory,
-    /// Acknowledged by Redis: the death of the node, and of Redis where it keeps an append-only file.
+    /// Acknowledged by Redis: survives the node, and a restart of Redis if it keeps an append-only file.
     Redis,
-    /// Written to the disk of Redis: loss of power.
+    /// On Redis's disk: survives a loss of power.
     Fsync,
-    /// Acknowledged by replicas: loss of the primary, when one of them follows it.
+    /// Acknowledged by replicas: survives the loss of the primary, if one of them takes over.
     Replicated,
 }
 
@@ -98,7 +99,7 @@ pub struct CreateRequest {
     /// `None`: `Options::session_ttl`.
     pub ttl: Option<Duration>,
     pub idempotency_key: Option<String>,
-    /// The key may stand for a session of this node alone while the store is away: its caller will ask again.
+    /// While the store is down, the key may be valid on this node only: its caller will ask again.
     pub provisional: bool,
 }
 
@@ -110,18 +111,18 @@ pub struct SessionView {
     pub label: Option<String>,
     pub roots: Vec<Root>,
     pub created_ms: u64,
-    /// When it ends if nobody calls before (sliding).
+    /// When it expires without further calls (sliding).
     pub expires_ms: u64,
     pub ttl: Duration,
     pub version: u64,
-    /// Calls that have not ended, and the newest that have, newest first.
+    /// Calls that have not ended, and the most recent that have, newest first.
     pub calls: Vec<CallView>,
-    /// Newest first; as many as are kept.
+    /// Newest first, as many as are kept.
     pub history: Vec<HistoryView>,
-    /// Idempotency keys remembered now, of at most how many.
+    /// Idempotency keys remembered now, and the limit.
     pub keys_remembered: usize,
     pub keys_limit: usize,
-    /// What is remembered of results, and at most how much. A node before this says nothing of it.
+    /// Results remembered, and their limits. Nodes of earlier versions do not report it.
     #[serde(default)]
     pub kept: Kept,
     pub notices: Vec<String>,
@@ -129,7 +130,7 @@ pub struct SessionView {
     pub durability: Durability,
 }
 
-/// How much is kept of a session's results, and how much may be.
+/// How much is kept of a session's results, and the limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     pub results: usize,
@@ -137,7 +138,7 @@ pub struct Kept {
     /// Bytes of whole results.
     pub bytes: u64,
     pub bytes_limit: u64,
-    /// Results that go last.
+    /// Results that are dropped last.
     pub pinned: usize,
     pub pinned_limit: usize,
 }
@@ -167,9 +168,9 @@ pub struct HistoryView {
     pub summary: String,
     pub input_digest: String,
     pub at_ms: u64,
-    /// False where the whole result was too large, or has been dropped for newer ones.
+    /// False if the whole result was too large, or has been dropped for newer ones.
     pub stored: bool,
-    /// It goes last: it was a baseline, or one of the first of a session with a label.
+    /// It is dropped last: it was a baseline, or one of the first of a session with a label.
     #[serde(default)]
     pub pinned: bool,
 }
@@ -184,10 +185,10 @@ pub struct SessionRow {
     pub expires_ms: u64,
 }
 
-/// Why a call got no outcome of its tool. Every variant's words say what failed; what to do about it is the edge's.
+/// Why a call got no outcome from its tool. The message says what failed; advice is added at the edge.
 #[derive(Debug, Clone, PartialEq, Error, Serialize, Deserialize)]
 pub enum CallError {
-    /// Never existed, was closed, or belongs to somebody else: the three are not told apart.
+    /// It never existed, was closed, or belongs to another principal: callers cannot tell which.
     #[error("no session {0} of yours is known")]
     UnknownSession(SessionId),
     #[error("session {0} has expired")]
@@ -200,7 +201,7 @@ pub enum CallError {
     UnknownResult(ResultId),
     #[error("result {0} was too large to keep, or was dropped for newer ones")]
     ResultNotStored(ResultId),
-    /// The session is well. The same read fails again, and so does the call under its idempotency key.
+    /// The session is fine. Reading the result again fails again, and so does the call under its idempotency key.
     #[error("the stored result {id} is damaged: {why}")]
     ResultDamaged { id: ResultId, why: String },
     #[error("an idempotency key needs a session that is kept")]
@@ -224,12 +225,12 @@ pub enum CallError {
     Cancelled,
     #[error("the deadline of {0:?} passed")]
     DeadlineExceeded(Duration),
-    /// A tool that is not idempotent was cut off, or the call crashed its session too often.
+    /// A non-idempotent tool was interrupted, or the call crashed its session too often.
     #[error("the call was interrupted after {attempts} attempts: {cause}")]
     Interrupted { attempts: u32, cause: String },
     #[error("another node has taken the session over")]
     Fenced(SessionId),
-    /// Another node holds the session and does not answer. Its lease ends by itself.
+    /// Another node owns the session and does not answer. Its lease ends by itself.
     #[error("session {id} is held by another node, {node}")]
     Elsewhere {
         id: SessionId,
@@ -238,7 +239,7 @@ pub enum CallError {
     },
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),
-    /// The store is away, and nothing more is recorded: the front door has the call run without a record.
+    /// The store is down, and nothing more is recorded: the call runs without a record.
     #[error("not recorded: {why}")]
     Unrecorded {
         roots: Arc<[Root]>,

@@ -1,4 +1,4 @@
-//! What an argument of a prompt or of an address may go on with: the caller's own ids, and paths inside the roots.
+//! Completes arguments of prompts and of resource addresses: the caller's own ids, and paths inside the roots.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use super::resources;
 use crate::service::{Caller, Ids, Service};
 use crate::workspace::Completions;
 
-/// As many as the protocol allows.
+/// The maximum of the protocol.
 const MAX_VALUES: usize = CompletionInfo::MAX_VALUES;
-/// Longest look at the disk: somebody is typing.
+/// Longest search on disk, because a person is typing.
 const WITHIN: Duration = Duration::from_millis(200);
-/// A disk that does not answer is waited for so much longer, and then left to itself.
+/// After this much longer, a disk that does not answer is no longer waited for.
 const DISK_GRACE: Duration = Duration::from_secs(1);
-/// Looks at the disk at once, those that were left to themselves included: they hold a thread each.
+/// Searches at once, abandoned ones included: each holds a thread.
 const LOOKS_AT_ONCE: usize = 8;
 
-/// Of the whole process, whoever asks.
+/// Shared by the whole process.
 static LOOKS: Semaphore = Semaphore::const_new(LOOKS_AT_ONCE);
 
 /// # Errors
-/// Invalid parameters where there is no such prompt, template or argument.
+/// The prompt, template or argument does not exist.
 pub(super) async fn complete(
     service: &Service,
     caller: &Caller,
@@ -54,7 +54,7 @@ pub(super) async fn complete(
     Ok(CompleteResult::new(completion))
 }
 
-/// Where nothing is known in time, nothing is said but that there may be more.
+/// If nothing is found in time, the answer only says that there may be more.
 async fn path(service: &Service, caller: &Caller, begun: &str) -> CompletionInfo {
     let unknown = || of_paths(Completions::default());
     let Ok(permit) = LOOKS.try_acquire() else {
@@ -93,7 +93,7 @@ fn kind_of(reference: &Reference, argument: &str) -> Result<Kind, ErrorData> {
             "session_id",
         ) => Ok(Kind::Session),
         (resources::RESULT | resources::RESULT_PART, "result_id") => Ok(Kind::Result),
-        // How many parts there are is known to the document alone: it says so itself.
+        // The number of parts is stated in the document itself.
         (resources::RESULT_PART | resources::SESSION_PART, "part") => Ok(Kind::Part),
         (
             resources::RESULT
@@ -116,7 +116,7 @@ fn of_ids(ids: Ids) -> CompletionInfo {
 
 fn of_paths(mut found: Completions) -> CompletionInfo {
     let has_more = found.has_more();
-    // A name that is not what it looks like is for nobody to choose from a list.
+    // Names with invisible or misleading characters are not offered.
     let before = found.values.len();
     found
         .values

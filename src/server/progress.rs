@@ -1,5 +1,5 @@
-//! Progress of a call to the client that asked for it. The tool never waits: the newest report wins, and at most one
-//! notification per [`INTERVAL`] goes out. None follows the answer.
+//! Sends a call's progress to the client that asked for it. The tool never waits: the newest report wins, and at most
+//! one notification per [`INTERVAL`] is sent. None follows the answer.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// The last thing that is told of a call.
+/// The last message of a call's progress.
 const DONE: &str = "done";
-/// Ten a second look smooth to a person, and cost a client nothing.
+/// Ten a second look smooth to a person, and cost a client little.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Carries the reports of one call. Dropped with it.
+/// Forwards the reports of one call. Dropped with it.
 pub(super) struct Forwarder {
     task: Option<JoinHandle<()>>,
     newest: Option<watch::Sender<Option<Progress>>>,
@@ -23,7 +23,7 @@ pub(super) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Returns once nothing more will be sent. A call that is `done` has come to its end, and its client hears so.
+    /// Returns once nothing more will be sent. If the call is `done`, the client gets a last notification.
     pub(super) async fn finish(mut self, done: bool) {
         if let Some(newest) = self.newest.take().filter(|_| done) {
             newest.send_modify(|newest| {
@@ -36,7 +36,7 @@ impl Forwarder {
         }
         self.stop.cancel();
         if let Some(task) = self.task.take() {
-            // A forwarder that died has nothing more to send either.
+            // If the task has died, it sends nothing more either.
             let _ = task.await;
         }
     }
@@ -48,7 +48,7 @@ impl Drop for Forwarder {
     }
 }
 
-/// Silent where the request carries no progress token: no task, no reports.
+/// Without a progress token in the request, there is no task and there are no reports.
 pub(super) fn forward(context: &RequestContext<RoleServer>) -> (ProgressSink, Forwarder) {
     let stop = CancellationToken::new();
     let Some(token) = context.meta.get_progress_token() else {
@@ -82,7 +82,7 @@ async fn run(
         }
         let is_over = stop.is_cancelled();
         let newest = reports.borrow_and_update().clone();
-        // Of what came too late to be told nothing is but the end.
+        // Reports that came too late are dropped, except the final one.
         let newest = newest.filter(|newest| !is_over || newest.total == Some(newest.done));
         if let Some(progress) = newest.and_then(|newest| steps.next(newest)) {
             let told = peer.notify_progress(notification(&token, progress)).await;
@@ -100,18 +100,18 @@ async fn run(
     }
 }
 
-/// The protocol wants every value larger than the one before. A call goes through steps that each count from zero
-/// (files seen, then files analysed of a total): the next step is counted on top of what was told of the one before.
+/// The protocol requires increasing values. A call consists of steps that each count from zero (files seen, then files
+/// analysed of a total), so each step is added to what was reported before it.
 #[derive(Default)]
 struct Steps {
     told: Option<u64>,
-    /// Of the step that is counted now: where it began, and the total by which it is known.
+    /// For the current step: the value at its start, and the total that identifies it.
     base: u64,
     total: Option<u64>,
 }
 
 impl Steps {
-    /// `None`: no more than was told already.
+    /// `None`: no progress beyond the last report.
     fn next(&mut self, progress: Progress) -> Option<Progress> {
         if progress.total != self.total {
             self.total = progress.total;

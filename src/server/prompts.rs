@@ -1,5 +1,5 @@
-//! Prompts: what to ask the tools for, and in which order, for three common errands. Each is a template over its
-//! arguments; nothing is run or read here.
+//! Prompts for three common tasks: which tools to call, and in which order. Each is a template over its arguments;
+//! nothing is run or read here.
 
 use actors::ids::{ResultId, SessionId};
 use rmcp::ErrorData;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::answer::nearest;
 
-/// Longest argument: longer than any path that is taken.
+/// Longest argument: longer than any valid path.
 const ARGUMENT_BYTES: usize = 4096;
 
-/// One errand.
+/// One prompt.
 pub(super) struct Errand {
     pub(super) name: &'static str,
     title: &'static str,
@@ -29,13 +29,13 @@ pub(super) struct Argument {
     required: bool,
 }
 
-/// What an argument may be, and what it may be completed with.
+/// The type of an argument, and how it is completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Path,
     Session,
     Result,
-    /// A number, which is completed with nothing.
+    /// A number, which has no completions.
     Part,
 }
 
@@ -131,7 +131,7 @@ pub(super) fn list() -> ListPromptsResult {
 }
 
 /// # Errors
-/// Invalid parameters that name the prompt or the argument that is wrong.
+/// The prompt or one of its arguments is invalid; the error names it.
 pub(super) fn get(name: &str, arguments: Option<JsonObject>) -> Result<GetPromptResult, ErrorData> {
     let errand = find(name)?;
     let given = errand.check(arguments.unwrap_or_default())?;
@@ -154,11 +154,11 @@ pub(super) fn find(name: &str) -> Result<&'static Errand, ErrorData> {
     })
 }
 
-/// The arguments of one request, checked.
+/// The checked arguments of one request.
 struct Given(Vec<(&'static str, String)>);
 
 impl Given {
-    /// As JSON, so that whatever is in it stays one value in the text.
+    /// As JSON, so that any content stays one value in the text.
     fn quoted(&self, name: &str, otherwise: &str) -> String {
         let given = self.0.iter().find(|(given, _)| *given == name);
         let value = given.map_or(otherwise, |(_, value)| value);
@@ -178,7 +178,7 @@ impl Errand {
     }
 
     /// # Errors
-    /// Invalid parameters that name the argument.
+    /// The argument is unknown; the error names it.
     pub(super) fn argument(&self, name: &str) -> Result<&'static Argument, ErrorData> {
         let found = self.arguments.iter().find(|argument| argument.name == name);
         found.ok_or_else(|| {
@@ -257,7 +257,7 @@ fn invalid(reason: &str, message: String) -> ErrorData {
     ErrorData::invalid_params(message, Some(json!({"reason": reason})))
 }
 
-/// What a client sent, short enough to be sent back.
+/// A client's text, short enough to repeat.
 fn shown(name: &str) -> String {
     name.chars().take(100).collect()
 }
@@ -286,7 +286,7 @@ mod tests {
         json!({"session_id": SessionId::random(), "baseline": ResultId::random()})
     }
 
-    /// A prompt that named a tool, an argument or a value that is not there would mislead every agent.
+    /// A prompt that named a missing tool, argument or value would mislead every agent.
     #[test]
     fn what_a_prompt_names_is_there() {
         for (name, arguments) in [

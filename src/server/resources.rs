@@ -1,8 +1,8 @@
-//! Stored results and the histories of sessions, as resources. The service says what is whose; here it gets its
-//! addresses. No state of its own: a page goes on from its cursor on any node.
+//! Stored results and session histories as MCP resources. The service checks ownership; this module adds the addresses.
+//! Stateless: a page continues from its cursor on any node.
 //!
-//! Answers of tools carry no link to their result: both ids are in every answer, the template says what they are good
-//! for, and a link in each answer would cost a model some 60 tokens a call.
+//! Tool answers contain no link to their result. Both ids are in every answer and the template explains them; a link
+//! would cost a model some 60 tokens per call.
 
 use actors::ids::ResultId;
 use otel::visible;
@@ -22,10 +22,10 @@ use crate::tools::WHOLE_CAP;
 mod parts;
 use parts::{Document, NoSuchPart};
 
-/// Of a session; results lie below.
+/// A session; its results are below it.
 pub(super) const SESSION: &str = "analysis://sessions/{session_id}";
 pub(super) const RESULT: &str = "analysis://sessions/{session_id}/results/{result_id}";
-/// Parts of the same, where they are too large for one message.
+/// Parts of the same, if they are too large for one message.
 pub(super) const SESSION_PART: &str = "analysis://sessions/{session_id}?part={part}";
 pub(super) const RESULT_PART: &str =
     "analysis://sessions/{session_id}/results/{result_id}?part={part}";
@@ -34,9 +34,9 @@ const SESSIONS: &str = "analysis://sessions/";
 const RESULTS: &str = "/results/";
 const PART: &str = "part=";
 const JSON: &str = "application/json";
-/// Resources of one page.
+/// Resources per page.
 const PAGE: usize = 50;
-/// Bytes of a description: a person reads it in a list.
+/// Bytes of a description, which people read in a list.
 const DESCRIPTION_BYTES: usize = 200;
 
 pub(super) fn templates() -> ListResourceTemplatesResult {
@@ -67,7 +67,7 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
     ])
 }
 
-/// The newest stored results, page by page.
+/// The newest stored results, in pages.
 pub(super) async fn list(
     service: &Service,
     caller: &Caller,
@@ -96,7 +96,7 @@ pub(super) async fn list(
     Ok(listed)
 }
 
-/// With how long it may be kept.
+/// Includes how long it may be cached.
 pub(super) async fn read(
     service: &Service,
     caller: &Caller,
@@ -124,7 +124,7 @@ pub(super) async fn read(
     Ok((ReadResourceResult::new(vec![contents]), hint))
 }
 
-/// Every part says what it is of; what was asked for and what was read stand in the first one.
+/// Every part names its result; the arguments and the coverage are in the first part.
 fn result_document(result: Value) -> Document {
     let (mut every, mut first, mut body) = (Map::new(), Map::new(), Map::new());
     let Value::Object(fields) = result else {
@@ -146,7 +146,7 @@ fn result_document(result: Value) -> Document {
     }
 }
 
-/// The history is its one long list.
+/// The history is its only long list.
 fn session_document(session: Value) -> Document {
     let Value::Object(mut fields) = session else {
         return Document::of(Map::new(), None);
@@ -159,7 +159,7 @@ fn session_document(session: Value) -> Document {
     }
 }
 
-/// An address without its part, and the number of the part: 1 where it names none.
+/// The address without its part, and the part's number: 1 if it has none.
 fn part_of(uri: &str) -> Option<(&str, usize)> {
     let Some((address, query)) = uri.split_once('?') else {
         return Some((uri, 1));
@@ -175,7 +175,7 @@ fn part_of(uri: &str) -> Option<(&str, usize)> {
 const NO_SUCH_URI: &str = "no resource has this uri: `resources/list` names the newest, `resources/templates/list` says \
                            how they are formed";
 
-/// Strict: ids need no escapes, so a uri with any is none of ours.
+/// Strict: ids need no escapes, so a URI with escapes is not one of this server.
 fn parse(uri: &str) -> Option<(&str, Option<&str>)> {
     let rest = uri.strip_prefix(SESSIONS)?;
     let (session, result) = match rest.split_once(RESULTS) {
@@ -222,7 +222,7 @@ fn open_cursor(text: &str) -> Result<(u64, ResultId), ErrorData> {
 
 // === errors ===
 
-/// What is not there, is not kept or is somebody else's, is not found; the rest is a fault that may pass.
+/// What does not exist, is not kept or belongs to another principal is not found; all else is a temporary fault.
 fn unreadable(uri: &str, failure: &Failure) -> ErrorData {
     let is_absent = [
         "unknown_session",
@@ -251,7 +251,7 @@ fn not_found(uri: &str, reason: &str, message: &str, recovery: &str) -> ErrorDat
     ErrorData::resource_not_found(advice, Some(json!({"uri": shown, "reason": reason})))
 }
 
-/// A failure of the service in the words of JSON-RPC.
+/// A failure of the service as a JSON-RPC error.
 pub(super) fn refused(failure: &Failure) -> ErrorData {
     let row = failure.row();
     let retry_after = failure.retry_after.map(|after| after.as_millis() as u64);

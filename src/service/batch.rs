@@ -14,7 +14,7 @@ use crate::answer::{Answer, Called, Context, Detail, Failure};
 use crate::tools::run_batch::{MAX_CONCURRENT, NAME, finding, share};
 use crate::tools::{self, shared};
 
-/// Ids that are set aside for each call of a batch: a comparison with now is two.
+/// Ids reserved for each call of a batch: a comparison with the current code uses two.
 const CALLS_OF_ONE: u128 = 16;
 
 impl Service {
@@ -84,10 +84,10 @@ impl Service {
     }
 }
 
-/// How far a batch has come: each of its calls is an equal part of it.
+/// The progress of a batch: each of its calls is an equal part.
 struct Told {
     progress: ProgressSink,
-    /// Of each call, of [`WHOLE`].
+    /// Progress of each call, out of [`WHOLE`].
     calls: Mutex<Vec<u64>>,
 }
 
@@ -99,16 +99,16 @@ impl Told {
         }
     }
 
-    /// For the call at that place.
+    /// The progress sink of the call at that index.
     fn sink(self: &Arc<Self>, at: usize) -> ProgressSink {
         if self.progress.is_silent() {
             return ProgressSink::default();
         }
         let told = Arc::clone(self);
-        // The words of one call would be taken for those of all of them.
+        // The message of one call could be mistaken for the whole batch's.
         ProgressSink::new(move |Progress { done, total, .. }| {
             let of = total.unwrap_or(WHOLE).max(1);
-            // That it has ended is told when it has.
+            // A finished call is reported when it ends.
             told.reach(at, (WHOLE * done.min(of) / of).min(WHOLE - 1));
         })
     }
@@ -127,14 +127,15 @@ impl Told {
         }
         let (total, sum) = (calls.len(), calls.iter().sum::<u64>());
         let done = calls.iter().filter(|part| **part == WHOLE).count();
-        // Told under the lock, so that a smaller sum does not come after a larger one.
+        // Reported under the lock, so that the sum never decreases.
         let message = format!("{done} of {total} calls done");
         self.progress
             .report(sum / (total as u64).max(1), Some(WHOLE), message);
     }
 }
 
-/// One call of a batch as a call of its own: with the batch's session, a key made of the batch's, its share of bytes.
+/// Makes an ordinary call of one call of a batch: with the batch's session, a key derived from the batch's, and its
+/// share of bytes.
 fn inner_call(batch: &Call, inner: &Value, at: usize, max_bytes: usize) -> Result<Call, Failure> {
     let name = tool_name(inner);
     if name == NAME {

@@ -1,5 +1,5 @@
-//! `compare_results`, expanded: where the comparison is with now, the baseline's tool is first run again in the same
-//! session, as any call; then both stored results are compared on the pool.
+//! `compare_results`, expanded. A comparison with the current code first runs the baseline's tool again in the same
+//! session, as an ordinary call. Then both stored results are compared on the pool.
 
 use actors::ids::{ResultId, SessionId};
 use actors::tool::WHOLE;
@@ -10,7 +10,7 @@ use super::{Call, Service, parse_result};
 use crate::answer::{Answer, Failure};
 use crate::tools::compare_results::{NAME, is_now, tool_arguments};
 
-/// Of a comparison with now, what running the tool again takes: nearly all.
+/// The share of the progress that running the tool again takes: nearly all.
 const RUN_AGAIN: u64 = 95;
 
 impl Service {
@@ -47,7 +47,7 @@ impl Service {
         Ok(call.called().answered(answer, notices))
     }
 
-    /// Results are a session's: without one there is nothing to compare.
+    /// Results belong to a session, so without one there is nothing to compare.
     async fn session_of_results(&self, call: &Call) -> Result<SessionId, Failure> {
         match place(call)? {
             Place::Given(id) => Ok(id),
@@ -84,7 +84,7 @@ impl Service {
             arguments: first_page(stored.arguments),
             tool: stored.tool,
             key: call.key().map(|key| format!("{key}/now")),
-            // Before the new result may take its room.
+            // Pin it first: the new result could otherwise displace it.
             pin: Some(baseline),
         };
         let again = Call {
@@ -103,7 +103,7 @@ impl Service {
     }
 }
 
-/// The whole result is compared, whichever page the baseline was.
+/// The whole result is compared, whichever page of the baseline was requested.
 fn first_page(mut arguments: Value) -> Value {
     if let Some(arguments) = arguments.as_object_mut() {
         arguments.remove("cursor");

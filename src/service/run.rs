@@ -1,4 +1,4 @@
-//! One analysis in its session.
+//! Runs one analysis in its session.
 
 use actors::ids::{ResultId, SessionId};
 use actors::sessions::{CallAnswer, CallError, CallRequest, Target};
@@ -16,12 +16,12 @@ pub(super) enum Place {
     Throwaway,
 }
 
-/// What a session is to run.
+/// A job for a session.
 pub(super) struct Job {
     pub(super) tool: String,
     pub(super) arguments: Value,
     pub(super) key: Option<String>,
-    /// An earlier result that it goes back to.
+    /// An earlier result that the job uses.
     pub(super) pin: Option<ResultId>,
 }
 
@@ -38,7 +38,8 @@ impl Service {
         Ok(call.called().answered(answer, notices))
     }
 
-    /// Runs a job where it belongs; a default session that is gone is replaced once. Gives notices of that, too.
+    /// Runs a job in its session. A default session that no longer exists is replaced once. Returns notices about that,
+    /// too.
     pub(super) async fn run(
         &self,
         call: &Call,
@@ -122,7 +123,7 @@ fn request(call: &Call, target: Target, job: &Job) -> CallRequest {
     }
 }
 
-/// Where a call runs is not part of what it asks: equal questions have equal arguments in every session.
+/// The session is not part of the request itself: equal requests have equal arguments in every session.
 fn for_the_tool(arguments: &Value) -> Value {
     let mut arguments = arguments.clone();
     if let Some(arguments) = arguments.as_object_mut() {

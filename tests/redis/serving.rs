@@ -1,4 +1,4 @@
-//! Nodes on one Redis: a session goes on wherever it is called, whatever ended its last node.
+//! Nodes on one Redis: a session continues on any node, however its last node ended.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn a_session_outlives_the_program_that_was_killed() {
     let answer = first.good("analyze_complexity", arguments.clone());
     is_durable(&answer, "redis");
     let result = text(&answer, "/context/result_id").to_owned();
-    // As `kill -9`: nothing is given up.
+    // Like `kill -9`: no session is released.
     drop(first);
     let mut second = serve(&project, &redis.url(), &[]);
     let again = second.good("analyze_complexity", arguments);
@@ -46,10 +46,10 @@ fn a_session_outlives_the_program_that_was_killed() {
     is_durable(&compared, "redis");
 }
 
-/// The next node compares with a result of which nothing but the whole is kept.
+/// Another node compares with a result of which only the whole part is kept.
 #[test]
 fn a_baseline_of_long_ago_is_compared_with_on_the_next_node() {
-    /// More than are answered again.
+    /// More calls than have kept answers.
     const LATER: usize = 80;
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
@@ -88,7 +88,7 @@ fn a_redis_that_was_killed_has_what_was_acknowledged() {
     let id = session(&mut server);
     let before = server.good("analyze_complexity", json!({"session_id": id}));
     is_durable(&before, "redis");
-    // As `kill -9`, and back on the same port with what is on its disk.
+    // Like `kill -9`, and restarted on the same port with its data on disk.
     redis.restart();
     let after = until(|| {
         let answer = server.call("analyze_structure", json!({"session_id": id}));
@@ -107,7 +107,7 @@ fn a_redis_that_was_killed_has_what_was_acknowledged() {
 
 #[test]
 fn two_programs_take_turns_on_one_session() {
-    /// Of each.
+    /// Turns of each client.
     const TURNS: usize = 4;
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
@@ -143,7 +143,7 @@ fn a_node_that_is_told_to_end_gives_its_sessions_up_at_once() {
     first.good("analyze_complexity", json!({"session_id": id}));
     let over = first.close();
     assert_eq!(over.status.code(), Some(0), "{}", over.stderr);
-    // No lease is waited for: an operator's first try succeeds.
+    // No lease must end first: the operator's first attempt succeeds.
     let closed = super::sessions(&project, &redis, &["close", &id]);
     assert_eq!(closed.ok().trim(), format!("{id} closed"));
 }
@@ -187,7 +187,7 @@ fn nodes_see_one_another() {
     assert!(!going.is_empty(), "the second is still there");
 }
 
-/// Asks until there is an answer.
+/// Repeats until there is an answer.
 pub(super) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     let started = std::time::Instant::now();
     while started.elapsed() < crate::support::PATIENCE {
@@ -214,7 +214,7 @@ fn the_level_is_what_was_asked_for_or_nothing_starts() {
     let mut server = serve(&project, &redis.url(), &["--durability", "fsync"]);
     let answer = server.good("analyze_complexity", json!({}));
     is_durable(&answer, "fsync");
-    // Set up otherwise while it is used: noticed with the next sign of life of the node, and told.
+    // The configuration changes while it is used: noticed at the node's next heartbeat, and reported.
     redis.cli(&["CONFIG", "SET", "appendonly", "no"]);
     until(|| {
         let answer = server.good("analyze_complexity", json!({}));
@@ -231,7 +231,7 @@ fn the_level_is_what_was_asked_for_or_nothing_starts() {
     assert!(refused.stderr.contains("noeviction"), "{}", refused.stderr);
 }
 
-/// It works, and less well than whoever set it up may think: said once, where they look first.
+/// It works, but less well than its operator may expect: reported once, where they look first.
 #[test]
 fn what_a_redis_does_not_keep_is_said_at_the_start() {
     let Some(redis) = Redis::with(&["--appendonly", "no", "--maxmemory-policy", "noeviction"])
@@ -266,7 +266,7 @@ fn an_answer_waits_for_the_replicas_that_were_asked_for() {
         .clone()
         .find(|feature| feature["name"] == "durable_sessions");
     assert_eq!(durable.expect("listed")["state"], "available", "{features}");
-    // It is in Redis all the same, and said so.
+    // It is in Redis nevertheless, and the answer says so.
     replica.kill();
     let answer = server.good("analyze_structure", json!({}));
     let durability = &answer["context"]["durability"];

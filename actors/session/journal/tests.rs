@@ -1,5 +1,5 @@
-//! The journal against a store, with commits acknowledged late, sent twice, and refused: what is answered is stored,
-//! and what is stored is pointed at.
+//! The journal against a store, with commits acknowledged late, sent twice, and refused: every answer is stored, and
+//! everything stored is referenced.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +14,17 @@ use crate::store::memory::{self, MemoryStore};
 use crate::store::{NewSession, Store};
 use serde_json::json;
 
-/// The one that holds the session all the time.
+/// The node that owns the session all the time.
 const NODE: NodeId = NodeId::from_u128(1);
 
 #[derive(Debug, Clone)]
 enum Step {
     Decide(Event),
-    /// The commit that is out reaches the store and is acknowledged.
+    /// The pending commit is stored and acknowledged.
     Acknowledge,
-    /// It reaches the store, and nobody hears of it.
+    /// It is stored, but its acknowledgement is lost.
     Unheard,
-    /// Somebody else takes the session, and it is taken back.
+    /// Another node takes the session, and this one takes it back.
     Reload,
 }
 
@@ -143,7 +143,7 @@ impl World {
         self.decide(Event::Recovered { live, at_ms: 10 });
     }
 
-    /// Whoever is answered is answered with what is acknowledged.
+    /// Every answer comes from acknowledged state.
     fn check(&self, effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Answer { request }
@@ -199,7 +199,7 @@ fn a_long_silence_makes_longer_pauses() {
     assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
 }
 
-/// A large session is changed by deltas, and folded into a snapshot before there are too many to read.
+/// A large session is changed by deltas, and written as a snapshot before there are too many deltas.
 #[test]
 fn deltas_do_not_pile_up() {
     let large = Machine {
@@ -220,7 +220,7 @@ fn deltas_do_not_pile_up() {
     assert!((1..JOURNAL_DELTAS).contains(&deltas), "{deltas}");
 }
 
-/// A session with a thousand results: a call writes what has changed, and the whole state once in a while.
+/// A session with a thousand results: a call writes only its changes, and the whole state once in a while.
 #[test]
 fn a_call_of_a_long_session_writes_no_more_than_it_changes() {
     let limits = Limits::default();
@@ -301,6 +301,6 @@ fn a_call_of_a_long_session_writes_no_more_than_it_changes() {
         snapshots <= 1 + deltas / (JOURNAL_DELTAS - 1),
         "{snapshots} of {deltas}"
     );
-    // Another node reads the same.
+    // Another node reads the same state.
     assert_eq!(&world.stored(), world.journal.committed());
 }

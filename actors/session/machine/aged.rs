@@ -1,4 +1,4 @@
-//! Results that have outlived the answers of their calls: which stay, and which go.
+//! Results that have outlived the answers of their calls: which stay, and which are dropped.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use crate::ids::ResultId;
 use crate::options::Limits;
 use crate::store::Part;
 
-/// What JSON takes to say one result beside its texts: names of fields, ids and numbers.
+/// JSON bytes of one result beside its texts: field names, ids and numbers.
 const BYTES_OF_ONE: usize = 240;
 
-/// The call that left a result, and what it takes of the session's state.
+/// The call that produced a result, and its size in the session's state.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Aged {
     pub(crate) ended: Arc<Ended>,
@@ -38,7 +38,7 @@ impl Aged {
 }
 
 impl Machine {
-    /// Decides that the oldest `count` calls are answered no more, and which results go for those that they left.
+    /// Decides that the answers of the oldest `count` calls are dropped, and which results must go with them.
     pub(super) fn decide_age(&self, count: usize, limits: &Limits, decision: &mut Decision) {
         if count == 0 {
             return;
@@ -72,7 +72,7 @@ impl Machine {
         });
     }
 
-    /// Of what is there and of `more`: the oldest that do not fit, pinned ones last.
+    /// The oldest of the existing results and `more` that do not fit, pinned ones last.
     fn too_many(&self, more: &[Aged], limits: &Limits) -> Vec<ResultId> {
         let all = || self.aged.iter().chain(more);
         let (mut count, mut bytes) = (all().count(), all().map(|aged| aged.bytes).sum::<usize>());
@@ -93,7 +93,7 @@ impl Machine {
         going
     }
 
-    /// Makes the change that [`Self::decide_age`] decided on.
+    /// Applies the change that [`Self::decide_age`] decided.
     pub(super) fn age(&mut self, count: usize, forgotten: &[ResultId]) {
         let leaving = self.ended.drain(..count.min(self.ended.len()));
         let stays = |ended: &Ended| {

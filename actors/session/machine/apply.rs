@@ -1,4 +1,4 @@
-//! What changes a machine, and nothing else does.
+//! Applies changes to a machine; nothing else changes one.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use crate::ids::RequestId;
 use crate::session::invariants;
 
 impl Machine {
-    /// Makes one change. What cannot be (a delta for a call that is not there) changes nothing: a stored journal is
-    /// folded by whatever version reads it.
+    /// Applies one change. An impossible one (such as a delta for an unknown call) changes nothing, because a stored
+    /// journal may be folded by any version.
     pub(crate) fn apply(&mut self, delta: &Delta) {
         match delta {
             Delta::ToolSelected {

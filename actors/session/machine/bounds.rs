@@ -1,4 +1,4 @@
-//! What leaves a machine so that what comes fits: its history, its keys, its whole results, long arguments.
+//! Drops what no longer fits in a machine: history, keys, whole results, long arguments.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Machine {
     }
 }
 
-/// Long arguments leave their path, and how long they were.
+/// Of long arguments, only the path and their size are kept.
 pub(super) fn kept_arguments(arguments: &Arc<Value>, limits: &Limits) -> Arc<Value> {
     let bytes = arguments.to_string().len();
     if bytes <= limits.history_arguments_bytes {

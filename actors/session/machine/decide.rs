@@ -1,4 +1,4 @@
-//! What a machine decides: looks, and changes nothing.
+//! Decisions of a machine: reads its state, and changes nothing.
 
 use std::sync::Arc;
 
@@ -261,7 +261,7 @@ impl Machine {
         Ok(decision)
     }
 
-    /// The call is over: it moves into the history, and what no longer fits there goes.
+    /// Ends a call: moves it into the history, and drops what no longer fits there.
     pub(super) fn ended(
         &self,
         request: RequestId,
@@ -296,7 +296,7 @@ impl Machine {
         Ok(decision)
     }
 
-    /// For one more call in the history.
+    /// Makes room for one more call in the history.
     fn make_room(&self, limits: &Limits, decision: &mut Decision) {
         let count = (self.ended.len() + 1).saturating_sub(limits.history);
         self.decide_age(count, limits, decision);

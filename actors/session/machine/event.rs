@@ -1,4 +1,4 @@
-//! What a machine is told, what it says, and how a change looks.
+//! The events, changes and effects of a machine.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(crate) enum Event {
         retry_after: Option<Duration>,
         at_ms: u64,
     },
-    /// The tool begins to work on this input, or has finished with the last one that it noted.
+    /// The tool begins to work on this input, or has finished the last one that it noted.
     InputNoted {
         request: RequestId,
         at_work: Option<InputKey>,
@@ -57,7 +57,7 @@ pub(crate) enum Event {
         request: RequestId,
         at_ms: u64,
     },
-    /// The session was loaded again; `live`: calls whose jobs are still known to the pool.
+    /// The session was loaded again; `live` are the calls whose jobs are still in the pool's table.
     Recovered {
         live: BTreeSet<RequestId>,
         at_ms: u64,
@@ -65,7 +65,7 @@ pub(crate) enum Event {
     Noticed {
         text: Arc<str>,
     },
-    /// The store kept no room for these whole results.
+    /// The store had no room for these whole results.
     WholesDeclined {
         results: Vec<ResultId>,
     },
@@ -79,10 +79,10 @@ pub(crate) struct Requested {
     pub(crate) tool: Arc<str>,
     pub(crate) idempotent: bool,
     pub(crate) arguments: Arc<Value>,
-    /// As JSON.
+    /// Size as JSON.
     pub(crate) bytes: usize,
     pub(crate) key: Option<(Arc<str>, [u8; 32])>,
-    /// A result of this session that goes last from now on.
+    /// A result of this session to keep longer than others from now on.
     pub(crate) pin: Option<ResultId>,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Finished {
     pub(crate) result: ResultId,
     pub(crate) summary: Arc<str>,
     pub(crate) input_digest: Arc<str>,
-    /// Bytes of the whole result where there is one.
+    /// Size of the whole result, if there is one.
     pub(crate) whole_bytes: Option<u64>,
 }
 
@@ -109,8 +109,8 @@ pub(crate) enum Delta {
         arguments: Arc<Value>,
         at_ms: u64,
     },
-    /// Also tells, under the same attempt, which input the tool works on: a version that knows no suspects then reads
-    /// what it has read before.
+    /// Repeated with the same attempt number when the tool works on another input. Versions without suspects read it as
+    /// before.
     ExecutionStarted {
         request: RequestId,
         attempt: u32,
@@ -135,12 +135,12 @@ pub(crate) enum Delta {
         ended: usize,
         keys: usize,
     },
-    /// The oldest `ended` calls are answered no more. Their results stay, and `forgotten` ones go.
+    /// The answers of the oldest `ended` calls are dropped. Their results stay, except the `forgotten` ones.
     Aged {
         ended: usize,
         forgotten: Vec<ResultId>,
     },
-    /// This result goes last from now on, and the `released` ones in their turn again.
+    /// This result is dropped last from now on; the `released` ones lose that protection.
     Pinned {
         result: ResultId,
         released: Vec<ResultId>,
@@ -152,40 +152,40 @@ pub(crate) enum Delta {
     Closed,
 }
 
-/// What is to be done. `Run` of an idempotent tool and `StopJob` may be done at once; everything else waits until the
-/// deltas of the same decision are committed.
+/// An action. `Run` of an idempotent tool and `StopJob` may happen at once; all others wait until the deltas of the
+/// same decision are committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     Run {
         request: RequestId,
         attempt: u32,
     },
-    /// Its job is still running or waiting with its outcome: be told of it.
+    /// Its job is still running, waiting, or has its outcome: take over its reports.
     Adopt {
         request: RequestId,
     },
     StopJob {
         request: RequestId,
     },
-    /// The tool that waits until its note is kept goes on.
+    /// The tool that waits for its note to be stored goes on.
     Noted {
         request: RequestId,
     },
-    /// Whoever waits for `request` is answered from what is remembered of it.
+    /// Answers the callers of `request` from the history.
     Answer {
         request: RequestId,
     },
-    /// `asker` waits for the end of another call that runs under the same key.
+    /// `asker` waits for another running call with the same key.
     Await {
         asker: RequestId,
         running: RequestId,
     },
-    /// `asker` gets the answer that `original` got.
+    /// `asker` gets the answer of `original`.
     Replay {
         asker: RequestId,
         original: RequestId,
     },
-    /// Parts of results that nothing points at any more: dropped with the same commit.
+    /// Parts of results that are no longer referenced: deleted with the same commit.
     Forget {
         result: ResultId,
         part: Part,

@@ -1,11 +1,11 @@
-//! Results that go last: somebody is likely to come back to them at the end of a long task.
+//! Results that are dropped last, because a client is likely to return to them at the end of a long task.
 
 use super::{Decision, Delta, Machine};
 use crate::ids::ResultId;
 use crate::options::Limits;
 
 impl Machine {
-    /// A result that was used as a baseline. One that is not known is nobody's to keep.
+    /// Pins a result that was used as a baseline. An unknown one is ignored.
     pub(super) fn decide_pin(&self, result: ResultId, limits: &Limits, decision: &mut Decision) {
         if self.pinned.back() == Some(&result) || self.find_result(result).is_none() {
             return;
@@ -29,8 +29,8 @@ impl Machine {
         }
     }
 
-    /// Whether a result that has just been made is one of the first of a session with a label: who gives a label has
-    /// something in mind that these are the beginning of.
+    /// Whether a new result is one of the first of a session with a label. A label suggests a longer task, and these
+    /// are its starting point.
     pub(super) fn pins_new(&self, whole_bytes: u64, limits: &Limits) -> bool {
         let taken: u64 = self.pinned.iter().map(|id| self.whole_bytes(*id)).sum();
         self.label.is_some()

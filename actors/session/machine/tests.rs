@@ -1,5 +1,5 @@
-//! Random events against the pure machine: what is refused changes nothing, what is accepted keeps every invariant,
-//! and what was stored is what is folded.
+//! Random events against the pure machine: a refused event changes nothing, an accepted one keeps every invariant, and
+//! folding the stored form gives the same machine.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -87,7 +87,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A pin names one of the results that are there: by its place, newest first.
+/// A pin refers to an existing result by its position, newest first.
 pub(crate) fn aimed(machine: &Machine, mut event: Event) -> Event {
     if let Event::CallRequested { call, .. } = &mut event
         && let Some(place) = call.pin
@@ -133,7 +133,7 @@ proptest! {
                     journal.push(snapshot::encode_deltas(&decision.deltas));
                 }
             }
-            // From nothing but the stored deltas, and from nothing but the stored state.
+            // From the stored deltas only, and from the stored state only.
             let folded = snapshot::fold(&snapshot::encode(&start), &journal).unwrap();
             prop_assert_eq!(&folded, &machine);
             prop_assert_eq!(&snapshot::decode(&snapshot::encode(&machine)).unwrap(), &machine);
@@ -158,7 +158,7 @@ proptest! {
     }
 }
 
-/// What is to be done fits what has become.
+/// The effects fit the new state.
 fn check_effects(
     before: &Machine,
     after: &Machine,
@@ -208,7 +208,7 @@ fn check_effects(
             after.keeps_whole(*result) || declined || decision.effects.contains(&forgotten)
         );
     }
-    // Nothing that is stored is left without anybody who points at it.
+    // No stored result is left unreferenced.
     for ended in &before.ended {
         if let Some(result) = ended.end.result()
             && !after.keeps_answer(result)
@@ -324,7 +324,7 @@ fn a_newer_schema_is_refused_untouched() {
     );
 }
 
-/// What is at work when a call is cut off is left out from then on; what was cleared before is not.
+/// The input being worked on at an interruption is skipped from then on; an input cleared before is not.
 #[test]
 fn what_a_cut_off_attempt_worked_on_is_left_out_of_the_next() {
     let mut machine = machine();

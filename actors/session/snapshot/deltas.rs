@@ -1,4 +1,4 @@
-//! The types that a change is stored in, and how each stands for one of the machine's.
+//! The stored types of a change, and their conversion to the machine's.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::stored::{StoredDigest, StoredEnded, from_stored, to_stored};
 use crate::ids::{RequestId, ResultId};
 use crate::session::machine::Delta;
 
-/// One commit's worth of change.
+/// The changes of one commit.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoredDeltas {
     pub(super) schema: u32,

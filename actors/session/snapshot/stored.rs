@@ -1,4 +1,4 @@
-//! The types that a session is stored in, and how each stands for one of the machine's.
+//! The stored types of a session, and their conversion to the machine's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -209,7 +209,7 @@ impl From<StoredSession> for Machine {
     }
 }
 
-/// `left_out` and `at_work`, as they are stored.
+/// The stored form of `left_out` and `at_work`.
 pub(super) fn to_stored(suspects: &Suspects) -> (Vec<StoredDigest>, Option<StoredDigest>) {
     let digest = |input: &InputKey| StoredDigest(input.0);
     let left_out = suspects.left_out.iter().map(digest).collect();

@@ -1,19 +1,20 @@
-//! What earlier versions stored, brought to the form of today: one step for each version of the schema.
+//! Upgrades data stored by earlier versions: one step per schema version.
 //!
-//! A node that meets an older form upgrades it as it loads, and commits it in its own; nodes of the older version that
-//! still run then leave it to those of the newer.
+//! A node that loads an older schema upgrades it, and commits in the current one. Nodes of the older version that still
+//! run then leave the session to newer ones.
 
 use serde_json::Value;
 
 use super::SCHEMA;
 
-/// From one version of the schema to the next.
+/// Upgrades one schema version to the next.
 type Step = fn(&mut Value);
 
-/// The n-th leads from version n + 1 to n + 2.
+/// The n-th step leads from version n + 1 to n + 2.
 const STEPS: [Step; SCHEMA as usize - 1] = [digests_as_text, as_it_was];
 
-/// Brings `form`, of version `schema`, to the newest. What a step does not know it leaves for the reader to refuse.
+/// Upgrades `form` from version `schema` to the newest. A step leaves unknown data unchanged, and the reader refuses
+/// it.
 pub(super) fn upgrade(form: &mut Value, schema: u32) {
     let from = schema.max(1) as usize - 1;
     for step in STEPS.iter().skip(from) {
@@ -21,7 +22,7 @@ pub(super) fn upgrade(form: &mut Value, schema: u32) {
     }
 }
 
-/// 1 → 2: digests of arguments were lists of 32 numbers, in the keys of a session and in the change that uses one.
+/// 1 → 2: digests of arguments were lists of 32 numbers, in a session's keys and in the change that uses one.
 fn digests_as_text(form: &mut Value) {
     let keys = form.get_mut("keys").and_then(Value::as_array_mut);
     let keys = keys.into_iter().flatten();
@@ -38,7 +39,7 @@ fn digests_as_text(form: &mut Value) {
     }
 }
 
-/// 2 → 3: older results and pinned ones came to a session, and the changes that make them.
+/// 2 → 3: adds older and pinned results, and their changes.
 fn as_it_was(_form: &mut Value) {}
 
 fn digest_as_text(holder: &mut Value) {

@@ -1,4 +1,4 @@
-//! What a node finds in the store that another version of it wrote, or that is no session at all.
+//! Stored data of another version, or data that is no session.
 
 use super::*;
 use crate::session::snapshot;
@@ -23,7 +23,7 @@ pub(super) fn stored() -> String {
     String::from_utf8(snapshot::encode(&machine).to_vec()).unwrap()
 }
 
-/// Upgraded as it is loaded, and laid down in the form of today before anybody calls.
+/// Upgraded when loaded, and stored in the current schema before any call.
 #[tokio::test(start_paused = true)]
 async fn an_older_form_is_upgraded_and_committed() {
     let world = world().await;
@@ -33,7 +33,7 @@ async fn an_older_form_is_upgraded_and_committed() {
     let upgraded = async {
         loop {
             let node = world.sessions.node();
-            // Only looks: what is stored after our own acquisition is what was committed before it.
+            // This only reads: its own acquisition changes nothing that was committed.
             let acquired = world.store.acquire(id, node).await.unwrap();
             if acquired.version == 2 {
                 return acquired.snapshot;

@@ -1,4 +1,4 @@
-//! What is somebody else's is not told apart from what is not there, whatever state it is in and whatever is asked.
+//! Another principal's session looks exactly like a missing one, in every state and for every request.
 
 use super::forms::{laid_down, stored};
 use super::*;
@@ -17,7 +17,7 @@ const STATES: [&str; 9] = [
     "elsewhere",
 ];
 
-/// Whoever holds a session keeps it: nobody gets one because a lease ended.
+/// A long lease: no session changes its owner because a lease ended.
 async fn world() -> World {
     let lease = Duration::from_secs(1_000_000);
     let clock = Clock::starting_at(1_000_000);
@@ -30,7 +30,7 @@ async fn world() -> World {
     node(|options| options.lease = lease, store, backing, clock).await
 }
 
-/// A session of `local` in the state, and how to wait until it is in it.
+/// A session of `local` in that state; waits until it is in it.
 async fn in_state(world: &World, state: &str) -> SessionId {
     let ttl = Some(Duration::from_secs(100_000));
     let made = world
@@ -61,7 +61,7 @@ async fn in_state(world: &World, state: &str) -> SessionId {
     id
 }
 
-/// Everything that can be asked of a session.
+/// Every possible request about a session.
 async fn asked(world: &World, who: &Principal, id: SessionId) -> Vec<CallError> {
     let call = CallRequest {
         principal: who.clone(),
@@ -91,7 +91,7 @@ async fn a_stranger_hears_of_no_session_in_any_state_and_changes_none() {
         let id = in_state(&world, state).await;
         let before = world.store.look(id).await;
         let unknown = vec![CallError::UnknownSession(id); 5];
-        // Twice: the first may be what wakes it.
+        // Twice, because the first request may wake it.
         for _ in 0..2 {
             assert_eq!(asked(&world, &stranger, id).await, unknown, "{state}");
         }
@@ -109,7 +109,7 @@ async fn a_stranger_hears_of_no_session_in_any_state_and_changes_none() {
     }
 }
 
-/// The other side: whoever it belongs to is told what is wrong with it.
+/// The owner, however, is told what is wrong with it.
 #[tokio::test(start_paused = true)]
 async fn an_owner_hears_what_a_session_is() {
     for (state, heard) in [
@@ -137,7 +137,7 @@ async fn an_owner_hears_what_a_session_is() {
     }
 }
 
-/// The owner need not wait for an operator, also where nobody can read what is stored.
+/// The owner needs no operator, even if the stored data cannot be read.
 #[tokio::test(start_paused = true)]
 async fn an_owner_closes_a_session_that_nobody_may_run() {
     for state in ["quarantined", "unreadable"] {
@@ -146,7 +146,7 @@ async fn an_owner_closes_a_session_that_nobody_may_run() {
         let owner = Principal::local();
         let error = world.call(id, "echo", json!({})).await.unwrap_err();
         assert!(error.to_string().contains("is quarantined"), "{error}");
-        // Its actor tells why for a moment, and then the store does.
+        // Its actor reports the reason for a moment, and then the store does.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let view = world.sessions.get(&owner, id).await.unwrap();
         let told = view.notices.concat();
@@ -161,7 +161,7 @@ async fn an_owner_closes_a_session_that_nobody_may_run() {
     }
 }
 
-/// Given up a moment ago: the store is told of it before the session is closed.
+/// Quarantined a moment ago: the quarantine is stored before the session is closed.
 #[tokio::test(start_paused = true)]
 async fn an_owner_closes_a_session_before_the_store_knows_that_it_is_given_up() {
     let world = world().await;

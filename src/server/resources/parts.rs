@@ -1,36 +1,36 @@
-//! Documents that are too large for one message, in parts: each is a document of the same form with some of the rows, so
-//! that a model can read it by itself, and a program joins them by appending list to list.
+//! Splits documents that are too large for one message. Each part is a document of the same form with some of the rows,
+//! so a model can read it by itself, and a program joins the parts by appending their lists.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Bytes of one part as they lie in a message, where the text is escaped once more. The smallest limit that a client is
-/// known to have is 1 MiB for one event of a stream (the Python client over HTTP+SSE); a quarter of it leaves room for
-/// what a client or a proxy adds, and is still read in a second by a model that has to.
+/// Bytes of one part inside a message, where the text is escaped once more. The smallest known limit of a client is 1
+/// MiB per stream event (the Python client over HTTP+SSE). A quarter of that leaves room for what a client or proxy
+/// adds, and a model can still read it.
 pub(super) const PART_BYTES: usize = 256 * 1024;
-/// What is kept free in each part for the address of the next one and the counts.
+/// Reserved in each part for the address of the next part and the counts.
 const RESERVED: usize = 1024;
-/// A field beside the lists that is larger than this is cut as rows are.
+/// A larger field beside the lists is split like rows.
 const SMALL_FIELD: usize = 32 * 1024;
 
-/// A document: what every part says, what the first one says beside, and the object whose lists are shared among them.
+/// A document: fields of every part, fields of the first part only, and the object whose lists are split.
 pub(super) struct Document {
     pub(super) every: Map<String, Value>,
     pub(super) first: Map<String, Value>,
-    /// The name under which `body` stands; `None`: beside what every part says.
+    /// The field that holds `body`; `None`: its fields are beside those of every part.
     pub(super) under: Option<&'static str>,
     pub(super) body: Map<String, Value>,
 }
 
-/// There is no part of that number.
+/// There is no part with this number.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoSuchPart {
     pub(super) parts: usize,
 }
 
-/// One row of one list, or a part of the text of something that is larger than a part.
+/// One row of a list, or a piece of a text that is larger than a part.
 struct Item {
     key: String,
     content: Content,
@@ -39,7 +39,7 @@ struct Item {
 
 enum Content {
     Row(Value),
-    /// A field that is no list.
+    /// A field that is not a list.
     Field(Value),
     Piece {
         of: String,
@@ -58,7 +58,8 @@ impl Document {
         }
     }
 
-    /// The whole document where it fits one part, else its part of that number, counted from 1. `address`: of a part.
+    /// The whole document if it fits in one part, otherwise the part with this number, counted from 1. `address` is
+    /// that of a part.
     pub(super) fn part(
         self,
         number: usize,
@@ -114,7 +115,7 @@ impl Document {
         if !pieces.is_empty() {
             document.insert("pieces".into(), json!(pieces));
         }
-        // In the order that they have in the whole.
+        // In the order of the whole document.
         let mut ordered = Map::new();
         for key in keys {
             if let Some(value) = body.remove(&key) {
@@ -139,13 +140,13 @@ impl Document {
     }
 }
 
-/// Rows of lists, in order; small fields beside them go to `small`.
+/// The rows of all lists in order; small other fields go to `small`.
 fn items_of(body: Map<String, Value>, small: &mut Map<String, Value>) -> Vec<Item> {
     let mut items = Vec::new();
     for (key, value) in body {
         match value {
             Value::Array(rows) => {
-                // An empty list is there, too.
+                // Keep empty lists.
                 small.insert(key.clone(), json!([]));
                 for (at, row) in rows.into_iter().enumerate() {
                     let of = || format!("{key}[{at}]");
@@ -164,7 +165,7 @@ fn items_of(body: Map<String, Value>, small: &mut Map<String, Value>) -> Vec<Ite
     items
 }
 
-/// As it is, or in pieces where it is larger than half of a part.
+/// Adds a value as it is, or in pieces if it is larger than half a part.
 fn push(
     items: &mut Vec<Item>,
     key: &str,
@@ -197,7 +198,7 @@ fn push(
     }
 }
 
-/// Of a size that fits a part even where every byte of it takes four.
+/// Pieces that fit in a part even if every byte takes four.
 fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -213,12 +214,12 @@ fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// Which items go into which part. `first` and `later`: bytes that the first part and the others have already.
+/// Distributes the items over parts. `first` and `later`: bytes already used in the first part and in the others.
 fn cuts(items: &[Item], first: usize, later: usize) -> Vec<std::ops::Range<usize>> {
     let mut cuts = Vec::new();
     let (mut start, mut taken) = (0, first);
     for (at, item) in items.iter().enumerate() {
-        // At least one, however large what stands beside it is.
+        // At least one item, however large the fields beside it are.
         if taken + item.bytes > PART_BYTES && (at > start || cuts.is_empty()) {
             cuts.push(start..at);
             (start, taken) = (at, later);

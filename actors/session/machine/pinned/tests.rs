@@ -1,4 +1,4 @@
-//! What is kept of results once there are more than fit: the newest, and those that somebody goes back to.
+//! Which results stay when not all fit: the newest, and those that a client is likely to return to.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Task {
         assert_eq!(invariants::over_limits(&self.machine, &self.limits), None);
     }
 
-    /// A call that leaves a whole result of so many bytes.
+    /// A call with a whole result of this many bytes.
     fn call(&mut self, whole: u64, pin: Option<ResultId>) -> ResultId {
         self.calls += 1;
         let (request, result) = (
@@ -97,7 +97,7 @@ fn the_oldest_go_first_and_pinned_ones_last() {
     assert!(!task.knows(first) && !task.knows(third));
     assert!(task.knows(second) && task.machine.keeps_whole(second));
     assert_eq!(task.machine.results().count(), 10);
-    // Nobody is answered from it: a repeated request is a new call.
+    // It is not used as an answer any more: a repeated request is a new call.
     assert!(!task.machine.keeps_answer(second));
     assert_eq!(task.machine.find_ended(RequestId::from_u128(2)), None);
 }
@@ -111,7 +111,7 @@ fn a_third_pin_releases_the_one_that_was_used_longest_ago() {
     task.call(10, Some(first));
     task.call(10, Some(third));
     assert_eq!(task.machine.pinned, [first, third]);
-    // One that is unknown is not pinned.
+    // An unknown result is not pinned.
     task.call(10, Some(ResultId::from_u128(9999)));
     assert_eq!(task.machine.pinned, [first, third]);
 }
@@ -125,7 +125,7 @@ fn pinned_results_leave_half_of_the_room_to_others() {
     assert_eq!(task.machine.pinned, [second]);
     let newest = task.call(50, None);
     assert!(task.machine.keeps_whole(newest) && task.machine.keeps_whole(second));
-    // What fits in no other way takes the room of a pinned one, too: the newest result is always kept.
+    // If nothing else helps, even a pinned one is dropped: the newest result is always kept.
     let large = task.call(100, None);
     assert!(task.machine.keeps_whole(large) && !task.machine.keeps_whole(second));
     assert!(task.knows(second));
