@@ -47,6 +47,25 @@ pub struct FileAnalysis {
     pub syntax: SyntaxReport,
 }
 
+impl FileAnalysis {
+    /// Of a file in which nothing was looked at.
+    pub fn empty(language: Language) -> Self {
+        Self {
+            language,
+            lines: Lines::default(),
+            halstead: Halstead::default(),
+            functions: vec![],
+            outside: DecisionCounts::default(),
+            outside_cognitive: 0,
+            symbols: vec![],
+            imports: vec![],
+            exports: vec![],
+            package: None,
+            syntax: SyntaxReport::default(),
+        }
+    }
+}
+
 /// Line counts of a stretch of source, in lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
@@ -245,6 +264,16 @@ pub fn analyze(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FileAnalysis, Cancelled> {
     syntax::analyze(language, text, cancelled)
+}
+
+/// Parses one file and keeps what [`graph`] asks of it: imports, exports, package, and the names that it declares where
+/// imports are resolved by them. The rest is empty. [`analyze`] gives all of this too, and the same.
+pub fn imports_of(
+    language: Language,
+    text: &str,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<FileAnalysis, Cancelled> {
+    syntax::imports(language, text, cancelled)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! nothing but speed.
 //!
 //! What holds for every path, however it came here:
-//! - Nothing outside the roots is ever opened. A path is resolved name by name, and opened so that the system itself
+//! - Nothing outside the roots is ever opened, but what git's rules are read from: `.gitignore` of the folders around a
+//!   root up to the top of its repository, and git's own settings (see the module `rules`). A path is resolved name by name, and opened so that the system itself
 //!   refuses a link that appeared in it since (see the module `open`).
 //! - Links are not followed by a walk. Inside the roots their target is met where it lies, and counts once; outside it
 //!   is none of ours. A path that a caller writes may lead through links, as long as it never leaves the roots.
@@ -21,8 +22,10 @@ use std::sync::Arc;
 use crate::analysis::Language;
 use crate::analysis::graph::{self, Manifest};
 
+mod chosen;
 mod complete;
 mod error;
+mod git;
 mod globs;
 mod hash;
 pub mod limits;
@@ -40,8 +43,9 @@ mod walk;
 
 pub use complete::Completions;
 pub use error::Error;
+pub use git::Git;
 pub use limits::Limits;
-pub use skip::{Note, SkipReason};
+pub use skip::{Lift, Note, SkipReason};
 pub use stat_cache::StatCache;
 pub use text::Encoding;
 
@@ -64,6 +68,7 @@ pub struct Workspace {
     pub roots: Vec<Root>,
     pub limits: Limits,
     cache: Arc<StatCache>,
+    git: Arc<Git>,
     is_manifest: fn(&str) -> bool,
 }
 
@@ -80,6 +85,8 @@ pub struct Selection {
     pub exclude: Vec<String>,
     /// Empty: all.
     pub languages: Vec<Language>,
+    /// What is left out by default and is wanted all the same.
+    pub include_skipped: Vec<Lift>,
 }
 
 /// blake3 of the bytes on disk.
@@ -102,11 +109,33 @@ pub struct File {
     pub hash: ContentHash,
 }
 
+/// A file of the roots that lies around the selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    pub file: File,
+    /// Why no scan that chose its place would analyse it: `generated`, `minified`, … `None` where one would.
+    pub left_out: Option<SkipReason>,
+    /// It lies in the place that was selected, and no argument of the caller keeps it out.
+    pub in_place: bool,
+}
+
+/// A symbolic link of a walk whose target lies inside the roots. Both as paths of answers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    pub path: String,
+    pub target: String,
+}
+
 /// What a scan saw.
 #[derive(Debug)]
 pub struct Scan {
     /// Sorted by path.
     pub files: Vec<File>,
+    /// Everything else of the roots that holds code, where [`Workspace::scan_with_surroundings`] was asked. Sorted by
+    /// path. None of it is counted in `files_seen` because of this.
+    pub surroundings: Vec<Neighbour>,
+    /// Sorted; empty without surroundings.
+    pub links: Vec<Link>,
     /// Files whose names `analysis::graph::is_manifest` wants, read; from the scanned path and above it up to its root.
     /// Sorted by path. `include` and `exclude` do not choose among them. They are counted as files only where their
     /// language is analysed.
@@ -150,6 +179,7 @@ impl Workspace {
             roots,
             limits: Limits::default(),
             cache: StatCache::shared(),
+            git: Arc::new(Git::of_environment()),
             is_manifest: graph::is_manifest,
         }
     }
@@ -162,6 +192,15 @@ impl Workspace {
     #[must_use]
     pub fn with_cache(self, cache: Arc<StatCache>) -> Self {
         Self { cache, ..self }
+    }
+
+    /// Other settings of git than the environment's.
+    #[must_use]
+    pub fn with_git(self, git: Git) -> Self {
+        Self {
+            git: Arc::new(git),
+            ..self
+        }
     }
 
     /// Other manifests than [`graph::is_manifest`] wants: given a file's name, whether to read it.
@@ -238,20 +277,52 @@ impl Workspace {
         progress: &(dyn Fn(u64) + Sync),
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Scan, Error> {
+        self.scan_as(selection, false, progress, stop)
+    }
+
+    /// As [`Workspace::scan`], and in the same walk everything else that the roots hold: what imports of the selection
+    /// may lead to. Surroundings beyond [`Limits::max_files`] are left out whole, with [`Note::SurroundingsTooLarge`].
+    pub fn scan_with_surroundings(
+        &self,
+        selection: &Selection,
+        progress: &(dyn Fn(u64) + Sync),
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Scan, Error> {
+        self.scan_as(selection, true, progress, stop)
+    }
+
+    fn scan_as(
+        &self,
+        selection: &Selection,
+        surroundings: bool,
+        progress: &(dyn Fn(u64) + Sync),
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Scan, Error> {
         let globs = Globs::new(&selection.include, &selection.exclude, &self.roots)?;
         let task = Task {
             roots: &self.roots,
             limits: &self.limits,
             cache: &self.cache,
+            git: &self.git,
             globs: &globs,
             languages: &selection.languages,
+            lifts: &selection.include_skipped,
             is_manifest: self.is_manifest,
+            surroundings,
             progress,
             stop,
         };
         match selection.paths.as_slice() {
             [] => scan::scan(&task, std::slice::from_ref(&selection.path)),
             paths => scan::scan(&task, paths),
+        }
+    }
+
+    /// A path as a caller writes it, as answers show it; `None` where it leads nowhere inside the roots.
+    pub fn resolved(&self, path: &str) -> Option<String> {
+        match resolve::resolve(&self.roots, path).ok()? {
+            Start::All => Some(String::new()),
+            Start::One(place) => Some(resolve::in_answers(&self.roots, &place)),
         }
     }
 

@@ -4,6 +4,9 @@
 //! and edges. An edge is never invented: where the rules of a language leave a choice, the import is unresolved and says
 //! why.
 //!
+//! What is resolved is always a whole [`Project`]. [`Graph::measure`] takes its figures, and only then
+//! [`Measured::narrow`] leaves what was asked for, so that an answer about a folder says the same as one about all.
+//!
 //! What an edge means where an import names no file: a Go import leads to the files that declare the names taken from
 //! the package, and to every non-test file of it where it is imported for its effects (`_`), into the file's own names
 //! (`.`), or under a name that cannot be told from its path. A Java `import p.*` leads to the files of `p` whose classes
@@ -14,17 +17,22 @@ use super::{Cancelled, FileAnalysis, ImportKind, Language};
 mod build;
 mod c;
 mod cargo;
+mod compile_commands;
+mod deno;
 mod files;
 mod go;
 mod java;
 mod javascript;
 mod jsonc;
+mod narrow;
 mod npm;
+mod patterns;
 mod python;
 mod python_roots;
 mod rust;
 mod rust_tree;
 mod shape;
+mod shortest;
 mod stdlib;
 mod tsconfig;
 
@@ -34,6 +42,30 @@ mod tsconfig;
 pub struct SourceFile<'a> {
     pub path: &'a str,
     pub analysis: &'a FileAnalysis,
+    /// It was not asked for: see [`Node::outside`].
+    pub outside: bool,
+    /// See [`Node::left_out`].
+    pub left_out: Option<&'static str>,
+}
+
+impl<'a> SourceFile<'a> {
+    pub fn new(path: &'a str, analysis: &'a FileAnalysis) -> Self {
+        Self {
+            path,
+            analysis,
+            outside: false,
+            left_out: None,
+        }
+    }
+}
+
+/// Everything that imports may lead to, whatever part of it was asked for.
+#[derive(Clone, Copy, Default)]
+pub struct Project<'a> {
+    pub files: &'a [SourceFile<'a>],
+    pub manifests: &'a [Manifest],
+    /// Symbolic links and what they lead to.
+    pub links: &'a [(String, String)],
 }
 
 /// A file that says how imports are to be read: see [`is_manifest`].
@@ -43,21 +75,36 @@ pub struct Manifest {
     pub text: String,
 }
 
-/// True for the names of files that [`build`] wants as manifests: go.mod, go.work, package.json, tsconfig*.json,
-/// jsconfig.json, Cargo.toml, pyproject.toml, setup.cfg, setup.py.
+/// True for the names of files that [`build`] wants as manifests: go.mod, package.json, tsconfig*.json, Cargo.toml,
+/// pyproject.toml, compile_commands.json …
 pub fn is_manifest(file_name: &str) -> bool {
     const NAMES: &[&str] = &[
         "Cargo.toml",
+        "compile_commands.json",
+        "deno.json",
+        "deno.jsonc",
         "go.mod",
         "go.work",
+        "import_map.json",
         "jsconfig.json",
+        "lerna.json",
         "package.json",
+        "pnpm-workspace.yaml",
         "pyproject.toml",
         "setup.cfg",
         "setup.py",
     ];
     NAMES.contains(&file_name)
         || (file_name.starts_with("tsconfig") && file_name.ends_with(".json"))
+}
+
+/// Paths of files that these manifests lean on and that [`is_manifest`] does not know by name: what a tsconfig.json
+/// extends, in the tree or in `node_modules`. Whoever can read them adds those that exist, and asks again.
+pub fn named_by(manifests: &[Manifest]) -> Vec<String> {
+    let mut found = tsconfig::named_by(manifests);
+    found.extend(deno::named_by(manifests));
+    found.extend(compile_commands::usual_places(manifests));
+    found
 }
 
 /// Every import of every file ends in exactly one of `edges`, `external`, `unresolved`.
@@ -71,7 +118,9 @@ pub struct Graph {
     pub external: Vec<External>,
     /// In the order of the files, then by line.
     pub unresolved: Vec<Unresolved>,
-    /// Imports that lead to the file they stand in, which is no dependency: Rust `use super::*` in an inline module.
+    /// Imports that lead to the file they stand in, which is no dependency (Rust `use super::*` in an inline module, a
+    /// Java class that imports its own nested ones), or to no file at all (a Python namespace package, a Java `p.*` of
+    /// which nothing is used).
     pub within_file: u32,
 }
 
@@ -88,6 +137,10 @@ pub struct Node {
     /// import path of the Go package (`….test` for its test files, which others never see), the Java package, the C
     /// directory.
     pub package: String,
+    /// Not in the selection; for a folder or package, none of its files is.
+    pub outside: bool,
+    /// Why its files are not measured (`generated`, `minified`, …): they are nodes because something imports them.
+    pub left_out: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -148,13 +201,67 @@ pub struct Coupling {
     pub instability: Option<f64>,
 }
 
-/// Resolves every import.
-pub fn build(
-    files: &[SourceFile<'_>],
-    manifests: &[Manifest],
-    cancelled: &dyn Fn() -> bool,
-) -> Result<Graph, Cancelled> {
-    build::build(files, manifests, cancelled)
+/// Strongly connected nodes, and the way round through some of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cycle {
+    /// Indexes of nodes, sorted.
+    pub members: Vec<u32>,
+    /// A shortest cycle among the members: each imports the next, and the last the first, which is not repeated.
+    pub path: Vec<u32>,
+}
+
+/// Which edges make a cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CycleEdges {
+    /// Those that are there at run time: neither `type_only` nor a Rust `mod` declaration. A parent that declares its
+    /// child and a child that uses its parent are one module tree, not a design to untangle.
+    Runtime,
+    /// Those that are erased when compiled, too.
+    All,
+}
+
+/// A graph with the figures of all of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    pub graph: Graph,
+    /// In the order of `graph.nodes`.
+    pub coupling: Vec<Coupling>,
+    pub cycles: Vec<Cycle>,
+}
+
+/// A part of a graph, with figures of the whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub graph: Graph,
+    /// In the order of `graph.nodes`.
+    pub coupling: Vec<Coupling>,
+    /// Those that a shown node of the selection belongs to.
+    pub cycles: Vec<ShownCycle>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownCycle {
+    /// How many nodes belong to it, shown or not.
+    pub size: usize,
+    /// Indexes of those that are shown, sorted.
+    pub nodes: Vec<u32>,
+    /// Ids of all of them, in the order of the whole graph.
+    pub members: Vec<String>,
+    /// See [`Cycle::path`]; closed: the last step leads to the first id again.
+    pub path: Vec<Step>,
+}
+
+/// One edge of a cycle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub id: String,
+    /// Of the imports, in this node, of the next one. In its first file, where the node stands for several.
+    pub lines: Vec<u32>,
+}
+
+/// Resolves every import. A file that is left out is a node where files that are not lead to it.
+pub fn build(project: Project<'_>, cancelled: &dyn Fn() -> bool) -> Result<Graph, Cancelled> {
+    build::build(project, cancelled)
 }
 
 impl Graph {
@@ -164,22 +271,24 @@ impl Graph {
         shape::fold(self, granularity)
     }
 
-    /// Only what is reached from the nodes that `is_focus` names, within `depth` steps. Indexes are renumbered.
-    /// External packages and unresolved imports stay where an importer stays.
-    pub fn focus(
+    /// For each node, whether it is reached from those that `is_focus` names, within `depth` steps.
+    pub fn reached(
         &self,
         is_focus: &dyn Fn(&Node) -> bool,
         direction: Direction,
         depth: u32,
-    ) -> Graph {
-        shape::focus(self, is_focus, direction, depth)
+    ) -> Vec<bool> {
+        shape::reached(self, is_focus, direction, depth)
     }
 
-    /// Strongly connected components of two or more nodes, and self-loops; largest first. Iterative. Edges that are
-    /// `type_only` or a Rust `mod` declaration do not count where `runtime_only`: a parent that declares its child and
-    /// a child that uses its parent are one module tree, not a design to untangle.
-    pub fn cycles(&self, runtime_only: bool) -> Vec<Vec<u32>> {
-        shape::cycles(self, runtime_only)
+    /// Strongly connected components of two or more nodes, and self-loops; largest first. Iterative.
+    pub fn cycles(&self, edges: CycleEdges) -> Vec<Cycle> {
+        shape::cycles(self, edges)
+    }
+
+    /// Takes the figures of the whole graph.
+    pub fn measure(self, edges: CycleEdges) -> Measured {
+        narrow::measure(self, edges)
     }
 
     /// In the order of `nodes`.
@@ -188,12 +297,21 @@ impl Graph {
     }
 }
 
+impl Measured {
+    /// The nodes of the selection, of those that `reached` is true of, with every edge that leaves one of them (for a
+    /// node that is reached, where reaching is asked for), and what these edges lead to. Figures stay those of the
+    /// whole; indexes are renumbered. External packages and unresolved imports stay where an importer does.
+    pub fn narrow(&self, reached: Option<&[bool]>) -> Shown {
+        narrow::narrow(self, reached)
+    }
+}
+
 /// Where one import ends.
 #[derive(Debug, Clone, PartialEq)]
 enum Target {
     /// Indexes of files; at least one.
     Files(Vec<u32>),
-    /// The file itself.
+    /// The file itself, or nothing that a file holds.
     Within,
     External {
         name: String,

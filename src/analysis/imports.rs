@@ -17,8 +17,13 @@ mod rust;
 mod rust_lexer;
 mod rust_tokens;
 
-/// Stands in `names` of a C include whose file a macro names.
+/// Stands in `names` of a C include whose file a macro names; the files that the macro was defined as in this file
+/// follow it, where there are several.
 pub(super) const MACRO: &str = "<macro>";
+/// Stands in `names` of a Java `import module`.
+pub(super) const MODULE: &str = "<module>";
+/// Stands in `names` of a C `#include_next`.
+pub(super) const NEXT: &str = "<next>";
 
 pub(super) struct Found {
     pub(super) imports: Vec<Import>,

@@ -47,6 +47,51 @@ pub(super) struct Visit<'t> {
     pub(super) depth: u32,
 }
 
+/// What resolving imports needs of a file, and nothing more.
+pub(super) fn imports(
+    language: Language,
+    text: &str,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<FileAnalysis, Cancelled> {
+    let Reading {
+        tree,
+        text,
+        cplusplus,
+        ..
+    } = reading::read(language, text, cancelled)?;
+    let text = &*text;
+    // What a package of these offers is told by what its files declare.
+    let by_name = matches!(language, Language::Go | Language::Java | Language::Rust);
+    let mut outline = by_name.then(|| outline::Watcher::new(language, text));
+    let mut imports = imports::Watcher::new(language, text);
+    let mut analysis = FileAnalysis::empty(language);
+    analysis.syntax.cplusplus = cplusplus;
+    traverse(tree.walk(), cancelled, |step, visit| match step {
+        Step::Enter => {
+            note_error(&mut analysis.syntax, &visit.node);
+            if let Some(outline) = &mut outline {
+                outline.enter(visit);
+            }
+            imports.enter(visit);
+        }
+        Step::Leave => {
+            if let Some(outline) = &mut outline {
+                outline.leave(visit);
+            }
+            imports.leave(visit);
+        }
+    })?;
+    let imports = imports.finish();
+    (analysis.imports, analysis.exports) = (imports.imports, imports.exports);
+    analysis.package = imports.package;
+    analysis.symbols = outline.map_or(vec![], |outline| outline.finish().symbols);
+    for symbol in &mut analysis.symbols {
+        symbol.signature.clear();
+        symbol.doc = None;
+    }
+    Ok(analysis)
+}
+
 pub(super) fn analyze(
     language: Language,
     text: &str,

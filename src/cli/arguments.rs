@@ -60,6 +60,10 @@ pub(super) struct Selection {
     /// Leave out files that match this glob; may be given more than once
     #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     exclude: Vec<String>,
+    /// Analyse these too, which are left out otherwise; joined by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = SELECTION,
+          value_parser = choices(Kind::Complexity, "include_skipped"))]
+    include_skipped: Vec<String>,
     /// Only these languages, joined by commas; `typescript` takes in `tsx`
     #[arg(long, value_name = "LANGUAGE", value_delimiter = ',', help_heading = SELECTION,
           value_parser = choices(Kind::Complexity, "languages"))]
@@ -96,6 +100,10 @@ pub(super) struct Selection {
     #[arg(long, value_name = "WAY", help_heading = OF_DEPENDENCIES,
           value_parser = choices(Kind::Dependencies, "direction"))]
     direction: Option<String>,
+    /// Imports that make cycles: those there at run time, or all [default: runtime]
+    #[arg(long, value_name = "IMPORTS", help_heading = OF_DEPENDENCIES,
+          value_parser = choices(Kind::Dependencies, "cycles"))]
+    cycles: Option<String>,
     /// Steps from the focus; of `analyze structure`, levels of nesting
     #[arg(long, value_name = "N", help_heading = OF_DEPENDENCIES)]
     depth: Option<u64>,
@@ -150,6 +158,7 @@ impl Selection {
             ("granularity", &self.granularity),
             ("focus", &focus),
             ("direction", &self.direction),
+            ("cycles", &self.cycles),
             ("query", &self.query),
         ] {
             if let Some(value) = value {
@@ -185,6 +194,7 @@ impl Selection {
         for (name, values) in [
             ("include", globs(&self.include)),
             ("exclude", globs(&self.exclude)),
+            ("include_skipped", self.include_skipped.clone()),
             ("languages", self.languages.clone()),
         ] {
             if !values.is_empty() {
@@ -200,7 +210,7 @@ impl Selection {
     /// The first flag that `kind` does not know, and the analyses that do. `None` is an overview, which knows none.
     pub(super) fn misplaced(&self, kind: Option<Kind>) -> Option<(&'static str, &'static [Kind])> {
         use Kind::{Complexity, Dependencies, Structure};
-        let given: [(&'static str, bool, &'static [Kind]); 10] = [
+        let given: [(&'static str, bool, &'static [Kind]); 11] = [
             ("--sort-by", self.sort_by.is_some(), &[Complexity]),
             ("--level", self.level.is_some(), &[Complexity]),
             (
@@ -216,6 +226,7 @@ impl Selection {
             ("--granularity", self.granularity.is_some(), &[Dependencies]),
             ("--focus", self.focus.is_some(), &[Dependencies]),
             ("--direction", self.direction.is_some(), &[Dependencies]),
+            ("--cycles", self.cycles.is_some(), &[Dependencies]),
             ("--depth", self.depth.is_some(), &[Dependencies, Structure]),
             ("--query", self.query.is_some(), &[Structure]),
             ("--kinds", !self.kinds.is_empty(), &[Structure]),

@@ -17,7 +17,7 @@ const NODES: usize = 1000;
 /// Members of a cycle that are named: enough to see where it runs.
 const CHAIN: usize = 6;
 /// The lists of the graph's answer.
-const OF_GRAPH: [&str; 5] = ["cycles", "cycle_sizes", "nodes", "external", "unresolved"];
+const OF_GRAPH: [&str; 4] = ["cycles", "nodes", "external", "unresolved"];
 
 /// Three answers over one folder; the second and third find everything parsed.
 pub(super) struct Overview {

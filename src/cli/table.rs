@@ -106,8 +106,8 @@ impl Page {
         self.rows("Languages", LANGUAGES, &rows);
     }
 
-    /// Cycles as chains, the largest first. What is listed of a long one may be its beginning: its size is told apart,
-    /// and no more than `named` of its members are.
+    /// Cycles as ways round, the largest knot first: each name imports the next, and the last is the first. No more than
+    /// `named` of a long one are shown.
     pub(super) fn cycles(&mut self, graph: &Value, named: usize) {
         let cycles = graph["cycles"].as_array().map(Vec::as_slice);
         let cycles = cycles.unwrap_or_default();
@@ -117,17 +117,19 @@ impl Page {
         self.title("Cycles");
         self.text.push_str("  size  cycle\n");
         let room = self.screen.width.unwrap_or(usize::MAX) - CHAIN_INDENT;
-        for (at, cycle) in cycles.iter().enumerate() {
-            let names = cycle.as_array().into_iter().flatten();
-            let mut names: Vec<_> = names.map(|name| grid::shown(Some(name))).collect();
-            let size = graph["cycle_sizes"][at].as_u64();
-            let size = size.map_or(names.len(), |size| {
-                usize::try_from(size).unwrap_or(usize::MAX)
-            });
-            names.truncate(named);
-            if size > names.len() {
+        for cycle in cycles {
+            let size = cycle["size"].as_u64().unwrap_or(0);
+            let path = cycle["path"].as_array().into_iter().flatten();
+            let mut names: Vec<_> = path.map(|name| grid::shown(Some(name))).collect();
+            let last = names.pop().unwrap_or_default();
+            if names.len() > named {
+                names.truncate(named);
                 names.push("…".to_owned());
             }
+            names.push(match cycle["more"].as_u64() {
+                None | Some(0) => last,
+                Some(more) => format!("{last} and {more} more in this knot"),
+            });
             // A name may hold blanks, and stays in one piece.
             let names: Vec<_> = names
                 .iter()

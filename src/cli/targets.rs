@@ -158,13 +158,17 @@ impl Targets {
             }
             Value::Object(object) => {
                 for (key, value) in object {
+                    // The way round of a cycle is a list of ids.
+                    if key == "path" && value.is_array() {
+                        if by_path {
+                            self.show_list(value);
+                        }
+                        continue;
+                    }
                     let is_path = PATHS.contains(&key.as_str()) && (by_path || key == "path");
                     if let (true, Value::String(path)) = (is_path, &mut *value) {
                         *path = self.shown(path);
-                    } else if key == "cycles" && by_path {
-                        let cycles = value.as_array_mut().into_iter().flatten();
-                        cycles.for_each(|cycle| self.show_list(cycle));
-                    } else if key == "importers" && by_path {
+                    } else if matches!(key.as_str(), "importers" | "members") && by_path {
                         self.show_list(value);
                     } else {
                         self.show_in(value, by_path);
@@ -303,7 +307,7 @@ mod tests {
             "data": {
                 "nodes": [{"id": "src/a.py", "path": "src/a.py"}],
                 "edges": [{"from": "src/a.py", "to": "lib/b.py"}],
-                "cycles": [["src/a.py", "lib/b.py"]],
+                "cycles": [{"size": 3, "path": ["src/a.py", "lib/b.py", "src/a.py"], "members": ["src/a.py", "lib/b.py", "src/c.py"]}],
                 "external": [{"name": "src/a", "importers": ["src/a.py"]}],
             },
             "coverage": {"parse_errors": {"count": 1, "files": ["src/c.py"]}},
@@ -315,7 +319,7 @@ mod tests {
                 "data": {
                     "nodes": [{"id": "a.py", "path": "a.py"}],
                     "edges": [{"from": "a.py", "to": "../lib/b.py"}],
-                    "cycles": [["a.py", "../lib/b.py"]],
+                    "cycles": [{"size": 3, "path": ["a.py", "../lib/b.py", "a.py"], "members": ["a.py", "../lib/b.py", "c.py"]}],
                     "external": [{"name": "src/a", "importers": ["a.py"]}],
                 },
                 "coverage": {"parse_errors": {"count": 1, "files": ["c.py"]}},

@@ -11,13 +11,13 @@ use super::output::{Outcome, Whole, output, page_of};
 use super::reach::Reach;
 use super::shared::{Shared, with_shared};
 use super::{Example, Kind, Spec};
-use crate::analysis::graph::{self, Direction, Granularity, Graph, Node, SourceFile};
+use crate::answer::Failure;
 use crate::answer::page::{Frame, fit};
-use crate::answer::{Failure, nearest};
 
 mod diagram;
 mod schema;
 mod view;
+mod world;
 
 const NAME: &str = "analyze_dependencies";
 /// No graph that can be read is deeper; it also bounds the walk.
@@ -95,7 +95,7 @@ pub(super) fn spec() -> Spec {
                 "focus",
                 text(),
                 "node id or folder",
-                "Only what lies around this node or below this folder: an id as in `nodes`.",
+                "Only what lies around this node or below this folder: an id as in `nodes`, or a path as in `path`.",
             ),
             Argument::new(
                 "direction",
@@ -110,6 +110,12 @@ pub(super) fn spec() -> Spec {
                 "How many steps from the focus.",
             ),
             Argument::new(
+                "cycles",
+                one_of(&["runtime", "all"], "runtime"),
+                "all: type-only too",
+                "`all`: imports that are erased when compiled (`import type`, `TYPE_CHECKING`) make cycles too.",
+            ),
+            Argument::new(
                 "format",
                 one_of(&["json", "mermaid", "dot"], "json"),
                 "rows or a diagram",
@@ -121,7 +127,7 @@ pub(super) fn spec() -> Spec {
         grouped: false,
         returns: "One page of `nodes`, those in cycles first, then those with unresolved imports, then the most \
                   connected; with each node the `edges` that \
-                  leave it, the `cycles` it is the first of (and their whole `cycle_sizes`), its `unresolved` imports and the `external` packages it is \
+                  leave it, the `cycles` it is the first of (each as a shortest way round, closed, with the `size` of the whole knot), its `unresolved` imports and the `external` packages it is \
                   the first to use. All pages together hold everything exactly once; `totals` counts it all. Of what \
                   depends on a focus (`direction: \"in\"`) `external` is given in full only. As a \
                   diagram: `diagram`, and how much of the graph it shows.",
@@ -166,11 +172,12 @@ impl Tool for AnalyzeDependencies {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let shared = Shared::read(NAME, arguments)?;
-        let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
+        let analyzed = Analyzed::with_surroundings(ctx, &self.0, &shared.selection)?;
         Phase::Resolve.begins(&ctx.progress, "resolving imports");
-        let graph = asked_for(build(ctx, &analyzed)?, arguments)?;
+        let shown = world::shown(ctx, &self.0, &analyzed, arguments)?;
         Phase::Answer.begins(&ctx.progress, "writing the answer");
-        let view = View::new(&graph, shared.paging.shape(schema::fields(arguments)));
+        let shape = shared.paging.shape(schema::fields(arguments));
+        let view = View::new(&shown, world::cycles_by(arguments), shape);
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);
         }
@@ -184,62 +191,6 @@ impl Tool for AnalyzeDependencies {
     }
 }
 
-fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
-    let files: Vec<SourceFile<'_>> = (analyzed.files.iter())
-        .map(|file| SourceFile {
-            path: &file.path,
-            analysis: &file.analysis,
-        })
-        .collect();
-    let cancelled = || ctx.stop_reason().is_some();
-    graph::build(&files, &analyzed.manifests, &cancelled)
-        .map_err(|_| ctx.stop_reason().unwrap_or_else(ToolError::cancelled))
-}
-
-/// Folded, then narrowed to the focus.
-fn asked_for(graph: Graph, arguments: &Value) -> Result<Graph, Failure> {
-    let graph = match arguments["granularity"].as_str() {
-        Some("directory") => graph.fold(Granularity::Directory),
-        Some("package") => graph.fold(Granularity::Package),
-        Some(_) | None => graph,
-    };
-    let Some(focus) = arguments["focus"].as_str() else {
-        return Ok(graph);
-    };
-    let focus = focus.trim_end_matches('/');
-    let is_focus =
-        |node: &Node| node.id == focus || node.path == focus || lies_below(&node.path, focus);
-    if !graph.nodes.iter().any(is_focus) {
-        return Err(unknown_node(&graph, focus));
-    }
-    let direction = match arguments["direction"].as_str() {
-        Some("in") => Direction::In,
-        Some("out") => Direction::Out,
-        Some(_) | None => Direction::Both,
-    };
-    let depth = arguments["depth"].as_u64().unwrap_or(DEFAULT_DEPTH);
-    let depth = u32::try_from(depth).unwrap_or(u32::MAX);
-    Ok(graph.focus(&is_focus, direction, depth))
-}
-
-fn lies_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn unknown_node(graph: &Graph, focus: &str) -> Failure {
-    let ends_so = |id: &&str| id.ends_with(focus);
-    let ids = || graph.nodes.iter().map(|node| node.id.as_str());
-    let hint = ids()
-        .find(ends_so)
-        .or_else(|| nearest(focus, ids()))
-        .map_or_else(String::new, |id| format!("; did you mean {id:?}?"));
-    Failure::new(
-        "unknown_node",
-        format!("no node has the id or lies below {focus:?}{hint}"),
-    )
-}
-
 fn listed(view: &View<'_>, shared: &Shared, analyzed: &Analyzed) -> Result<Outcome, Failure> {
     let from = shared.paging.offset(&analyzed.digest)?;
     let unlimited = shared.paging.budget.is_unlimited();
@@ -249,8 +200,9 @@ fn listed(view: &View<'_>, shared: &Shared, analyzed: &Analyzed) -> Result<Outco
         grouped: false,
         droppable: &["external", "unresolved", "cycles", "totals"],
         heading: format!(
-            "{}; nodes in cycles first, then with unresolved imports, then the most connected\n{}  node -> what it imports\n",
+            "{}; nodes in cycles (of {} imports) first, then with unresolved imports, then the most connected\n{}  node -> what it imports\n",
             view.one_line(),
+            view.cycles_by(),
             view.columns(),
         ),
     };
@@ -279,14 +231,7 @@ fn base(view: &View<'_>, with_lists: bool) -> Map<String, Value> {
     let mut data = Map::new();
     data.insert("totals".into(), view.totals());
     if with_lists {
-        for key in [
-            "nodes",
-            "edges",
-            "cycles",
-            "cycle_sizes",
-            "external",
-            "unresolved",
-        ] {
+        for key in ["nodes", "edges", "cycles", "external", "unresolved"] {
             data.insert(key.into(), json!([]));
         }
     }

@@ -15,7 +15,7 @@ use super::text::counted;
 use crate::analysis::graph::Manifest;
 use crate::analysis::{ENGINE_VERSION, FileAnalysis};
 use crate::answer::{CacheUse, Coverage, Failure};
-use crate::workspace::{self, ContentHash, File, Scan, Selection, SkipReason};
+use crate::workspace::{self, ContentHash, File, Link, Neighbour, Scan, Selection, SkipReason};
 
 mod careful;
 pub(super) use careful::ENDED_NODE;
@@ -37,10 +37,23 @@ pub(crate) struct AnalyzedFile {
     pub(crate) analysis: Arc<FileAnalysis>,
 }
 
+/// A file around the selection, of which no more is known than its imports and what they lead to.
+pub(crate) struct Surrounding {
+    pub(crate) path: String,
+    pub(crate) analysis: Arc<FileAnalysis>,
+    /// Why no answer measures it.
+    pub(crate) left_out: Option<SkipReason>,
+    /// It lies where the selection does.
+    pub(crate) in_place: bool,
+}
+
 /// Everything that a tool is a view over.
 pub(crate) struct Analyzed {
     /// Sorted by path.
     pub(crate) files: Vec<AnalyzedFile>,
+    /// Sorted by path; empty where they were not asked for.
+    pub(crate) surroundings: Vec<Surrounding>,
+    pub(crate) links: Vec<Link>,
     pub(crate) manifests: Vec<Manifest>,
     pub(crate) coverage: Coverage,
     pub(crate) cache: CacheUse,
@@ -58,14 +71,40 @@ impl Analyzed {
         reach: &Reach,
         selection: &Selection,
     ) -> Result<Self, ToolError> {
+        Self::analyze(ctx, reach, selection, false)
+    }
+
+    /// With the imports of everything else that the roots of the session hold.
+    pub(crate) fn with_surroundings(
+        ctx: &ToolContext,
+        reach: &Reach,
+        selection: &Selection,
+    ) -> Result<Self, ToolError> {
+        Self::analyze(ctx, reach, selection, true)
+    }
+
+    fn analyze(
+        ctx: &ToolContext,
+        reach: &Reach,
+        selection: &Selection,
+        surroundings: bool,
+    ) -> Result<Self, ToolError> {
         let workspace = reach.open(ctx)?;
         let throttle = Throttle::new(&ctx.progress);
         let stop = || ctx.stop_reason().is_some();
         let seen = |seen| throttle.report(Phase::Walk, seen, None, || format!("{seen} files seen"));
-        let scan = workspace
-            .scan(selection, &seen, &stop)
-            .map_err(|error| stopped_or(ctx, error))?;
-        let slots = Slots::of(&scan.files);
+        let scan = match surroundings {
+            true => workspace.scan_with_surroundings(selection, &seen, &stop),
+            false => workspace.scan(selection, &seen, &stop),
+        };
+        let mut scan = scan.map_err(|error| stopped_or(ctx, error))?;
+        let around = Around::of(ctx, &mut scan)?;
+        // The selection first, so that an index below its length means the same everywhere.
+        let files: Vec<File> = (scan.files.iter())
+            .chain(around.unknown.iter().map(|neighbour| &neighbour.file))
+            .cloned()
+            .collect();
+        let slots = Slots::of(&files, scan.files.len());
         let memory = &reach.memory;
         let mut computed = Computed::within(memory);
         let means = compute::Means {
@@ -76,15 +115,69 @@ impl Analyzed {
         let fetched = ctx
             .cache
             .get_or_compute(&slots.keys, ctx.deadline, |missing, hand_in| {
-                let part = compute::all(&means, &scan.files, &slots, missing, hand_in, &throttle)?;
+                let part = compute::all(&means, &files, &slots, missing, hand_in, &throttle)?;
                 computed.merge(part);
                 Ok::<_, ToolError>(())
             })?;
         let cache = CacheUse {
-            hits: fetched.hits,
+            hits: fetched.hits + around.known.len() as u64,
             misses: fetched.misses,
         };
-        Ok(assemble(scan, &slots, &fetched.values, computed, cache))
+        Ok(assemble(
+            scan,
+            around,
+            &slots,
+            &fetched.values,
+            computed,
+            cache,
+        ))
+    }
+}
+
+/// What lies around the selection: what a full analysis is at hand for, and what is to be asked for its imports.
+#[derive(Default)]
+struct Around {
+    known: Vec<Surrounding>,
+    unknown: Vec<Neighbour>,
+}
+
+impl Around {
+    fn of(ctx: &ToolContext, scan: &mut Scan) -> Result<Self, ToolError> {
+        let (squeezed, neighbours): (Vec<_>, Vec<_>) = std::mem::take(&mut scan.surroundings)
+            .into_iter()
+            .partition(|neighbour| neighbour.left_out == Some(SkipReason::Minified));
+        let mut around = Self::default();
+        // What a tool squeezed is code of others, on lines of a megabyte: imports lead to it, none leads on.
+        around.known.extend(squeezed.into_iter().map(|neighbour| {
+            let analysis = FileAnalysis::empty(neighbour.file.language);
+            surrounding(neighbour, Arc::new(analysis))
+        }));
+        let keys: Vec<CacheKey> = (neighbours.iter())
+            .map(|neighbour| key_of(&neighbour.file.hash, neighbour.file.language, Depth::Full))
+            .collect();
+        if keys.is_empty() {
+            return Ok(around);
+        }
+        // Nothing is computed in full for its imports alone.
+        let found = ctx
+            .cache
+            .get_or_compute(&keys, ctx.deadline, |_, _| Ok::<_, ToolError>(()))?;
+        for (neighbour, value) in neighbours.into_iter().zip(found.values) {
+            match value.and_then(|value| value.downcast::<FileAnalysis>().ok()) {
+                Some(analysis) => around.known.push(surrounding(neighbour, analysis)),
+                None => around.unknown.push(neighbour),
+            }
+        }
+        Ok(around)
+    }
+}
+
+fn surrounding(neighbour: Neighbour, analysis: Arc<FileAnalysis>) -> Surrounding {
+    Surrounding {
+        path: neighbour.file.path,
+        analysis,
+        left_out: neighbour.left_out,
+        in_place: neighbour.in_place,
     }
 }
 
@@ -93,25 +186,41 @@ fn stopped_or(ctx: &ToolContext, error: workspace::Error) -> ToolError {
         .unwrap_or_else(|| Failure::from(error).into())
 }
 
-/// Files by what they hold: one key for equal files.
+/// How much of a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    Full,
+    /// What resolving imports needs: see [`crate::analysis::imports_of`].
+    Imports,
+}
+
+/// Files by what they hold: one key for equal files of one depth.
 pub(super) struct Slots {
     pub(super) keys: Vec<CacheKey>,
     /// Indexes of the files of each key.
     pub(super) files: Vec<Vec<usize>>,
+    pub(super) depths: Vec<Depth>,
 }
 
 impl Slots {
-    fn of(files: &[File]) -> Self {
+    /// The first `selected` files are wanted in full.
+    fn of(files: &[File], selected: usize) -> Self {
         let mut at: HashMap<CacheKey, usize> = HashMap::with_capacity(files.len());
         let mut slots = Self {
             keys: Vec::with_capacity(files.len()),
             files: Vec::with_capacity(files.len()),
+            depths: Vec::with_capacity(files.len()),
         };
         for (index, file) in files.iter().enumerate() {
-            let key = key_of(&file.hash, file.language);
+            let depth = match index < selected {
+                true => Depth::Full,
+                false => Depth::Imports,
+            };
+            let key = key_of(&file.hash, file.language, depth);
             let slot = *at.entry(key).or_insert_with(|| {
                 slots.keys.push(key);
                 slots.files.push(Vec::new());
+                slots.depths.push(depth);
                 slots.keys.len() - 1
             });
             slots.files[slot].push(index);
@@ -120,23 +229,29 @@ impl Slots {
     }
 }
 
-/// A [`FileAnalysis`] depends on these three and nothing else.
-fn key_of(hash: &ContentHash, language: crate::analysis::Language) -> CacheKey {
+/// A [`FileAnalysis`] depends on these four and nothing else.
+fn key_of(hash: &ContentHash, language: crate::analysis::Language, depth: Depth) -> CacheKey {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&hash.0);
     hasher.update(language.name().as_bytes());
     hasher.update(&ENGINE_VERSION.to_le_bytes());
+    match depth {
+        Depth::Full => {}
+        Depth::Imports => _ = hasher.update(b"imports"),
+    }
     CacheKey(*hasher.finalize().as_bytes())
 }
 
 fn assemble(
     scan: Scan,
+    around: Around,
     slots: &Slots,
     values: &[Option<CacheValue>],
     mut computed: Computed,
     cache: CacheUse,
 ) -> Analyzed {
-    let mut analyses: Vec<Option<Arc<FileAnalysis>>> = vec![None; scan.files.len()];
+    let all = scan.files.len() + around.unknown.len();
+    let mut analyses: Vec<Option<Arc<FileAnalysis>>> = vec![None; all];
     for (slot, members) in slots.files.iter().enumerate() {
         let value = values.get(slot).cloned().flatten();
         let shared = value.and_then(|value| value.downcast::<FileAnalysis>().ok());
@@ -159,6 +274,7 @@ fn assemble(
     let mut notices: Vec<_> = (scan.notes.iter())
         .map(|(note, count)| format!("{}: {}", note.name(), counted(*count, "file")))
         .collect();
+    let surroundings = surroundings(around, analyses.split_off(scan.files.len()));
     let mut files = Vec::with_capacity(scan.files.len());
     for (index, (file, analysis)) in scan.files.into_iter().zip(analyses).enumerate() {
         let Some(analysis) = analysis else {
@@ -185,6 +301,8 @@ fn assemble(
     }
     Analyzed {
         files,
+        surroundings,
+        links: scan.links,
         manifests: scan.manifests,
         coverage,
         cache,
@@ -192,6 +310,19 @@ fn assemble(
         notices,
         _held: computed.held,
     }
+}
+
+/// Those of which something is known, sorted by path.
+fn surroundings(around: Around, analyses: Vec<Option<Arc<FileAnalysis>>>) -> Vec<Surrounding> {
+    let Around { mut known, unknown } = around;
+    let read = unknown
+        .into_iter()
+        .zip(analyses)
+        .filter_map(|(neighbour, analysis)| Some(surrounding(neighbour, analysis?)));
+    known.extend(read);
+    known.retain(|surrounding| !surrounding.analysis.syntax.cplusplus);
+    known.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    known
 }
 
 /// The scan's digest, and what was read otherwise than it was scanned.

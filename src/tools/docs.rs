@@ -48,6 +48,7 @@ pub fn markdown() -> String {
     }
     page.push_str(&reasons());
     page.push_str(&empties());
+    page.push_str(imports());
     page.push_str(&skips());
     page.push_str(&limits());
     page
@@ -215,10 +216,42 @@ fn skips() -> String {
          (`--memory`), and `{WORK_LIMIT}` where its parser takes more steps than text of that size may. `{ENDED_NODE}`: a node ended while it analysed this file for an earlier attempt of the same \
          call; a notice names the file. C++ in a file that ends as C is an `unsupported_language`, \
          told by what its lines start with. A hard link cannot be told from any other file, so it is read like one, even \
-         where the file has another name outside of the roots. Directories that were not entered: {}.\n",
+         where the file has another name outside of the roots. Directories that were not entered: {}.\n\n\
+         `ignored` means what git ignores: `.gitignore` of every folder up to the top of the repository, also above the \
+         root, `.git/info/exclude` (a linked worktree has that of its repository), and `core.excludesFile` with its \
+         default `~/.config/git/ignore`. These files are read as rules only. What is asked for by name is analysed all \
+         the same. Git's index is not read: a file that is tracked although a rule ignores it is left out.\n",
         names(files),
         names(directories),
     )
+}
+
+/// What a reader of `analyze_dependencies` has to know of how it resolves.
+fn imports() -> &'static str {
+    "\n## How imports are resolved\n\n\
+     **The whole project is known; `path` is what is shown.** Imports are resolved over all roots of the session (on the \
+     command line: over the enclosing project), whatever `path`, `include`, `exclude`, `languages` and `focus` choose. \
+     The answer then has the nodes of the selection, every edge that leaves one of them, and the nodes that these edges \
+     lead to; those that were not selected are marked `outside: true`. `fan_in`, `fan_out`, `instability` and cycles are \
+     those of the whole graph, so answers about a file, a folder and everything agree. Of files around the selection only \
+     imports are read. Where they are more than a scan takes, they are left out and the notice `surroundings_too_large` \
+     says so. `coverage` counts what was selected.\n\n\
+     **Files that are left out** (generated, minified, hidden, ignored) are nodes where an analysed file imports them, \
+     directly or through others. They are marked `left_out` with the reason, and are not measured.\n\n\
+     **Cycles.** Each entry of `cycles` is a set of nodes that all reach one another: `size` says how many, `path` is a \
+     shortest way round through some of them, closed: its last id is its first. `lines` has the lines of each \
+     import on the way, `more` counts the nodes beside it, and with `detail: \"full\"` `members` has all of them. Imports that are erased when compiled (`import type`, \
+     `TYPE_CHECKING`) make no cycle, nor does a Rust `mod` declaration; `cycles: \"all\"` counts the former.\n\n\
+     **Never a guess.** An import ends as an edge, in `external`, or in `unresolved` with the reason. Where several files \
+     fit and only the build knows which is meant, the reason is `ambiguous` and names them. Imports that lead to nothing \
+     and lack nothing (a file's own nested class, a namespace package, `import p.*` of which nothing is used) are none of \
+     the three.\n\n\
+     What is heeded: TypeScript: the tsconfig.json that includes the file, with `extends` (of packages too), `paths`, \
+     `baseUrl`, `rootDirs`, `moduleSuffixes`, `${configDir}`; package.json `exports` and `imports` in the written order \
+     of conditions; workspaces of npm, Yarn, pnpm and Lerna; deno.json and import maps; React Native's platform files. \
+     Python: source folders of setuptools, Poetry, Hatch, PDM, uv, Maturin and scikit-build, namespace packages, the \
+     nearest project first. Go: go.mod and go.work with `replace`, `vendor`. Rust: Cargo workspaces; what a facade \
+     re-exports is an edge to the facade. C: include folders of compile_commands.json. Symbolic links inside the roots.\n"
 }
 
 fn limits() -> String {

@@ -13,7 +13,7 @@ use crate::answer::page::{
     json_len,
 };
 use crate::answer::{Coverage, Failure};
-use crate::workspace::Selection;
+use crate::workspace::{Lift, Selection};
 
 /// Globs in one list: more are better said by one with braces.
 const MAX_GLOBS: usize = 100;
@@ -72,6 +72,12 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
             globs,
             "globs to leave out",
             "Globs on paths: files that match one of them are left out.",
+        ),
+        Argument::new(
+            "include_skipped",
+            json!({"type": "array", "items": {"type": "string", "enum": Lift::ALL.map(Lift::name)}}),
+            "take these in too",
+            "Kinds of files that are left out by default, to be analysed too.",
         ),
         Argument::new(
             "languages",
@@ -172,6 +178,10 @@ impl Shared {
                 include: strings(&arguments["include"]),
                 exclude: strings(&arguments["exclude"]),
                 languages: languages(&arguments["languages"]),
+                include_skipped: strings(&arguments["include_skipped"])
+                    .iter()
+                    .filter_map(|name| Lift::from_name(name))
+                    .collect(),
             },
             profile: arguments["profile"]
                 .as_str()

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rustix::fs::{Dir, FileType};
 
+use super::git::Git;
 use super::resolve::{self, Place, Start};
 use super::rules::Rules;
 use super::skip::Tally;
@@ -54,7 +55,7 @@ impl Workspace {
             Ok(Start::All) => return self.complete_root(folder, begun, limit),
             Err(_) => return Completions::of(Vec::new(), true, limit),
         };
-        match list(&self.roots[place.root], &place, begun, until) {
+        match list(&self.roots[place.root], &place, begun, &self.git, until) {
             Some((names, is_complete)) => {
                 let written = names.into_iter().map(|name| format!("{folder}{name}"));
                 Completions::of(written.collect(), is_complete, limit)
@@ -75,12 +76,18 @@ impl Workspace {
 }
 
 /// Matching names in one directory, and whether all entries were checked. `None`: no directory, or unreadable.
-fn list(root: &Root, place: &Place, begun: &str, until: Instant) -> Option<(Vec<String>, bool)> {
+fn list(
+    root: &Root,
+    place: &Place,
+    begun: &str,
+    git: &Git,
+    until: Instant,
+) -> Option<(Vec<String>, bool)> {
     let mut tally = Tally::default();
     let absolute = walk::below(&root.path, &place.inside);
     let opened = open::open_directory(&absolute).ok()?;
-    let above = walk::rules_above(root, place, &mut tally);
-    let rules = Rules::enter(above, &opened, &absolute, &place.inside, &mut tally);
+    let above = Rules::above(root, place, git, &mut tally);
+    let rules = Rules::enter(above, &opened, &absolute, &place.inside, git, &mut tally);
     let mut entries = Dir::new(opened).ok()?;
     let here = Here {
         inside: &place.inside,

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use rustix::fs::{Dir, FileType};
 
+use super::chosen::{Chosen, asked_for};
 use super::limits::MAX_PATH_BYTES;
 use super::open::{self, Stat};
 use super::resolve::{self, Astray, Place};
 use super::rules::Rules;
-use super::skip::SkipReason;
-use super::walk::{Candidate, Found, Job, Lifted, ManifestPath, Task, Walk, below};
-use super::{Root, names};
+use super::skip::{Lift, SkipReason};
+use super::walk::{Around, Candidate, Found, Job, Lifted, ManifestPath, Walk, below};
+use super::{Link, names};
 use crate::analysis::Language;
 
 /// Entries between two questions whether to stop: some 100 µs of work.
@@ -23,6 +24,21 @@ pub(super) fn list(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec
     if walk.halt_if_stopped() {
         return;
     }
+    if job.selected {
+        return list_one(walk, job, found, jobs);
+    }
+    if walk.has_too_many_around() {
+        return;
+    }
+    // Nothing but the files themselves is told of what was not asked for.
+    let mut aside = Found::default();
+    list_one(walk, job, &mut aside, jobs);
+    found.around.append(&mut aside.around);
+    found.links.append(&mut aside.links);
+    found.manifests_around.append(&mut aside.manifests);
+}
+
+fn list_one(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec<Job>) {
     let roots = walk.task.roots;
     let absolute = below(&roots[job.place.root].path, &job.place.inside);
     let opened = match open::open_directory(&absolute) {
@@ -38,6 +54,7 @@ pub(super) fn list(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec
         &opened,
         &absolute,
         &job.place.inside,
+        walk.task.git,
         &mut found.tally,
     );
     let Ok(mut entries) = Dir::new(opened) else {
@@ -87,7 +104,7 @@ impl Here<'_, '_> {
                 if self.walk.halt_if_stopped() {
                     return;
                 }
-                self.walk.report(self.found.tally.files_seen - files_before);
+                self.report(self.found.tally.files_seen - files_before);
                 files_before = self.found.tally.files_seen;
             }
             let name = entry.file_name();
@@ -96,7 +113,13 @@ impl Here<'_, '_> {
             }
             self.entry(entries, name, entry.file_type());
         }
-        self.walk.report(self.found.tally.files_seen - files_before);
+        self.report(self.found.tally.files_seen - files_before);
+    }
+
+    fn report(&self, files: u64) {
+        if self.job.selected {
+            self.walk.report(files);
+        }
     }
 
     fn entry(&mut self, entries: &Dir, name: &CStr, listed: FileType) {
@@ -140,17 +163,84 @@ impl Here<'_, '_> {
         stat: impl FnOnce() -> Result<Stat, SkipReason>,
     ) -> Result<Candidate, SkipReason> {
         let absolute = self.absolute.join(name);
+        let inside = self.inside(name);
+        let path = format!("{}{inside}", self.prefix);
         if kind == FileType::Symlink {
-            return Err(link(self.walk.task.roots, &absolute));
+            return Err(self.link(&absolute, path));
         }
         if kind != FileType::RegularFile {
             return Err(SkipReason::NotARegularFile);
         }
-        let inside = self.inside(name);
-        let path = format!("{}{inside}", self.prefix);
         self.manifest(name, &inside, &path);
-        self.choose(name, &inside, &path)?
-            .with(self.walk.task, path, absolute, stat()?)
+        let chosen = match self.job.selected {
+            true => self.choose(name, &inside, &path),
+            false => Err(SkipReason::NotIncluded),
+        };
+        match chosen {
+            Ok(chosen) => chosen.with(self.walk.task, path, absolute, stat()?),
+            Err(reason) => {
+                if self.walk.task.surroundings
+                    && !self.walk.is_selected(self.job.place.root, &inside)
+                {
+                    self.around(name, &inside, path, absolute, stat);
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    /// A file that was not chosen, as something that imports may lead to.
+    fn around(
+        &mut self,
+        name: &str,
+        inside: &str,
+        path: String,
+        absolute: PathBuf,
+        stat: impl FnOnce() -> Result<Stat, SkipReason>,
+    ) {
+        let Some(language) = Language::of_path(name) else {
+            return;
+        };
+        let task = self.walk.task;
+        // A lifted directory may be `node_modules`: only what was asked for in it is looked at.
+        if let Some(lifted) = &self.job.lifted
+            && !task.globs.includes_by_directory(&path, &lifted.directory)
+        {
+            return;
+        }
+        let in_place = self.job.selected && asked_for(task, name, &path).is_ok();
+        let left_out = self.by_default(name, inside, &path).err();
+        let chosen = Chosen {
+            language,
+            by_name: false,
+        };
+        let candidate = stat().and_then(|stat| chosen.with(task, path, absolute, stat));
+        let Ok(candidate) = candidate else { return };
+        if self.walk.found_around() {
+            self.found.around.push(Around {
+                candidate,
+                left_out,
+                in_place,
+            });
+        }
+    }
+
+    /// A link is never followed by a walk: inside the roots its target is met where it lies, and so counts once.
+    fn link(&mut self, absolute: &Path, path: String) -> SkipReason {
+        let roots = self.walk.task.roots;
+        match resolve::follow(roots, absolute) {
+            Ok(target) => {
+                if self.walk.task.surroundings && self.walk.found_around() {
+                    let target = resolve::in_answers(roots, &target);
+                    self.found.links.push(Link { path, target });
+                }
+                SkipReason::Symlink
+            }
+            Err(Astray::NotUtf8) => SkipReason::Symlink,
+            Err(Astray::Outside) => SkipReason::SymlinkOutsideRoots,
+            Err(Astray::Missing { .. } | Astray::Circular) => SkipReason::SymlinkBroken,
+            Err(Astray::NotReadable(_)) => SkipReason::NotReadable,
+        }
     }
 
     fn inside(&self, name: &str) -> String {
@@ -175,8 +265,17 @@ impl Here<'_, '_> {
         let is_wanted = (self.walk.task.is_manifest)(name)
             && !names::is_hidden(name)
             && !self.ignores(inside, false);
-        if is_wanted {
-            self.walk.chose_manifest();
+        if !is_wanted {
+            return;
+        }
+        let is_taken = match self.job.selected {
+            true => {
+                self.walk.chose_manifest();
+                true
+            }
+            false => self.walk.found_around(),
+        };
+        if is_taken {
             self.found.manifests.push(ManifestPath {
                 path: path.to_owned(),
                 absolute: self.absolute.join(name),
@@ -194,28 +293,36 @@ impl Here<'_, '_> {
         let task = self.walk.task;
         let language = asked_for(task, name, path)?;
         let by_name = task.globs.names_file(path);
-        let chosen = Chosen { language, by_name };
-        if by_name {
-            return Ok(chosen);
+        if !by_name {
+            self.by_default(name, inside, path)?;
         }
-        if names::is_hidden(name) {
+        Ok(Chosen {
+            language,
+            by_name: by_name || task.lifts(Lift::Generated),
+        })
+    }
+
+    /// Whether a file is left out that is not asked for by name.
+    fn by_default(&self, name: &str, inside: &str, path: &str) -> Result<(), SkipReason> {
+        let lifts = |lift| self.walk.task.lifts(lift);
+        if names::is_hidden(name) && !lifts(Lift::Hidden) {
             return Err(SkipReason::Hidden);
         }
         if let Some(lifted) = &self.job.lifted
-            && !task.globs.includes_by_directory(path, &lifted.directory)
+            && !(self.walk.task.globs).includes_by_directory(path, &lifted.directory)
         {
             return Err(lifted.reason);
         }
-        if self.ignores(inside, false) {
+        if !lifts(Lift::Ignored) && self.ignores(inside, false) {
             return Err(SkipReason::Ignored);
         }
-        if names::is_minified(name) {
+        if names::is_minified(name) && !lifts(Lift::Minified) {
             return Err(SkipReason::Minified);
         }
-        if names::is_generated(name) {
+        if names::is_generated(name) && !lifts(Lift::Generated) {
             return Err(SkipReason::Generated);
         }
-        Ok(chosen)
+        Ok(())
     }
 
     fn directory(&mut self, entries: &Dir, name: &str) {
@@ -225,16 +332,28 @@ impl Here<'_, '_> {
         if depth > task.limits.max_depth {
             return self.found.tally.skip(SkipReason::TooDeep);
         }
-        if task.globs.excludes(&format!("{}{inside}", self.prefix)) {
-            return self.found.tally.skip(SkipReason::ExcludedDirectory);
+        if !self.job.selected && self.walk.is_selected(self.job.place.root, &inside) {
+            return;
         }
-        let looks_built = looks_built(entries, name);
+        let mut selected = self.job.selected;
+        if selected && task.globs.excludes(&format!("{}{inside}", self.prefix)) {
+            self.found.tally.skip(SkipReason::ExcludedDirectory);
+            if !task.surroundings {
+                return;
+            }
+            selected = false;
+        }
+        let looks_built = !task.lifts(Lift::BuildOutput) && looks_built(entries, name);
         let unwanted = self.unwanted(name, &inside);
-        let is_named = task.globs.names_directory(name);
+        let is_named = selected && task.globs.names_directory(name);
         let mut lifted = self.job.lifted.clone();
         if let Some((reason, in_it)) = unwanted {
             if !is_named {
-                return self.found.tally.skip(reason);
+                // Of an excluded directory that has been told.
+                if selected == self.job.selected {
+                    self.found.tally.skip(reason);
+                }
+                return;
             }
             let directory = name.to_owned();
             let reason = in_it;
@@ -250,6 +369,7 @@ impl Here<'_, '_> {
                 root: self.job.place.root,
                 inside,
             },
+            selected,
             depth,
             rules,
             lifted,
@@ -259,13 +379,15 @@ impl Here<'_, '_> {
 
     /// Why a directory is left out by default, and what its files count as where another `include` lifts that.
     fn unwanted(&self, name: &str, inside: &str) -> Option<(SkipReason, SkipReason)> {
-        if names::is_hidden(name) {
+        let lifts = |lift| self.walk.task.lifts(lift);
+        let is_kept_hidden = !lifts(Lift::Hidden) || names::is_version_control(name);
+        if names::is_hidden(name) && is_kept_hidden {
             return Some((SkipReason::HiddenDirectory, SkipReason::Hidden));
         }
-        if self.ignores(inside, true) {
+        if !lifts(Lift::Ignored) && self.ignores(inside, true) {
             return Some((SkipReason::IgnoredDirectory, SkipReason::Ignored));
         }
-        names::is_vendored_directory(name)
+        (names::is_vendored_directory(name) && !lifts(Lift::Vendored))
             .then_some((SkipReason::VendoredDirectory, SkipReason::Vendored))
     }
 }
@@ -281,86 +403,4 @@ pub(super) fn looks_built(entries: &Dir, name: &str) -> bool {
     marks
         .iter()
         .any(|mark| CString::new(*mark).is_ok_and(|mark| open::stat_at(directory, &mark).is_ok()))
-}
-
-/// A file whose name and path are wanted.
-struct Chosen {
-    language: Language,
-    by_name: bool,
-}
-
-impl Chosen {
-    fn with(
-        self,
-        task: &Task<'_>,
-        path: String,
-        absolute: PathBuf,
-        stat: Stat,
-    ) -> Result<Candidate, SkipReason> {
-        if stat.kind != FileType::RegularFile {
-            return Err(SkipReason::NotARegularFile);
-        }
-        if stat.size > task.limits.max_file_bytes {
-            return Err(SkipReason::FileTooLarge);
-        }
-        Ok(Candidate {
-            known: task.cache.get(&absolute, &stat).map(Ok),
-            path,
-            absolute,
-            language: self.language,
-            size: stat.size,
-            by_name: self.by_name,
-        })
-    }
-}
-
-/// The language, where the caller wants it and the path.
-fn asked_for(task: &Task<'_>, name: &str, path: &str) -> Result<Language, SkipReason> {
-    let language = Language::of_path(name).ok_or(SkipReason::UnsupportedLanguage)?;
-    if !task.languages.is_empty() && !task.languages.contains(&language) {
-        return Err(SkipReason::LanguageFiltered);
-    }
-    if task.globs.excludes(path) {
-        return Err(SkipReason::Excluded);
-    }
-    if !task.globs.includes(path) {
-        return Err(SkipReason::NotIncluded);
-    }
-    Ok(language)
-}
-
-/// A link is never followed by a walk: inside the roots its target is met where it lies, and so counts once.
-fn link(roots: &[Root], path: &Path) -> SkipReason {
-    match resolve::follow(roots, path) {
-        Ok(_) | Err(Astray::NotUtf8) => SkipReason::Symlink,
-        Err(Astray::Outside) => SkipReason::SymlinkOutsideRoots,
-        Err(Astray::Missing { .. } | Astray::Circular) => SkipReason::SymlinkBroken,
-        Err(Astray::NotReadable(_)) => SkipReason::NotReadable,
-    }
-}
-
-/// A scan of one place that is no directory: asked for by name, so only the caller's own filters keep it out.
-pub(super) fn single(task: &Task<'_>, place: &Place) -> Found {
-    let mut found = Found::default();
-    found.tally.files_seen = 1;
-    match asked_by_name(task, place) {
-        Ok(candidate) => found.candidates.push(candidate),
-        Err(reason) => found.tally.skip(reason),
-    }
-    found
-}
-
-fn asked_by_name(task: &Task<'_>, place: &Place) -> Result<Candidate, SkipReason> {
-    let path = resolve::in_answers(task.roots, place);
-    let absolute = below(&task.roots[place.root].path, &place.inside);
-    let stat = open::stat(&absolute).map_err(open::file_reason)?;
-    if stat.kind != FileType::RegularFile {
-        return Err(SkipReason::NotARegularFile);
-    }
-    let name = path.rsplit('/').next().unwrap_or(&path);
-    let chosen = Chosen {
-        language: asked_for(task, name, &path)?,
-        by_name: true,
-    };
-    chosen.with(task, path, absolute, stat)
 }

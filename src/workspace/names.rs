@@ -107,6 +107,11 @@ pub(super) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 
+/// What version control keeps for itself: no walk enters it, whatever was asked for.
+pub(super) fn is_version_control(name: &str) -> bool {
+    matches!(name, ".git" | ".hg" | ".svn" | ".jj")
+}
+
 pub(super) fn is_minified(name: &str) -> bool {
     let Some((stem, extension)) = name.rsplit_once('.') else {
         return false;

@@ -5,47 +5,57 @@ use super::hash::{self, Wanted};
 use super::resolve::{self, Place, Start};
 use super::skip::{Note, SkipReason, Tally};
 use super::stat_cache::Known;
-use super::walk::{self, Candidate, Found, Task};
-use super::{ContentHash, Encoding, File, Scan, listing, manifests, open};
+use super::walk::{self, Around, Candidate, Found, Task};
+use super::{ContentHash, Encoding, File, Link, Neighbour, Scan, chosen, manifests, open};
 use crate::analysis::graph::Manifest;
 
 pub(super) fn scan(task: &Task<'_>, paths: &[String]) -> Result<Scan, Error> {
-    let mut found = Found::default();
-    for path in paths {
-        found.merge(find(task, path)?);
-    }
-    know(task, &mut found.candidates)?;
+    let mut found = find(task, paths)?;
+    let around = found.around.iter_mut().map(|around| &mut around.candidate);
+    know(task, found.candidates.iter_mut().chain(around))?;
     assemble(task, found)
 }
 
-fn find(task: &Task<'_>, path: &str) -> Result<Found, Error> {
-    let place = match resolve::resolve(task.roots, path)? {
-        Start::All => {
-            let all = (0..task.roots.len()).map(|root| Place {
-                root,
-                inside: String::new(),
-            });
-            return find_below(task, path, all.collect());
+/// One walk for all of them, and for what is around them.
+fn find(task: &Task<'_>, paths: &[String]) -> Result<Found, Error> {
+    let (mut folders, mut files, mut above) = (Vec::new(), Vec::new(), Vec::new());
+    for path in paths {
+        let place = match resolve::resolve(task.roots, path)? {
+            Start::All => {
+                for root in 0..task.roots.len() {
+                    let inside = String::new();
+                    folders.push(enter(task, path, Place { root, inside })?);
+                }
+                continue;
+            }
+            Start::One(place) => place,
+        };
+        above.extend(manifests::above(task, &place));
+        let absolute = walk::below(&task.roots[place.root].path, &place.inside);
+        let is_directory = open::stat(&absolute).is_ok_and(|stat| stat.kind.is_dir());
+        match is_directory || place.inside.is_empty() {
+            true => folders.push(enter(task, path, place)?),
+            false => files.push(place),
         }
-        Start::One(place) => place,
+    }
+    let mut found = match folders.is_empty() && !task.surroundings {
+        true => Found::default(),
+        false => walk::walk(task, folders, &files)?,
     };
-    let above = manifests::above(task, &place);
-    let absolute = walk::below(&task.roots[place.root].path, &place.inside);
-    let is_directory = open::stat(&absolute).is_ok_and(|stat| stat.kind.is_dir());
-    let mut found = match is_directory || place.inside.is_empty() {
-        true => find_below(task, path, vec![place])?,
-        false => listing::single(task, &place),
-    };
+    for place in &files {
+        chosen::single(task, place, &mut found);
+    }
     found.manifests.extend(above);
     Ok(found)
 }
 
-fn find_below(task: &Task<'_>, path: &str, places: Vec<Place>) -> Result<Found, Error> {
-    for place in &places {
-        let absolute = walk::below(&task.roots[place.root].path, &place.inside);
-        open::open_directory(&absolute).map_err(|error| cannot_enter(task, path, place, error))?;
+/// A directory that is there and may be read.
+fn enter(task: &Task<'_>, path: &str, place: Place) -> Result<Place, Error> {
+    let absolute = walk::below(&task.roots[place.root].path, &place.inside);
+    match open::open_directory(&absolute) {
+        Ok(_) => Ok(place),
+        Err(error) => Err(cannot_enter(task, path, &place, error)),
     }
-    walk::walk(task, places)
 }
 
 /// What was asked for itself cannot be entered: an error, where below it it would be counted.
@@ -65,11 +75,14 @@ fn cannot_enter(task: &Task<'_>, path: &str, place: &Place, error: rustix::io::E
 }
 
 /// Reads what the cache does not know.
-fn know(task: &Task<'_>, candidates: &mut [Candidate]) -> Result<(), Error> {
+fn know<'c>(
+    task: &Task<'_>,
+    candidates: impl Iterator<Item = &'c mut Candidate>,
+) -> Result<(), Error> {
     let unknown = |candidate: &&mut Candidate| candidate.known.is_none();
+    let candidates: Vec<&mut Candidate> = candidates.filter(unknown).collect();
     let wanted: Vec<Wanted> = candidates
-        .iter_mut()
-        .filter(unknown)
+        .iter()
         .map(|candidate| Wanted {
             path: candidate.absolute.clone(),
             size: candidate.size,
@@ -77,7 +90,7 @@ fn know(task: &Task<'_>, candidates: &mut [Candidate]) -> Result<(), Error> {
         .collect();
     let read = hash::read_all(&wanted, task.cache, task.limits, task.stop)
         .map_err(|hash::Stopped| Error::Cancelled)?;
-    for (candidate, read) in candidates.iter_mut().filter(unknown).zip(read) {
+    for (candidate, read) in candidates.into_iter().zip(read) {
         candidate.known = Some(read.map(|(known, size)| {
             candidate.size = size;
             known
@@ -89,25 +102,45 @@ fn know(task: &Task<'_>, candidates: &mut [Candidate]) -> Result<(), Error> {
 fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
     let Found {
         candidates,
-        manifests,
+        around,
+        mut links,
+        mut manifests,
+        manifests_around,
         mut tally,
     } = found;
+    manifests.extend(manifests_around);
     let mut files = Vec::with_capacity(candidates.len());
+    let mut surroundings: Vec<Neighbour> = around.into_iter().filter_map(neighbour).collect();
     for candidate in candidates {
-        match finish(candidate, &mut tally) {
-            Ok(file) => files.push(file),
-            Err(reason) => tally.skip(reason),
+        match finish(&candidate, &mut tally) {
+            Ok(()) => files.extend(file(candidate)),
+            Err(reason) => {
+                tally.skip(reason);
+                if task.surroundings && reason == SkipReason::Generated {
+                    surroundings.extend(file(candidate).map(|file| Neighbour {
+                        file,
+                        left_out: Some(reason),
+                        in_place: true,
+                    }));
+                }
+            }
         }
     }
+    surroundings.sort_unstable_by(|a, b| a.file.path.cmp(&b.file.path));
+    surroundings.dedup_by(|a, b| a.file.path == b.file.path);
     files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     // A directory that changes while it is listed may show an entry twice.
     let listed = files.len();
     files.dedup_by(|a, b| a.path == b.path);
     tally.files_seen -= (listed - files.len()) as u64;
-    let manifests = manifests::read_all(task, manifests, &mut tally)?;
-    let digest = digest(&files, &manifests);
+    let manifests = manifests::read_all(task, manifests, &mut links, &mut tally)?;
+    links.sort_unstable();
+    links.dedup();
+    let digest = digest(&files, &surroundings, &links, &manifests);
     Ok(Scan {
         files,
+        surroundings,
+        links,
         manifests: manifests
             .into_iter()
             .map(|(manifest, _)| manifest)
@@ -121,8 +154,12 @@ fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
 }
 
 /// What the content says, now that it was read.
-fn finish(candidate: Candidate, tally: &mut Tally) -> Result<File, SkipReason> {
-    let Known { hash, verdict } = candidate.known.unwrap_or(Err(SkipReason::NotReadable))?;
+fn finish(candidate: &Candidate, tally: &mut Tally) -> Result<(), SkipReason> {
+    let known = candidate
+        .known
+        .as_ref()
+        .unwrap_or(&Err(SkipReason::NotReadable));
+    let Known { verdict, .. } = known.as_ref().map_err(|reason| *reason)?;
     let encoding = verdict.encoding.ok_or(SkipReason::Binary)?;
     if verdict.generated && !candidate.by_name {
         return Err(SkipReason::Generated);
@@ -132,15 +169,37 @@ fn finish(candidate: Candidate, tally: &mut Tally) -> Result<File, SkipReason> {
         Encoding::Utf16 => tally.note(Note::DecodedFromUtf16),
         Encoding::Latin1 => tally.note(Note::DecodedAsLatin1),
     }
-    Ok(File {
+    Ok(())
+}
+
+/// `None`: nobody could read it.
+fn file(candidate: Candidate) -> Option<File> {
+    let known = candidate.known?.ok()?;
+    Some(File {
         path: candidate.path,
         language: candidate.language,
         bytes: candidate.size,
-        hash,
+        hash: known.hash,
     })
 }
 
-fn digest(files: &[File], manifests: &[(Manifest, ContentHash)]) -> String {
+fn neighbour(around: Around) -> Option<Neighbour> {
+    let verdict = &around.candidate.known.as_ref()?.as_ref().ok()?.verdict;
+    verdict.encoding?;
+    let by_content = verdict.generated.then_some(SkipReason::Generated);
+    Some(Neighbour {
+        left_out: around.left_out.or(by_content),
+        in_place: around.in_place,
+        file: file(around.candidate)?,
+    })
+}
+
+fn digest(
+    files: &[File],
+    surroundings: &[Neighbour],
+    links: &[Link],
+    manifests: &[(Manifest, ContentHash)],
+) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |path: &str, hash: ContentHash| {
         hasher.update(&(path.len() as u64).to_le_bytes());
@@ -154,6 +213,15 @@ fn digest(files: &[File], manifests: &[(Manifest, ContentHash)]) -> String {
     add("", ContentHash([0; 32]));
     for (manifest, hash) in manifests {
         add(&manifest.path, *hash);
+    }
+    if !surroundings.is_empty() || !links.is_empty() {
+        add("", ContentHash([1; 32]));
+    }
+    for Neighbour { file, .. } in surroundings {
+        add(&file.path, file.hash);
+    }
+    for link in links {
+        add(&link.path, ContentHash::of(link.target.as_bytes()));
     }
     hasher.finalize().to_hex().to_string()
 }

@@ -137,6 +137,44 @@ impl SkipReason {
     }
 }
 
+/// A kind of file or directory that is left out by default, and that a caller may take in. [`Lift::name`] is stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lift {
+    Generated,
+    Vendored,
+    /// Names that start with a dot, but for what version control keeps.
+    Hidden,
+    Ignored,
+    Minified,
+    BuildOutput,
+}
+
+impl Lift {
+    pub const ALL: [Self; 6] = [
+        Self::Generated,
+        Self::Vendored,
+        Self::Hidden,
+        Self::Ignored,
+        Self::Minified,
+        Self::BuildOutput,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::Vendored => "vendored",
+            Self::Hidden => "hidden",
+            Self::Ignored => "ignored",
+            Self::Minified => "minified",
+            Self::BuildOutput => "build_output",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lift| lift.name() == name)
+    }
+}
+
 /// What a caller should know about files that were taken all the same. [`Note::name`] is stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Note {
@@ -149,6 +187,8 @@ pub enum Note {
     ManifestNotReadable,
     /// A `.gitignore` that could not be read or is too large: what it says was not heeded.
     GitignoreNotRead,
+    /// What lies around the selection holds more files than a scan takes: imports that lead there stay unresolved.
+    SurroundingsTooLarge,
 }
 
 impl Note {
@@ -159,6 +199,7 @@ impl Note {
             Self::ManifestTooLarge => "manifest_too_large",
             Self::ManifestNotReadable => "manifest_not_readable",
             Self::GitignoreNotRead => "gitignore_not_read",
+            Self::SurroundingsTooLarge => "surroundings_too_large",
         }
     }
 }

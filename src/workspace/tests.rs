@@ -7,6 +7,7 @@ mod races;
 mod resolving;
 mod rules;
 mod scanning;
+mod surroundings;
 mod unreadable;
 
 use std::fs;
@@ -61,6 +62,8 @@ fn workspace(roots: &[PathBuf]) -> Workspace {
     Workspace::open(roots)
         .expect("roots")
         .with_cache(Arc::default())
+        // Not those of whoever runs the tests.
+        .with_git(Git::default())
         .with_manifests(|name| matches!(name, "Cargo.toml" | "go.mod" | "package.json"))
 }
 

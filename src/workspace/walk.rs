@@ -9,13 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 use super::error::Error;
+use super::git::Git;
 use super::globs::Globs;
-use super::open;
 use super::resolve::Place;
 use super::rules::Rules;
-use super::skip::{SkipReason, Tally};
+use super::skip::{Lift, Note, SkipReason, Tally};
 use super::stat_cache::{Known, StatCache};
-use super::{Limits, Root, listing};
+use super::{Limits, Link, Root, listing};
 use crate::analysis::Language;
 
 /// What a walk needs to know; shared by its threads.
@@ -23,11 +23,22 @@ pub(super) struct Task<'a> {
     pub(super) roots: &'a [Root],
     pub(super) limits: &'a Limits,
     pub(super) cache: &'a StatCache,
+    pub(super) git: &'a Git,
     pub(super) globs: &'a Globs,
     pub(super) languages: &'a [Language],
+    pub(super) lifts: &'a [Lift],
     pub(super) is_manifest: fn(&str) -> bool,
+    /// Whether what lies around the selection is wanted too.
+    pub(super) surroundings: bool,
     pub(super) progress: &'a (dyn Fn(u64) + Sync),
     pub(super) stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Task<'_> {
+    /// Whether the caller takes in what is left out as this.
+    pub(super) fn lifts(&self, lift: Lift) -> bool {
+        self.lifts.contains(&lift)
+    }
 }
 
 /// A file to analyse, as far as its name and its stat say.
@@ -48,10 +59,20 @@ pub(super) struct ManifestPath {
     pub(super) absolute: PathBuf,
 }
 
+/// A file around the selection: see [`super::Neighbour`].
+pub(super) struct Around {
+    pub(super) candidate: Candidate,
+    pub(super) left_out: Option<SkipReason>,
+    pub(super) in_place: bool,
+}
+
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
+    pub(super) around: Vec<Around>,
+    pub(super) links: Vec<Link>,
     pub(super) manifests: Vec<ManifestPath>,
+    pub(super) manifests_around: Vec<ManifestPath>,
     pub(super) tally: Tally,
 }
 
@@ -61,6 +82,8 @@ const FILES_PER_REPORT: u64 = 256;
 /// One directory to list.
 pub(super) struct Job {
     pub(super) place: Place,
+    /// False around the selection: nothing of it is counted.
+    pub(super) selected: bool,
     pub(super) depth: usize,
     pub(super) rules: Option<Arc<Rules>>,
     pub(super) lifted: Option<Lifted>,
@@ -77,20 +100,27 @@ pub(super) struct Lifted {
     pub(super) reason: SkipReason,
 }
 
-/// Walks from `starts`, which are directories.
-pub(super) fn walk(task: &Task<'_>, starts: Vec<Place>) -> Result<Found, Error> {
+/// Walks from `folders`, and where surroundings are wanted from every root around these and `files`.
+pub(super) fn walk(task: &Task<'_>, folders: Vec<Place>, files: &[Place]) -> Result<Found, Error> {
     let mut found = Found::default();
-    let jobs = starts
-        .into_iter()
-        .map(|place| first_job(task, place, &mut found.tally))
-        .collect();
+    let mut selected = Vec::new();
+    let mut jobs = Vec::new();
+    if task.surroundings {
+        selected.extend(folders.iter().chain(files).cloned());
+        // The last is taken first: what was asked for comes before what is around it.
+        jobs = around(task, &folders);
+    }
+    let own = folders.into_iter();
+    jobs.extend(own.map(|place| first_job(task, place, &mut found.tally)));
     let walk = Walk {
         task,
         queue: Mutex::new(Queue { jobs, busy: 0 }),
         changed: Condvar::new(),
         halted: AtomicBool::new(false),
+        selected,
         chosen: AtomicUsize::new(0),
         manifests: AtomicUsize::new(0),
+        neighbours: AtomicUsize::new(0),
         reported: Mutex::new(Reported::default()),
     };
     std::thread::scope(|scope| {
@@ -111,6 +141,13 @@ pub(super) fn walk(task: &Task<'_>, starts: Vec<Place>) -> Result<Found, Error> 
     if is_over(&walk.chosen) || is_over(&walk.manifests) {
         return Err(Error::TooManyFiles { limit });
     }
+    if is_over(&walk.neighbours) {
+        // A part of them would be another part each time.
+        found.around.clear();
+        found.manifests_around.clear();
+        found.links.clear();
+        found.tally.note(Note::SurroundingsTooLarge);
+    }
     if walk.halted.load(Ordering::Relaxed) || (task.stop)() {
         return Err(Error::Cancelled);
     }
@@ -118,38 +155,37 @@ pub(super) fn walk(task: &Task<'_>, starts: Vec<Place>) -> Result<Found, Error> 
     Ok(found)
 }
 
+/// The roots, but for those that are asked for themselves.
+fn around(task: &Task<'_>, folders: &[Place]) -> Vec<Job> {
+    let is_asked_for =
+        |root: usize| (folders.iter()).any(|place| place.root == root && place.inside.is_empty());
+    let others = (0..task.roots.len()).filter(|root| !is_asked_for(*root));
+    let job = |root| {
+        let place = Place {
+            root,
+            inside: String::new(),
+        };
+        Job {
+            depth: 0,
+            rules: Rules::above(&task.roots[root], &place, task.git, &mut Tally::default()),
+            place,
+            selected: false,
+            lifted: None,
+            looks_built: false,
+        }
+    };
+    others.map(job).collect()
+}
+
 fn first_job(task: &Task<'_>, place: Place, tally: &mut Tally) -> Job {
     Job {
         depth: 0,
-        rules: rules_above(&task.roots[place.root], &place, tally),
+        rules: Rules::above(&task.roots[place.root], &place, task.git, tally),
         place,
+        selected: true,
         lifted: None,
         looks_built: false,
     }
-}
-
-/// The rules above a directory that was asked for hold in it, unless they leave the directory itself out: it was asked
-/// for by name.
-pub(super) fn rules_above(root: &Root, place: &Place, tally: &mut Tally) -> Option<Arc<Rules>> {
-    let mut rules: Option<Arc<Rules>> = None;
-    let mut inside = String::new();
-    for part in place.inside.split('/').filter(|part| !part.is_empty()) {
-        let absolute = root.path.join(&inside);
-        if let Ok(directory) = open::open_directory(&absolute) {
-            rules = Rules::enter(rules, &directory, &absolute, &inside, tally);
-        }
-        if !inside.is_empty() {
-            inside.push('/');
-        }
-        inside.push_str(part);
-        if rules
-            .as_ref()
-            .is_some_and(|rules| rules.ignores(&inside, true))
-        {
-            rules = None;
-        }
-    }
-    rules
 }
 
 pub(super) struct Walk<'a> {
@@ -157,8 +193,11 @@ pub(super) struct Walk<'a> {
     queue: Mutex<Queue>,
     changed: Condvar,
     halted: AtomicBool,
+    /// What was asked for, where the roots around it are walked as well.
+    selected: Vec<Place>,
     chosen: AtomicUsize,
     manifests: AtomicUsize,
+    neighbours: AtomicUsize,
     reported: Mutex<Reported>,
 }
 
@@ -239,6 +278,22 @@ impl<'b> Walk<'b> {
         self.count(&self.manifests);
     }
 
+    /// Whether `place` is what was asked for, met again from a root.
+    pub(super) fn is_selected(&self, root: usize, inside: &str) -> bool {
+        let mut selected = self.selected.iter();
+        selected.any(|place| place.root == root && place.inside == inside)
+    }
+
+    /// One more file around the selection; `false` where there are too many.
+    pub(super) fn found_around(&self) -> bool {
+        let found = self.neighbours.fetch_add(1, Ordering::Relaxed) + 1;
+        found <= self.task.limits.max_files
+    }
+
+    pub(super) fn has_too_many_around(&self) -> bool {
+        self.neighbours.load(Ordering::Relaxed) > self.task.limits.max_files
+    }
+
     fn count(&self, chosen: &AtomicUsize) {
         let chosen = chosen.fetch_add(1, Ordering::Relaxed) + 1;
         if chosen > self.task.limits.max_files {
@@ -267,7 +322,10 @@ pub(super) fn below(root: &Path, inside: &str) -> PathBuf {
 impl Found {
     pub(super) fn merge(&mut self, mut other: Self) {
         self.candidates.append(&mut other.candidates);
+        self.around.append(&mut other.around);
+        self.links.append(&mut other.links);
         self.manifests.append(&mut other.manifests);
+        self.manifests_around.append(&mut other.manifests_around);
         self.tally.merge(other.tally);
     }
 }

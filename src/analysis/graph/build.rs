@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::files::{Files, index, parent};
 use super::{
-    Edge, External, Graph, Manifest, Node, Resolver, SourceFile, Target, Unresolved, c, go, java,
-    javascript, python, rust,
+    Edge, External, Graph, Node, Project, Resolver, Target, Unresolved, c, go, java, javascript,
+    narrow, python, rust,
 };
 use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
@@ -13,11 +13,11 @@ use crate::analysis::{Cancelled, Import, ImportKind, Language};
 const FILES_PER_CHECK: usize = 64;
 
 pub(super) fn build(
-    files: &[SourceFile<'_>],
-    manifests: &[Manifest],
+    project: Project<'_>,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Graph, Cancelled> {
-    let known = Files::new(files, manifests);
+    let files = project.files;
+    let known = Files::new(project);
     let resolvers = Resolvers::new(&known);
     let mut answers = Answers::default();
     let mut nodes = Vec::with_capacity(files.len());
@@ -32,6 +32,8 @@ pub(super) fn build(
             language: Some(file.analysis.language),
             files: 1,
             package: resolver.map_or_else(String::new, |resolver| resolver.package(index(at))),
+            outside: file.outside,
+            left_out: file.left_out,
         });
         let Some(resolver) = resolver else { continue };
         for (number, import) in file.analysis.imports.iter().enumerate() {
@@ -39,7 +41,7 @@ pub(super) fn build(
             answers.add(index(at), file.path, import, target);
         }
     }
-    Ok(answers.into_graph(nodes))
+    Ok(narrow::without_strays(answers.into_graph(nodes)))
 }
 
 /// One for each ecosystem that has a file here.
@@ -99,8 +101,12 @@ struct Answers {
 impl Answers {
     fn add(&mut self, from: u32, path: &str, import: &Import, target: Target) {
         match target {
+            // A file that names what it declares itself is no dependency, let alone a cycle.
+            Target::Files(files) if files.iter().all(|to| *to == from) => {
+                self.within_file = self.within_file.saturating_add(1);
+            }
             Target::Files(files) => {
-                for to in files {
+                for to in files.into_iter().filter(|to| *to != from) {
                     self.edge(from, to, import);
                 }
             }

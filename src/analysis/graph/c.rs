@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::build::folder_name;
+use super::compile_commands::CompileCommands;
 use super::files::{Files, ancestors, index, join, name, parent};
 use super::{Resolver, Target, stdlib};
-use crate::analysis::imports::MACRO;
+use crate::analysis::imports::{MACRO, NEXT};
 use crate::analysis::{Import, ImportKind, Language};
 
 pub(super) struct C<'a> {
@@ -15,10 +16,15 @@ pub(super) struct C<'a> {
     /// For each folder, the folders that its files must have on their include path: where an include of theirs fits in
     /// one place only. Files of one folder are compiled alike.
     learned: HashMap<&'a str, HashSet<String>>,
+    /// What includes with quotes say, with the file that it is: `<…>` may mean the same.
+    proven: HashSet<(&'a str, u32)>,
+    commands: CompileCommands,
 }
 
 /// Names of folders that projects put on the include path.
 const INCLUDE_FOLDERS: [&str; 3] = ["include", "inc", "includes"];
+/// Files that are named where several fit.
+const CANDIDATES: usize = 4;
 
 impl<'a> C<'a> {
     pub(super) fn new(files: &'a Files<'a>) -> Self {
@@ -30,8 +36,11 @@ impl<'a> C<'a> {
             files,
             by_name,
             learned: HashMap::new(),
+            proven: HashSet::new(),
+            commands: CompileCommands::new(files),
         };
         c.learned = c.learn();
+        c.proven = c.prove();
         c
     }
 
@@ -54,6 +63,90 @@ impl<'a> C<'a> {
             }
         }
         learned
+    }
+
+    fn prove(&self) -> HashSet<(&'a str, u32)> {
+        let mut proven = HashSet::new();
+        for file in self.files.of(Language::C) {
+            let folder = parent(self.files.path(file));
+            for import in &self.files.analysis(file).imports {
+                let specifier = import.specifier.as_str();
+                if import.kind == ImportKind::IncludeLocal
+                    && let Some(found) = self.certain(folder, specifier)
+                {
+                    proven.insert((specifier, found));
+                }
+            }
+        }
+        proven
+    }
+
+    /// In the folders that the build names: those of the file's own command, or for a header of all of them, where one
+    /// file fits alone.
+    fn built(&self, file: u32, specifier: &str) -> Option<Target> {
+        if let Some(folders) = self.commands.of(file) {
+            let found = folders.iter().find_map(|folder| self.at(folder, specifier));
+            return found.map(|found| Target::Files(vec![found]));
+        }
+        let mut found: Vec<u32> = (self.commands.all())
+            .filter_map(|folder| self.at(folder, specifier))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [] => None,
+            [only] => Some(Target::Files(vec![*only])),
+            several => Some(self.ambiguous(several)),
+        }
+    }
+
+    /// The file of that name that comes behind this one on the include path.
+    fn next(&self, file: u32, specifier: &str) -> Target {
+        let path = self.files.path(file);
+        let own = path
+            .strip_suffix(specifier)
+            .map(|at| at.trim_end_matches('/'));
+        let folders: Vec<&str> = self.commands.all().collect();
+        let behind = own
+            .and_then(|own| folders.iter().position(|folder| *folder == own))
+            .map_or(0, |at| at + 1);
+        if self.commands.of(file).is_none() && !folders.is_empty() {
+            let found = folders[behind..]
+                .iter()
+                .find_map(|folder| self.at(folder, specifier).filter(|found| *found != file));
+            if let Some(found) = found {
+                return Target::Files(vec![found]);
+            }
+        }
+        if stdlib::is_c(specifier) {
+            return Target::standard(specifier);
+        }
+        if let Some(found) = self.built(file, specifier) {
+            return found;
+        }
+        let mut fitting = self.ending_in(specifier);
+        fitting.retain(|other| *other != file);
+        match fitting.as_slice() {
+            [] => Target::external(specifier),
+            [only] => Target::Files(vec![*only]),
+            several => self.ambiguous(several),
+        }
+    }
+
+    fn ambiguous(&self, files: &[u32]) -> Target {
+        let paths = files
+            .iter()
+            .take(CANDIDATES)
+            .map(|file| self.files.path(*file));
+        let paths = paths.collect::<Vec<_>>().join(", ");
+        let more = files.len().saturating_sub(CANDIDATES);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Target::unresolved(format!(
+            "ambiguous: only the build knows which is meant, {paths}{more}"
+        ))
     }
 
     /// Of several that fit, the one below a folder that others of this folder are known to include from.
@@ -107,7 +200,13 @@ impl<'a> C<'a> {
         self.files.at(&join(folder, specifier)?)
     }
 
-    fn local(&self, folder: &str, specifier: &str) -> Target {
+    fn local(&self, file: u32, folder: &str, specifier: &str) -> Target {
+        if let Some(found) = self.at(folder, specifier) {
+            return Target::Files(vec![found]);
+        }
+        if let Some(found) = self.built(file, specifier) {
+            return found;
+        }
         if let Some(found) = self.certain(folder, specifier) {
             return Target::Files(vec![found]);
         }
@@ -129,12 +228,15 @@ impl<'a> C<'a> {
             ),
             several => match self.by_neighbours(folder, specifier) {
                 Some(found) => Target::Files(vec![found]),
-                None => ambiguous(several.len()),
+                None => self.ambiguous(several),
             },
         }
     }
 
-    fn system(&self, folder: &str, specifier: &str) -> Target {
+    fn system(&self, file: u32, folder: &str, specifier: &str) -> Target {
+        if let Some(found) = self.built(file, specifier) {
+            return found;
+        }
         if let Some(found) = self.in_own_include(folder, specifier) {
             return Target::Files(vec![found]);
         }
@@ -149,7 +251,7 @@ impl<'a> C<'a> {
         match fitting.as_slice() {
             [only] => Target::Files(vec![*only]),
             [] => self.system_elsewhere(folder, specifier),
-            several => ambiguous(several.len()),
+            several => self.ambiguous(several),
         }
     }
 
@@ -161,7 +263,11 @@ impl<'a> C<'a> {
                 return Target::Files(vec![found]);
             }
         }
-        Target::external(specifier)
+        // There is one of that name, and it is included with quotes as well.
+        match self.ending_in(specifier).as_slice() {
+            [only] if self.proven.contains(&(specifier, *only)) => Target::Files(vec![*only]),
+            _ => Target::external(specifier),
+        }
     }
 
     /// What is left of the path without the include's is an include folder.
@@ -172,22 +278,26 @@ impl<'a> C<'a> {
     }
 }
 
-fn ambiguous(count: usize) -> Target {
-    Target::unresolved(format!(
-        "ambiguous: {count} files fit, and only the build knows which is meant"
-    ))
-}
-
 impl Resolver for C<'_> {
     fn resolve(&self, file: u32, _at: usize, import: &Import) -> Target {
         if import.names.iter().any(|name| name == MACRO) {
-            return Target::unresolved("computed: a macro names the file");
+            let defined: Vec<&str> = import.names.iter().skip(1).map(String::as_str).collect();
+            return Target::unresolved(match defined.is_empty() {
+                true => "computed: a macro names the file".to_owned(),
+                false => format!(
+                    "ambiguous: a macro names the file, and conditions choose of {}",
+                    defined.join(", ")
+                ),
+            });
+        }
+        if import.names.iter().any(|name| name == NEXT) {
+            return self.next(file, &import.specifier);
         }
         let folder = parent(self.files.path(file));
         if import.kind == ImportKind::IncludeSystem {
-            return self.system(folder, &import.specifier);
+            return self.system(file, folder, &import.specifier);
         }
-        self.local(folder, &import.specifier)
+        self.local(file, folder, &import.specifier)
     }
 
     fn package(&self, file: u32) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Manifest, SourceFile};
+use super::{Project, SourceFile};
 use crate::analysis::{FileAnalysis, Language};
 
 /// Every file by path and by folder.
@@ -14,10 +14,15 @@ pub(super) struct Files<'a> {
     /// Folders that hold a file of a language, however deep.
     holding: HashSet<(&'a str, bool)>,
     manifests: HashMap<&'a str, &'a str>,
+    links: HashMap<&'a str, &'a str>,
 }
 
+/// Links that lead to links: as many as Linux follows in one path.
+const LINKS_LIMIT: usize = 40;
+
 impl<'a> Files<'a> {
-    pub(super) fn new(all: &'a [SourceFile<'a>], manifests: &'a [Manifest]) -> Self {
+    pub(super) fn new(project: Project<'a>) -> Self {
+        let all = project.files;
         let mut paths = HashMap::with_capacity(all.len());
         let mut folders: HashMap<&str, Vec<u32>> = HashMap::new();
         let mut holding = HashSet::new();
@@ -31,7 +36,8 @@ impl<'a> Files<'a> {
                 folder = parent(folder);
             }
         }
-        let manifests = manifests
+        let manifests = project
+            .manifests
             .iter()
             .map(|manifest| (manifest.path.as_str(), manifest.text.as_str()))
             .collect();
@@ -41,11 +47,36 @@ impl<'a> Files<'a> {
             folders,
             holding,
             manifests,
+            links: (project.links.iter())
+                .map(|(path, target)| (path.as_str(), target.as_str()))
+                .collect(),
         }
     }
 
+    /// The file of that path, through symbolic links.
     pub(super) fn at(&self, path: &str) -> Option<u32> {
-        self.paths.get(path).copied()
+        match self.paths.get(path) {
+            Some(file) => Some(*file),
+            None if self.links.is_empty() => None,
+            None => self.paths.get(self.real(path)?.as_str()).copied(),
+        }
+    }
+
+    /// A path without the symbolic links in it; `None` where there are none.
+    pub(super) fn real(&self, path: &str) -> Option<String> {
+        let mut real: Option<String> = None;
+        for _ in 0..LINKS_LIMIT {
+            let now = real.as_deref().unwrap_or(path);
+            let through = ancestors(now)
+                .filter(|at| !at.is_empty())
+                .find_map(|at| Some((at, self.links.get(at)?)));
+            let Some((at, target)) = through else {
+                return real;
+            };
+            let rest = now.strip_prefix(at).unwrap_or_default();
+            real = Some(format!("{target}{rest}"));
+        }
+        None
     }
 
     pub(super) fn path(&self, file: u32) -> &'a str {
@@ -81,7 +112,10 @@ impl<'a> Files<'a> {
     }
 
     pub(super) fn manifest(&self, path: &str) -> Option<&'a str> {
-        self.manifests.get(path).copied()
+        match self.manifests.get(path) {
+            Some(text) => Some(text),
+            None => self.manifests.get(self.real(path)?.as_str()).copied(),
+        }
     }
 
     /// `(folder, path, text)` of each manifest whose file name passes; by path.

@@ -14,6 +14,8 @@ pub(super) struct Go<'a> {
     /// Module path with the folder of the module, longest first.
     by_path: Vec<(String, String)>,
     packages: HashMap<&'a str, Package<'a>>,
+    /// By the folder of a go.work, what it replaces.
+    workspaces: HashMap<&'a str, Vec<(String, String)>>,
 }
 
 struct Module {
@@ -63,12 +65,24 @@ impl<'a> Go<'a> {
                 }
             }
         }
+        let works = files.manifests_named(|name| name == "go.work");
         Self {
             files,
             modules,
             by_path,
             packages,
+            workspaces: works
+                .into_iter()
+                .map(|(folder, _, text)| (folder, replaces(folder, text)))
+                .collect(),
         }
+    }
+
+    /// What the go.work around a folder replaces.
+    fn replaced(&self, folder: &str) -> &[(String, String)] {
+        let mut above = ancestors(folder);
+        let found = above.find_map(|above| self.workspaces.get(above));
+        found.map_or(&[], Vec::as_slice)
     }
 
     /// The module that a folder belongs to, by the nearest go.mod.
@@ -82,7 +96,11 @@ impl<'a> Go<'a> {
         let own = self.module_of(parent(self.files.path(file)));
         if let Some((folder, module)) = own {
             found.extend(join(folder, &format!("vendor/{path}")));
-            for (replaced, target) in &module.replaces {
+            // A tree may hold a module twice: each means itself.
+            if module.path != STANDARD_MODULE {
+                found.extend(inside(&module.path, path).and_then(|rest| join(folder, rest)));
+            }
+            for (replaced, target) in self.replaced(folder).iter().chain(&module.replaces) {
                 found.extend(inside(replaced, path).and_then(|rest| join(target, rest)));
             }
             if module.path == STANDARD_MODULE {
@@ -129,15 +147,13 @@ impl<'a> Go<'a> {
         Target::Files(found)
     }
 
-    /// As a person would name it: the module that provides it where go.mod says so.
-    fn external(&self, file: u32, path: &str) -> Target {
-        let own = self.module_of(parent(self.files.path(file)));
-        let required = own.and_then(|(_, module)| {
-            let provides = |required: &&String| inside(required, path).is_some();
-            let all = module.requires.iter().filter(provides);
-            all.max_by_key(|required| required.len())
-        });
-        Target::external(required.map_or(path, String::as_str))
+    /// The module that provides it, where go.mod says so.
+    fn required(&self, file: u32, path: &str) -> Option<&str> {
+        let (_, module) = self.module_of(parent(self.files.path(file)))?;
+        let provides = |required: &&String| inside(required, path).is_some();
+        let all = module.requires.iter().filter(provides);
+        all.max_by_key(|required| required.len())
+            .map(String::as_str)
     }
 }
 
@@ -173,11 +189,14 @@ impl Resolver for Go<'_> {
                 "no_such_package: no Go files for {path} in this module"
             ));
         }
+        if let Some(module) = self.required(file, path) {
+            return Target::external(module);
+        }
         let first = path.split('/').next().unwrap_or_default();
         if !first.contains('.') {
             return Target::standard(path);
         }
-        self.external(file, path)
+        Target::external(path)
     }
 
     fn package(&self, file: u32) -> String {
@@ -213,6 +232,12 @@ fn inside<'p>(module: &str, path: &'p str) -> Option<&'p str> {
     }
 }
 
+/// Those of a go.work, which has no module line.
+fn replaces(folder: &str, text: &str) -> Vec<(String, String)> {
+    let module = read_module(folder, &format!("module _\n{text}"));
+    module.map_or(vec![], |module| module.replaces)
+}
+
 /// The directives that matter, in blocks or alone.
 fn read_module(folder: &str, text: &str) -> Option<Module> {
     let mut path = None;
@@ -229,9 +254,11 @@ fn read_module(folder: &str, text: &str) -> Option<Module> {
         let rest: Vec<&str> = words.map(|word| word.trim_matches(['"', '`'])).collect();
         match (directive, rest.as_slice()) {
             (_, [")", ..]) => block = None,
-            ("module" | "require" | "replace" | "exclude" | "retract", ["("]) => {
-                block = Some(directive)
-            }
+            (
+                "module" | "require" | "replace" | "exclude" | "retract" | "use" | "godebug"
+                | "tool" | "ignore",
+                ["("],
+            ) => block = Some(directive),
             ("module", [name, ..]) => path = Some((*name).to_owned()),
             ("require", [name, ..]) => requires.push((*name).to_owned()),
             ("replace", words) => replaces.extend(replacement(folder, words)),

@@ -1,10 +1,11 @@
 //! Java: fully qualified names to the files that declare them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::build::folder_name;
 use super::files::{Files, shared_depth};
 use super::{Resolver, Target, stdlib};
+use crate::analysis::imports::MODULE;
 use crate::analysis::{Import, ImportKind, Language};
 
 pub(super) struct Java<'a> {
@@ -13,7 +14,12 @@ pub(super) struct Java<'a> {
     classes: HashMap<String, Vec<u32>>,
     /// Top-level classes by package and name.
     packages: HashMap<&'a str, BTreeMap<&'a str, Vec<u32>>>,
+    /// Of the packages that have a class here: how many classes of it imports name that are here, and that are not.
+    named: HashMap<String, (usize, usize)>,
 }
+
+/// Parts that the packages of one project share at least, where nothing else tells: `com.acme.shop`.
+const PROJECT_PARTS: usize = 3;
 
 impl<'a> Java<'a> {
     pub(super) fn new(files: &'a Files<'a>) -> Self {
@@ -21,11 +27,67 @@ impl<'a> Java<'a> {
             files,
             classes: HashMap::new(),
             packages: HashMap::new(),
+            named: HashMap::new(),
         };
         for file in files.of(Language::Java) {
             java.read(file);
         }
+        java.count();
         java
+    }
+
+    fn count(&mut self) {
+        let mut counts: HashMap<&str, (HashSet<&str>, HashSet<&str>)> = HashMap::new();
+        for file in self.files.of(Language::Java) {
+            let imports = self.files.analysis(file).imports.iter();
+            let names_class = |import: &&Import| {
+                import.kind == ImportKind::Static || import.names.first().is_none_or(|it| it != "*")
+            };
+            for import in imports.filter(names_class) {
+                let package = package_of(&import.specifier, false);
+                if !self.packages.contains_key(package) {
+                    continue;
+                }
+                let rest = import
+                    .specifier
+                    .get(package.len() + 1..)
+                    .unwrap_or_default();
+                let class = rest.split('.').next().unwrap_or_default();
+                let (here, absent) = counts.entry(package).or_default();
+                match self.classes.contains_key(&format!("{package}.{class}")) {
+                    true => here.insert(class),
+                    false => absent.insert(class),
+                };
+            }
+        }
+        let count = |(package, (here, absent)): (&str, (HashSet<&str>, HashSet<&str>))| {
+            (package.to_owned(), (here.len(), absent.len()))
+        };
+        self.named = counts.into_iter().map(count).collect();
+    }
+
+    /// Whether a class of the package that is not here is missing, rather than a library's: a tree may hold one class
+    /// of a package that is another's. Packages of one project begin alike, and most of their classes are here.
+    fn is_ours(&self, file: u32, package: &str) -> bool {
+        if !self.packages.contains_key(package) {
+            return false;
+        }
+        let own = self.files.analysis(file).package.as_deref();
+        let own = own.unwrap_or_default();
+        let shared = own
+            .split('.')
+            .zip(package.split('.'))
+            .take_while(|(a, b)| a == b && !a.is_empty())
+            .count();
+        let parts = |package: &str| package.split('.').filter(|part| !part.is_empty()).count();
+        if shared >= PROJECT_PARTS || (shared > 0 && shared == parts(own).min(parts(package))) {
+            return true;
+        }
+        let (here, absent) = self.named.get(package).copied().unwrap_or_default();
+        match shared {
+            0 | 1 => here > 2 * absent,
+            _ => here >= absent,
+        }
     }
 
     fn read(&mut self, file: u32) {
@@ -94,12 +156,10 @@ impl<'a> Java<'a> {
             found.sort_unstable();
             found.dedup();
             found.retain(|target| *target != file);
-            if found.is_empty() {
-                return Some(Target::unresolved(format!(
-                    "nothing_used: the file names no class of {name}"
-                )));
+            if !found.is_empty() {
+                return Some(Target::Files(found));
             }
-            return Some(Target::Files(found));
+            return self.is_ours(file, name).then_some(Target::Within);
         }
         self.named(file, name)
     }
@@ -107,6 +167,13 @@ impl<'a> Java<'a> {
 
 impl Resolver for Java<'_> {
     fn resolve(&self, file: u32, _at: usize, import: &Import) -> Target {
+        if import.names.first().is_some_and(|name| name == MODULE) {
+            let name = import.specifier.as_str();
+            return match name.starts_with("java.") || name.starts_with("jdk.") {
+                true => Target::standard(name),
+                false => Target::external(name),
+            };
+        }
         let is_wildcard = import.names.first().is_some_and(|name| name == "*");
         let found = if is_wildcard && import.kind != ImportKind::Static {
             self.wildcard(file, import)
@@ -123,7 +190,7 @@ impl Resolver for Java<'_> {
         if stdlib::is_java(&format!("{}.", import.specifier)) {
             return Target::standard(package);
         }
-        if self.packages.contains_key(package) {
+        if self.is_ours(file, package) {
             return Target::unresolved(format!(
                 "no_such_class: no file of {package} declares it (generated or excluded?)"
             ));

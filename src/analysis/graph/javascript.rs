@@ -1,16 +1,29 @@
 //! JavaScript and TypeScript: relative paths with endings and index files, `paths` of tsconfig, packages of the tree.
+//!
+//! The order is that of the compiler and of Node: what a configuration maps comes before what is built in, and what is
+//! built in before packages.
 
 use super::build::folder_name;
-use super::files::{Files, join, name, parent};
-use super::npm::{Npm, Package};
-use super::tsconfig::Tsconfigs;
+use super::deno::{self, Deno, Mapped};
+use super::files::{Files, ancestors, join, name, parent};
+use super::npm::{Asker, Npm, Offered, Package};
+use super::tsconfig::{Config, Tsconfigs};
 use super::{Resolver, Target, stdlib};
-use crate::analysis::{Import, Language};
+use crate::analysis::{Import, ImportKind, Language};
 
 pub(super) struct JavaScript<'a> {
     files: &'a Files<'a>,
     npm: Npm,
     configs: Tsconfigs,
+    deno: Deno,
+}
+
+/// The file that imports, as far as it matters.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    folder: &'a str,
+    config: Option<&'a Config>,
+    asker: Asker,
 }
 
 /// Tried behind a path without ending, in this order.
@@ -23,7 +36,7 @@ const FROM_JAVASCRIPT: [&str; 11] = [
 /// What the compiler makes of a source, and the sources that it may have been made of.
 const COMPILED: [(&str, &[&str]); 4] = [
     (".js", &[".ts", ".tsx", ".d.ts", ".jsx"]),
-    (".jsx", &[".tsx", ".d.ts"]),
+    (".jsx", &[".tsx", ".d.ts", ".ts"]),
     (".mjs", &[".mts", ".d.mts"]),
     (".cjs", &[".cts", ".d.cts"]),
 ];
@@ -37,123 +50,182 @@ const ASSETS: [&str; 36] = [
     "avif", "ico", "bmp", "woff", "woff2", "ttf", "eot", "otf", "mp3", "mp4", "webm", "wav",
     "json", "json5", "yaml", "yml", "toml", "txt", "md", "mdx", "html", "graphql", "gql", "wasm",
 ];
+/// What React Native puts before an ending, for the platform that it builds for.
+const PLATFORMS: [&str; 6] = [".ios", ".android", ".native", ".web", ".windows", ".macos"];
 const COMPONENTS: [&str; 4] = ["vue", "svelte", "astro", "node"];
 
 impl<'a> JavaScript<'a> {
     pub(super) fn new(files: &'a Files<'a>) -> Self {
+        let npm = Npm::new(files);
         Self {
             files,
-            npm: Npm::new(files),
-            configs: Tsconfigs::new(files),
+            configs: Tsconfigs::new(files, &npm),
+            deno: Deno::new(files),
+            npm,
         }
     }
 
     /// A path without endings to a file.
-    fn file(&self, path: &str, typescript: bool) -> Option<u32> {
-        self.as_file(path, typescript)
-            .or_else(|| self.as_folder(path, typescript))
+    fn file(&self, path: &str, from: From<'_>) -> Option<u32> {
+        self.as_file(path, from)
+            .or_else(|| self.as_folder(path, from))
     }
 
-    fn as_file(&self, path: &str, typescript: bool) -> Option<u32> {
-        if let Some(found) = self.files.at(path) {
-            return Some(found);
+    fn as_file(&self, path: &str, from: From<'_>) -> Option<u32> {
+        let typescript = from.asker.typescript;
+        // The compiler asks for the source of what is written before what is written.
+        let compiled = || self.source_of(path, from);
+        let found = match typescript {
+            true => compiled().or_else(|| self.files.at(path)),
+            false => self.files.at(path).or_else(compiled),
+        };
+        if found.is_some() {
+            return found;
         }
         let endings = if typescript {
             &FROM_TYPESCRIPT
         } else {
             &FROM_JAVASCRIPT
         };
-        for ending in endings {
-            if let Some(found) = self.files.at(&format!("{path}{ending}")) {
-                return Some(found);
-            }
-        }
+        endings
+            .iter()
+            .find_map(|ending| self.with_suffix(path, ending, from))
+    }
+
+    fn source_of(&self, path: &str, from: From<'_>) -> Option<u32> {
         let (_, sources) = COMPILED
             .iter()
             .find(|(compiled, _)| path.ends_with(compiled))?;
         let (base, _) = path.rsplit_once('.')?;
         sources
             .iter()
-            .find_map(|ending| self.files.at(&format!("{base}{ending}")))
+            .find_map(|ending| self.with_suffix(base, ending, from))
     }
 
-    fn as_folder(&self, path: &str, typescript: bool) -> Option<u32> {
+    /// With each of the `moduleSuffixes`; without any, plain.
+    fn with_suffix(&self, base: &str, ending: &str, from: From<'_>) -> Option<u32> {
+        let suffixes = from.config.map_or(&[][..], |config| &config.suffixes);
+        if suffixes.is_empty() {
+            return self.files.at(&format!("{base}{ending}"));
+        }
+        suffixes
+            .iter()
+            .find_map(|suffix| self.files.at(&format!("{base}{suffix}{ending}")))
+    }
+
+    /// A file for each platform, where none is for all of them.
+    fn by_platform(&self, path: &str) -> Vec<u32> {
+        let bare = |ending: &&str| path.strip_suffix(*ending);
+        let base = [".js", ".jsx", ".ts", ".tsx"].iter().find_map(bare);
+        let bases = [path, base.unwrap_or(path)];
+        let index = join(path, "index").unwrap_or_default();
+        for base in bases.into_iter().chain([index.as_str()]) {
+            let found: Vec<u32> = PLATFORMS
+                .iter()
+                .filter_map(|platform| {
+                    FROM_TYPESCRIPT
+                        .iter()
+                        .find_map(|ending| self.files.at(&format!("{base}{platform}{ending}")))
+                })
+                .collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        vec![]
+    }
+
+    fn as_folder(&self, path: &str, from: From<'_>) -> Option<u32> {
         if let Some(package) = self.npm.at(path) {
-            let mains = package.mains.iter().filter_map(|main| join(path, main));
-            let found = mains.into_iter().find_map(|main| {
-                self.as_file(&main, typescript)
-                    .or_else(|| self.index(&main, typescript))
+            let mains = package.mains(from.asker).into_iter();
+            let found = mains.filter_map(|main| join(path, main)).find_map(|main| {
+                self.as_file(&main, from)
+                    .or_else(|| self.index(&main, from))
             });
             if found.is_some() {
                 return found;
             }
         }
-        self.index(path, typescript)
+        self.index(path, from)
     }
 
-    fn index(&self, folder: &str, typescript: bool) -> Option<u32> {
+    fn index(&self, folder: &str, from: From<'_>) -> Option<u32> {
         let index = join(folder, "index")?;
-        self.as_file(&index, typescript)
+        self.as_file(&index, from)
     }
 
-    fn relative(&self, folder: &str, specifier: &str, typescript: bool) -> Target {
-        let Some(path) = join(folder, specifier) else {
+    fn relative(&self, from: From<'_>, specifier: &str) -> Target {
+        let Some(path) = join(from.folder, specifier) else {
             return Target::unresolved("outside: the path leaves the analysed folder");
         };
         // `./` and `..` mean a folder even where a file has its name.
         let is_folder = specifier.ends_with('/') || specifier.ends_with('.');
         let found = if is_folder {
-            self.as_folder(&path, typescript)
+            self.as_folder(&path, from)
         } else {
-            self.file(&path, typescript)
+            self.file(&path, from)
         };
         let found = found.or_else(|| {
-            let configs = self.configs.of(folder);
-            let paths = configs.flat_map(|config| config.through_root_dirs(folder, specifier));
-            paths
-                .into_iter()
-                .find_map(|path| self.file(&path, typescript))
+            let config = from.config?;
+            let paths = config.through_root_dirs(from.folder, specifier);
+            paths.into_iter().find_map(|path| self.file(&path, from))
         });
         match found {
             Some(found) => Target::Files(vec![found]),
-            None => missing(&path),
+            None => match self.by_platform(&path) {
+                none if none.is_empty() => missing(&path),
+                files => Target::Files(files),
+            },
         }
     }
 
-    /// `paths` and `baseUrl` of the configurations above.
-    fn mapped(&self, folder: &str, specifier: &str, typescript: bool) -> Option<u32> {
-        self.configs
-            .of(folder)
-            .flat_map(|config| config.candidates(specifier))
-            .find_map(|path| self.file(&path, typescript))
+    /// `paths` and `baseUrl` of the configuration that speaks for the file.
+    fn mapped(&self, from: From<'_>, specifier: &str) -> Option<Target> {
+        let candidates = from.config?.candidates(specifier);
+        let found = candidates.iter().find_map(|path| self.file(path, from));
+        if let Some(found) = found {
+            return Some(Target::Files(vec![found]));
+        }
+        candidates.iter().find_map(|path| {
+            let files = self.by_platform(path);
+            (!files.is_empty()).then_some(Target::Files(files))
+        })
     }
 
     /// `#name` of the package's own `imports`.
-    fn private(&self, folder: &str, specifier: &str, typescript: bool) -> Target {
-        let Some((at, package)) = self.npm.of(folder) else {
+    fn private(&self, from: From<'_>, specifier: &str) -> Target {
+        let unmapped =
+            || Target::unresolved("not_mapped: no file for it in the `imports` of package.json");
+        let owner = ancestors(from.folder).find_map(|above| {
+            let package = self.npm.at(above)?;
+            package.imports.is_some().then_some((above, package))
+        });
+        let Some((at, package)) = owner else {
             return Target::unresolved(
-                "no_package_json: `#…` is mapped by the `imports` of a package.json",
+                "not_mapped: neither `paths` of a tsconfig.json nor `imports` of a package.json speak of it",
             );
         };
-        let targets = package.imported(specifier);
+        let Offered::Paths(targets) = package.imported(specifier, from.asker) else {
+            return unmapped();
+        };
         for target in &targets {
-            if target.starts_with('.') {
-                if let Some(found) = self.in_package(at, target, typescript) {
-                    return Target::Files(vec![found]);
-                }
-            } else if let Some(name) = stdlib::node(target) {
-                return Target::standard(name);
-            } else {
-                return Target::external(package_name(target));
+            if !target.starts_with('.') {
+                return self.bare(from, target);
+            }
+            if let Some(found) = self.in_package(at, target, from) {
+                return Target::Files(vec![found]);
             }
         }
-        Target::unresolved("not_mapped: no file for it in the `imports` of package.json")
+        match targets.first() {
+            Some(target) if is_asset(target) => missing(target),
+            Some(_) | None => unmapped(),
+        }
     }
 
     /// A path inside a package as its package.json says it; sources stand in for what is built from them.
-    fn in_package(&self, folder: &str, target: &str, typescript: bool) -> Option<u32> {
+    fn in_package(&self, folder: &str, target: &str, from: From<'_>) -> Option<u32> {
         let path = join(folder, target)?;
-        if let Some(found) = self.file(&path, typescript) {
+        if let Some(found) = self.file(&path, from) {
             return Some(found);
         }
         let inner = path.strip_prefix(folder)?.trim_start_matches('/');
@@ -165,10 +237,13 @@ impl<'a> JavaScript<'a> {
             rest = behind;
             for source in ["src", "source", ""] {
                 let base = join(folder, source).and_then(|source| join(&source, rest))?;
-                let bare = base.strip_suffix(".d.ts").unwrap_or(&base);
+                let bare = [".d.ts", ".d.mts", ".d.cts"]
+                    .iter()
+                    .find_map(|ending| base.strip_suffix(ending))
+                    .unwrap_or(&base);
                 let found = self
-                    .as_file(&base, typescript)
-                    .or_else(|| self.as_file(bare, typescript));
+                    .as_file(&base, from)
+                    .or_else(|| self.as_file(bare, from));
                 if found.is_some() {
                     return found;
                 }
@@ -178,56 +253,120 @@ impl<'a> JavaScript<'a> {
     }
 
     /// A package of the tree by name.
-    fn workspace(&self, folder: &str, specifier: &str, typescript: bool) -> Option<Target> {
+    fn workspace(&self, from: From<'_>, specifier: &str) -> Option<Target> {
         let name = package_name(specifier);
-        let own = self.npm.named(folder).filter(|(_, own)| *own == name);
-        let at = match own {
-            Some((at, _)) => at,
-            None => self.npm.folder_of(name)?,
-        };
+        let at = self.npm.meant(from.folder, name)?;
         let package = self.npm.at(at)?;
         let rest = specifier.strip_prefix(name).unwrap_or_default();
-        let found = self.entry(at, package, rest.trim_start_matches('/'), typescript);
+        let found = self.entry(at, package, rest.trim_start_matches('/'), from);
         Some(match found {
-            Some(found) => Target::Files(vec![found]),
-            None if is_asset(rest) => missing(rest),
-            None => Target::unresolved(format!(
+            Ok(found) => Target::Files(vec![found]),
+            Err(_) if is_asset(rest) => missing(rest),
+            Err(NoEntry::NotOffered) => Target::unresolved(format!(
+                "not_exported: `exports` of package {name}, which is in this tree, does not offer `{specifier}`"
+            )),
+            Err(NoEntry::NotFound) => Target::unresolved(format!(
                 "no_entry: package {name} is in this tree, but no analysed file is what `{specifier}` offers"
             )),
         })
     }
 
-    fn entry(&self, at: &str, package: &Package, subpath: &str, typescript: bool) -> Option<u32> {
+    fn entry(
+        &self,
+        at: &str,
+        package: &Package,
+        subpath: &str,
+        from: From<'_>,
+    ) -> Result<u32, NoEntry> {
         let key = if subpath.is_empty() {
             ".".to_owned()
         } else {
             format!("./{subpath}")
         };
-        let exported = package.exported(&key).unwrap_or_default();
-        let mains = if subpath.is_empty() {
-            package.mains.as_slice()
-        } else {
-            &[]
+        let offered = match package.exported(&key, from.asker) {
+            Offered::Nothing => return Err(NoEntry::NotOffered),
+            Offered::Everything => vec![],
+            Offered::Paths(paths) => paths,
         };
-        let given = exported.iter().chain(mains);
-        let found = given
-            .into_iter()
-            .find_map(|target| self.in_package(at, target, typescript));
-        if found.is_some() {
-            return found;
+        let mains = if subpath.is_empty() {
+            package.mains(from.asker)
+        } else {
+            vec![]
+        };
+        let mut given = offered.iter().map(String::as_str).chain(mains);
+        let found = given.find_map(|target| self.in_package(at, target, from));
+        if let Some(found) = found {
+            return Ok(found);
         }
         let plain = if subpath.is_empty() { "index" } else { subpath };
-        ["", "src"].iter().find_map(|base| {
+        let found = ["", "src"].iter().find_map(|base| {
             let base = join(at, base)?;
-            self.file(&join(&base, plain)?, typescript)
+            self.file(&join(&base, plain)?, from)
+        });
+        found.ok_or(NoEntry::NotFound)
+    }
+
+    /// What is no path: a builtin, a package of the tree, or one from elsewhere.
+    fn bare(&self, from: From<'_>, specifier: &str) -> Target {
+        if let Some(name) = stdlib::node(specifier) {
+            return Target::standard(name);
+        }
+        if let Some(package) = deno::package(specifier) {
+            return Target::external(package);
+        }
+        if let Some(target) = self.workspace(from, specifier) {
+            return target;
+        }
+        if is_alias(specifier) {
+            return Target::unresolved(
+                "not_mapped: no `paths` of a tsconfig.json leads from here to an analysed file",
+            );
+        }
+        if from.config.is_some_and(|config| config.maps(specifier))
+            && !self
+                .npm
+                .depends_on_any(from.folder, &[package_name(specifier)])
+        {
+            return Target::unresolved(
+                "not_mapped: `paths` of the tsconfig.json speak of it, but lead to no analysed file",
+            );
+        }
+        Target::external(package_name(specifier))
+    }
+
+    /// By deno.json or an import map.
+    fn imported_by_map(&self, from: From<'_>, specifier: &str) -> Option<Target> {
+        Some(match self.deno.mapped(from.folder, specifier)? {
+            Mapped::Path(path) => match self.file(&path, from) {
+                Some(found) => Target::Files(vec![found]),
+                None => missing(&path),
+            },
+            Mapped::Other(other) if other.contains("://") => Target::external(other),
+            Mapped::Other(other) => match deno::package(&other) {
+                Some(package) => Target::external(package),
+                None => self.bare(from, &other),
+            },
         })
     }
 }
 
+/// Why a package of the tree has no file for a subpath.
+enum NoEntry {
+    NotOffered,
+    NotFound,
+}
+
 impl Resolver for JavaScript<'_> {
     fn resolve(&self, file: u32, _at: usize, import: &Import) -> Target {
-        let typescript = self.files.analysis(file).language != Language::JavaScript;
-        let folder = parent(self.files.path(file));
+        let path = self.files.path(file);
+        let from = From {
+            folder: parent(path),
+            config: self.configs.of(path),
+            asker: Asker {
+                typescript: self.files.analysis(file).language != Language::JavaScript,
+                requires: import.kind == ImportKind::Require,
+            },
+        };
         // What a bundler is told before `!` and behind `?` is not part of the path.
         let specifier = import.specifier.rsplit('!').next().unwrap_or_default();
         let specifier = specifier.split('?').next().unwrap_or_default();
@@ -238,34 +377,23 @@ impl Resolver for JavaScript<'_> {
             || specifier.starts_with("./")
             || specifier.starts_with("../")
         {
-            return self.relative(folder, specifier, typescript);
+            return self.relative(from, specifier);
         }
         if specifier.contains("://") || specifier.starts_with("data:") {
             return Target::external(specifier);
         }
-        if specifier.starts_with('#')
-            && self
-                .npm
-                .of(folder)
-                .is_some_and(|(_, own)| own.imports.is_some())
-        {
-            return self.private(folder, specifier, typescript);
+        if !specifier.starts_with("node:") {
+            if let Some(target) = self.mapped(from, specifier) {
+                return target;
+            }
+            if let Some(target) = self.imported_by_map(from, specifier) {
+                return target;
+            }
         }
-        if let Some(name) = stdlib::node(specifier) {
-            return Target::standard(name);
+        if specifier.starts_with('#') {
+            return self.private(from, specifier);
         }
-        if let Some(found) = self.mapped(folder, specifier, typescript) {
-            return Target::Files(vec![found]);
-        }
-        if let Some(target) = self.workspace(folder, specifier, typescript) {
-            return target;
-        }
-        if is_alias(specifier) {
-            return Target::unresolved(
-                "not_mapped: no `paths` of a tsconfig.json leads from here to an analysed file",
-            );
-        }
-        Target::external(package_name(specifier))
+        self.bare(from, specifier)
     }
 
     fn package(&self, file: u32) -> String {
@@ -281,7 +409,7 @@ impl Resolver for JavaScript<'_> {
 }
 
 /// `@scope/name` or the first part.
-fn package_name(specifier: &str) -> &str {
+pub(super) fn package_name(specifier: &str) -> &str {
     let mut slashes = specifier.match_indices('/').map(|(at, _)| at);
     let end = if specifier.starts_with('@') {
         slashes.nth(1)

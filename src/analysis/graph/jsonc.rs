@@ -1,9 +1,122 @@
-//! JSON as editors write it: comments and trailing commas are let pass.
+//! JSON as editors write it: comments and trailing commas are let pass. Keys keep the order in which they are written:
+//! conditions of a package.json are tried in it.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// A value of JSON with its keys in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Json {
+    /// `null`, and what imports are never about: numbers and truths.
+    Other,
+    Null,
+    Text(String),
+    List(Vec<Json>),
+    Map(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// The last of the key, as every parser takes it.
+    pub(super) fn get(&self, key: &str) -> Option<&Json> {
+        let entries = self.entries()?;
+        let found = entries.iter().rev().find(|(known, _)| known == key);
+        found.map(|(_, value)| value)
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other | Self::Null | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    pub(super) fn list(&self) -> Option<&[Json]> {
+        match self {
+            Self::List(all) => Some(all),
+            Self::Other | Self::Null | Self::Text(_) | Self::Map(_) => None,
+        }
+    }
+
+    pub(super) fn entries(&self) -> Option<&[(String, Json)]> {
+        match self {
+            Self::Map(entries) => Some(entries),
+            Self::Other | Self::Null | Self::Text(_) | Self::List(_) => None,
+        }
+    }
+
+    /// One text, or those of a list.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Text(text) => vec![text],
+            Self::List(all) => all.iter().filter_map(Self::text).collect(),
+            Self::Other | Self::Null | Self::Map(_) => vec![],
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Json;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Json, E> {
+        Ok(Json::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+        let mut all = vec![];
+        while let Some(value) = seq.next_element()? {
+            all.push(value);
+        }
+        Ok(Json::List(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut entries = vec![];
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Json::Map(entries))
+    }
+}
 
 /// `None` where it is no JSON even so. Nesting beyond what `serde_json` follows (128) is refused by it.
-pub(super) fn parse(text: &str) -> Option<Value> {
+pub(super) fn parse(text: &str) -> Option<Json> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Ok(value) = serde_json::from_str(text) {
         return Some(value);
@@ -71,17 +184,25 @@ fn comment_length(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[test]
     fn comments_and_trailing_commas_pass() {
         let text = "{ // one\n \"a\": [1, 2, /* x */ ], \"u\": \"http://x,]\\\"//\", }\n// end";
-        assert_eq!(
-            parse(text),
-            Some(json!({"a": [1, 2], "u": "http://x,]\"//"}))
-        );
+        let read = serde_json::from_str::<Value>(&strict(text)).ok();
+        assert_eq!(read, Some(json!({"a": [1, 2], "u": "http://x,]\"//"})));
+        assert!(parse(text).is_some());
+        let keys = parse("{\"z\": 1, \"a\": {\"b\": null}, \"z\": \"y\"}").unwrap_or(Json::Null);
+        assert_eq!(keys.get("z").and_then(Json::text), Some("y"));
+        let names: Vec<_> = keys
+            .entries()
+            .unwrap_or_default()
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .collect();
+        assert_eq!(names, ["z", "a", "z"]);
         assert_eq!(parse("{ \"a\" }"), None);
         assert_eq!(parse("{\"a\": /"), None);
     }

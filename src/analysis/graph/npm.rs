@@ -1,25 +1,48 @@
-//! package.json: packages of the tree by name, and what their `exports`, `imports` and `main` lead to.
+//! package.json: packages of the tree by name, who may mean them, and what their `exports`, `imports` and `main` lead to.
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-
-use super::files::{Files, ancestors};
-use super::jsonc;
+use super::files::{Files, ancestors, is_below, join, name};
+use super::jsonc::{self, Json};
+use super::patterns;
 
 pub(super) struct Npm {
     /// By folder.
     packages: HashMap<String, Package>,
     /// Folders by package name.
     by_name: HashMap<String, Vec<String>>,
+    /// Folders of workspaces, with the globs of their members.
+    workspaces: HashMap<String, Vec<String>>,
 }
 
+#[derive(Default)]
 pub(super) struct Package {
     pub(super) name: Option<String>,
-    pub(super) exports: Option<Value>,
-    pub(super) imports: Option<Map<String, Value>>,
-    /// `types`, `source`, `module`, `main` … as far as given.
-    pub(super) mains: Vec<String>,
+    pub(super) exports: Option<Json>,
+    pub(super) imports: Option<Json>,
+    /// `source`, `types`, `module`, `main` … as far as given.
+    mains: Vec<(&'static str, String)>,
+    /// Of every section, with what is asked of it.
+    dependencies: Vec<(String, String)>,
+}
+
+/// What a subpath of a package leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Offered {
+    /// No `exports` or `imports` says anything: every file may be reached.
+    Everything,
+    /// Paths to try, the most certain first.
+    Paths(Vec<String>),
+    /// It is not offered.
+    Nothing,
+}
+
+/// Who asks: conditions that hold for it are tried in the order in which they are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker {
+    pub(super) typescript: bool,
+    /// `require`, not `import`.
+    pub(super) requires: bool,
 }
 
 /// Fields that may name the entry of a package; sources before what is built from them.
@@ -32,27 +55,105 @@ const MAINS: [&str; 7] = [
     "browser",
     "jsnext:main",
 ];
+const DEPENDENCIES: [&str; 4] = [
+    "dependencies",
+    "devDependencies",
+    "peerDependencies",
+    "optionalDependencies",
+];
+/// What a dependency says that is taken from the tree, never from the registry.
+const LOCAL: [&str; 5] = ["workspace:", "file:", "link:", "portal:", "./"];
+/// Folders whose packages are there for tests and readers.
+const TEST_DATA: [&str; 8] = [
+    "test",
+    "tests",
+    "__tests__",
+    "fixtures",
+    "__fixtures__",
+    "examples",
+    "e2e",
+    "spec",
+];
 /// Conditions inside conditions inside exports.
 const TARGETS_LIMIT: usize = 256;
+/// Conditions of other places than a compiler or Node: what they name is never meant by an import as such.
+const ELSEWHERE: [&str; 14] = [
+    "browser",
+    "react-native",
+    "worker",
+    "workerd",
+    "deno",
+    "bun",
+    "edge-light",
+    "electron",
+    "style",
+    "sass",
+    "less",
+    "css",
+    "script",
+    "asset",
+];
 
 impl Npm {
     pub(super) fn new(files: &Files<'_>) -> Self {
         let mut npm = Self {
             packages: HashMap::new(),
             by_name: HashMap::new(),
+            workspaces: HashMap::new(),
         };
-        for (folder, _, text) in files.manifests_named(|name| name == "package.json") {
-            let Some(Value::Object(package)) = jsonc::parse(text) else {
+        for (folder, path, text) in files.manifests_named(is_manifest) {
+            if name(path).ends_with(".yaml") {
+                npm.members(folder, pnpm(text));
+                continue;
+            }
+            let Some(manifest) = jsonc::parse(text) else {
                 continue;
             };
-            let package = read(&package);
+            let is_deno = name(path).starts_with("deno");
+            if is_deno {
+                let members = manifest.get("workspace");
+                let members = members.and_then(|it| it.get("members").or(Some(it)));
+                let globs = members.map(Json::texts).unwrap_or_default();
+                npm.members(folder, globs.into_iter().map(str::to_owned));
+                if manifest.get("name").is_none() {
+                    continue;
+                }
+            } else if name(path) != "package.json" {
+                let globs = manifest.get("packages").map(Json::texts);
+                npm.members(folder, globs.into_iter().flatten().map(str::to_owned));
+                continue;
+            }
+            let workspaces = manifest.get("workspaces");
+            let globs = workspaces.and_then(|globs| globs.get("packages").or(Some(globs)));
+            let globs = globs.map(Json::texts).unwrap_or_default();
+            npm.members(folder, globs.into_iter().map(str::to_owned));
+            if manifest.entries().is_none() {
+                continue;
+            }
+            let mut package = read(&manifest);
+            if is_deno {
+                // Those are mapped by the module `deno`.
+                package.imports = None;
+            }
             if let Some(name) = &package.name {
                 let folders = npm.by_name.entry(name.clone()).or_default();
                 folders.push(folder.to_owned());
             }
             npm.packages.insert(folder.to_owned(), package);
         }
+        for folders in npm.by_name.values_mut() {
+            // A folder may hold both a deno.json and a package.json.
+            folders.dedup();
+        }
         npm
+    }
+
+    fn members(&mut self, folder: &str, globs: impl IntoIterator<Item = String>) {
+        let mut globs = globs.into_iter().peekable();
+        if globs.peek().is_some() {
+            let all = self.workspaces.entry(folder.to_owned()).or_default();
+            all.extend(globs);
+        }
     }
 
     pub(super) fn at(&self, folder: &str) -> Option<&Package> {
@@ -72,57 +173,183 @@ impl Npm {
         })
     }
 
-    /// The one folder whose package has this name; `None` where several do.
-    pub(super) fn folder_of(&self, name: &str) -> Option<&str> {
-        match self.by_name.get(name)?.as_slice() {
-            [only] => Some(only),
+    /// The folder of the package that `name` means for a file in `folder`: its own, one that a dependency points to, a
+    /// member of the workspace around, or, where no manifest speaks of it, the only one of that name.
+    pub(super) fn meant<'p>(&'p self, folder: &'p str, name: &str) -> Option<&'p str> {
+        if let Some((own, known)) = self.named(folder)
+            && known == name
+        {
+            return Some(own);
+        }
+        let named: &[String] = self.by_name.get(name).map_or(&[], Vec::as_slice);
+        let asked = ancestors(folder).find_map(|above| {
+            let package = self.packages.get(above)?;
+            let mut all = package.dependencies.iter();
+            let (_, spec) = all.find(|(known, _)| known == name)?;
+            Some((above, spec.as_str()))
+        });
+        if let Some((above, spec)) = asked {
+            let pointed = ["file:", "link:", "portal:"]
+                .iter()
+                .find_map(|prefix| spec.strip_prefix(prefix))
+                .or_else(|| spec.starts_with('.').then_some(spec))
+                .and_then(|path| join(above, path));
+            if let Some((known, _)) = pointed.and_then(|path| self.packages.get_key_value(&path)) {
+                return Some(known);
+            }
+        }
+        if let Some((root, globs)) = self.workspace(folder) {
+            let mut members = named.iter().filter(|at| is_member(root, globs, at));
+            let first = members.next();
+            if first.is_some() {
+                return first
+                    .filter(|_| members.next().is_none())
+                    .map(String::as_str);
+            }
+        }
+        let is_local = asked.is_none_or(|(_, spec)| LOCAL.iter().any(|it| spec.starts_with(it)));
+        match named {
+            [only] if is_local && self.is_beside(folder, only) => Some(only),
             _ => None,
         }
     }
+
+    /// Neither is inside a workspace of which the other is no member: a package of test data is for its test alone.
+    fn is_beside(&self, folder: &str, package: &str) -> bool {
+        let data = ancestors(package)
+            .filter(|above| TEST_DATA.contains(&name(above)))
+            .last();
+        if data.is_some_and(|data| !is_below(folder, data)) {
+            return false;
+        }
+        match (self.workspace(folder), self.workspace(package)) {
+            (None, None) => true,
+            (Some((a, _)), Some((b, globs))) => a == b && is_member(b, globs, package),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    /// The nearest one around.
+    fn workspace<'p>(&'p self, folder: &'p str) -> Option<(&'p str, &'p [String])> {
+        ancestors(folder).find_map(|above| Some((above, self.workspaces.get(above)?.as_slice())))
+    }
+
+    /// Whether a package that the folder belongs to takes this one from somewhere.
+    pub(super) fn depends_on_any(&self, folder: &str, names: &[&str]) -> bool {
+        let mut packages = ancestors(folder).filter_map(|above| self.packages.get(above));
+        packages.any(|package| {
+            let mut all = package.dependencies.iter();
+            all.any(|(name, _)| names.contains(&name.as_str()))
+        })
+    }
 }
 
-fn read(package: &Map<String, Value>) -> Package {
-    let text = |key: &str| package.get(key).and_then(Value::as_str).map(str::to_owned);
+fn is_manifest(name: &str) -> bool {
+    matches!(
+        name,
+        "package.json" | "pnpm-workspace.yaml" | "lerna.json" | "deno.json" | "deno.jsonc"
+    )
+}
+
+/// A later glob with `!` takes out again.
+fn is_member(root: &str, globs: &[String], folder: &str) -> bool {
+    if folder == root {
+        return true;
+    }
+    let inside = folder.strip_prefix(root).unwrap_or(folder);
+    let inside = inside.trim_start_matches('/');
+    let mut is_member = false;
+    for glob in globs {
+        match glob.strip_prefix('!') {
+            Some(glob) => is_member &= !patterns::matches(glob, inside),
+            None => is_member |= patterns::matches(glob, inside),
+        }
+    }
+    is_member
+}
+
+/// The list under `packages:`, in either way of YAML to write it.
+fn pnpm(text: &str) -> Vec<String> {
+    let plain = |item: &str| {
+        let item = item.split(" #").next().unwrap_or_default().trim();
+        let item = item.trim_matches(['"', '\'']);
+        (!item.is_empty()).then(|| item.to_owned())
+    };
+    let mut found = vec![];
+    let mut inside = false;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("packages:") {
+            let inline = rest.trim().trim_start_matches('[').trim_end_matches(']');
+            found.extend(inline.split(',').filter_map(plain));
+            inside = true;
+        } else if let Some(item) = line.trim_start().strip_prefix("- ").filter(|_| inside) {
+            found.extend(plain(item));
+        } else if !line.starts_with([' ', '\t', '#']) && !line.trim().is_empty() {
+            inside = false;
+        }
+    }
+    found
+}
+
+fn read(package: &Json) -> Package {
+    let text = |key: &str| package.get(key).and_then(Json::text).map(str::to_owned);
+    let sections = DEPENDENCIES
+        .iter()
+        .filter_map(|section| package.get(section));
+    let dependencies = sections.filter_map(Json::entries).flatten();
     Package {
         name: text("name").filter(|name| !name.is_empty()),
         exports: package.get("exports").cloned(),
-        imports: package.get("imports").and_then(Value::as_object).cloned(),
-        mains: MAINS.into_iter().filter_map(text).collect(),
+        imports: package.get("imports").cloned(),
+        mains: (MAINS.into_iter())
+            .filter_map(|key| Some((key, text(key)?)))
+            .collect(),
+        dependencies: dependencies
+            .map(|(name, spec)| (name.clone(), spec.text().unwrap_or_default().to_owned()))
+            .collect(),
     }
 }
 
 impl Package {
-    /// What `exports` offers for `.` or `./sub` under any condition, by the conditions' names; `None` where there is no `exports`.
-    pub(super) fn exported(&self, subpath: &str) -> Option<Vec<String>> {
-        let exports = self.exports.as_ref()?;
-        let is_map_of_paths = exports
-            .as_object()
-            .is_some_and(|map| map.keys().any(|key| key.starts_with('.')));
-        if !is_map_of_paths {
-            let targets = if subpath == "." {
-                targets(exports, "")
-            } else {
-                vec![]
-            };
-            return Some(targets);
+    /// Paths of the entry, the most certain first: declarations come last for what has no types.
+    pub(super) fn mains(&self, asker: Asker) -> Vec<&str> {
+        let is_last = |key: &str| !asker.typescript && matches!(key, "types" | "typings");
+        let mut mains: Vec<_> = self.mains.iter().collect();
+        mains.sort_by_key(|(key, _)| is_last(key));
+        mains.into_iter().map(|(_, path)| path.as_str()).collect()
+    }
+
+    /// What `exports` offers for `.` or `./sub`.
+    pub(super) fn exported(&self, subpath: &str, asker: Asker) -> Offered {
+        let Some(exports) = &self.exports else {
+            return Offered::Everything;
+        };
+        let entries = exports.entries().unwrap_or_default();
+        let is_map_of_paths = entries.iter().any(|(key, _)| key.starts_with('.'));
+        if is_map_of_paths {
+            return matching(entries, subpath, asker);
         }
-        Some(matching(exports.as_object()?, subpath))
+        match subpath {
+            "." => offered(exports, "", asker),
+            _ => Offered::Nothing,
+        }
     }
 
     /// What `imports` maps `#name` to.
-    pub(super) fn imported(&self, name: &str) -> Vec<String> {
-        self.imports
-            .as_ref()
-            .map_or(vec![], |map| matching(map, name))
+    pub(super) fn imported(&self, name: &str, asker: Asker) -> Offered {
+        match self.imports.as_ref().and_then(Json::entries) {
+            Some(entries) => matching(entries, name, asker),
+            None => Offered::Everything,
+        }
     }
 }
 
 /// The exact key, else the pattern with the longest text before its `*`.
-fn matching(map: &Map<String, Value>, key: &str) -> Vec<String> {
-    if let Some(value) = map.get(key) {
-        return targets(value, "");
+fn matching(map: &[(String, Json)], key: &str, asker: Asker) -> Offered {
+    if let Some((_, value)) = map.iter().find(|(known, _)| known == key) {
+        return offered(value, "", asker);
     }
-    let mut best: Option<(&str, &str, &Value)> = None;
+    let mut best: Option<(&str, &str, &Json)> = None;
     for (pattern, value) in map {
         let (before, after) = match pattern.split_once('*') {
             Some(parts) => parts,
@@ -130,7 +357,7 @@ fn matching(map: &Map<String, Value>, key: &str) -> Vec<String> {
             None if pattern.ends_with('/') => (pattern.as_str(), ""),
             None => continue,
         };
-        let fits = key.len() >= before.len() + after.len();
+        let fits = key.len() > before.len() + after.len();
         let star = key
             .strip_prefix(before)
             .and_then(|rest| rest.strip_suffix(after));
@@ -140,75 +367,198 @@ fn matching(map: &Map<String, Value>, key: &str) -> Vec<String> {
             best = Some((before, star, value));
         }
     }
-    best.map_or(vec![], |(_, star, value)| targets(value, star))
+    best.map_or(Offered::Nothing, |(_, star, value)| {
+        offered(value, star, asker)
+    })
 }
 
-/// Every path that the conditions may choose, with `*` filled in.
-fn targets(value: &Value, star: &str) -> Vec<String> {
+/// What holds for the asker as it is written; behind it, where a tree was not built or names conditions of its own, the
+/// rest of them.
+fn offered(value: &Json, star: &str, asker: Asker) -> Offered {
+    let holds = |condition: &str| match condition {
+        "types" | "typings" => asker.typescript,
+        "import" => !asker.requires,
+        "require" => asker.requires,
+        "node" | "default" | "module" | "module-sync" => true,
+        condition if condition.starts_with("types@") => false,
+        _ => false,
+    };
     let mut found = vec![];
+    // A path that holds and is `null` is closed, whatever stands behind it.
+    if collect(value, star, &holds, &mut found) == Met::Closed && found.is_empty() {
+        return Offered::Nothing;
+    }
+    let certain = found.len();
+    let other = |condition: &str| !ELSEWHERE.contains(&condition);
+    collect(value, star, &other, &mut found);
+    let mut seen: Vec<String> = found.drain(certain..).collect();
+    seen.retain(|path| !found.contains(path));
+    found.extend(seen);
+    Offered::Paths(found)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Something,
+    Closed,
+    Nothing,
+}
+
+/// Every path under conditions that hold, in the order in which they are written.
+fn collect(value: &Json, star: &str, holds: &dyn Fn(&str) -> bool, found: &mut Vec<String>) -> Met {
+    let mut met = Met::Nothing;
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         if found.len() + open.len() > TARGETS_LIMIT {
             break;
         }
         match value {
-            Value::String(path) if path.ends_with('/') => found.push(format!("{path}{star}")),
-            Value::String(path) => found.push(path.replace('*', star)),
-            Value::Array(all) => open.extend(all.iter().rev()),
-            Value::Object(conditions) => open.extend(conditions.values().rev()),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Json::Text(path) if path.ends_with('/') => found.push(format!("{path}{star}")),
+            Json::Text(path) => found.push(path.replace('*', star)),
+            Json::List(all) => open.extend(all.iter().rev()),
+            Json::Map(conditions) => {
+                let fitting = conditions.iter().rev();
+                open.extend(
+                    fitting
+                        .filter(|(name, _)| holds(name))
+                        .map(|(_, value)| value),
+                );
+            }
+            Json::Null => {
+                if found.is_empty() {
+                    met = Met::Closed;
+                }
+                break;
+            }
+            Json::Other => {}
         }
     }
-    found
+    if found.is_empty() {
+        met
+    } else {
+        Met::Something
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn package(value: &Value) -> Package {
-        read(value.as_object().expect("an object"))
+    const TYPESCRIPT: Asker = Asker {
+        typescript: true,
+        requires: false,
+    };
+    const COMMON: Asker = Asker {
+        typescript: false,
+        requires: true,
+    };
+
+    fn package(text: &str) -> Package {
+        read(&jsonc::parse(text).expect("it is JSON"))
+    }
+
+    fn paths(paths: &[&str]) -> Offered {
+        Offered::Paths(paths.iter().map(|path| (*path).to_owned()).collect())
     }
 
     #[test]
     fn exports_are_matched_by_path_and_pattern() {
-        let package = package(&json!({
-            "name": "a",
-            "exports": {
+        let package = package(
+            r##"{"name": "a", "exports": {
                 ".": {"import": "./m.js", "default": "./c.js"},
                 "./x/*": "./src/x/*.ts",
                 "./x/y/*": "./src/y/*.ts",
+                "./x/private/*": null,
                 "./old/": "./lib/"
-            },
-            "imports": {"#in/*": {"default": "./src/*"}}
-        }));
-        assert_eq!(
-            package.exported("."),
-            Some(vec!["./c.js".to_owned(), "./m.js".to_owned()])
+            }, "imports": {"#in/*": {"default": "./src/*"}}}"##,
         );
-        assert_eq!(
-            package.exported("./x/q"),
-            Some(vec!["./src/x/q.ts".to_owned()])
-        );
-        assert_eq!(
-            package.exported("./x/y/q"),
-            Some(vec!["./src/y/q.ts".to_owned()])
-        );
-        assert_eq!(
-            package.exported("./old/z"),
-            Some(vec!["./lib/z".to_owned()])
-        );
-        assert_eq!(package.exported("./none"), Some(vec![]));
-        assert_eq!(package.imported("#in/a.js"), ["./src/a.js"]);
+        for (key, asker, expected) in [
+            (".", TYPESCRIPT, paths(&["./m.js", "./c.js"])),
+            (".", COMMON, paths(&["./c.js", "./m.js"])),
+            ("./x/q", COMMON, paths(&["./src/x/q.ts"])),
+            ("./x/y/q", COMMON, paths(&["./src/y/q.ts"])),
+            ("./x/private/q", COMMON, Offered::Nothing),
+            ("./old/z", COMMON, paths(&["./lib/z"])),
+            ("./none", COMMON, Offered::Nothing),
+        ] {
+            assert_eq!(package.exported(key, asker), expected, "{key}");
+        }
+        assert_eq!(package.imported("#in/a.js", COMMON), paths(&["./src/a.js"]));
     }
 
     #[test]
-    fn exports_may_be_one_path() {
-        let package = package(&json!({"exports": "./a.js", "main": "b.js"}));
-        assert_eq!(package.exported("."), Some(vec!["./a.js".to_owned()]));
-        assert_eq!(package.mains, ["b.js"]);
+    fn conditions_are_tried_as_written() {
+        for (exports, asker, expected) in [
+            (json!("./a.js"), COMMON, paths(&["./a.js"])),
+            (json!({"browser": "./b.js"}), COMMON, paths(&[])),
+            (
+                json!(["./a.js", "./b.js"]),
+                COMMON,
+                paths(&["./a.js", "./b.js"]),
+            ),
+            (
+                json!({"import": null, "require": "./c.js"}),
+                TYPESCRIPT,
+                Offered::Nothing,
+            ),
+            (
+                json!({"import": null, "require": "./c.js"}),
+                COMMON,
+                paths(&["./c.js"]),
+            ),
+        ] {
+            let text = json!({ "exports": exports }).to_string();
+            assert_eq!(package(&text).exported(".", asker), expected, "{text}");
+        }
+        let written =
+            r#"{"exports": {"node": "./n.ts", "browser": "./b.ts", "default": "./d.ts"}}"#;
+        assert_eq!(
+            package(written).exported(".", TYPESCRIPT),
+            paths(&["./n.ts", "./d.ts"])
+        );
+        let written = r#"{"exports": {"types": "./t.d.ts", "default": "./d.ts"}}"#;
+        assert_eq!(
+            package(written).exported(".", TYPESCRIPT),
+            paths(&["./t.d.ts", "./d.ts"])
+        );
+        assert_eq!(
+            package(written).exported(".", COMMON),
+            paths(&["./d.ts", "./t.d.ts"])
+        );
+        let own = r#"{"exports": {"@me/source": "./src/i.ts", "import": "./dist/i.js"}}"#;
+        assert_eq!(
+            package(own).exported(".", TYPESCRIPT),
+            paths(&["./dist/i.js", "./src/i.ts"])
+        );
+    }
+
+    #[test]
+    fn exports_may_be_absent() {
+        let package = package(&json!({"main": "b.js"}).to_string());
+        assert_eq!(package.exported(".", COMMON), Offered::Everything);
+        assert_eq!(package.mains(COMMON), ["b.js"]);
         assert_eq!(package.name, None);
+    }
+
+    #[test]
+    fn workspaces_of_pnpm_are_read() {
+        let text = "packages:\n  # all\n  - 'packages/*'\n  - \"!**/test/**\" # not these\n- apps/*\ncatalog:\n  - x\n";
+        assert_eq!(pnpm(text), ["packages/*", "!**/test/**", "apps/*"]);
+        assert_eq!(pnpm("packages: ['a', \"b\"]\n"), ["a", "b"]);
+        assert!(pnpm("other:\n  - a\n").is_empty());
+        let globs: Vec<String> = ["packages/*", "!packages/x"].map(str::to_owned).into();
+        assert!(is_member("", &globs, "packages/a") && !is_member("", &globs, "packages/x"));
+        assert!(is_member("r", &globs, "r/packages/a") && !is_member("r", &globs, "r/test/a"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_exports_hold_is_let_pass(keys in proptest::collection::vec("[.#*a-z/]{0,6}", 0..5), key in "[.#a-z/]{0,8}") {
+            let map: serde_json::Map<String, Value> = keys.iter().map(|key| (key.clone(), json!("./x/*"))).collect();
+            let package = package(&json!({"exports": map, "imports": map}).to_string());
+            let _ = (package.exported(&key, COMMON), package.imported(&key, COMMON));
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::files::{Files, join, name, parent, stem};
+use super::files::{Files, join, name, parent, shared_depth, stem};
 use super::python_roots::{Roots, is_package};
 use super::{Resolver, Target, stdlib};
 use crate::analysis::{Import, ImportKind, Language};
@@ -20,6 +20,11 @@ pub(super) struct Python<'a> {
 const TOP_SHARE: f64 = 0.95;
 /// Fewer could be chance.
 const TOP_IMPORTS: usize = 3;
+
+/// Modules that lie beside each other in the standard library alone.
+const LIBRARY_MARKS: [&str; 3] = ["os.py", "abc.py", "io.py"];
+/// Files that are named where several fit.
+const CANDIDATES: usize = 4;
 
 /// What a dotted name is.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,75 +139,80 @@ impl<'a> Python<'a> {
     fn absolute(&self, file: u32, import: &Import) -> Target {
         let path = self.files.path(file);
         let folder = parent(path);
-        let stub = path.ends_with(".pyi");
         let parts: Vec<&str> = import.specifier.split('.').collect();
         let first = parts.first().copied().unwrap_or_default();
-        let own = self.roots.own(folder);
-        let is_standard = stdlib::is_python(first);
+        let mut search = Search {
+            python: self,
+            import,
+            stub: path.ends_with(".pyi"),
+            parts: &parts,
+            portions: vec![],
+            broken: None,
+        };
         if self.top == Some(first) {
-            return self.below_top(&parts[1..], import, stub);
+            return self.below_top(&parts[1..], import, search.stub);
         }
-        let mut namespace = None;
-        let mut broken = None;
-        for root in self.roots.certain(folder) {
-            // Nothing but the file's own folder comes before the standard library.
-            if is_standard && root != own {
-                break;
-            }
-            match self.module(root, first, stub) {
-                Some(Found::Module(..)) => {}
-                Some(Found::Namespace(_)) => {
-                    let walked = self.walk(root, &parts, stub);
-                    if let Ok(found) = walked
-                        && namespace.is_none()
-                        && self.is_used(&found, import)
-                    {
-                        namespace = Some(found);
-                    }
-                    continue;
-                }
-                None => continue,
-            }
-            match self.walk(root, &parts, stub) {
-                Ok(found) => return self.target(found, import, stub),
-                Err(at) => {
-                    broken.get_or_insert((root, at));
-                }
-            }
+        let places = self.roots.places(folder, first);
+        let is_standard = stdlib::is_python(first);
+        // A script's own folder comes before the standard library; nothing else does, but the library itself.
+        if is_standard && places.own != folder && !self.is_library(places.own) {
+            return Target::standard(first);
+        }
+        if let Some(found) = search.look(places.own) {
+            return found;
         }
         if is_standard {
             return Target::standard(first);
         }
-        if let Some(found) = namespace {
-            return self.target(found, import, stub);
-        }
-        if broken.is_none()
-            && let Some(root) = self.roots.only_holder(first)
-        {
-            match self.walk(root, &parts, stub) {
-                Ok(found) => return self.target(found, import, stub),
-                Err(at) => broken = Some((root, at)),
+        for root in &places.around {
+            if let Some(found) = search.look(root) {
+                return found;
             }
         }
-        match broken {
-            Some((_, at)) => Target::unresolved(format!(
+        if let Some(found) = search.elsewhere(&places.elsewhere, path) {
+            return found;
+        }
+        if let Some(found) = search.in_portions() {
+            return found;
+        }
+        if let Some(at) = search.broken {
+            return Target::unresolved(format!(
                 "no_such_module: `{}` has no module `{}` here (compiled, generated or excluded?)",
                 parts[..at].join("."),
                 parts.get(at).copied().unwrap_or_default(),
-            )),
-            None => Target::external(first),
+            ));
         }
+        let holders: Vec<&str> = self.roots.holders(first).collect();
+        if let Some(found) = search.elsewhere(&holders, path) {
+            return found;
+        }
+        if let Some(found) = self.beside(file, folder, &search) {
+            return found;
+        }
+        Target::external(first)
     }
 
-    /// A namespace counts only where the import ends in a module of it.
-    fn is_used(&self, found: &Found, import: &Import) -> bool {
-        match found {
-            Found::Module(..) => true,
-            Found::Namespace(folder) => import
-                .names
-                .iter()
-                .any(|name| self.module(folder, name, false).is_some()),
+    /// The sources of the standard library.
+    fn is_library(&self, root: &str) -> bool {
+        let has = |name: &str| join(root, name).is_some_and(|path| self.files.at(&path).is_some());
+        LIBRARY_MARKS.iter().all(|name| has(name))
+    }
+
+    /// A module in the folder of a script that lies in a package all the same. Not where the module itself takes the
+    /// name from elsewhere (`celery.py` that imports celery), or the project asks an index for it.
+    fn beside(&self, file: u32, folder: &str, search: &Search<'_, 'a>) -> Option<Target> {
+        let first = search.parts.first()?;
+        let module = match self.module(folder, first, search.stub)? {
+            Found::Module(module, _) => module,
+            Found::Namespace(_) => return None,
+        };
+        let takes_it = |import: &Import| import.specifier.split('.').next() == Some(first);
+        let imports = &self.files.analysis(module).imports;
+        if module == file || imports.iter().any(takes_it) || self.roots.depends_on(folder, first) {
+            return None;
         }
+        let found = self.walk(folder, search.parts, search.stub).ok()?;
+        Some(self.target(found, search.import, search.stub))
     }
 
     fn relative(&self, file: u32, import: &Import) -> Target {
@@ -262,9 +272,8 @@ impl<'a> Python<'a> {
         if import.kind != ImportKind::From {
             return match module {
                 Some(module) => Target::Files(vec![module]),
-                None => Target::unresolved(
-                    "namespace_package: the folder has no `__init__.py`, so the import names no file",
-                ),
+                // A folder without `__init__`: there is nothing to run, and nothing is missing.
+                None => Target::Within,
             };
         }
         let mut files = vec![];
@@ -274,7 +283,8 @@ impl<'a> Python<'a> {
             match (inner, module) {
                 (Some(Found::Module(file, _)), _) => files.push(file),
                 (_, Some(module)) => files.push(module),
-                (_, None) => missing = Some(name.as_str()),
+                (Some(Found::Namespace(_)), None) => {}
+                (None, None) => missing = Some(name.as_str()),
             }
         }
         files.sort_unstable();
@@ -282,10 +292,106 @@ impl<'a> Python<'a> {
         match (files.is_empty(), missing, module) {
             (false, _, _) => Target::Files(files),
             (true, None, Some(module)) => Target::Files(vec![module]),
+            (true, None, None) => Target::Within,
             (true, missing, _) => Target::unresolved(format!(
                 "no_such_module: no module `{}` in the namespace package",
                 missing.unwrap_or_default()
             )),
+        }
+    }
+}
+
+/// One import being looked for, folder after folder.
+struct Search<'s, 'a> {
+    python: &'s Python<'a>,
+    import: &'s Import,
+    stub: bool,
+    parts: &'s [&'s str],
+    /// Folders without `__init__` that the whole name leads to: parts of one namespace package.
+    portions: Vec<String>,
+    /// How many parts led somewhere, in the first folder that has a package of the name.
+    broken: Option<usize>,
+}
+
+impl Search<'_, '_> {
+    fn look(&mut self, root: &str) -> Option<Target> {
+        let first = self.parts.first()?;
+        let is_package = match self.python.module(root, first, self.stub)? {
+            Found::Module(..) => true,
+            Found::Namespace(_) => false,
+        };
+        match self.python.walk(root, self.parts, self.stub) {
+            Ok(Found::Namespace(folder)) => {
+                if !self.portions.contains(&folder) {
+                    self.portions.push(folder);
+                }
+                None
+            }
+            Ok(found) => Some(self.python.target(found, self.import, self.stub)),
+            Err(at) => {
+                if is_package && self.broken.is_none() {
+                    self.broken = Some(at);
+                }
+                None
+            }
+        }
+    }
+
+    /// In folders of other projects: the nearest that has it; where several are as near, none.
+    fn elsewhere(&mut self, roots: &[&str], path: &str) -> Option<Target> {
+        // A package that is here and lacks the module is not continued by another of the same name.
+        if self.broken.is_some() {
+            return None;
+        }
+        let mut found: Vec<(usize, Vec<u32>)> = vec![];
+        for root in roots {
+            if let Some(Target::Files(files)) = self.look(root)
+                && found.iter().all(|(_, known)| *known != files)
+            {
+                found.push((shared_depth(path, &format!("{root}/x")), files));
+            }
+        }
+        let best = found.iter().map(|(shared, _)| *shared).max()?;
+        self.broken = None;
+        let mut nearest = found.iter().filter(|(shared, _)| *shared == best);
+        let (_, first) = nearest.next()?;
+        if nearest.next().is_none() {
+            return Some(Target::Files(first.clone()));
+        }
+        let first_of =
+            |(_, files): &(usize, Vec<u32>)| Some(self.python.files.path(*files.first()?));
+        let candidates: Vec<&str> = found.iter().filter_map(first_of).take(CANDIDATES).collect();
+        Some(Target::unresolved(format!(
+            "ambiguous: several projects of the tree have it, {}",
+            candidates.join(", ")
+        )))
+    }
+
+    /// The parts of a namespace package together: each name may be in another of them.
+    fn in_portions(&self) -> Option<Target> {
+        if self.portions.is_empty() {
+            return None;
+        }
+        if self.import.kind != ImportKind::From {
+            return Some(Target::Within);
+        }
+        let mut files = vec![];
+        let mut is_here = false;
+        for name in &self.import.names {
+            let mut found = self.portions.iter();
+            let found = found.find_map(|folder| self.python.module(folder, name, self.stub));
+            is_here |= found.is_some() || name == "*";
+            if let Some(Found::Module(file, _)) = found {
+                files.push(file);
+            }
+        }
+        files.sort_unstable();
+        files.dedup();
+        match (files.is_empty(), is_here) {
+            (false, _) => Some(Target::Files(files)),
+            (true, true) => Some(Target::Within),
+            // Another distribution has a part of the namespace.
+            (true, false) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rust: where a `use` path leads. Edges go to the file that holds the longest module prefix of the path; modules that
-//! are re-exported are followed to the file that holds them.
+//! are re-exported are followed to the file that holds them, but never out of the package that Cargo.toml names: what a
+//! facade passes on is the facade's.
 
 use std::cell::Cell;
 
@@ -73,6 +74,7 @@ impl<'a> Rust<'a> {
         for module in modules.iter().take(INSTANCES) {
             let walk = Walk {
                 rust: self,
+                home: self.tree.package_of(*module),
                 steps: Cell::new(STEPS),
             };
             match walk.import(*module, import, 0) {
@@ -143,6 +145,8 @@ impl Resolver for Rust<'_> {
 /// One path being followed.
 struct Walk<'r> {
     rust: &'r Rust<'r>,
+    /// The package of the file that imports.
+    home: Option<usize>,
     steps: Cell<u32>,
 }
 

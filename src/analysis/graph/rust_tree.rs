@@ -51,6 +51,12 @@ struct Reading {
 }
 
 impl Tree {
+    /// That of the crate which a module belongs to.
+    pub(super) fn package_of(&self, module: u32) -> Option<usize> {
+        let module = &self.modules[module as usize];
+        self.crates[module.crate_ as usize].package
+    }
+
     pub(super) fn new(files: &Files<'_>) -> Self {
         let packages = cargo::packages(files);
         let mut tree = Self {

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::build::folder_name;
 use super::files::index;
-use super::{Coupling, Direction, Edge, External, Granularity, Graph, Node, Unresolved};
+use super::shortest::Shortest;
+use super::{
+    Coupling, Cycle, CycleEdges, Direction, Edge, External, Granularity, Graph, Node, Unresolved,
+};
 use crate::analysis::{ImportKind, Language};
 
 pub(super) fn fold(graph: &Graph, granularity: Granularity) -> Graph {
@@ -83,11 +86,15 @@ fn groups(graph: &Graph, granularity: Granularity) -> (Vec<Node>, Vec<u32>) {
                 language: node.language,
                 files: 0,
                 package: name,
+                outside: true,
+                left_out: node.left_out,
             });
             index(nodes.len() - 1)
         });
         let folded = &mut nodes[at as usize];
         folded.files = folded.files.saturating_add(node.files);
+        folded.outside &= node.outside;
+        folded.left_out = folded.left_out.and(node.left_out);
         if folded.language != node.language {
             folded.language = None;
         }
@@ -119,7 +126,7 @@ fn shorten(path: &mut String, other: &str) {
     };
 }
 
-fn renumbered(external: &External, number: impl Fn(u32) -> Option<u32>) -> External {
+pub(super) fn renumbered(external: &External, number: impl Fn(u32) -> Option<u32>) -> External {
     let mut importers: Vec<u32> = external
         .importers
         .iter()
@@ -133,12 +140,12 @@ fn renumbered(external: &External, number: impl Fn(u32) -> Option<u32>) -> Exter
     }
 }
 
-pub(super) fn focus(
+pub(super) fn reached(
     graph: &Graph,
     is_focus: &dyn Fn(&Node) -> bool,
     direction: Direction,
     depth: u32,
-) -> Graph {
+) -> Vec<bool> {
     let starts = |node: &Node| is_focus(node);
     let mut kept = vec![false; graph.nodes.len()];
     let directions: &[bool] = match direction {
@@ -152,11 +159,16 @@ pub(super) fn focus(
             *kept |= reached;
         }
     }
-    subset(graph, &kept)
+    kept
 }
 
 /// Breadth first along the edges, or against them.
-fn reach(graph: &Graph, starts: impl Fn(&Node) -> bool, forward: bool, depth: u32) -> Vec<bool> {
+pub(super) fn reach(
+    graph: &Graph,
+    starts: impl Fn(&Node) -> bool,
+    forward: bool,
+    depth: u32,
+) -> Vec<bool> {
     let next = neighbours(graph, |edge| {
         Some(if forward {
             (edge.from, edge.to)
@@ -183,48 +195,11 @@ fn reach(graph: &Graph, starts: impl Fn(&Node) -> bool, forward: bool, depth: u3
     reached
 }
 
-fn subset(graph: &Graph, kept: &[bool]) -> Graph {
-    let mut numbers: Vec<Option<u32>> = vec![];
-    let mut nodes = vec![];
-    for (node, kept) in graph.nodes.iter().zip(kept) {
-        numbers.push(kept.then(|| index(nodes.len())));
-        if *kept {
-            nodes.push(node.clone());
-        }
-    }
-    let number = |old: u32| numbers.get(old as usize).copied().flatten();
-    let edges = graph.edges.iter().filter_map(|edge| {
-        Some(Edge {
-            from: number(edge.from)?,
-            to: number(edge.to)?,
-            ..edge.clone()
-        })
-    });
-    let edges = edges.collect();
-    let external = graph
-        .external
-        .iter()
-        .map(|external| renumbered(external, number))
-        .filter(|external| !external.importers.is_empty())
-        .collect();
-    let unresolved = graph.unresolved.iter().filter_map(|unresolved| {
-        Some(Unresolved {
-            from: number(unresolved.from)?,
-            ..unresolved.clone()
-        })
-    });
-    let unresolved = unresolved.collect();
-    Graph {
-        nodes,
-        edges,
-        external,
-        unresolved,
-        within_file: graph.within_file,
-    }
-}
-
 /// For each node the distinct nodes that `ends` leads to.
-fn neighbours(graph: &Graph, ends: impl Fn(&Edge) -> Option<(u32, u32)>) -> Vec<Vec<u32>> {
+pub(super) fn neighbours(
+    graph: &Graph,
+    ends: impl Fn(&Edge) -> Option<(u32, u32)>,
+) -> Vec<Vec<u32>> {
     let mut next = vec![vec![]; graph.nodes.len()];
     for (from, to) in graph.edges.iter().filter_map(ends) {
         next[from as usize].push(to);
@@ -237,9 +212,11 @@ fn neighbours(graph: &Graph, ends: impl Fn(&Edge) -> Option<(u32, u32)>) -> Vec<
 }
 
 /// Tarjan (1972) with a stack of our own.
-pub(super) fn cycles(graph: &Graph, runtime_only: bool) -> Vec<Vec<u32>> {
-    let counts =
-        |edge: &Edge| !runtime_only || !(edge.type_only || edge.kind == ImportKind::Module);
+pub(super) fn cycles(graph: &Graph, edges: CycleEdges) -> Vec<Cycle> {
+    let counts = |edge: &Edge| match edges {
+        CycleEdges::Runtime => !edge.type_only && edge.kind != ImportKind::Module,
+        CycleEdges::All => edge.kind != ImportKind::Module,
+    };
     let next = neighbours(graph, |edge| counts(edge).then_some((edge.from, edge.to)));
     let mut found: Vec<Vec<u32>> = components(&next)
         .into_iter()
@@ -252,7 +229,12 @@ pub(super) fn cycles(graph: &Graph, runtime_only: bool) -> Vec<Vec<u32>> {
         component.sort_unstable();
     }
     found.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-    found
+    let mut shortest = Shortest::new(&next);
+    let cycle = |members: Vec<u32>| Cycle {
+        path: shortest.through(&members),
+        members,
+    };
+    found.into_iter().map(cycle).collect()
 }
 
 const UNSEEN: u32 = u32::MAX;

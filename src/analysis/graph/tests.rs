@@ -5,13 +5,35 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::analysis::{Language, analyze};
 
+mod compiled;
+mod scripts;
 mod shapes;
+mod snakes;
+mod told;
 
 fn graph(files: &[(&str, &str)]) -> Graph {
     let mut analyses = vec![];
     let mut manifests = vec![];
+    let mut links = vec![];
+    // What manifests lean on is read once it is named.
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    for _ in 0..3 {
+        let known = |path: &str| is_manifest(files::name(path)) || named.contains(path);
+        let read: Vec<Manifest> = (files.iter())
+            .filter(|(path, _)| known(path))
+            .map(|(path, text)| Manifest {
+                path: (*path).to_owned(),
+                text: (*text).to_owned(),
+            })
+            .collect();
+        named.extend(named_by(&read));
+    }
     for (path, text) in files {
-        if is_manifest(files::name(path)) {
+        if let Some((link, target)) = path.split_once(" -> ") {
+            links.push((link.to_owned(), target.to_owned()));
+            continue;
+        }
+        if is_manifest(files::name(path)) || named.contains(*path) {
             manifests.push(Manifest {
                 path: (*path).to_owned(),
                 text: (*text).to_owned(),
@@ -24,9 +46,14 @@ fn graph(files: &[(&str, &str)]) -> Graph {
     }
     let sources: Vec<SourceFile<'_>> = analyses
         .iter()
-        .map(|(path, analysis)| SourceFile { path, analysis })
+        .map(|(path, analysis)| SourceFile::new(path, analysis))
         .collect();
-    let graph = build(&sources, &manifests, &|| false).expect("nobody cancels");
+    let project = Project {
+        files: &sources,
+        manifests: &manifests,
+        links: &links,
+    };
+    let graph = build(project, &|| false).expect("nobody cancels");
     let imports: usize = analyses
         .iter()
         .map(|(_, analysis)| analysis.imports.len())
@@ -337,7 +364,6 @@ fn c() {
             src/main.c -> include/pub.h IncludeLocal
             src/main.c -> include/proj/api.h IncludeSystem
             src/main.c -> z/only.h IncludeLocal
-            src/local.h -> src/local.h IncludeLocal
             external stdio.h std
             external zlib.h
             src/main.c:6 twice.h ambiguous

@@ -1,8 +1,9 @@
 //! C: `#include`. A header's own guard is no condition.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use super::{Context, MACRO, Rules, children, line, unquoted};
+use super::{Context, MACRO, NEXT, Rules, children, line, unquoted};
 use crate::analysis::kinds::Kinds;
 use crate::analysis::language::c::NO_NAMES;
 use crate::analysis::syntax::Visit;
@@ -11,6 +12,8 @@ use crate::analysis::{ImportKind, Language};
 #[derive(Clone, Copy)]
 enum Act {
     Include,
+    Call,
+    Define,
     Condition,
     Guard,
     Function,
@@ -19,6 +22,8 @@ enum Act {
 
 const LIST: &[(&str, Act)] = &[
     ("preproc_include", Act::Include),
+    ("preproc_call", Act::Call),
+    ("preproc_def", Act::Define),
     ("preproc_if", Act::Condition),
     ("preproc_elif", Act::Condition),
     ("preproc_else", Act::Condition),
@@ -33,12 +38,21 @@ pub(super) fn kinds() -> &'static Kinds {
 }
 
 #[derive(Default)]
-pub(super) struct C {}
+pub(super) struct C {
+    /// Macros that stand for a file: `#define CONFIG "x.h"`. Several where conditions choose.
+    files: HashMap<String, BTreeSet<String>>,
+}
+
+/// Macros of one file that are remembered; the files of one macro.
+const MACROS: usize = 1024;
+const FILES_OF_MACRO: usize = 16;
 
 impl Rules for C {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize) {
         match LIST[row].1 {
-            Act::Include => include(cx, visit),
+            Act::Include => self.include(cx, visit),
+            Act::Call => include_next(cx, visit),
+            Act::Define => self.define(cx, visit),
             Act::Condition => cx.conditional(visit),
             Act::Guard if !is_guard(cx, visit) => cx.conditional(visit),
             Act::Guard => {}
@@ -48,23 +62,93 @@ impl Rules for C {
     }
 }
 
-fn include(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    let Some(path) = visit.node.child_by_field_name("path") else {
+impl C {
+    fn include(&self, cx: &mut Context<'_>, visit: &Visit<'_>) {
+        let Some(path) = visit.node.child_by_field_name("path") else {
+            return;
+        };
+        let text = cx.text(&path);
+        let line = line(&visit.node);
+        if matches!(path.kind(), "system_lib_string" | "string_literal") {
+            let import = cx.import(kind_of(text), unquoted(text), line);
+            cx.add(import);
+            return;
+        }
+        let defined = self.files.get(text);
+        if let Some(only) = defined
+            .filter(|files| files.len() == 1)
+            .and_then(BTreeSet::first)
+        {
+            let import = cx.import(kind_of(only), unquoted(only), line);
+            cx.add(import);
+            return;
+        }
+        // It stands for itself: `#include CONFIG_H` keeps its name, told from a file by the missing quotes.
+        let mut import = cx.import(ImportKind::IncludeLocal, text, line);
+        import.names.push(MACRO.to_owned());
+        let candidates = defined.into_iter().flatten();
+        import
+            .names
+            .extend(candidates.map(|file| unquoted(file).to_owned()));
+        cx.add(import);
+    }
+
+    fn define(&mut self, cx: &Context<'_>, visit: &Visit<'_>) {
+        let field = |name| visit.node.child_by_field_name(name);
+        let (Some(name), Some(value)) = (field("name"), field("value")) else {
+            return;
+        };
+        let value = cx.text(&value).trim();
+        if !is_file(value) || self.files.len() == MACROS {
+            return;
+        }
+        let files = self.files.entry(cx.text(&name).to_owned()).or_default();
+        if files.len() < FILES_OF_MACRO {
+            files.insert(value.to_owned());
+        }
+    }
+}
+
+fn is_file(text: &str) -> bool {
+    let quoted = text.starts_with('"') && text.ends_with('"');
+    let is_one = |text: &str| text.len() > 2 && !text[1..text.len() - 1].contains(['"', '<', '>']);
+    (quoted || (text.starts_with('<') && text.ends_with('>'))) && is_one(text)
+}
+
+fn kind_of(text: &str) -> ImportKind {
+    match text.starts_with('<') {
+        true => ImportKind::IncludeSystem,
+        false => ImportKind::IncludeLocal,
+    }
+}
+
+/// `#include_next <x.h>` and `#import`, which the grammar knows as any directive.
+fn include_next(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let field = |name| visit.node.child_by_field_name(name);
+    let (Some(directive), Some(argument)) = (field("directive"), field("argument")) else {
         return;
     };
-    let kind = match path.kind() {
-        "system_lib_string" => ImportKind::IncludeSystem,
-        _ => ImportKind::IncludeLocal,
+    let directive: String = cx.text(&directive).split_whitespace().collect();
+    let argument = cx.text(&argument).trim();
+    let is_next = directive == "#include_next";
+    if !is_next && directive != "#import" {
+        return;
+    }
+    let close = match argument.as_bytes().first() {
+        Some(b'<') => '>',
+        Some(b'"') => '"',
+        _ => return,
     };
-    // A macro stands for itself: `#include CONFIG_H` keeps its name, told from a file by the missing quotes.
-    let text = cx.text(&path);
-    let specifier = match path.kind() {
-        "system_lib_string" | "string_literal" => unquoted(text),
-        _ => text,
+    let Some(end) = argument[1..].find(close) else {
+        return;
     };
-    let mut import = cx.import(kind, specifier, line(&visit.node));
-    if !matches!(path.kind(), "system_lib_string" | "string_literal") {
-        import.names.push(MACRO.to_owned());
+    let written = &argument[..end + 2];
+    if !is_file(written) {
+        return;
+    }
+    let mut import = cx.import(kind_of(written), unquoted(written), line(&visit.node));
+    if is_next {
+        import.names.push(NEXT.to_owned());
     }
     cx.add(import);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::{Context, Rules, children, line};
+use super::{Context, MODULE, Rules, children, line};
 use crate::analysis::kinds::Kinds;
 use crate::analysis::syntax::Visit;
 use crate::analysis::{ImportKind, Language};
@@ -85,6 +85,17 @@ impl Java {
                 "asterisk" => wildcard = true,
                 _ => {}
             }
+        }
+        // `import module java.base;`, which the grammar takes for a broken import.
+        let words: Vec<&str> = cx.text(&visit.node).split_whitespace().collect();
+        if let ["import", "module", name] = words.as_slice() {
+            let mut import = cx.import(
+                ImportKind::Import,
+                name.trim_end_matches(';'),
+                line(&visit.node),
+            );
+            import.names.push(MODULE.to_owned());
+            return cx.add(import);
         }
         let Some(path) = path else { return };
         let is_static = visit

@@ -153,20 +153,24 @@ fn a_rank_has_its_color() {
 }
 
 #[test]
-fn a_cycle_that_was_cut_keeps_its_size_and_a_long_one_goes_on_below() {
+fn a_cycle_is_a_way_round_and_a_long_one_goes_on_below() {
     let graph = json!({
-        "cycles": [["a/long/path.py", "another/long path.py", "a/third.py", "a/fourth.py"], ["c", "d"]],
-        "cycle_sizes": [7, 2],
+        "cycles": [
+            {"size": 7, "path": ["a/long/path.py", "another/long path.py", "a/long/path.py"], "more": 5},
+            {"size": 4, "path": ["a", "b", "c", "d", "a"]},
+            {"size": 2, "path": ["c", "d", "c"]},
+        ],
     });
     let mut page = Page::new(on(44));
-    page.cycles(&graph, 9);
+    page.cycles(&graph, 3);
     expect![[r#"
         Cycles
           size  cycle
              7  a/long/path.py
-                → another/long path.py → a/third.py
-                → a/fourth.py → …
-             2  c → d
+                → another/long path.py
+                → a/long/path.py and 5 more in this knot
+             4  a → b → c → … → a
+             2  c → d → c
 
     "#]]
     .assert_eq(&page.end());

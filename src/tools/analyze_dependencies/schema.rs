@@ -9,10 +9,9 @@ const TOTALS: Field = (
     "totals",
     &["nodes", "edges", "cycles", "external", "unresolved"],
 );
-const NODES: Field = ("nodes", &["id", "fan_in", "fan_out"]);
+const NODES: Field = ("nodes", &["id", "fan_in", "fan_out", "outside", "left_out"]);
 const EDGES: Field = ("edges", &["from", "to", "type_only"]);
 const CYCLES: Field = ("cycles", &[]);
-const CYCLE_SIZES: Field = ("cycle_sizes", &[]);
 const UNRESOLVED: Field = ("unresolved", &[]);
 
 /// What a lean answer has of `data`.
@@ -21,7 +20,6 @@ pub(super) const LEAN: &[Field] = &[
     NODES,
     EDGES,
     CYCLES,
-    CYCLE_SIZES,
     UNRESOLVED,
     ("external", &["name"]),
     ("format", &[]),
@@ -35,7 +33,7 @@ pub(super) fn fields(arguments: &Value) -> &'static [Field] {
     let incoming = arguments["focus"].is_string() && arguments["direction"] == "in";
     let listed = matches!(arguments["format"].as_str(), None | Some("json"));
     if incoming && listed {
-        return &[TOTALS, NODES, EDGES, CYCLES, CYCLE_SIZES, UNRESOLVED];
+        return &[TOTALS, NODES, EDGES, CYCLES, UNRESOLVED];
     }
     LEAN
 }
@@ -48,7 +46,6 @@ pub(super) fn data() -> Value {
             "nodes",
             "edges",
             "cycles",
-            "cycle_sizes",
             "external",
             "unresolved",
             "format",
@@ -58,10 +55,12 @@ pub(super) fn data() -> Value {
         ],
         json!({
             "totals": strict(json!({
+                "cycles_by": {"type": "string", "enum": ["runtime", "all"]},
                 "nodes": count(), "edges": count(), "cycles": count(), "largest_cycle": count(),
                 "external": count(), "unresolved": count(),
             })),
-            "nodes": list(strict_but(&["not_computed"], json!({
+            "nodes": list(strict_but(&["not_computed", "outside", "left_out"], json!({
+                "outside": {"type": "boolean"}, "left_out": string(),
                 "id": string(), "path": string(), "language": or_null("string"), "files": count(),
                 "external": {"type": "boolean"},
                 "fan_in": count(), "fan_out": count(), "instability": or_null("number"),
@@ -71,8 +70,11 @@ pub(super) fn data() -> Value {
                 "from": string(), "to": string(), "kind": string(),
                 "lines": list(count()), "specifiers": list(string()), "type_only": {"type": "boolean"},
             }))),
-            "cycles": list(list(string())),
-            "cycle_sizes": list(count()),
+            "cycles": list(strict_but(&["lines", "members", "cut", "more"], json!({
+                "more": count(),
+                "size": count(), "path": list(string()), "cut": {"type": "boolean"},
+                "lines": list(list(count())), "members": list(string()),
+            }))),
             "external": list(strict(json!({
                 "name": string(), "standard_library": {"type": "boolean"},
                 "importers": list(string()), "importers_total": count(),

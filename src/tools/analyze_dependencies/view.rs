@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::super::names;
 use super::super::text::{counted, figure, one_line, rounded};
-use crate::analysis::graph::{Coupling, Edge, External, Graph, Unresolved};
+use crate::analysis::graph::{Coupling, Edge, External, Graph, Shown, ShownCycle, Unresolved};
 use crate::answer::lean::Shape;
 use crate::answer::page::Row;
 
 /// What one row lists of each kind where the answer is bounded: more is for the whole result.
 const LISTED: usize = 20;
-/// Members of one cycle where the answer is bounded; `cycle_sizes` gives its length.
+/// Steps of one cycle where the answer is bounded: a way round of so many files is nobody's to follow.
 const CYCLE_LISTED: usize = 100;
 /// Names on one line of text.
 const NAMED: usize = 8;
@@ -21,10 +21,12 @@ pub(super) struct View<'g> {
     pub(super) graph: &'g Graph,
     pub(super) shape: Shape,
     /// Largest first.
-    pub(super) cycles: Vec<Vec<u32>>,
+    pub(super) cycles: &'g [ShownCycle],
+    /// The argument `cycles`.
+    cycles_by: &'static str,
     /// Nodes, the worst first: by cycle, then what has unresolved imports, then by how connected they are.
     pub(super) order: Vec<usize>,
-    coupling: Vec<Coupling>,
+    coupling: &'g [Coupling],
     /// By node: the edges that leave it, the cycles, externals and unresolved imports that its row lists.
     edges: Vec<Vec<usize>>,
     cycles_at: HashMap<usize, Vec<usize>>,
@@ -35,13 +37,16 @@ pub(super) struct View<'g> {
 }
 
 impl<'g> View<'g> {
-    pub(super) fn new(graph: &'g Graph, shape: Shape) -> Self {
+    pub(super) fn new(shown: &'g Shown, cycles_by: &'static str, shape: Shape) -> Self {
+        let Shown {
+            graph,
+            coupling,
+            cycles,
+        } = shown;
         let nodes = graph.nodes.len();
-        let cycles = graph.cycles(true);
-        let coupling = graph.coupling();
         let mut in_cycle = vec![None; nodes];
         for (at, cycle) in cycles.iter().enumerate() {
-            for &node in cycle {
+            for &node in &cycle.nodes {
                 in_cycle[node as usize].get_or_insert(at);
             }
         }
@@ -50,8 +55,9 @@ impl<'g> View<'g> {
         let mut order: Vec<usize> = (0..nodes).collect();
         order.sort_by(|&a, &b| {
             let cycle = |node: usize| in_cycle[node].unwrap_or(usize::MAX);
-            cycle(a)
-                .cmp(&cycle(b))
+            let outside = |node: usize| graph.nodes[node].outside;
+            (outside(a).cmp(&outside(b)))
+                .then(cycle(a).cmp(&cycle(b)))
                 .then(
                     unresolved_at
                         .contains_key(&b)
@@ -64,6 +70,7 @@ impl<'g> View<'g> {
             graph,
             shape,
             cycles,
+            cycles_by,
             coupling,
             edges: vec![Vec::new(); nodes],
             cycles_at: HashMap::new(),
@@ -91,7 +98,7 @@ impl<'g> View<'g> {
             nodes.min_by_key(|&node| place[node])
         };
         for (at, cycle) in self.cycles.iter().enumerate() {
-            if let Some(node) = first(cycle) {
+            if let Some(node) = first(&cycle.nodes) {
                 self.cycles_at.entry(node).or_default().push(at);
             }
         }
@@ -108,7 +115,6 @@ impl<'g> View<'g> {
         let of = |map: &HashMap<usize, Vec<usize>>| map.get(&node).cloned().unwrap_or_default();
         for at in of(&self.cycles_at) {
             add("cycles", self.cycle(&self.cycles[at], bounded));
-            add("cycle_sizes", json!(self.cycles[at].len()));
         }
         for &at in &self.edges[node] {
             add("edges", self.edge(&self.graph.edges[at], bounded));
@@ -135,6 +141,12 @@ impl<'g> View<'g> {
             "fan_out": coupling.fan_out,
             "instability": rounded(coupling.instability),
         });
+        if facts.outside {
+            value["outside"] = json!(true);
+        }
+        if let Some(reason) = facts.left_out {
+            value["left_out"] = json!(reason);
+        }
         if coupling.instability.is_none() {
             value["not_computed"] =
                 json!({"instability": "nothing is imported here and nothing imports it"});
@@ -154,14 +166,26 @@ impl<'g> View<'g> {
         })
     }
 
-    pub(super) fn cycle(&self, cycle: &[u32], bounded: bool) -> Value {
-        let listed = if bounded { CYCLE_LISTED } else { usize::MAX };
-        let ids: Vec<_> = cycle
-            .iter()
-            .take(listed)
-            .map(|&node| self.id(node))
+    pub(super) fn cycle(&self, cycle: &ShownCycle, bounded: bool) -> Value {
+        let mut path: Vec<&str> = cycle.path.iter().map(|step| step.id.as_str()).collect();
+        if bounded && path.len() > CYCLE_LISTED {
+            path.truncate(CYCLE_LISTED);
+            return json!({"size": cycle.size, "path": path, "cut": true});
+        }
+        path.extend(path.first().copied());
+        let lines = cycle.path.iter().map(|step| &step.lines);
+        let lines: Vec<Vec<u32>> = lines
+            .map(|lines| lines.iter().copied().take(LISTED).collect())
             .collect();
-        json!(ids)
+        let mut value = json!({"size": cycle.size, "path": path, "lines": lines});
+        if more(cycle) > 0 {
+            value["more"] = json!(more(cycle));
+        }
+        if !bounded || !self.shape.is_lean() {
+            let listed = if bounded { CYCLE_LISTED } else { usize::MAX };
+            value["members"] = cycle.members.iter().take(listed).cloned().collect();
+        }
+        value
     }
 
     pub(super) fn external(&self, external: &External, bounded: bool) -> Value {
@@ -180,10 +204,11 @@ impl<'g> View<'g> {
     pub(super) fn totals(&self) -> Value {
         let graph = self.graph;
         json!({
+            "cycles_by": self.cycles_by,
             "nodes": graph.nodes.len(),
             "edges": graph.edges.len(),
             "cycles": self.cycles.len(),
-            "largest_cycle": self.cycles.iter().map(Vec::len).max().unwrap_or(0),
+            "largest_cycle": self.cycles.iter().map(|cycle| cycle.size).max().unwrap_or(0),
             "external": graph.external.len(),
             "unresolved": graph.unresolved.len(),
         })
@@ -194,6 +219,14 @@ impl<'g> View<'g> {
         match self.shape.is_lean() {
             true => "in out",
             false => "in out instability",
+        }
+    }
+
+    /// In words.
+    pub(super) fn cycles_by(&self) -> &'static str {
+        match self.cycles_by {
+            "runtime" => "run-time",
+            _ => "all",
         }
     }
 
@@ -229,14 +262,14 @@ impl<'g> View<'g> {
             line.push_str(&format!(" -> {}", some(&to)));
         }
         if let Some(cycle) = self.in_cycle[node] {
-            let length = self.cycles[cycle].len();
+            let length = self.cycles[cycle].size;
             line.push_str(&format!(" [in a cycle of {length}]"));
         }
         let shown = self.shape.part("nodes", self.node(node));
         let mut row = Row::new("nodes", shown, &line);
         for &at in self.cycles_at.get(&node).into_iter().flatten() {
-            let members: Vec<&str> = self.cycles[at].iter().map(|&node| self.id(node)).collect();
-            row = row.over(&format!("  cycle of {}: {}", members.len(), some(&members)));
+            let cycle = &self.cycles[at];
+            row = row.over(&format!("  cycle of {}: {}", cycle.size, way_round(cycle)));
         }
         for &at in self
             .unresolved_at
@@ -262,6 +295,31 @@ impl<'g> View<'g> {
         }
         row
     }
+}
+
+/// Edge by edge, with the line of each import: `a.py:3 -> b.py:1 -> a.py and 4 more files in this knot`.
+fn way_round(cycle: &ShownCycle) -> String {
+    let mut way = String::new();
+    for step in cycle.path.iter().take(NAMED) {
+        way.push_str(&step.id);
+        if let Some(line) = step.lines.first() {
+            way.push_str(&format!(":{line}"));
+        }
+        way.push_str(" -> ");
+    }
+    if cycle.path.len() > NAMED {
+        way.push_str("… -> ");
+    }
+    way.push_str(cycle.path.first().map_or("", |step| &step.id));
+    match more(cycle) {
+        0 => way,
+        more => format!("{way} and {more} more in this knot"),
+    }
+}
+
+/// Nodes of the knot that the way round does not pass.
+fn more(cycle: &ShownCycle) -> usize {
+    cycle.size.saturating_sub(cycle.path.len())
 }
 
 /// By node: its unresolved imports. A folded node is the nearest folder around the file; what none holds goes with the

@@ -15,7 +15,7 @@ use super::memory::{Held, MEMORY_LIMIT, Memory, Room, Share, Start};
 
 use super::throttle::{Phase, Throttle};
 use super::work::{Steps, WORK_LIMIT};
-use super::{Slots, weight};
+use super::{Depth, Slots, weight};
 use crate::analysis::{self, Cancelled, FileAnalysis};
 use crate::workspace::{ContentHash, File, Workspace};
 
@@ -204,8 +204,9 @@ impl Work<'_> {
         for &index in &self.slots.files[slot] {
             let file = &self.files[index];
             // With what ordinary code takes; where that finds no room to grow, with the most that it may take.
-            let tried = match self.attempt(file, Start::Ordinary) {
-                Err(Broken::NoRoom) => self.attempt(file, Start::Most),
+            let depth = self.slots.depths[slot];
+            let tried = match self.attempt(file, depth, Start::Ordinary) {
+                Err(Broken::NoRoom) => self.attempt(file, depth, Start::Most),
                 tried => tried,
             };
             let Analysis {
@@ -246,14 +247,14 @@ impl Work<'_> {
     }
 
     /// Reads and analyses one file within a share of the budget, which is given back at the end.
-    fn attempt(&self, file: &File, start: Start) -> Result<Analysis, Broken> {
+    fn attempt(&self, file: &File, depth: Depth, start: Start) -> Result<Analysis, Broken> {
         let bytes = usize::try_from(file.bytes).unwrap_or(usize::MAX);
         let share = self.memory.share(bytes, start, &|| self.should_stop());
         let share = share.ok_or(Broken::Stopped)?;
         let before = metered::net();
         let source = self.workspace.read(file);
         let source = source.map_err(|reason| Broken::Unread(reason.name()))?;
-        let found = self.analysis(file, &source.text, &share, before)?;
+        let found = self.analysis(file, depth, &source.text, &share, before)?;
         Ok(Analysis {
             hash: source.hash,
             found: Arc::new(found),
@@ -264,6 +265,7 @@ impl Work<'_> {
     fn analysis(
         &self,
         file: &File,
+        depth: Depth,
         text: &str,
         share: &Share,
         before: isize,
@@ -278,7 +280,10 @@ impl Work<'_> {
             }
             room.get() != Room::Enough || steps.is_too_much() || self.should_stop()
         };
-        let run = || analysis::analyze(file.language, text, &cancelled);
+        let run = || match depth {
+            Depth::Full => analysis::analyze(file.language, text, &cancelled),
+            Depth::Imports => analysis::imports_of(file.language, text, &cancelled),
+        };
         match (catch_unwind(AssertUnwindSafe(run)), room.get()) {
             (Ok(Ok(analysis)), _) => Ok(analysis),
             (Ok(Err(Cancelled)), Room::Enough) if steps.is_too_much() => {

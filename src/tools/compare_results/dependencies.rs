@@ -98,8 +98,12 @@ impl Part {
 
 /// The members, wherever the walk entered the cycle.
 fn cycle_identity(row: &Value) -> String {
-    let mut members: Vec<String> = row.as_array().into_iter().flatten().map(plain).collect();
+    let members = row.get("members").or_else(|| row.get("path"));
+    // Results from before cycles had a path are lists of members.
+    let members = members.unwrap_or(row).as_array();
+    let mut members: Vec<String> = members.into_iter().flatten().map(plain).collect();
     members.sort_unstable();
+    members.dedup();
     members.join(", ")
 }
 

@@ -34,7 +34,9 @@ impl Walk<'_> {
             return place;
         }
         match self.through_globs(at, name, None, depth) {
-            Some(Place::Module(module)) => return Place::Module(module),
+            Some(Place::Module(module)) if !self.leaves(at, module) => {
+                return Place::Module(module);
+            }
             Some(_) => return Place::Item(at),
             None => {}
         }
@@ -54,6 +56,17 @@ impl Walk<'_> {
             "no_such_module: no module `{name}` in {}",
             self.path_of(at)
         ))
+    }
+
+    /// In a package other than the one that imports.
+    fn is_abroad(&self, at: u32) -> bool {
+        let package = self.rust.tree.package_of(at);
+        package.is_some() && package != self.home
+    }
+
+    /// From another package into a third: that one is a dependency of the other, not of who imports.
+    fn leaves(&self, at: u32, to: u32) -> bool {
+        self.is_abroad(at) && self.rust.tree.package_of(at) != self.rust.tree.package_of(to)
     }
 
     pub(super) fn path_of(&self, module: u32) -> &str {
@@ -102,7 +115,10 @@ impl Walk<'_> {
                 .map(|import| self.follow(at, import, depth))
                 .find(|place| !matches!(place, Place::Unknown(_)));
             match found {
-                Some(Place::Module(module)) => return Some(Place::Module(module)),
+                Some(Place::Module(module)) if !self.leaves(at, module) => {
+                    return Some(Place::Module(module));
+                }
+                Some(_) if self.is_abroad(at) => return Some(Place::Item(at)),
                 // `extern crate` makes a crate a part of the module.
                 Some(Place::External(name, standard)) if is_crate => {
                     return Some(Place::External(name, standard));

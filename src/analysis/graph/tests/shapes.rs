@@ -13,6 +13,8 @@ fn shape(count: u32, edges: &[(u32, u32)]) -> Graph {
         language: Some(Language::C),
         files: 1,
         package: format!("d{}", at % 4),
+        outside: false,
+        left_out: None,
     };
     let mut edges: Vec<(u32, u32)> = edges.iter().map(|(a, b)| (a % count, b % count)).collect();
     edges.sort_unstable();
@@ -60,7 +62,11 @@ proptest! {
     #[test]
     fn cycles_are_the_strongly_connected_components(graph in graphs()) {
         let reached = reach(&graph);
-        let cycles = graph.cycles(true);
+        let cycles: Vec<Vec<u32>> = graph
+            .cycles(CycleEdges::Runtime)
+            .into_iter()
+            .map(|cycle| cycle.members)
+            .collect();
         for (a, row) in reached.iter().enumerate() {
             for (b, reaches) in row.iter().enumerate() {
                 let together = cycles.iter().any(|cycle| {
@@ -92,23 +98,74 @@ proptest! {
     }
 
     #[test]
-    fn focus_is_a_part_of_the_whole(graph in graphs(), start in 0_usize..16, depth in 0_u32..4) {
-        let id = graph.nodes[start % graph.nodes.len()].id.clone();
-        let part = graph.focus(&|node| node.id == id, Direction::Out, depth);
-        let ids: BTreeSet<&str> = graph.nodes.iter().map(|node| node.id.as_str()).collect();
-        prop_assert!(part.nodes.iter().all(|node| ids.contains(node.id.as_str())));
-        let whole = graph.focus(&|node| node.id == id, Direction::Out, u32::MAX);
-        let reached = reach(&graph);
-        for (at, node) in graph.nodes.iter().enumerate() {
-            let is_in = whole.nodes.iter().any(|kept| kept.id == node.id);
-            let from = start % graph.nodes.len();
-            prop_assert_eq!(is_in, at == from || reached[from][at]);
+    fn a_path_is_a_shortest_way_round(graph in graphs()) {
+        let leads = |from: u32, to: u32| graph.edges.iter().any(|edge| (edge.from, edge.to) == (from, to));
+        let count = graph.nodes.len();
+        for cycle in graph.cycles(CycleEdges::Runtime) {
+            prop_assert!(cycle.path.iter().all(|node| cycle.members.contains(node)));
+            let followers = cycle.path.iter().cycle().skip(1);
+            for (from, to) in cycle.path.iter().zip(followers) {
+                prop_assert!(leads(*from, *to), "{:?}", cycle.path);
+            }
+            let distinct: BTreeSet<&u32> = cycle.path.iter().collect();
+            prop_assert_eq!(distinct.len(), cycle.path.len());
+            // By steps of one length for all: the first that leads back is the girth.
+            let mut girth = usize::MAX;
+            for start in &cycle.members {
+                let mut at = BTreeSet::from([*start]);
+                let is_alone = cycle.members.len() == 1;
+                for length in 1..=count {
+                    let counts = |edge: &&Edge| at.contains(&edge.from) && (is_alone || edge.from != edge.to);
+                    at = graph.edges.iter().filter(counts).map(|edge| edge.to).collect();
+                    if at.contains(start) {
+                        girth = girth.min(length);
+                        break;
+                    }
+                }
+            }
+            prop_assert_eq!(cycle.path.len(), girth);
         }
-        let named = |graph: &Graph| -> BTreeSet<(String, String)> {
-            let id = |at: u32| graph.nodes[at as usize].id.clone();
-            graph.edges.iter().map(|edge| (id(edge.from), id(edge.to))).collect()
+    }
+
+    #[test]
+    fn reaching_follows_every_edge(graph in graphs(), start in 0_usize..16) {
+        let from = start % graph.nodes.len();
+        let id = graph.nodes[from].id.clone();
+        let found = graph.reached(&|node| node.id == id, Direction::Out, u32::MAX);
+        let reached = reach(&graph);
+        for (at, is_in) in found.iter().enumerate() {
+            prop_assert_eq!(*is_in, at == from || reached[from][at]);
+        }
+    }
+
+    #[test]
+    fn a_part_says_what_the_whole_says(graph in graphs(), outside in proptest::collection::vec(any::<bool>(), 16)) {
+        let whole = graph.clone().measure(CycleEdges::Runtime);
+        let whole = whole.narrow(None);
+        let mut marked = graph;
+        for (node, outside) in marked.nodes.iter_mut().zip(&outside) {
+            node.outside = *outside;
+        }
+        let part = marked.clone().measure(CycleEdges::Runtime).narrow(None);
+        let is_own = |shown: &Shown, at: u32| {
+            let id = &shown.graph.nodes[at as usize].id;
+            marked.nodes.iter().any(|node| node.id == *id && !node.outside)
         };
-        prop_assert!(named(&part).is_subset(&named(&graph)));
+        let named = |shown: &Shown| -> BTreeSet<(String, String)> {
+            let id = |at: u32| shown.graph.nodes[at as usize].id.clone();
+            let own = shown.graph.edges.iter().filter(|edge| is_own(shown, edge.from));
+            own.map(|edge| (id(edge.from), id(edge.to))).collect()
+        };
+        prop_assert_eq!(named(&part), named(&whole));
+        prop_assert_eq!(part.graph.edges.len(), named(&part).len(), "none starts outside");
+        for (node, coupling) in part.graph.nodes.iter().zip(&part.coupling) {
+            let at = whole.graph.nodes.iter().position(|other| other.id == node.id);
+            prop_assert_eq!(Some(coupling), at.map(|at| &whole.coupling[at]));
+        }
+        for cycle in &part.cycles {
+            let same = |other: &ShownCycle| other.members == cycle.members && other.path == cycle.path;
+            prop_assert!(whole.cycles.iter().any(same));
+        }
     }
 
     #[test]
@@ -127,5 +184,7 @@ proptest! {
 fn a_long_chain_is_followed_without_recursion() {
     let count = 200_000;
     let ring: Vec<(u32, u32)> = (0..count).map(|at| (at, at + 1)).collect();
-    assert_eq!(shape(count, &ring).cycles(false)[0].len(), count as usize);
+    let cycles = shape(count, &ring).cycles(CycleEdges::All);
+    assert_eq!(cycles[0].members.len(), count as usize);
+    assert_eq!(cycles[0].path.len(), count as usize);
 }

@@ -30,6 +30,7 @@ fn slots() -> Slots {
     Slots {
         keys: (0..4).map(|n| CacheKey([n; 32])).collect(),
         files: (0..4).map(|n| vec![n]).collect(),
+        depths: vec![crate::tools::analyzed::Depth::Full; 4],
     }
 }
 

@@ -1,0 +1,127 @@
+//! deno.json and import maps: what a plain specifier stands for, wherever the import is.
+
+use std::collections::HashMap;
+
+use super::Manifest;
+use super::files::{Files, ancestors, join, name, parent};
+use super::jsonc::{self, Json};
+
+/// By folder, what its deno.json or import map says: specifier to what it stands for, as written.
+#[derive(Default)]
+pub(super) struct Deno {
+    maps: HashMap<String, Vec<(String, String)>>,
+}
+
+/// What a specifier stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Mapped {
+    /// A path from the top.
+    Path(String),
+    /// `npm:x`, `jsr:x`, an address, another name.
+    Other(String),
+}
+
+impl Deno {
+    pub(super) fn new(files: &Files<'_>) -> Self {
+        let mut deno = Self::default();
+        let is_wanted = |name: &str| matches!(name, "deno.json" | "deno.jsonc" | "import_map.json");
+        for (folder, path, text) in files.manifests_named(is_wanted) {
+            let Some(value) = jsonc::parse(text) else {
+                continue;
+            };
+            let elsewhere = value.get("importMap").and_then(Json::text);
+            let elsewhere = elsewhere.and_then(|map| join(folder, map));
+            deno.read(folder, folder, &value);
+            if let Some(map) = elsewhere.filter(|map| map != path)
+                && let Some(value) = files.manifest(&map).and_then(jsonc::parse)
+            {
+                deno.read(folder, parent(&map), &value);
+            }
+        }
+        deno
+    }
+
+    fn read(&mut self, folder: &str, from: &str, value: &Json) {
+        let imports = value.get("imports").and_then(Json::entries);
+        let map = self.maps.entry(folder.to_owned()).or_default();
+        for (key, to) in imports.into_iter().flatten() {
+            let Some(to) = to.text() else { continue };
+            let is_path = to.starts_with("./") || to.starts_with("../") || to.starts_with('/');
+            let to = match is_path {
+                true => join(from, to).map(|path| match to.ends_with('/') {
+                    true => format!("./{path}/"),
+                    false => format!("./{path}"),
+                }),
+                false => Some(to.to_owned()),
+            };
+            map.extend(to.map(|to| (key.clone(), to)));
+        }
+    }
+
+    /// By the nearest map that speaks of it: the exact name, else the longest that ends with `/` and begins it.
+    pub(super) fn mapped(&self, folder: &str, specifier: &str) -> Option<Mapped> {
+        if self.maps.is_empty() {
+            return None;
+        }
+        ancestors(folder).find_map(|above| {
+            let map = self.maps.get(above)?;
+            let exact = map.iter().find(|(key, _)| key == specifier);
+            let begins = map
+                .iter()
+                .filter(|(key, _)| key.ends_with('/') && specifier.starts_with(key.as_str()))
+                .max_by_key(|(key, _)| key.len());
+            // `"x": "jsr:@a/x@1"` speaks of `x/sub` as well.
+            let packages = map.iter().filter(|(_, to)| !to.starts_with("./"));
+            let below = packages.into_iter().find(|(key, _)| {
+                let rest = specifier.strip_prefix(key.as_str());
+                rest.is_some_and(|rest| rest.starts_with('/')) && !key.ends_with('/')
+            });
+            let (key, to) = exact.or(begins).or(below)?;
+            let rest = specifier.strip_prefix(key.as_str()).unwrap_or_default();
+            Some(match to.strip_prefix("./") {
+                Some(path) => {
+                    Mapped::Path(format!("{path}{rest}").trim_start_matches('/').to_owned())
+                }
+                None => Mapped::Other(format!("{to}{rest}")),
+            })
+        })
+    }
+}
+
+/// The package that `npm:` or `jsr:` names, without its version.
+pub(super) fn package(specifier: &str) -> Option<&str> {
+    let rest = ["npm:", "jsr:"]
+        .iter()
+        .find_map(|registry| specifier.strip_prefix(registry))?;
+    let rest = rest.trim_start_matches('/');
+    let named = super::javascript::package_name(rest);
+    let version = named
+        .char_indices()
+        .skip(1)
+        .find(|(_, letter)| *letter == '@');
+    version.map_or(Some(named), |(at, _)| named.get(..at))
+}
+
+/// Import maps that a deno.json names.
+pub(super) fn named_by(manifests: &[Manifest]) -> Vec<String> {
+    let is_deno = |path: &str| matches!(name(path), "deno.json" | "deno.jsonc");
+    let all = manifests.iter().filter(|it| is_deno(&it.path));
+    all.filter_map(|manifest| {
+        let value = jsonc::parse(&manifest.text)?;
+        join(parent(&manifest.path), value.get("importMap")?.text()?)
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::package;
+
+    #[test]
+    fn packages_lose_their_versions() {
+        assert_eq!(package("jsr:@oak/oak@17/x"), Some("@oak/oak"));
+        assert_eq!(package("npm:chalk@5"), Some("chalk"));
+        assert_eq!(package("npm:/@a/b"), Some("@a/b"));
+        assert_eq!(package("chalk"), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! A shortest cycle through a knot: what a person can follow from import to import.
+
+use std::collections::VecDeque;
+
+/// Edges looked at for one knot. Below it every member is tried as a start, and the cycle is a shortest there is; a
+/// knot of thousands of files is tried from as many of its members as this allows, and has cycles of two or three
+/// files next to any of them.
+const LOOKS: usize = 5_000_000;
+
+const UNSEEN: u32 = u32::MAX;
+
+/// Searches in one graph, with room that is used again.
+pub(super) struct Shortest<'n> {
+    next: &'n [Vec<u32>],
+    /// By node: its knot, while it is searched; else 0.
+    knot: Vec<u32>,
+    knots: u32,
+    /// By node: what led to it in the search from the present start.
+    from: Vec<u32>,
+    touched: Vec<u32>,
+    is_alone: bool,
+}
+
+impl<'n> Shortest<'n> {
+    /// `next`: for each node the nodes that its edges lead to, each once, sorted.
+    pub(super) fn new(next: &'n [Vec<u32>]) -> Self {
+        Self {
+            next,
+            knot: vec![0; next.len()],
+            knots: 0,
+            from: vec![UNSEEN; next.len()],
+            touched: vec![],
+            is_alone: false,
+        }
+    }
+
+    /// Through members of a strongly connected component: a shortest cycle, of several the one that starts first in
+    /// the order of nodes. It begins with its smallest node.
+    pub(super) fn through(&mut self, members: &[u32]) -> Vec<u32> {
+        self.knots += 1;
+        self.is_alone = members.len() == 1;
+        for member in members {
+            self.knot[*member as usize] = self.knots;
+        }
+        let mut best: Vec<u32> = vec![];
+        let mut looks = LOOKS;
+        for start in members {
+            // Nothing is shorter than two.
+            if (1..=2).contains(&best.len()) || looks == 0 {
+                break;
+            }
+            let shorter_than = if best.is_empty() {
+                usize::MAX
+            } else {
+                best.len()
+            };
+            if let Some(found) = self.from(*start, shorter_than, &mut looks) {
+                best = found;
+            }
+        }
+        let smallest = (0..best.len()).min_by_key(|at| best[*at]).unwrap_or(0);
+        best.rotate_left(smallest);
+        best
+    }
+
+    /// Breadth first from `start` back to it, within its knot.
+    fn from(&mut self, start: u32, shorter_than: usize, looks: &mut usize) -> Option<Vec<u32>> {
+        let mut queue = VecDeque::from([(start, 1_usize)]);
+        let mut last = None;
+        'search: while let Some((node, length)) = queue.pop_front() {
+            if length >= shorter_than {
+                break;
+            }
+            for to in &self.next[node as usize] {
+                *looks = looks.saturating_sub(1);
+                // A node that leads to itself is a cycle where it is alone.
+                if *to == start && (node != start || self.is_alone) {
+                    last = Some(node);
+                    break 'search;
+                }
+                let is_new = *to != start && self.from[*to as usize] == UNSEEN;
+                if is_new && self.knot[*to as usize] == self.knots {
+                    self.from[*to as usize] = node;
+                    self.touched.push(*to);
+                    queue.push_back((*to, length + 1));
+                }
+            }
+        }
+        let found = last.map(|last| {
+            let mut path = vec![last];
+            let mut at = last;
+            while at != start {
+                at = self.from[at as usize];
+                path.push(at);
+            }
+            path.reverse();
+            path
+        });
+        for node in self.touched.drain(..) {
+            self.from[node as usize] = UNSEEN;
+        }
+        found
+    }
+}
