@@ -54,7 +54,7 @@ pub(super) fn imports(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<FileAnalysis, Cancelled> {
     let Reading {
-        tree,
+        region,
         text,
         cplusplus,
         ..
@@ -64,11 +64,8 @@ pub(super) fn imports(
     let by_name = matches!(language, Language::Go | Language::Java | Language::Rust);
     let mut outline = by_name.then(|| outline::Watcher::new(language, text));
     let mut imports = imports::Watcher::new(language, text);
-    let mut analysis = FileAnalysis::empty(language);
-    analysis.syntax.cplusplus = cplusplus;
-    traverse(tree.walk(), cancelled, |step, visit| match step {
+    walk(&region, 0, cancelled, &mut |step, visit| match step {
         Step::Enter => {
-            note_error(&mut analysis.syntax, &visit.node);
             if let Some(outline) = &mut outline {
                 outline.enter(visit);
             }
@@ -82,6 +79,8 @@ pub(super) fn imports(
         }
     })?;
     let imports = imports.finish();
+    let mut analysis = FileAnalysis::empty(language);
+    analysis.syntax.cplusplus = cplusplus;
     (analysis.imports, analysis.exports) = (imports.imports, imports.exports);
     analysis.package = imports.package;
     analysis.symbols = outline.map_or(vec![], |outline| outline.finish().symbols);
