@@ -171,6 +171,8 @@ impl From<Spec> for Entry {
             "version": env!("CARGO_PKG_VERSION"),
             "cost": spec.cost,
         });
+        let listed = spec.arguments.iter().filter(|argument| argument.listed);
+        let listed: Vec<_> = listed.cloned().collect();
         Self {
             name: spec.name,
             title: spec.title,
@@ -182,7 +184,7 @@ impl From<Spec> for Entry {
             destructive: spec.destructive,
             input: validation::compile(&input_schema),
             output: validation::compile(&output_schema),
-            listed_input_schema: argument::listed(&input_schema),
+            listed_input_schema: argument::listed(&argument::input_schema(&listed)),
             full: validation::compile(&full_schema),
             input_schema,
             output_schema,

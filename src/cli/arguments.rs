@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::targets::Targets;
 use crate::tools;
+use crate::workspace::Lift;
 
 /// Rows of a table on a screen; `--limit` changes it.
 const DEFAULT_ROWS: usize = 50;
@@ -62,7 +63,7 @@ pub(super) struct Selection {
     exclude: Vec<String>,
     /// Analyse these too, which are left out otherwise; joined by commas
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = SELECTION,
-          value_parser = choices(Kind::Complexity, "include_skipped"))]
+          value_parser = PossibleValuesParser::new(Lift::ALL.map(Lift::name)))]
     include_skipped: Vec<String>,
     /// Only these languages, joined by commas; `typescript` takes in `tsx`
     #[arg(long, value_name = "LANGUAGE", value_delimiter = ',', help_heading = SELECTION,

@@ -126,16 +126,17 @@ impl Page {
                 names.truncate(named);
                 names.push("…".to_owned());
             }
-            names.push(match cycle["more"].as_u64() {
-                None | Some(0) => last,
-                Some(more) => format!("{last} and {more} more in this knot"),
-            });
+            names.push(last);
+            let more = match cycle["more"].as_u64() {
+                None | Some(0) => String::new(),
+                Some(more) => format!(" and {more} more in this knot"),
+            };
             // A name may hold blanks, and stays in one piece.
             let names: Vec<_> = names
                 .iter()
                 .map(|name| name.replace(' ', "\u{a0}"))
                 .collect();
-            let chain = names.join(" →\u{a0}");
+            let chain = names.join(" →\u{a0}") + &more;
             for (at, line) in fit::wrapped(&chain, room).into_iter().enumerate() {
                 let size = if at == 0 {
                     size.to_string()

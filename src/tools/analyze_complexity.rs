@@ -9,7 +9,7 @@ use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of};
 use super::output::{Outcome, Whole, output, page_of};
 use super::reach::Reach;
-use super::shared::{Shared, with_given, with_shared};
+use super::shared::{Shared, counted_by_profile, with_given, with_shared};
 use super::text::{counted, figure, rounded};
 use super::{Example, Kind, Spec};
 use crate::answer::lean::Shape;
@@ -74,7 +74,7 @@ pub(super) fn spec() -> Spec {
         idempotent: true,
         destructive: false,
         cost: "medium",
-        arguments: with_shared(vec![
+        arguments: counted_by_profile(with_shared(vec![
             Argument::new(
                 "level",
                 one_of(&LEVELS, "functions"),
@@ -99,7 +99,7 @@ pub(super) fn spec() -> Spec {
                 "at least",
                 "Only functions (files: with a function) whose own cognitive complexity is at least this.",
             ),
-        ]),
+        ])),
         data: schema::data(),
         lean: schema::LEAN,
         grouped: false,

@@ -32,8 +32,7 @@ pub(super) fn spec() -> Spec {
     Spec {
         name: NAME,
         title: "Analyze dependencies",
-        description: "Import graph: edges, cycles, fan-in/out, instability, external packages and unresolved imports \
-                      with the reason; or a diagram.",
+        description: "Import graph: edges, cycles, fan-in/out, instability, external and unresolved imports; or a diagram.",
         category: "analysis",
         tags: &[
             "dependencies",

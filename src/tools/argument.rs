@@ -10,6 +10,8 @@ pub struct Argument {
     pub required: bool,
     /// In full, for `find_tools` and the generated page.
     pub doc: &'static str,
+    /// False where it changes nothing that the tool tells, and is taken all the same: `tools/list` leaves it out.
+    pub listed: bool,
 }
 
 impl Argument {
@@ -26,7 +28,13 @@ impl Argument {
             schema,
             required: false,
             doc,
+            listed: true,
         }
+    }
+
+    pub(crate) fn unlisted(mut self) -> Self {
+        self.listed = false;
+        self
     }
 
     pub(crate) fn required(mut self) -> Self {

@@ -50,7 +50,6 @@ pub(crate) const EMPTY_IS_ABSENT: [&str; 7] = [
 pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
     let globs = json!({"type": "array", "items": {"type": "string"}, "maxItems": MAX_GLOBS});
     let languages: Vec<_> = Language::ALL.map(Language::name).into();
-    let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
     let mut all = vec![Argument::new(
         "path",
         json!({"type": "string", "default": "."}),
@@ -75,9 +74,10 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
         ),
         Argument::new(
             "include_skipped",
-            json!({"type": "array", "items": {"type": "string", "enum": Lift::ALL.map(Lift::name)}}),
-            "take these in too",
-            "Kinds of files that are left out by default, to be analysed too.",
+            json!({"type": "array", "items": {"type": "string"}}),
+            "e.g. generated",
+            "What is left out by default and wanted all the same: `generated`, `vendored`, `hidden`, `ignored`, \
+             `minified`, `build_output`.",
         ),
         Argument::new(
             "languages",
@@ -85,17 +85,31 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
             "only these",
             "Only files in these languages; `typescript` takes in `tsx`.",
         ),
-        Argument::new(
-            "profile",
-            one_of(&profiles, "strict"),
-            "whose way of counting",
-            "The convention of counting for `cyclomatic`: what the linter of that name prints.",
-        ),
+        profile().unlisted(),
     ]);
     all.extend(paging());
     all.push(detail());
     all.push(idempotency_key());
     all
+}
+
+/// For the analysis that counts: its profile is listed.
+pub(crate) fn counted_by_profile(mut arguments: Vec<Argument>) -> Vec<Argument> {
+    for argument in &mut arguments {
+        argument.listed |= argument.name == "profile";
+    }
+    arguments
+}
+
+/// Every analysis takes it; only one counts by it.
+pub(crate) fn profile() -> Argument {
+    let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
+    Argument::new(
+        "profile",
+        one_of(&profiles, "strict"),
+        "whose way of counting",
+        "The convention of counting for `cyclomatic`: what the linter of that name prints.",
+    )
 }
 
 pub(crate) fn detail() -> Argument {
@@ -178,10 +192,7 @@ impl Shared {
                 include: strings(&arguments["include"]),
                 exclude: strings(&arguments["exclude"]),
                 languages: languages(&arguments["languages"]),
-                include_skipped: strings(&arguments["include_skipped"])
-                    .iter()
-                    .filter_map(|name| Lift::from_name(name))
-                    .collect(),
+                include_skipped: lifts(&arguments["include_skipped"])?,
             },
             profile: arguments["profile"]
                 .as_str()
@@ -326,6 +337,20 @@ fn canonical(tool: &str, arguments: &Value) -> String {
         .filter(|(name, _)| !NOT_WHAT.contains(&name.as_str()))
         .collect();
     format!("{tool} {}", json!(what))
+}
+
+fn lifts(value: &Value) -> Result<Vec<Lift>, Failure> {
+    let read = |name: &String| {
+        let kinds = Lift::ALL.map(Lift::name);
+        let message = || {
+            format!(
+                "/include_skipped: {name:?} is no kind of what is left out: {}",
+                kinds.join(", ")
+            )
+        };
+        Lift::from_name(name).ok_or_else(|| Failure::new("invalid_argument", message()))
+    };
+    strings(value).iter().map(read).collect()
 }
 
 fn languages(value: &Value) -> Vec<Language> {

@@ -37,7 +37,7 @@ impl Here {
     async fn told(&self, arguments: Value) -> Told {
         let mut arguments = arguments;
         arguments["limit"] = json!(1000);
-        arguments["max_bytes"] = json!(1_000_000);
+        arguments["max_bytes"] = json!(300_000);
         Told::of(&self.good("analyze_dependencies", arguments).await)
     }
 
