@@ -168,7 +168,8 @@ fn a_cycle_is_a_way_round_and_a_long_one_goes_on_below() {
           size  cycle
              7  a/long/path.py
                 → another/long path.py
-                → a/long/path.py and 5 more in this knot
+                → a/long/path.py and 5 more in this
+                knot
              4  a → b → c → … → a
              2  c → d → c
 

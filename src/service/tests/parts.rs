@@ -50,7 +50,10 @@ impl Here {
             let parents = id.match_indices('/').map(|(at, _)| id[..at].to_owned());
             parents.collect::<Vec<_>>()
         });
-        let parts: BTreeSet<String> = folders.chain(ids.iter().cloned()).collect();
+        // What is left out is analysed like any other file where it is asked for by name.
+        let is_measured = |id: &&String| whole.nodes[*id].get("left_out").is_none();
+        let files = ids.iter().filter(is_measured).cloned();
+        let parts: BTreeSet<String> = folders.chain(files).collect();
         for part in parts {
             let told = self.told(json!({"path": part})).await;
             let by = |row: &String, key: &str| {

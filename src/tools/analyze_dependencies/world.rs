@@ -123,6 +123,11 @@ fn unknown_node(graph: &Graph, focus: &str) -> Failure {
     let hint = ends_so(focus)
         .or_else(|| ends_so(&format!("/{name}")))
         .or_else(|| nearest(focus, ids()))
+        .or_else(|| {
+            let names = ids().map(|id| id.rsplit('/').next().unwrap_or(id));
+            let name = nearest(name, names)?;
+            ends_so(&format!("/{name}"))
+        })
         .map_or_else(String::new, |id| format!("; did you mean {id:?}?"));
     Failure::new(
         "unknown_node",
