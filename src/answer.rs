@@ -20,6 +20,7 @@ pub mod lean;
 pub(crate) mod normalize;
 pub mod page;
 pub mod reason;
+mod unparsed;
 pub(crate) mod validation;
 
 pub use code::Code;
@@ -27,6 +28,7 @@ pub use failure::Failure;
 pub use lean::Detail;
 pub use page::Page;
 pub use reason::Reason;
+pub(crate) use unparsed::ParseErrors;
 
 /// Notices that an answer carries, so that a session's whole past does not crowd out its data.
 const NOTICES_SHOWN: usize = 5;
@@ -95,8 +97,7 @@ pub(crate) struct Coverage {
     pub(crate) files_seen: u64,
     pub(crate) files_analyzed: u64,
     pub(crate) skipped: BTreeMap<String, u64>,
-    /// Files that hold source which did not parse.
-    pub(crate) parse_errors: u64,
+    pub(crate) parse_errors: ParseErrors,
     pub(crate) languages: BTreeMap<String, u64>,
 }
 

@@ -58,7 +58,7 @@ fn json_is_the_whole_answer_with_numbers_that_hold() {
     );
     assert_eq!(busy["path"], "app/main.py");
     assert_eq!(function(&answer, "choose")["own"]["cyclomatic"], 3);
-    assert_eq!(answer["coverage"]["parse_errors"], 1);
+    assert_eq!(answer["coverage"]["parse_errors"]["count"], 1);
     assert!(
         answer["context"]["session_id"].is_null(),
         "a run keeps nothing"

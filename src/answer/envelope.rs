@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::code::Code;
 use super::lean::strip;
 use super::reason::{EMPTY_REASONS, REASONS};
-use super::{Context, Coverage, Empty, Failure, Page, object};
+use super::{Context, Coverage, Empty, Failure, Page, ParseErrors, object};
 
 mod published;
 
@@ -70,7 +70,7 @@ fn coverage_told(coverage: Option<&Coverage>) -> Value {
     let mut told = json!(coverage);
     // Files with syntax errors are worth a word only where there are any.
     if let Some(told) = told.as_object_mut()
-        && told["parse_errors"] == 0
+        && told["parse_errors"]["count"] == 0
     {
         told.remove("parse_errors");
     }
@@ -273,7 +273,7 @@ fn coverage_schema() -> Value {
         "files_seen": count(),
         "files_analyzed": count(),
         "skipped": by_name,
-        "parse_errors": count(),
+        "parse_errors": ParseErrors::schema(),
         "languages": by_name,
     }));
     schema["type"] = json!(["object", "null"]);

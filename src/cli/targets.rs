@@ -145,7 +145,7 @@ impl Targets {
             self.show_in(data, by_path);
         }
         if let Some(files) = answer.pointer_mut("/coverage/parse_errors/files") {
-            self.show_list(files);
+            self.show_in(files, true);
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
                 "cycles": [{"size": 3, "path": ["src/a.py", "lib/b.py", "src/a.py"], "members": ["src/a.py", "lib/b.py", "src/c.py"]}],
                 "external": [{"name": "src/a", "importers": ["src/a.py"]}],
             },
-            "coverage": {"parse_errors": {"count": 1, "files": ["src/c.py"]}},
+            "coverage": {"parse_errors": {"count": 1, "files": [{"path": "src/c.py"}]}},
         });
         below.show_all(&mut answer);
         assert_eq!(
@@ -322,7 +322,7 @@ mod tests {
                     "cycles": [{"size": 3, "path": ["a.py", "../lib/b.py", "a.py"], "members": ["a.py", "../lib/b.py", "c.py"]}],
                     "external": [{"name": "src/a", "importers": ["a.py"]}],
                 },
-                "coverage": {"parse_errors": {"count": 1, "files": ["c.py"]}},
+                "coverage": {"parse_errors": {"count": 1, "files": [{"path": "c.py"}]}},
             })
         );
     }

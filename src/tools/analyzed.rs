@@ -291,7 +291,7 @@ fn assemble(
             continue;
         }
         coverage.files_analyzed += 1;
-        coverage.parse_errors += u64::from(!analysis.syntax.is_clean());
+        coverage.parse_errors.add(&file.path, &analysis.syntax);
         let language = analysis.language.name().to_owned();
         *coverage.languages.entry(language).or_default() += 1;
         files.push(AnalyzedFile {

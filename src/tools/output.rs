@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::analyzed::Analyzed;
 use super::shared::Paging;
-use super::text::counted;
+use super::text::{counted, one_line};
 use crate::answer::page::{Fitted, json_len};
 use crate::answer::{CacheUse, Coverage, Empty, Finding, Page};
 use crate::workspace::Selection;
@@ -151,10 +151,15 @@ fn coverage_line(coverage: &Coverage) -> String {
     if !coverage.skipped.is_empty() {
         line.push_str(&format!("; skipped: {}", skips(coverage)));
     }
-    if coverage.parse_errors > 0 {
+    if coverage.parse_errors.count > 0 {
+        let named = coverage.parse_errors.files.len();
         line.push_str(&format!(
-            "; {} with syntax errors",
-            counted(coverage.parse_errors, "file")
+            "; {} with syntax errors{}",
+            counted(coverage.parse_errors.count, "file"),
+            match named {
+                0 => String::new(),
+                _ => format!(" ({})", one_line(&coverage.parse_errors.places())),
+            }
         ));
     }
     line.push('\n');

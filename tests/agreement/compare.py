@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import corpora
+import found
 import references
 
 # One row: what is compared, against which tool, on which code, and the share in % below which the run fails.
@@ -46,6 +47,11 @@ def main():
     print(f"{'what':<20} {'tool':<34} {'corpus':<14} {'listed':>7} {'compared':>8} {'agree':>7} {'%':>7}")
     for row in chosen:
         failed |= not compare_row(row, arguments)
+    asked = [row for row in found.ROWS if not arguments.only or row.name in arguments.only]
+    if asked:
+        print(f"{'what':<20} {'tool':<34} {'corpus':<14} {'listed':>7} {'found %':>9} {'more %':>9}")
+    for row in asked:
+        failed |= not found_row(row, arguments)
     sys.exit(1 if failed else 0)
 
 
@@ -89,6 +95,31 @@ def compare_row(row, arguments):
         print(f"    below the floor of {row.floor} %")
         return False
     return True
+
+
+def found_row(row, arguments):
+    """True unless functions are missed or invented, more than the row allows."""
+    passed = True
+    for name in arguments.folder or row.corpora:
+        try:
+            folder = name if arguments.folder else corpora.fetch(name, arguments.work)
+            tool, theirs, paths = row.reference(folder, arguments.work)
+        except references.Unavailable as reason:
+            print(f"{row.name:<20} skipped: {reason}")
+            continue
+        key = found.KEYS[row.name]
+        looked_at = {os.path.relpath(path, folder) for path in paths}
+        ours = dump(arguments.dump, "strict", folder)
+        left_out = [references.Measured(path, None, 0, 0) for path in looked_at]
+        add_left_out(ours, left_out, arguments.dump, "strict", folder)
+        listed = [key(path, function) for path in looked_at for function in ours.get(path, [])]
+        print(f"{row.name:<20} {tool:<34} {os.path.basename(name):<14} ", end="")
+        good, missed, invented = found.compare(row, tool, theirs, listed)
+        for what, functions in (("not found here", missed), ("found here alone", invented)):
+            for function in sorted(functions, key=str)[: arguments.show]:
+                print(f"    {':'.join(map(str, function))}: {what}")
+        passed &= good
+    return passed
 
 
 def add_left_out(ours, theirs, command, profile, folder):

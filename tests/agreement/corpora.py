@@ -9,8 +9,8 @@ import tarfile
 from references import Unavailable
 
 PYPI = {"requests": "requests==2.32.3", "flask": "flask==3.0.3", "django": "django==5.1.4", "sympy": "sympy==1.13.3"}
-NPM = {"rxjs": ("rxjs@7.8.2", "package/src"), "rxjs-js": ("rxjs@7.8.2", "package/dist/esm"), "zod": ("zod@3.25.76", "package/src"), "eslint": ("eslint@10.0.0", "package/lib"), "preact": ("preact@10.27.2", "package")}
-DEBIAN = {"commons-lang3": "libcommons-lang3-java", "guava": "guava-libraries", "redis": "redis", "sqlite3": "sqlite3"}
+NPM = {"rxjs": ("rxjs@7.8.2", "package/src"), "rxjs-js": ("rxjs@7.8.2", "package/dist/esm"), "zod": ("zod@3.25.76", "package/src"), "eslint": ("eslint@10.0.0", "package/lib"), "preact": ("preact@10.27.2", "package"), "effect": ("effect@3.22.4", "package/src")}
+DEBIAN = {"commons-lang3": "libcommons-lang3-java", "guava": "guava-libraries", "redis": "redis", "sqlite3": "sqlite3", "lua": "lua5.4", "tmux": "tmux", "curl": "curl"}
 
 
 def fetch(name, work):

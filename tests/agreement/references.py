@@ -121,17 +121,39 @@ def lizard(folder, work):
 
 
 def eslint(folder, work):
-    tool = os.path.join(work, "eslint")
+    tool = eslint_folder(work)
     script = os.path.join(os.path.dirname(__file__), "eslint.mjs")
-    if not os.path.isdir(os.path.join(tool, "node_modules/eslint")):
-        os.makedirs(tool, exist_ok=True)
-        need("npm", ["npm", "install", "--silent", "--prefix", tool, "eslint@10.0.0", "@typescript-eslint/parser@8.56.0", "typescript@5.9.3"])
     shutil.copy(script, os.path.join(tool, "eslint.mjs"))
     output = need("node", ["node", os.path.join(tool, "eslint.mjs"), folder])
     rows = json.loads(output)
     return f"ESLint {rows['version']} complexity", [
         Measured(os.path.relpath(row["path"], folder), None, row["line"], row["complexity"]) for row in rows["functions"]
     ]
+
+
+def typescript_functions(folder, work):
+    """Every function with a body: (path, first line, last line)."""
+    tool = eslint_folder(work)
+    shutil.copy(os.path.join(os.path.dirname(__file__), "found.mjs"), os.path.join(tool, "found.mjs"))
+    output = json.loads(need("node", ["node", os.path.join(tool, "found.mjs"), folder]))
+    found = [(os.path.relpath(row["path"], folder), row["line"], row["end"]) for row in output["functions"]]
+    return f"TypeScript {output['version']}", found, files(folder, ".ts", ".mts", ".cts", ".tsx")
+
+
+def ctags_functions(folder, work):
+    """Every function of the files that end with .c: (path, name, last line). ctags takes macros for names here and there."""
+    paths = files(folder, ".c")
+    output = need("ctags", ["ctags", "--languages=C", "--kinds-C=f", "--fields=+ne", "--output-format=json", "-f", "-", "-L", "-"], input="\n".join(paths))
+    rows = [json.loads(line) for line in output.splitlines()]
+    return "universal-ctags", [(os.path.relpath(row["path"], folder), row["name"], row.get("end")) for row in rows], paths
+
+
+def eslint_folder(work):
+    tool = os.path.join(work, "eslint")
+    if not os.path.isdir(os.path.join(tool, "node_modules/eslint")):
+        os.makedirs(tool, exist_ok=True)
+        need("npm", ["npm", "install", "--silent", "--prefix", tool, "eslint@10.0.0", "@typescript-eslint/parser@8.56.0", "typescript@5.9.3"])
+    return tool
 
 
 def gocyclo(folder, work):

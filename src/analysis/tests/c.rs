@@ -76,6 +76,10 @@ const CASES: &[(&str, &[&str])] = &[
         "static enum parse_type\nfirst(struct args *a)\n{\n\treturn (a ? 1 : 2);\n}\nenum result second(void) { return 1; }\nstruct s third(int a) { return a; }\n",
         &["first 1-5 2/1", "second 6-6 1/0", "third 7-7 1/0"],
     ),
+    (
+        "static int f(__unused struct client *c, __unused int d, struct args *e)\n{\n\tchar *x = va_arg(ap, char *); y(va_arg(ap, unsigned long), cast(struct s *, z), w * 2);\n\treturn x ? 1 : 2;\n}\nstatic RB_HEAD(tree, buffer) by_name;\nTAILQ_HEAD(, item) waiters;\nstruct s { redisAtomic int requests; LIST_ENTRY(s) next; TAILQ_HEAD(, e) head; };\nstatic int g(void) { return 1; }\n",
+        &["f 1-5 2/1", "g 9-9 1/0"],
+    ),
     // Macros with a block.
     (
         "static int lz(int a)\n{\n\tIS_BIT(len, range, code) {\n\t\tfor (i = 0; i < LOW; i++) { a++; }\n\t} else {\n\t\tIS_BIT(code, bound) { x(); } else { y(); }\n\t}\n\treturn 0;\n}\nstatic int after(int a) { return a ? 1 : 2; }\n",

@@ -229,6 +229,9 @@ fn function_value(view: &View<'_>, file: usize, function: usize) -> Map<String, 
     row.insert("parameters".into(), json!(facts.parameters));
     row.insert("has_receiver".into(), json!(facts.has_receiver));
     row.insert("exits".into(), json!(facts.exits));
+    if facts.recovered {
+        row.insert("recovered".into(), json!(true));
+    }
     say_nulls(&mut row);
     row
 }

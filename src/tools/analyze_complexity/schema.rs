@@ -37,6 +37,7 @@ const FUNCTIONS: Field = (
         "end_line",
         "own.cyclomatic",
         "own.cognitive",
+        "recovered",
     ],
 );
 const FILES: Field = (
@@ -109,7 +110,7 @@ fn file() -> Value {
 
 fn function() -> Value {
     strict_but(
-        &["not_computed"],
+        &["not_computed", "recovered"],
         json!({
             "path": string(), "name": string(), "qualified_name": string(), "kind": string(),
             "start_line": count(), "end_line": count(),
@@ -119,6 +120,7 @@ fn function() -> Value {
             "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
             "max_nesting": count(), "parameters": count(),
             "has_receiver": {"type": "boolean"}, "exits": count(),
+            "recovered": {"const": true, "description": "it holds or stands in something that did not parse: its lines may be a guess"},
             "not_computed": not_computed(),
         }),
     )

@@ -25,6 +25,15 @@ pub(super) const MASKS: &[Mask] = &[
         block,
     ),
     mask("macros on parameters", parameter),
+    mask(
+        "a macro of whatever name before a type that is known",
+        declarations::before_known_type,
+    ),
+    mask("types among the arguments of a call", type_argument),
+    mask(
+        "storage before a call of a macro that declares",
+        declarations::declared_by_macro,
+    ),
     mask("auto without a type, _BitInt(…)", c23_type),
     mask("#embed", embed),
     mask("an #include within a declaration", include_inside),
@@ -178,12 +187,14 @@ fn parameter(code: &Code<'_>, at: usize, edits: &mut Edits) {
             && code.is_word(open.saturating_sub(1))
             && declarations::is_outside(code, open)
     });
-    if !in_list || !code.is_word(at) || !is_macro_name(code.written(at)) {
+    let written = code.written(at);
+    let is_attribute = is_macro_name(written) || written.starts_with("__");
+    if !in_list || !code.is_word(at) || !is_attribute {
         return;
     }
     let is_first = matches!(code.before(at), "(" | ",");
     let names = |at: usize| code.is_word(at) || code.written(at) == "*";
-    let leads = is_first && code.is_word(at + 1) && names(at + 2);
+    let leads = is_first && code.is_word(at + 1) && (names(at + 2) || written.starts_with("__"));
     let trails = matches!(code.written(at + 1), "," | ")")
         && code.is_word(at.saturating_sub(1))
         && names(at.saturating_sub(2))
@@ -217,6 +228,50 @@ fn c23_type(code: &Code<'_>, at: usize, edits: &mut Edits) {
         }
         _ => {}
     }
+}
+
+/// `va_arg(list, char *)`: one word stands for the type.
+fn type_argument(code: &Code<'_>, at: usize, edits: &mut Edits) {
+    let Some(open) = code.around(at).filter(|open| code.written(*open) == "(") else {
+        return;
+    };
+    let callee = code.before(open);
+    let is_call = open > 0
+        && code.is_word(open - 1)
+        && !NOT_A_CALL.contains(&callee)
+        && !matches!(callee, "offsetof" | "__builtin_offsetof" | "typeof")
+        && !declarations::is_outside(code, open);
+    if !is_call || !matches!(code.before(at), "(" | ",") {
+        return;
+    }
+    let mut end = at;
+    let mut words = 0;
+    let mut is_type = false;
+    loop {
+        let written = code.written(end);
+        match written {
+            "*" => is_type |= words > 0,
+            "," | ")" => break,
+            _ if code.is_word(end) && (is_type_word(written) || words == 0 || is_type) => {
+                is_type |= is_type_word(written);
+                words += 1;
+            }
+            _ => return,
+        }
+        end += 1;
+    }
+    if !is_type || words == 0 || (code.before(end) != "*" && !is_type_word(code.written(at))) {
+        return;
+    }
+    edits.rename(code, at);
+    if end > at + 1 {
+        edits.blank(code, at + 1, end - 1);
+    }
+}
+
+fn is_type_word(word: &str) -> bool {
+    declarations::BUILTIN.contains(&word)
+        || matches!(word, "struct" | "union" | "enum" | "const" | "volatile")
 }
 
 fn embed(code: &Code<'_>, at: usize, edits: &mut Edits) {

@@ -68,7 +68,7 @@ const QUALIFIERS: &[&str] = &[
     "__volatile__",
 ];
 
-const BUILTIN: &[&str] = &[
+pub(super) const BUILTIN: &[&str] = &[
     "unsigned",
     "signed",
     "long",
@@ -269,6 +269,45 @@ fn keep_one_type(code: &Code<'_>, items: &[Item], edits: &mut Edits) {
     }
 }
 
+/// `redisAtomic int requests;`: before a type of the language itself, no other type can stand.
+pub(super) fn before_known_type(code: &Code<'_>, at: usize, edits: &mut Edits) {
+    let written = code.written(at);
+    let is_plain = code.is_word(at)
+        && !QUALIFIERS.contains(&written)
+        && !BUILTIN.contains(&written)
+        && !NOT_A_CALL.contains(&written)
+        && !written.starts_with(|first: char| first.is_ascii_digit());
+    let begins = at == 0 || matches!(code.before(at), ";" | "{" | "}" | "(" | ",");
+    let is_typed =
+        BUILTIN.contains(&code.written(at + 1)) || (is_tag(code, at + 1) && code.is_word(at + 2));
+    let is_named = code.is_word(at + 2) || code.written(at + 2) == "*";
+    if is_plain && begins && is_typed && is_named {
+        edits.blank(code, at, at);
+    }
+}
+
+/// `static TAILQ_HEAD(, entry) queue;`: the macro gives the type of what follows, its name stays.
+pub(super) fn declared_by_macro(code: &Code<'_>, at: usize, edits: &mut Edits) {
+    let is_call =
+        code.is_word(at) && is_macro_name(code.written(at)) && code.written(at + 1) == "(";
+    let begins = at == 0
+        || matches!(
+            code.before(at),
+            ";" | "{" | "}" | "static" | "extern" | "const" | "struct"
+        )
+        || code.kind(at - 1) == Some(TokenKind::Directive);
+    let Some(close) = code.partner(at + 1).filter(|_| is_call && begins) else {
+        return;
+    };
+    let mut name = close + 1;
+    while code.written(name) == "*" {
+        name += 1;
+    }
+    if code.is_word(name) && matches!(code.written(name + 1), ";" | "=" | "," | "[") {
+        edits.blank(code, at + 1, close);
+    }
+}
+
 /// `int name(void) MACRO(1, 2);`, `… MACRO {`.
 pub(super) fn trailing(code: &Code<'_>, close: usize, edits: &mut Edits) {
     if code.written(close) != ")" || !code.is_word(close + 1) || !is_outside(code, close) {
@@ -301,9 +340,10 @@ pub(super) fn trailing(code: &Code<'_>, close: usize, edits: &mut Edits) {
         .partner(close)
         .is_some_and(|open| code.is_word(open.saturating_sub(1)) || code.before(open) == ")");
     // `MACRO(a) name;` declares a name.
-    let declares = code
-        .partner(close)
-        .is_some_and(|open| begins(code, open.saturating_sub(1)));
+    let declares = code.partner(close).is_some_and(|open| {
+        let name = open.saturating_sub(1);
+        begins(code, name) || QUALIFIERS.contains(&code.before(name))
+    });
     if is_end && is_head && !declares {
         edits.blank(code, close + 1, at - 1);
     }

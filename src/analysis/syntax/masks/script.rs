@@ -171,6 +171,7 @@ fn operator_name(code: &Code<'_>, at: usize, edits: &mut Edits) {
     let is_name = match code.written(at) {
         "as" | "satisfies" => {
             is_member
+                || (before == "type" && matches!(code.written(at + 1), "=" | "<"))
                 || matches!(
                     before,
                     "let" | "const" | "var" | "(" | "=" | "?" | "return" | "+" | "&&" | "||"
