@@ -68,6 +68,8 @@ struct Scope {
     is_local: bool,
     /// Nothing in it is for others to see: the body of a callback.
     is_hidden: bool,
+    /// A block that is no function's.
+    is_block: bool,
     /// A class without a name.
     is_anonymous: bool,
     /// What stands before the names inside it, joined.
@@ -219,6 +221,7 @@ impl<'s> Context<'s> {
             symbol: symbol.or_else(|| self.scope()?.symbol),
             is_local,
             is_hidden: self.is_hidden(),
+            is_block: false,
             is_anonymous: false,
             prefix,
         });

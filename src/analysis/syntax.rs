@@ -23,6 +23,7 @@ mod pieces;
 mod reading;
 mod regions;
 mod report;
+mod sound;
 mod suspects;
 mod tokens;
 

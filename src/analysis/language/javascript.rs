@@ -218,6 +218,12 @@ fn assigned<'t>(
     assignment: Node<'t>,
     text: &'t str,
 ) -> (Option<&'t str>, Option<&'t str>, FunctionKind) {
+    if let Some((object, key)) = assignment
+        .child_by_field_name("left")
+        .and_then(|left| quoted_member(left, text))
+    {
+        return (Some(key), Some(object), FunctionKind::Function);
+    }
     let Some(left) = field(assignment, "left", text).and_then(assigned_name) else {
         return (None, None, FunctionKind::Closure);
     };
@@ -235,6 +241,18 @@ pub(in crate::analysis) fn assigned_name(left: &str) -> Option<&str> {
             .chars()
             .all(|c| c.is_alphanumeric() || "_$.#".contains(c));
     is_name.then_some(left)
+}
+
+/// `object["key"]`.
+pub(in crate::analysis) fn quoted_member<'t>(
+    left: Node<'_>,
+    text: &'t str,
+) -> Option<(&'t str, &'t str)> {
+    let index = left.child_by_field_name("index")?;
+    let object = left.child_by_field_name("object")?;
+    let key = key_text(source(index, text));
+    let is_plain = index.kind() == "string" && assigned_name(key).is_some() && !key.is_empty();
+    is_plain.then_some((assigned_name(source(object, text))?, key))
 }
 
 /// Brackets and the like around a value, which change nothing about what it is.

@@ -66,6 +66,10 @@ impl Rules for C {
 }
 
 fn function(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    // Around an error, a macro and a block in a function look like a function in it.
+    if cx.is_local() && visit.node.has_error() {
+        return;
+    }
     let Some(declarator) = visit.node.child_by_field_name("declarator") else {
         return;
     };

@@ -15,6 +15,7 @@ enum Act {
     Constant,
     Component,
     Anonymous,
+    Lambda,
     Global,
     Module,
     Comment,
@@ -47,6 +48,7 @@ const LIST: &[(&str, Act)] = &[
     ("enum_constant", Act::Constant),
     ("formal_parameter", Act::Component),
     ("object_creation_expression", Act::Anonymous),
+    ("lambda_expression", Act::Lambda),
     ("local_variable_declaration", Act::Global),
     ("module_declaration", Act::Module),
     ("block_comment", Act::Comment),
@@ -63,6 +65,9 @@ pub(super) struct Java;
 impl Rules for Java {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize) {
         match LIST[row].1 {
+            Act::Comment => cx.remarks.comment(cx.text, &visit.node),
+            _ if cx.is_hidden() => {}
+            Act::Lambda => cx.hide(visit.depth),
             Act::Type(kind) | Act::Callable(kind) => open(cx, visit, kind),
             Act::Fields => fields(cx, visit),
             Act::Constant => open(cx, visit, SymbolKind::EnumMember),
@@ -72,7 +77,6 @@ impl Rules for Java {
             Act::Global if visit.depth == 1 => fields(cx, visit),
             Act::Global => {}
             Act::Module => module(cx, visit),
-            Act::Comment => cx.remarks.comment(cx.text, &visit.node),
         }
     }
 }

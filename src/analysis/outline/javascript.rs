@@ -33,6 +33,8 @@ enum Act {
     Assignment,
     Call,
     Value,
+    Block,
+    StaticBlock,
     Pair,
     Parameter,
     Comment,
@@ -70,6 +72,9 @@ const LIST: &[(&str, Act)] = &[
     ("generator_function", Act::Value),
     ("class", Act::Value),
     ("object", Act::Value),
+    ("statement_block", Act::Block),
+    ("for_statement", Act::Block),
+    ("class_static_block", Act::StaticBlock),
     ("pair", Act::Pair),
     ("required_parameter", Act::Parameter),
     ("optional_parameter", Act::Parameter),
@@ -94,6 +99,8 @@ pub(super) fn kinds(language: Language) -> &'static Kinds {
 #[derive(Default)]
 pub(super) struct JavaScript {
     is_const: bool,
+    /// `let` or `const`: known in its block alone.
+    is_lexical: bool,
     /// Depth of the `export` statement around or before the present node, and where it ends.
     export_ends: usize,
     /// Names that another statement offers: `export { a }`, `module.exports = { a }`.
@@ -122,10 +129,9 @@ impl Rules for JavaScript {
             Act::Enum => plain_enum_members(cx, visit),
             Act::EnumMember => enum_member(cx, &visit.node),
             Act::Lexical => {
-                self.is_const = visit
-                    .node
-                    .child(0)
-                    .is_some_and(|kind| kind.kind() == "const");
+                let kind = visit.node.child(0).map(|kind| kind.kind());
+                self.is_const = kind == Some("const");
+                self.is_lexical = visit.node.kind() == "lexical_declaration";
             }
             Act::Declarator => self.declarator(cx, visit),
             Act::Export => self.export(cx, visit),
@@ -134,6 +140,8 @@ impl Rules for JavaScript {
                 self.exported.extend(name.map(str::to_owned));
             }
             Act::Call => self.call(cx, visit),
+            Act::Block => block(cx, visit),
+            Act::StaticBlock => cx.hide(visit.depth),
             Act::Pair => self.pair(cx, visit),
             Act::Parameter => parameter(cx, visit),
             Act::Value | Act::Assignment | Act::Comment | Act::Decorator => {}
@@ -188,7 +196,12 @@ impl JavaScript {
         let callable = inner.filter(is_function);
         let class = inner.filter(|value| value.kind() == "class");
         let is_plain = callable.is_none() && class.is_none();
-        if is_plain && cx.is_local() {
+        let is_known_here = match cx.scope() {
+            Some(scope) if scope.is_block => self.is_lexical,
+            Some(scope) => scope.is_local,
+            None => false,
+        };
+        if is_plain && is_known_here {
             return;
         }
         let kind = match (callable, class) {
@@ -248,6 +261,32 @@ impl JavaScript {
         };
         let symbol = cx.declare(&declaration);
         self.claims.add(cx, symbol, &value);
+    }
+}
+
+/// A block at the top of a file: what `let` and `const` declare in it is known in it alone.
+fn block(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let is_top = cx
+        .scope()
+        .is_none_or(|scope| scope.kind == SymbolKind::Namespace && !scope.is_block);
+    let around = || visit.node.parent().map(|around| around.kind());
+    let is_body = || {
+        matches!(
+            around(),
+            Some("internal_module" | "module" | "ambient_declaration" | "function_declaration")
+        )
+    };
+    if is_top && (visit.node.kind() == "for_statement" || !is_body()) {
+        let prefix = cx.scope().map(|scope| scope.prefix.clone());
+        cx.enter(
+            visit.depth,
+            None,
+            SymbolKind::Namespace,
+            prefix.unwrap_or_default(),
+        );
+        if let Some(scope) = cx.scopes.last_mut() {
+            scope.is_block = true;
+        }
     }
 }
 

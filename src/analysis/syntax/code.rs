@@ -6,7 +6,7 @@ use crate::analysis::Language;
 /// No bracket.
 const NONE: u32 = u32::MAX;
 /// Type arguments are no longer than this, in tokens: bounds the search for what closes a `<`.
-const ANGLES: usize = 2_000;
+const ANGLES: usize = 256;
 
 pub(super) struct Code<'t> {
     pub(super) text: &'t str,

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::code::Code;
 use super::conditionals::blank_into;
-use crate::analysis::Language;
+use crate::analysis::{Cancelled, Language};
 
 mod c;
 mod declarations;
@@ -17,6 +17,9 @@ mod java;
 mod python;
 mod rust;
 mod script;
+
+/// Tokens between two looks at whether to stop: some milliseconds of work at most.
+const TOKENS_PER_CHECK: usize = 4096;
 
 /// One thing that a grammar does not know.
 pub(super) struct Mask {
@@ -52,7 +55,11 @@ pub(super) fn table(language: Language) -> &'static [Mask] {
 }
 
 /// What the first reading must not see.
-pub(super) fn signed(language: Language, text: &str) -> Edits {
+pub(super) fn signed(
+    language: Language,
+    text: &str,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Edits, Cancelled> {
     let is_signed = |mask: &Mask| {
         mask.sign
             .is_some_and(|sign| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some())
@@ -61,19 +68,19 @@ pub(super) fn signed(language: Language, text: &str) -> Edits {
     if table(language).iter().any(is_signed) {
         let code = Code::new(language, text);
         for mask in table(language).iter().filter(|mask| is_signed(mask)) {
-            edits.find(&code, mask);
+            edits.find(&code, mask, cancelled)?;
         }
     }
-    edits
+    Ok(edits)
 }
 
 /// Everything that the table of the language knows.
-pub(super) fn all(code: &Code<'_>) -> Edits {
+pub(super) fn all(code: &Code<'_>, cancelled: &dyn Fn() -> bool) -> Result<Edits, Cancelled> {
     let mut edits = Edits::default();
     for mask in table(code.language) {
-        edits.find(code, mask);
+        edits.find(code, mask, cancelled)?;
     }
-    edits
+    Ok(edits)
 }
 
 /// What is read in place of what is written.
@@ -92,10 +99,19 @@ struct Edit {
 }
 
 impl Edits {
-    fn find(&mut self, code: &Code<'_>, mask: &Mask) {
+    fn find(
+        &mut self,
+        code: &Code<'_>,
+        mask: &Mask,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), Cancelled> {
         for at in 0..code.len() {
+            if at.is_multiple_of(TOKENS_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
             (mask.at)(code, at, self);
         }
+        Ok(())
     }
 
     pub(super) fn is_empty(&self) -> bool {

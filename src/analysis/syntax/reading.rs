@@ -119,7 +119,7 @@ impl Attempt {
         text: &str,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, Cancelled> {
-        let edits = masks::signed(language, text);
+        let edits = masks::signed(language, text, cancelled)?;
         Self::read(language, text, None, Vec::new(), edits, cancelled)
     }
 
@@ -131,7 +131,9 @@ impl Attempt {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Option<Self>, Cancelled> {
         let shown = (!cut.is_empty()).then(|| blanked(text, &cut));
-        let edits = masks::all(&Code::new(language, shown.as_deref().unwrap_or(text)));
+        let code = Code::new(language, shown.as_deref().unwrap_or(text));
+        let edits = masks::all(&code, cancelled)?;
+        drop(code);
         if edits.is_empty() && cut.is_empty() {
             return Ok(None);
         }

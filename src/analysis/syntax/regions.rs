@@ -7,12 +7,13 @@
 
 use std::ops::Range;
 
-use tree_sitter::{Point, Tree, TreeCursor};
+use tree_sitter::{Point, Tree};
 
 use super::code::Code;
 use super::conditionals::blank_into;
 use super::parse_within;
 use super::pieces::{Context, Group, TOP, groups, pieces};
+use super::sound::Level;
 use super::tokens::TokenKind;
 use crate::analysis::{Cancelled, Language};
 
@@ -170,14 +171,13 @@ impl Reader<'_, '_> {
         let mut sound = Vec::new();
         let mut lost = 0;
         for group in groups {
-            let within = self.within(group);
+            let level = Level::new(&region.tree, self.within(group));
             for piece in pieces(self.code, group) {
                 if (self.cancelled)() {
                     return Err(Cancelled);
                 }
                 let span = self.span(&piece);
-                if self.is_trivial(&piece) || self.reads_well(&region.tree, &piece, within.as_ref())
-                {
+                if self.is_trivial(&piece) || self.reads_well(&region.tree, &level, &piece) {
                     continue;
                 }
                 if span.len() > self.left {
@@ -314,9 +314,9 @@ impl Reader<'_, '_> {
         Some(self.span(&(group.tokens.start.saturating_sub(1)..group.tokens.end + 1)))
     }
 
-    fn reads_well(&self, tree: &Tree, piece: &Range<usize>, within: Option<&Range<usize>>) -> bool {
-        let is_top = within.is_none() && self.code.begins_anew(piece.start);
-        reads_well(tree, &self.span(piece), within, is_top)
+    fn reads_well(&self, tree: &Tree, level: &Level, piece: &Range<usize>) -> bool {
+        let is_top = level.within.is_none() && self.code.begins_anew(piece.start);
+        level.reads_well(tree, &self.span(piece), is_top)
     }
 
     /// A bracket, a semicolon, a directive: nothing to be read by itself.
@@ -333,68 +333,6 @@ fn filled(region: Region, tree: Tree, holes: Vec<Region>, shell: usize) -> Regio
         // Sound pieces in a sound shell make a sound whole.
         broken,
         ..region
-    }
-}
-
-/// What stands at the top of a file and holds other such things.
-fn holds_declarations(kind: &str) -> bool {
-    kind.starts_with("preproc_")
-        || matches!(
-            kind,
-            "export_statement" | "linkage_specification" | "declaration_list"
-        )
-}
-
-/// Whether the nodes of a stretch are without errors, stand apart from what is around it, and stand in the block that
-/// they were written in. `is_top`: that is the file.
-fn reads_well(
-    tree: &Tree,
-    span: &Range<usize>,
-    within: Option<&Range<usize>>,
-    is_top: bool,
-) -> bool {
-    let mut cursor = tree.walk();
-    let mut is_inside = within.is_none();
-    for depth in 0_u32.. {
-        let node = cursor.node();
-        if node.is_error() {
-            return false;
-        }
-        is_inside |= within.is_some_and(|within| {
-            (node.start_byte() <= within.start && node.end_byte() == within.end)
-                || (node.start_byte() == within.start && node.end_byte() >= within.end)
-        });
-        if node.start_byte() >= span.start && node.end_byte() <= span.end {
-            return is_inside && !node.has_error() && !node.is_missing();
-        }
-        if is_top && depth > 0 && !holds_declarations(node.kind()) {
-            return false;
-        }
-        if cursor.goto_first_child_for_byte(span.start).is_none() {
-            return false;
-        }
-        let child = cursor.node();
-        if child.start_byte() > span.start || child.end_byte() < span.end {
-            return is_inside && are_apart(&mut cursor, span);
-        }
-    }
-    false
-}
-
-/// From the present node on: all that overlaps the stretch lies in it and is sound.
-fn are_apart(cursor: &mut TreeCursor<'_>, span: &Range<usize>) -> bool {
-    loop {
-        let node = cursor.node();
-        if node.start_byte() >= span.end {
-            return true;
-        }
-        let lies_in = node.start_byte() >= span.start && node.end_byte() <= span.end;
-        if !lies_in || node.has_error() || node.is_missing() {
-            return false;
-        }
-        if !cursor.goto_next_sibling() {
-            return true;
-        }
     }
 }
 

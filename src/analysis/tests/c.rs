@@ -163,3 +163,12 @@ fn what_is_declared_is_listed() {
         check_symbols(C, text, expected);
     }
 }
+
+#[test]
+fn macros_around_an_error_make_no_functions() {
+    super::check_functions(
+        C,
+        "int f(void)\n{\n\tIF_DEBUG(k())\n\tSWITCH(x) { CASE(1): l(); }\n\treturn a ? 1 : 2;\n}\nint g(void) { return 1; }\n",
+        &["f 1-6 2/1", "g 7-7 1/0"],
+    );
+}

@@ -21,6 +21,31 @@ const CASES: &[(Language, &str, &[&str])] = &[
             "Constant b 5-5",
         ],
     ),
+    (
+        TypeScript,
+        "class A { static { const s = 1; } }\nif (a) { const b = 1; var c = 2; function d() {} { let deep; } }\nfor (let i = 0; i < 1; i++) { const e = 1; }\nfor (const x of y) { const f = 1; }\nnamespace N { const g = 1; { const h = 1; } }\nconst i = 1;\n",
+        &[
+            "Class A 1-1",
+            "Variable c 2-2",
+            "Function d 2-2",
+            "Namespace N 5-5",
+            "Constant N.g 5-5",
+            "Constant i 6-6",
+        ],
+    ),
+    (
+        Java,
+        "class A { Fn f = () -> { class Local { void x() {} } Object o = new Object() { void y() {} }; return 1; }; void g() {} }\n",
+        &["Class A 1-1", "Field A.f 1-1", "Method A.g 1-1"],
+    ),
+    (
+        JavaScript,
+        "exports[\"quoted\"] = function () {};\nFoo.prototype['computed'] = () => {};\nFoo[bar] = function () {};\n",
+        &[
+            "Function exports.quoted 1-1",
+            "Method Foo.prototype.computed 2-2",
+        ],
+    ),
     // Assigned functions.
     (
         JavaScript,

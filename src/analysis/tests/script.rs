@@ -103,7 +103,7 @@ const CASES: &[(Language, &str, &[&str])] = &[
     ),
     (
         TypeScript,
-        "export type * from './t'\nexport type * as ns from './t'\nimport defer * as d from 'd'\nimport source s from 's'\nexport function f() { import.defer('x'); if (a) b() }\n",
+        "export type * from './t'\nexport type * as ns from './t' with { type: \"json\" }\nimport defer * as d from 'd'\nimport source s from 's'\nexport function f() { import.defer('x'); if (a) b() }\n",
         &["f 5-5 2/1"],
     ),
     (

@@ -20,6 +20,11 @@ const CASES: &[(Language, &str, &[&str])] = &[
             "g.<anonymous@4> 4-4 2/2",
         ],
     ),
+    (
+        Go,
+        "package p\nfunc ptr() { p := new(*int); t := new(pkg.T); w := new(len(x)); z := new(x.y.z); if a {} }\n",
+        &["ptr 2-2 2/1"],
+    ),
     // Go: generic methods.
     (
         Go,

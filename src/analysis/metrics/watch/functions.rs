@@ -29,6 +29,12 @@ impl<'t> Watcher<'t> {
         if named.name.is_some_and(|name| rule.never.contains(&name)) {
             return;
         }
+        // Around an error, a macro and a block in a function look like a function in it.
+        let is_nested = self.frames.len() > 1;
+        if self.language == Language::C && is_nested && (visit.node.has_error() || self.in_error())
+        {
+            return;
+        }
         let parameters = (hooks.parameters)(&site);
         let row = visit.node.start_position().row;
         let qualified_name = self

@@ -5,7 +5,7 @@ use tree_sitter::Node;
 
 use super::super::{Context, Declaration, children};
 use super::{JavaScript, is_function};
-use crate::analysis::language::javascript::{assigned_name, key_text, unwrapped};
+use crate::analysis::language::javascript::{assigned_name, key_text, quoted_member, unwrapped};
 use crate::analysis::syntax::Visit;
 use crate::analysis::{SymbolKind, Visibility};
 
@@ -147,9 +147,11 @@ impl JavaScript {
 
     /// `app.use = function`, `Point.prototype.norm = …`, `exports.make = …`, `module.exports = { … }`.
     pub(super) fn assignment(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>) {
-        let Some(left) = cx.field_text(&visit.node, "left") else {
+        let Some(node) = visit.node.child_by_field_name("left") else {
             return;
         };
+        let quoted = quoted_member(node, cx.text).map(|(object, key)| format!("{object}.{key}"));
+        let left = quoted.as_deref().unwrap_or(cx.text(&node));
         let exports = left == "exports"
             || left == "module.exports"
             || left.starts_with("exports.")

@@ -188,7 +188,9 @@ fn parameter(code: &Code<'_>, at: usize, edits: &mut Edits) {
             && declarations::is_outside(code, open)
     });
     let written = code.written(at);
-    let is_attribute = is_macro_name(written) || written.starts_with("__");
+    let is_attribute = is_macro_name(written)
+        || written.starts_with("__")
+        || written.to_ascii_lowercase().contains("unused");
     if !in_list || !code.is_word(at) || !is_attribute {
         return;
     }

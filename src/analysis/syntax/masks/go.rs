@@ -54,7 +54,13 @@ fn is_type(code: &Code<'_>, mut at: usize, end: usize) -> bool {
             ) => {}
             Some(TokenKind::Open(Bracket::Round)) if at == 0 || code.before(at) == "(" => {}
             Some(TokenKind::Close(Bracket::Round)) => {}
-            Some(TokenKind::Mark) if matches!(written, "." | "*" | ",") => {}
+            // A type is in a package: no further than that.
+            Some(TokenKind::Mark) if written == "." => {
+                if at > 2 && code.before(at - 1) == "." {
+                    return false;
+                }
+            }
+            Some(TokenKind::Mark) if matches!(written, "*" | ",") => {}
             Some(TokenKind::Mark) if matches!(written, "<" | "-") => {
                 let is_channel = code.written(at + 2) == "chan"
                     || code.before(at) == "chan"

@@ -15,6 +15,7 @@ pub(super) const MASKS: &[Mask] = &[
     mask("in and out on type parameters", variance),
     mask("export type * from", export_type),
     mask("import defer * and import source", import_phase),
+    mask("attributes of export … from", attributes),
     mask(
         "abstract override: the grammar knows the other order",
         modifier_order,
@@ -90,6 +91,17 @@ fn import_phase(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
     if code.written(at + 1) == "." && is_phase(at + 2) && code.written(at + 3) == "(" {
         edits.blank(code, at + 1, at + 2);
+    }
+}
+
+fn attributes(code: &Code<'_>, at: usize, edits: &mut Edits) {
+    let is_clause = matches!(code.written(at), "with" | "assert")
+        && code.written(at + 1) == "{"
+        && at > 1
+        && code.kind(at - 1) == Some(TokenKind::Literal)
+        && code.before(at - 1) == "from";
+    if let Some(close) = code.partner(at + 1).filter(|_| is_clause) {
+        edits.blank(code, at, close);
     }
 }
 
