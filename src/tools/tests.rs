@@ -186,7 +186,7 @@ fn every_failure_is_an_answer_that_fits_its_schema() {
                 tool: entry.name,
                 started: std::time::Instant::now(),
                 max_bytes: 1000,
-                detail: crate::answer::Detail::Lean,
+                detail: Detail::Lean,
             };
             let failure = Failure::new(reason.name, "x".repeat(5000));
             let answer = called.failed(&failure, crate::answer::Context::default());
