@@ -139,7 +139,10 @@ fn what_another_did_not_find_is_counted_and_told() {
     });
     let lost = lost(&mut first);
     assert!(lost > 0);
-    assert!(notice.contains(&format!("{lost} changes")), "{notice}");
+    assert!(
+        notice.contains(&format!("{lost} acknowledged changes")),
+        "{notice}"
+    );
     let ours = result(&durable(&mut first, "analyze_dependencies", &arguments));
     let found = history(&mut second, &id);
     assert_eq!(

@@ -224,7 +224,7 @@ async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
         .await
         .unwrap();
     assert!(
-        view.notices[0].contains(&format!("{lost} changes")),
+        view.notices[0].contains(&format!("{lost} acknowledged changes")),
         "{:?}",
         view.notices
     );

@@ -128,7 +128,10 @@ async fn what_another_did_not_find_is_counted_and_told() {
         let lost = away.shelter.health().sheltered.lost;
         assert!(lost > 0);
         let notice = &view.notices[0];
-        assert!(notice.contains(&format!("{lost} changes")), "{notice}");
+        assert!(
+            notice.contains(&format!("{lost} acknowledged changes")),
+            "{notice}"
+        );
         assert_eq!(results(&view), kept, "{acquired_before}");
     }
 }
