@@ -90,6 +90,11 @@ const CASES: &[(Language, &str, &[&str])] = &[
             "i 8-8 1/0",
         ],
     ),
+    (
+        Rust,
+        "fn f() { let x = str![[r#\"a\"#]]; assert(y, str![\"b\"].raw()); if try!(c(d)) { e() } }\nfn g() -> bool { !(a) }\n",
+        &["f 1-1 2/1", "g 2-2 1/0"],
+    ),
     // Python.
     (
         Python,

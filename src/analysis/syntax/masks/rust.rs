@@ -8,6 +8,10 @@ pub(super) const MASKS: &[Mask] = &[
         "attributes in patterns, on parameters of closures and on expressions",
         attribute,
     ),
+    mask(
+        "macros that are called as a type or a keyword is: str![…], try!(…)",
+        macro_name,
+    ),
     mask("safe fn and safe static in extern blocks", safe),
     mask("gen fn", generator),
     mask(
@@ -65,6 +69,28 @@ fn is_pattern_field(code: &Code<'_>, at: usize) -> bool {
     code.is_word(at)
         && matches!(code.written(at + 1), "," | "}" | ":" | "@")
         && code.written(at + 2) != ":"
+}
+
+fn macro_name(code: &Code<'_>, at: usize, edits: &mut Edits) {
+    let is_taken = matches!(
+        code.written(at),
+        "str"
+            | "try"
+            | "bool"
+            | "char"
+            | "f32"
+            | "f64"
+            | "i32"
+            | "i64"
+            | "u32"
+            | "u64"
+            | "u8"
+            | "usize"
+    );
+    let opens = matches!(code.written(at + 2), "(" | "[" | "{");
+    if is_taken && code.written(at + 1) == "!" && opens && code.touches_next(at) {
+        edits.rename(code, at);
+    }
 }
 
 fn safe(code: &Code<'_>, at: usize, edits: &mut Edits) {
