@@ -111,16 +111,12 @@ pub(super) struct JavaScript {
 
 impl Rules for JavaScript {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize) {
-        let act = LIST[row].1;
-        match act {
-            Act::Value => return self.value(cx, visit),
-            Act::Assignment => return self.assignment(cx, visit),
-            Act::Comment => return cx.remarks.comment(cx.text, &visit.node),
-            Act::Decorator => return cx.remarks.attribute(cx.text, &visit.node),
-            _ if cx.is_hidden() => return,
-            _ => {}
-        }
-        match act {
+        match LIST[row].1 {
+            Act::Value => self.value(cx, visit),
+            Act::Assignment => self.assignment(cx, visit),
+            Act::Comment => cx.remarks.comment(cx.text, &visit.node),
+            Act::Decorator => cx.remarks.attribute(cx.text, &visit.node),
+            _ if cx.is_hidden() => {}
             Act::Open(kind) => self.open(cx, visit, kind),
             Act::Function => self.open(cx, visit, SymbolKind::Function),
             Act::Method => members::method(cx, visit),
@@ -144,7 +140,6 @@ impl Rules for JavaScript {
             Act::StaticBlock => cx.hide(visit.depth),
             Act::Pair => self.pair(cx, visit),
             Act::Parameter => parameter(cx, visit),
-            Act::Value | Act::Assignment | Act::Comment | Act::Decorator => {}
         }
     }
 

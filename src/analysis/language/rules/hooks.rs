@@ -45,7 +45,10 @@ pub(in crate::analysis) fn parts<'t>(node: Node<'t>) -> Vec<Node<'t>> {
 /// stands before it is the block's: CPython ends there.
 pub(in crate::analysis) fn last_code(language: Language, node: Node<'_>) -> Node<'_> {
     let mut last = node;
-    while language == Language::Python {
+    if language != Language::Python {
+        return last;
+    }
+    loop {
         let count = last.child_count();
         let inner = (0..count)
             .rev()
@@ -53,10 +56,9 @@ pub(in crate::analysis) fn last_code(language: Language, node: Node<'_>) -> Node
             .find(|child| child.kind() != "comment" && child.end_byte() > child.start_byte());
         match inner {
             Some(inner) => last = inner,
-            None => break,
+            None => return last,
         }
     }
-    last
 }
 
 pub(in crate::analysis) fn never_declarative(_: Node<'_>) -> bool {
