@@ -32,10 +32,11 @@ pub(crate) const LEAN: &[Field] = &[
         &["result_id", "at", "tool", "arguments", "summary", "stored"],
     ),
     ("calls", &["request_id", "tool", "state", "attempt"]),
+    ("kept", &[]),
 ];
 
 /// The same of one that has no past yet.
-pub(crate) const LEAN_OF_NEW: &[Field] = LEAN.split_at(LEAN.len() - 2).0;
+pub(crate) const LEAN_OF_NEW: &[Field] = LEAN.split_at(LEAN.len() - 3).0;
 
 /// A session without its history.
 pub(crate) fn session(view: &SessionView) -> Value {

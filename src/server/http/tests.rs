@@ -378,8 +378,8 @@ proptest! {
             }
         }
         if !sent.is_known() {
-            // Even a refusal without a token carries CORS headers for an allowed page.
-            let refused = [400, 401, 403].contains(&status.as_u16());
+            // Also 429: wrong tokens are counted. Even a refusal without a token carries CORS headers for an allowed page.
+            let refused = [400, 401, 403, 429].contains(&status.as_u16());
             prop_assert!(refused || (sent.method == Method::OPTIONS && status == 204), "{}", status);
         }
         // Other tests have their own worlds, so every handler counted belongs to this request.

@@ -193,7 +193,7 @@ async fn a_baseline_from_the_start_is_there_after_a_hundred_and_more_results() {
         .await
         .unwrap();
     assert_eq!(read["arguments"], json!({"limit": 50}));
-    assert_eq!(read["data"]["functions"].as_array().map(Vec::len), Some(13));
+    assert_eq!(read["data"]["functions"].as_array().map(Vec::len), Some(25));
     let whole = here
         .service
         .read_session(&here.caller, session)
