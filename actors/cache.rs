@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::status::CacheStatus;
 
 mod handle;
@@ -88,7 +88,7 @@ pub(crate) struct Cache;
 
 pub(crate) struct Arguments {
     pub(crate) bytes: usize,
-    pub(crate) place: Place<CacheMsg>,
+    pub(crate) place: ActorSlot<CacheMsg>,
     pub(crate) faults: Faults,
 }
 

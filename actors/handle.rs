@@ -16,13 +16,13 @@ use crate::faults::Fault;
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// The place of one actor. Its supervisor sets the current reference; all other code sends messages through the place.
-pub(crate) struct Place<M> {
+pub(crate) struct ActorSlot<M> {
     current: Arc<watch::Sender<Option<ActorRef<M>>>>,
     waiting: Arc<AtomicUsize>,
     worked: Arc<AtomicBool>,
 }
 
-impl<M> Clone for Place<M> {
+impl<M> Clone for ActorSlot<M> {
     fn clone(&self) -> Self {
         Self {
             current: Arc::clone(&self.current),
@@ -32,7 +32,7 @@ impl<M> Clone for Place<M> {
     }
 }
 
-impl<M> Default for Place<M> {
+impl<M> Default for ActorSlot<M> {
     fn default() -> Self {
         Self {
             current: Arc::new(watch::Sender::new(None)),
@@ -47,7 +47,7 @@ impl<M> Default for Place<M> {
 #[error("no answer")]
 pub(crate) struct NoAnswer;
 
-impl<M: Message> Place<M> {
+impl<M: Message> ActorSlot<M> {
     pub(crate) fn put(&self, actor: ActorRef<M>) {
         self.waiting.store(0, Ordering::Relaxed);
         self.worked.store(false, Ordering::Relaxed);
@@ -130,23 +130,23 @@ impl<M: Message> Place<M> {
 }
 
 /// What a supervisor and a chaos suite do with any place, whatever its message type.
-pub(crate) trait AnyPlace: Send + Sync {
+pub(crate) trait AnyActorSlot: Send + Sync {
     fn clear(&self);
     fn worked(&self) -> bool;
     fn mailbox(&self) -> usize;
     /// Returns false if no actor runs here.
-    fn strike(&self, strike: Strike) -> bool;
+    fn strike(&self, strike: InjectedFault) -> bool;
 }
 
 /// Ways to make an actor fail from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strike {
+pub enum InjectedFault {
     Fault(Fault),
     /// The runtime's kill: the running handler does not finish.
     Kill,
 }
 
-impl<M: Message + From<Fault>> AnyPlace for Place<M> {
+impl<M: Message + From<Fault>> AnyActorSlot for ActorSlot<M> {
     fn clear(&self) {
         Self::clear(self);
     }
@@ -159,10 +159,10 @@ impl<M: Message + From<Fault>> AnyPlace for Place<M> {
         Self::mailbox(self)
     }
 
-    fn strike(&self, strike: Strike) -> bool {
+    fn strike(&self, strike: InjectedFault) -> bool {
         match strike {
-            Strike::Fault(fault) => self.cast(fault.into()),
-            Strike::Kill => self.current().map(|actor| actor.kill()).is_some(),
+            InjectedFault::Fault(fault) => self.cast(fault.into()),
+            InjectedFault::Kill => self.current().map(|actor| actor.kill()).is_some(),
         }
     }
 }

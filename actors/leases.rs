@@ -13,7 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::faults::Fault;
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::ids::SessionId;
 use crate::store::{Fence, Store, StoreError};
 
@@ -82,7 +82,7 @@ pub(crate) struct Arguments {
     pub(crate) leases: Arc<Leases>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) lease: Duration,
-    pub(crate) place: Place<KeeperMsg>,
+    pub(crate) place: ActorSlot<KeeperMsg>,
 }
 
 impl Actor for LeaseKeeper {

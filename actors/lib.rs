@@ -53,6 +53,6 @@ pub mod tool;
 
 pub use clock::Clock;
 pub use faults::{CrashPoint, Fault, Faults};
-pub use handle::Strike;
+pub use handle::InjectedFault;
 pub use heartbeat::Announcement;
 pub use options::{Limits, Options};

@@ -13,7 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::ids::SessionId;
 use crate::store::{Commit, Committed, Store, StoreError, StoreFuture};
 
@@ -43,18 +43,18 @@ impl From<Fault> for PersistenceMsg {
 /// A commit and the callback for its result. A ticket dropped without an answer reports that its fate is unknown.
 pub(crate) struct Ticket {
     commit: Option<Commit>,
-    tell: Arc<dyn Fn(Fate) + Send + Sync>,
+    tell: Arc<dyn Fn(CommitOutcome) + Send + Sync>,
 }
 
 /// The result of a commit.
 #[derive(Debug)]
-pub(crate) enum Fate {
+pub(crate) enum CommitOutcome {
     Answered(Result<Committed, StoreError>),
     Unknown,
 }
 
 impl Ticket {
-    pub(crate) fn new(commit: Commit, tell: Arc<dyn Fn(Fate) + Send + Sync>) -> Self {
+    pub(crate) fn new(commit: Commit, tell: Arc<dyn Fn(CommitOutcome) + Send + Sync>) -> Self {
         Self {
             commit: Some(commit),
             tell,
@@ -63,14 +63,14 @@ impl Ticket {
 
     fn answer(mut self, result: Result<Committed, StoreError>) {
         self.commit = None;
-        (self.tell)(Fate::Answered(result));
+        (self.tell)(CommitOutcome::Answered(result));
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.commit.is_some() {
-            (self.tell)(Fate::Unknown);
+            (self.tell)(CommitOutcome::Unknown);
         }
     }
 }
@@ -80,7 +80,7 @@ pub(crate) struct Persistence;
 
 pub(crate) struct Arguments {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) place: Place<PersistenceMsg>,
+    pub(crate) place: ActorSlot<PersistenceMsg>,
     pub(crate) faults: Faults,
 }
 
@@ -200,7 +200,7 @@ fn sweep(store: &Arc<dyn Store>) {
 #[derive(Clone)]
 pub(crate) struct PersistenceHandle {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) shards: Arc<[Place<PersistenceMsg>]>,
+    pub(crate) shards: Arc<[ActorSlot<PersistenceMsg>]>,
 }
 
 impl PersistenceHandle {
@@ -212,7 +212,7 @@ impl PersistenceHandle {
         self.shard(session).cast(PersistenceMsg::Commit(ticket));
     }
 
-    fn shard(&self, session: SessionId) -> &Place<PersistenceMsg> {
+    fn shard(&self, session: SessionId) -> &ActorSlot<PersistenceMsg> {
         let shards = self.shards.len() as u128;
         &self.shards[usize::try_from(session.as_u128() % shards).unwrap_or(0)]
     }

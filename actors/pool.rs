@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::CacheHandle;
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::ids::{Principal, RequestId, SessionId};
 use crate::results::{self, ResultReader};
 use crate::tool::{Care, InputKey, ProgressSink, Root, Tool, ToolContext, ToolError, ToolOutput};
@@ -81,7 +81,7 @@ pub(crate) struct Pool;
 
 pub(crate) struct Arguments {
     pub(crate) table: Arc<Table>,
-    pub(crate) place: Place<PoolMsg>,
+    pub(crate) place: ActorSlot<PoolMsg>,
     pub(crate) faults: Faults,
 }
 
@@ -223,7 +223,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 /// The sessions' access to the pool and its table.
 #[derive(Clone)]
 pub(crate) struct PoolHandle {
-    pub(crate) place: Place<PoolMsg>,
+    pub(crate) place: ActorSlot<PoolMsg>,
     pub(crate) table: Arc<Table>,
 }
 

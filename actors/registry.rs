@@ -11,7 +11,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, RpcReply
 use tokio::sync::Semaphore;
 
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::ids::SessionId;
 use crate::session::{SessionMsg, Start};
 use crate::sessions::CallError;
@@ -56,8 +56,8 @@ pub(crate) struct Resolved {
 pub(crate) struct Registry;
 
 pub(crate) struct Arguments {
-    pub(crate) place: Place<RegistryMsg>,
-    pub(crate) supervisors: Arc<[Place<SupervisorMsg>]>,
+    pub(crate) place: ActorSlot<RegistryMsg>,
+    pub(crate) supervisors: Arc<[ActorSlot<SupervisorMsg>]>,
     pub(crate) faults: Faults,
 }
 
@@ -185,8 +185,8 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_remembered_who_is_gone() {
         let arguments = Arguments {
-            place: Place::default(),
-            supervisors: Arc::from([Place::default()]),
+            place: ActorSlot::default(),
+            supervisors: Arc::from([ActorSlot::default()]),
             faults: Faults::default(),
         };
         let (registry, _) = Actor::spawn(None, Registry, arguments).await.unwrap();

@@ -25,9 +25,9 @@ use crate::faults::{CrashPoint, Fault};
 use crate::ids::{CommitId, Principal, RequestId, SessionId};
 use crate::leases::Leases;
 use crate::options::Options;
-use crate::persistence::{Fate, PersistenceHandle, Ticket, in_time};
+use crate::persistence::{CommitOutcome, PersistenceHandle, Ticket, in_time};
 use crate::pool::{Job, JobKey, News, Outcome, PoolHandle};
-use crate::relay::inbox::Desk;
+use crate::relay::inbox::Responder;
 use crate::relay::message::HandOver;
 use crate::results::ResultReader;
 use crate::sessions::{CallAnswer, CallError, DurabilityLevel, SessionView};
@@ -92,7 +92,7 @@ pub(crate) enum SessionMsg {
     },
     Commit {
         id: CommitId,
-        fate: Fate,
+        fate: CommitOutcome,
     },
     Resend {
         id: CommitId,
@@ -156,7 +156,7 @@ pub(crate) struct Surroundings {
     pub(crate) persistence: PersistenceHandle,
     pub(crate) pool: PoolHandle,
     pub(crate) cache: CacheHandle,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) responder: Arc<Responder>,
     pub(crate) leases: Arc<Leases>,
     /// Cancelled at shutdown: running calls are left to the node that takes the session over.
     pub(crate) leaving: CancellationToken,

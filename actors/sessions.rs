@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cache::CacheMsg;
 use crate::clock::{Clock, millis};
 use crate::connections::Connections;
-use crate::handle::Strike;
+use crate::handle::InjectedFault;
 use crate::ids::{Principal, RequestId, ResultId, SessionId};
 use crate::leases::KeeperThread;
 use crate::options::Options;

@@ -24,9 +24,9 @@ mod model;
 mod peers;
 
 pub mod archive;
+pub mod fallback;
 pub mod memory;
 pub mod redis;
-pub mod shelter;
 
 pub use health::{Eviction, Health, Link, LinkPool, NodeRecord, Sheltered, Shortfall};
 pub use lineage::{Claim, Lineage, Turn};
@@ -294,7 +294,7 @@ pub struct Repaired {
     /// The node that owns that branch. It learns of the loss when its next commit is refused. `None`: no node owns it.
     pub holder: Option<NodeId>,
     /// Changes that another node made later and that no node has any more. A store does not know of these; see
-    /// [`shelter`].
+    /// [`fallback`].
     pub forgotten: u64,
 }
 

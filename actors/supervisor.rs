@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::cache::{self, Cache, CacheMsg};
 use crate::clock::{Clock, jitter};
 use crate::faults::Fault;
-use crate::handle::{AnyPlace, Place};
+use crate::handle::{ActorSlot, AnyActorSlot};
 use crate::leases::{KeeperMsg, KeeperThread};
 use crate::pool::{self, Pool, PoolMsg};
 use crate::registry::{self, Registry, RegistryMsg};
@@ -41,15 +41,15 @@ impl From<Fault> for RootMsg {
 /// places.
 #[derive(Clone)]
 pub(crate) struct Places {
-    pub(crate) root: Place<RootMsg>,
-    pub(crate) store: Place<StoreSupervisorMsg>,
-    pub(crate) shards: Arc<[Place<crate::persistence::PersistenceMsg>]>,
-    pub(crate) registry: Place<RegistryMsg>,
-    pub(crate) cache: Place<CacheMsg>,
-    pub(crate) pool: Place<PoolMsg>,
-    pub(crate) inbox: Place<InboxMsg>,
-    pub(crate) keeper: Place<KeeperMsg>,
-    pub(crate) supervisors: Arc<[Place<SupervisorMsg>]>,
+    pub(crate) root: ActorSlot<RootMsg>,
+    pub(crate) store: ActorSlot<StoreSupervisorMsg>,
+    pub(crate) shards: Arc<[ActorSlot<crate::persistence::PersistenceMsg>]>,
+    pub(crate) registry: ActorSlot<RegistryMsg>,
+    pub(crate) cache: ActorSlot<CacheMsg>,
+    pub(crate) pool: ActorSlot<PoolMsg>,
+    pub(crate) inbox: ActorSlot<InboxMsg>,
+    pub(crate) keeper: ActorSlot<KeeperMsg>,
+    pub(crate) supervisors: Arc<[ActorSlot<SupervisorMsg>]>,
     /// Set once, when the tree has failed for good.
     pub(crate) failed: Arc<watch::Sender<Option<String>>>,
 }
@@ -57,28 +57,30 @@ pub(crate) struct Places {
 impl Places {
     pub(crate) fn new(shards: usize, supervisors: usize) -> Self {
         Self {
-            root: Place::default(),
-            store: Place::default(),
-            shards: (0..shards.max(1)).map(|_| Place::default()).collect(),
-            registry: Place::default(),
-            cache: Place::default(),
-            pool: Place::default(),
-            inbox: Place::default(),
-            keeper: Place::default(),
-            supervisors: (0..supervisors.max(1)).map(|_| Place::default()).collect(),
+            root: ActorSlot::default(),
+            store: ActorSlot::default(),
+            shards: (0..shards.max(1)).map(|_| ActorSlot::default()).collect(),
+            registry: ActorSlot::default(),
+            cache: ActorSlot::default(),
+            pool: ActorSlot::default(),
+            inbox: ActorSlot::default(),
+            keeper: ActorSlot::default(),
+            supervisors: (0..supervisors.max(1))
+                .map(|_| ActorSlot::default())
+                .collect(),
             failed: Arc::new(watch::Sender::new(None)),
         }
     }
 
     /// Finds a place by the name shown in the status.
-    pub(crate) fn find(&self, name: &str) -> Option<&dyn AnyPlace> {
-        fn nth<'a, M>(places: &'a [Place<M>], index: &str) -> Option<&'a dyn AnyPlace>
+    pub(crate) fn find(&self, name: &str) -> Option<&dyn AnyActorSlot> {
+        fn nth<'a, M>(places: &'a [ActorSlot<M>], index: &str) -> Option<&'a dyn AnyActorSlot>
         where
-            Place<M>: AnyPlace,
+            ActorSlot<M>: AnyActorSlot,
         {
             places
                 .get(index.parse::<usize>().ok()?)
-                .map(|place| place as &dyn AnyPlace)
+                .map(|place| place as &dyn AnyActorSlot)
         }
         match name.split_once(':') {
             None => match name {
@@ -292,8 +294,8 @@ fn specs(
             )
         },
     ));
-    if around.desk.neighbours.relay().is_some() {
-        let (desk, faults) = (Arc::clone(&around.desk), around.options.faults.clone());
+    if around.responder.neighbours.relay().is_some() {
+        let (responder, faults) = (Arc::clone(&around.responder), around.options.faults.clone());
         specs.push(spec(
             "inbox".to_owned(),
             "inbox",
@@ -303,7 +305,7 @@ fn specs(
                 (
                     Inbox,
                     inbox::Arguments {
-                        desk: Arc::clone(&desk),
+                        responder: Arc::clone(&responder),
                         place,
                         faults: faults.clone(),
                     },
@@ -343,8 +345,8 @@ fn spec<A>(
     name: String,
     kind: &'static str,
     policy: Policy,
-    place: &Place<A::Msg>,
-    make: impl Fn(Place<A::Msg>) -> (A, A::Arguments) + Send + Sync + 'static,
+    place: &ActorSlot<A::Msg>,
+    make: impl Fn(ActorSlot<A::Msg>) -> (A, A::Arguments) + Send + Sync + 'static,
 ) -> Spec
 where
     A: Actor,

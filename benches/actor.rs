@@ -7,7 +7,7 @@ use actors::ids::{Principal, SessionId};
 use actors::sessions::{CallRequest, CreateRequest, Sessions, Target};
 use actors::store::memory::{self, MemoryStore};
 use actors::tool::{Catalogue, ProgressSink, Tool, ToolContext, ToolError, ToolOutput};
-use actors::{Clock, Fault, Options, Strike};
+use actors::{Clock, Fault, InjectedFault, Options};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,7 @@ fn first_answers(runtime: &Runtime, sessions: &Sessions, session: SessionId) -> 
     let answers = (0..PANICS)
         .map(|_| {
             let panicking = timed(|| {
-                let strike = sessions.strike(&name, Strike::Fault(Fault::Panic));
+                let strike = sessions.strike(&name, InjectedFault::Fault(Fault::Panic));
                 assert!(runtime.block_on(strike), "the session is not awake");
             });
             let answered = call(runtime, sessions, Target::Session(session));

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use ::redis::aio::MultiplexedConnection;
 use actors::ids::{CommitId, NodeId, Principal, SessionId};
 use actors::sessions::{Backing, CallRequest, Sessions, Target};
+use actors::store::fallback::{FallbackStore, ShelterOptions};
 use actors::store::redis::{RedisOptions, RedisStore};
-use actors::store::shelter::{Shelter, ShelterOptions};
 use actors::store::{Change, Commit, Fence, NewSession, Store};
 use actors::tool::{Catalogue, ProgressSink, Tool};
-use actors::{Clock, Options, Strike};
+use actors::{Clock, InjectedFault, Options};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -109,9 +109,9 @@ fn start(runtime: &Runtime, server: &Server) -> Sessions {
     let store = RedisStore::open(RedisOptions::new(server.url(), options.node), clock).unwrap();
     let relay = store.relay();
     runtime.block_on(async {
-        let shelter = ShelterOptions::new(options.node, options.lease);
+        let fallback = ShelterOptions::new(options.node, options.lease);
         let backing = Backing {
-            store: Shelter::over(Arc::new(store), shelter, clock),
+            store: FallbackStore::over(Arc::new(store), fallback, clock),
             relay: Some(relay),
             shared_cache: None,
             connections: None,
@@ -345,7 +345,7 @@ fn wakes(runtime: &Runtime, node: &Sessions) {
     let woken: Vec<_> = (0..WAKES)
         .map(|_| {
             let started = Instant::now();
-            assert!(runtime.block_on(node.strike(&name, Strike::Kill)));
+            assert!(runtime.block_on(node.strike(&name, InjectedFault::Kill)));
             let view = runtime.block_on(node.get(&Principal::local(), session));
             assert!(!view.unwrap().history.is_empty());
             started.elapsed().as_secs_f64()

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use actors::ids::{Principal, ResultId, SessionId};
 use actors::sessions::{Backing, CallAnswer, Sessions};
+use actors::store::fallback::{FallbackStore, ShelterOptions};
 use actors::store::redis::{RedisOptions, RedisStore};
-use actors::store::shelter::{Shelter, ShelterOptions};
 use actors::tool::{Catalogue, Tool};
-use actors::{Clock, Fault, Options, Strike};
+use actors::{Clock, Fault, InjectedFault, Options};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{PATIENCE, load, tools};
@@ -60,9 +60,9 @@ impl Node {
             let clock = Clock::system();
             let store = RedisStore::open(redis, clock).expect("a URL");
             let relay = store.relay();
-            let shelter = ShelterOptions::new(options.node, LEASE);
+            let fallback = ShelterOptions::new(options.node, LEASE);
             let backing = Backing {
-                store: Shelter::over(Arc::new(store), shelter, clock),
+                store: FallbackStore::over(Arc::new(store), fallback, clock),
                 relay: Some(relay),
                 shared_cache: None,
                 connections: None,
@@ -245,7 +245,7 @@ async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
             "pool",
         ][step % 6];
         node.sessions
-            .strike(actor, Strike::Fault(Fault::Panic))
+            .strike(actor, InjectedFault::Fault(Fault::Panic))
             .await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         node.proxy.set(Way::Pass);

@@ -9,7 +9,7 @@ use actors::ids::{Principal, ResultId, SessionId};
 use actors::sessions::{CreateRequest, Sessions};
 use actors::status::ActorStatus;
 use actors::tool::Root;
-use actors::{Fault, Strike};
+use actors::{Fault, InjectedFault};
 use mcp_code_analysis::config::{Config, Layer};
 use mcp_code_analysis::startup;
 use serde_json::{Value, json};
@@ -139,9 +139,9 @@ async fn storm(sessions: &Sessions) -> usize {
         // A different actor of the kind each time.
         let name = &target[n / 7 % target.len()];
         let strike = match n % 3 {
-            0 => Strike::Kill,
-            1 => Strike::Fault(Fault::Panic),
-            _ => Strike::Fault(Fault::Stall(STALL)),
+            0 => InjectedFault::Kill,
+            1 => InjectedFault::Fault(Fault::Panic),
+            _ => InjectedFault::Fault(Fault::Stall(STALL)),
         };
         struck += usize::from(sessions.strike(name, strike).await);
     }

@@ -16,16 +16,16 @@ use crate::answer::page::json_len;
 use crate::answer::{Answer, Called, Context, Detail, Failure, rfc3339};
 use crate::tools::create_session;
 use crate::tools::get_server_status::{self, Feature};
-use crate::tools::{self, Entry, Kind, Reach, shared};
+use crate::tools::{self, Entry, Kind, ReadAccess, shared};
 use crate::workspace::Workspace;
 
 mod batch;
 mod compare;
 mod control;
 mod default_session;
-mod glance;
 pub mod quotas;
 mod run;
+mod status_cache;
 mod stored;
 
 pub use default_session::DefaultSession;
@@ -42,13 +42,13 @@ pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 #[derive(Clone)]
 pub struct Service {
     pub sessions: Sessions,
-    reach: Reach,
+    reach: ReadAccess,
     pub quotas: Quotas,
     /// `limit: 0` means all rows, and answers are in full: for the command line, whose output no context window has to hold.
     pub allow_unlimited: bool,
     /// Features of the program beside sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
-    glance: Arc<glance::Glance>,
+    status_cache: Arc<status_cache::StatusCache>,
 }
 
 /// The caller, and the session for calls without `session_id`.
@@ -81,14 +81,14 @@ struct Call {
 }
 
 impl Service {
-    pub fn new(sessions: Sessions, reach: Reach) -> Self {
+    pub fn new(sessions: Sessions, reach: ReadAccess) -> Self {
         Self {
             sessions,
             reach,
             quotas: Quotas::default(),
             allow_unlimited: false,
             features: Arc::default(),
-            glance: Arc::default(),
+            status_cache: Arc::default(),
         }
     }
 
@@ -144,9 +144,9 @@ impl Service {
         if tool == get_server_status::NAME {
             return Ok(self.clone().answer(call).await);
         }
-        self.glance.turn();
+        self.status_cache.turn();
         let answer = self.clone().answer(call).await;
-        self.glance.turn();
+        self.status_cache.turn();
         Ok(answer)
     }
 

@@ -18,7 +18,7 @@ use crate::config::store::Store as StoreConfig;
 use crate::config::{Config, Limits};
 use crate::service::{Quotas, Service};
 use crate::tools;
-use crate::tools::reach::Reach;
+use crate::tools::read_access::ReadAccess;
 use crate::workspace::{self, Workspace};
 
 mod backing;
@@ -88,7 +88,7 @@ async fn start_as(config: &Config, announced: Option<Announcement>) -> Result<Se
 }
 
 /// What each principal may read.
-fn reach(workspace: &Workspace, principals: &Principals) -> Result<Reach, Error> {
+fn reach(workspace: &Workspace, principals: &Principals) -> Result<ReadAccess, Error> {
     let mut narrowed = Vec::new();
     for (name, own) in &principals.named {
         if let Some(roots) = &own.roots {
@@ -102,7 +102,7 @@ fn reach(workspace: &Workspace, principals: &Principals) -> Result<Reach, Error>
             narrowed.push((principal, roots));
         }
     }
-    Ok(Reach::of(workspace).narrowed(narrowed))
+    Ok(ReadAccess::of(workspace).narrowed(narrowed))
 }
 
 /// Goes straight to the store that nodes share.

@@ -28,7 +28,7 @@ pub(crate) mod get_session;
 pub(crate) mod list_sessions;
 mod names;
 mod output;
-pub mod reach;
+pub mod read_access;
 pub(crate) mod run_batch;
 pub(crate) mod session_data;
 pub(crate) mod shared;
@@ -37,7 +37,7 @@ mod text;
 pub use argument::Argument;
 pub(crate) use compare_results::NAME as COMPARE_RESULTS;
 pub use output::WHOLE_CAP;
-pub use reach::Reach;
+pub use read_access::ReadAccess;
 pub use run_batch::{MAX_CALLS, MAX_CONCURRENT};
 
 /// One tool, as everything else sees it.
@@ -287,7 +287,7 @@ pub fn output_errors(tool: &str, structured: &Value) -> Vec<String> {
 }
 
 /// The analysis tools among them, for `actors::Sessions::start`.
-pub fn analysis_tools(reach: &Reach) -> Catalogue {
+pub fn analysis_tools(reach: &ReadAccess) -> Catalogue {
     let tools: [Arc<dyn Tool>; 4] = [
         Arc::new(analyze_complexity::AnalyzeComplexity(reach.clone())),
         Arc::new(analyze_dependencies::AnalyzeDependencies(reach.clone())),

@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use super::{CacheKey, CacheMsg, CacheValue, Found, PENDING_WAIT, SecondLevel, Weighed};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 
 /// Longest wait for a lookup. The cache answers in microseconds, unless it is being restarted.
 const LOOKUP_WAIT: Duration = Duration::from_millis(250);
@@ -22,7 +22,7 @@ pub struct Fetched {
 /// Cheap to clone; follows the cache actor over restarts. A cache that is down or slow is skipped.
 #[derive(Clone, Default)]
 pub struct CacheHandle {
-    place: Option<Place<CacheMsg>>,
+    place: Option<ActorSlot<CacheMsg>>,
     second: Option<Arc<SecondLevel>>,
 }
 
@@ -32,7 +32,7 @@ impl CacheHandle {
         Self::default()
     }
 
-    pub(crate) fn new(place: Place<CacheMsg>) -> Self {
+    pub(crate) fn new(place: ActorSlot<CacheMsg>) -> Self {
         Self {
             place: Some(place),
             second: None,

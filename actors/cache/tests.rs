@@ -9,7 +9,7 @@ use super::lru::Lru;
 use super::*;
 
 async fn cache(bytes: usize) -> (CacheHandle, ActorRef<CacheMsg>) {
-    let place = Place::default();
+    let place = ActorSlot::default();
     let arguments = Arguments {
         bytes,
         place: place.clone(),

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::{Answer, Body, Call, HandOver, Message, Question};
 use super::neighbours::Neighbours;
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::ids::{NodeId, RequestId, SessionId};
 use crate::persistence::in_time;
 use crate::sessions::{Sessions, WeakSessions};
@@ -47,7 +47,7 @@ impl From<Fault> for InboxMsg {
 }
 
 /// What the inbox needs of its node. Lives above the tree.
-pub(crate) struct Desk {
+pub(crate) struct Responder {
     pub(crate) node: NodeId,
     pub(crate) neighbours: Arc<Neighbours>,
     /// Set once, when [`Sessions`] exists.
@@ -59,7 +59,7 @@ pub(crate) struct Desk {
     room: Arc<Semaphore>,
 }
 
-impl Desk {
+impl Responder {
     pub(crate) fn new(node: NodeId, neighbours: Arc<Neighbours>) -> Self {
         Self {
             node,
@@ -83,8 +83,8 @@ impl Desk {
 pub(crate) struct Inbox;
 
 pub(crate) struct Arguments {
-    pub(crate) desk: Arc<Desk>,
-    pub(crate) place: Place<InboxMsg>,
+    pub(crate) responder: Arc<Responder>,
+    pub(crate) place: ActorSlot<InboxMsg>,
     pub(crate) faults: Faults,
 }
 
@@ -122,9 +122,9 @@ impl Actor for Inbox {
         myself: ActorRef<Self::Msg>,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let desk = Arc::clone(&state.arguments.desk);
-        if desk.neighbours.relay().is_some() {
-            state.receiving = Some(tokio::spawn(receive(desk, myself)).abort_handle());
+        let responder = Arc::clone(&state.arguments.responder);
+        if responder.neighbours.relay().is_some() {
+            state.receiving = Some(tokio::spawn(receive(responder, myself)).abort_handle());
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Actor for Inbox {
             InboxMsg::Arrived(messages) => {
                 for message in messages {
                     state.arguments.faults.pass(CrashPoint::InboxReceived);
-                    take_up(&state.arguments.desk, &message);
+                    take_up(&state.arguments.responder, &message);
                 }
             }
             InboxMsg::Fault(fault) => fault.strike().await,
@@ -150,16 +150,16 @@ impl Actor for Inbox {
     }
 }
 
-async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
-    let Some(relay) = desk.neighbours.relay() else {
+async fn receive(responder: Arc<Responder>, inbox: ActorRef<InboxMsg>) {
+    let Some(relay) = responder.neighbours.relay() else {
         return;
     };
     let mut away = false;
     loop {
-        match relay.receive(desk.node).await {
+        match relay.receive(responder.node).await {
             Ok(messages) => {
                 if std::mem::take(&mut away)
-                    && let Some(sessions) = desk.sessions()
+                    && let Some(sessions) = responder.sessions()
                 {
                     // The relay and the store use the same server, so a message shows that the store is up.
                     tokio::spawn(async move { sessions.store().heard_from().await });
@@ -178,7 +178,7 @@ async fn receive(desk: Arc<Desk>, inbox: ActorRef<InboxMsg>) {
     }
 }
 
-fn take_up(desk: &Arc<Desk>, message: &[u8]) {
+fn take_up(responder: &Arc<Responder>, message: &[u8]) {
     let Message { from, number, body } = match Message::read(message) {
         Ok(message) => message,
         Err(error) => {
@@ -187,65 +187,65 @@ fn take_up(desk: &Arc<Desk>, message: &[u8]) {
             return;
         }
     };
-    desk.neighbours.roster().heard(from);
+    responder.neighbours.roster().heard(from);
     let question = match body {
         Body::Question(Question::Cancel { request }) => {
-            if let Some(cancel) = desk.with(|running| running.get(&request).cloned()) {
+            if let Some(cancel) = responder.with(|running| running.get(&request).cloned()) {
                 cancel.cancel();
             }
             return;
         }
         Body::Question(question) => question,
         news @ (Body::Alive | Body::Progress(_) | Body::Answer(_)) => {
-            desk.neighbours.heard(number, news);
+            responder.neighbours.heard(number, news);
             return;
         }
     };
-    let Some(answering) = Answering::begin(desk, from, number) else {
+    let Some(answering) = Answering::begin(responder, from, number) else {
         return;
     };
-    let Ok(permit) = Arc::clone(&desk.room).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&responder.room).try_acquire_owned() else {
         tracing::warn!(%from, "too many questions of other nodes");
         return;
     };
-    let desk = Arc::clone(desk);
+    let responder = Arc::clone(responder);
     tokio::spawn(async move {
         let (_permit, _answering) = (permit, answering);
-        let Some(sessions) = desk.sessions() else {
+        let Some(sessions) = responder.sessions() else {
             return;
         };
         let working = async {
             // The store may still count as down, but a question that arrived over it proves that it answers.
             sessions.store().heard_from().await;
-            answer(&desk, &sessions, from, number, question).await
+            answer(&responder, &sessions, from, number, question).await
         };
         let mut working = std::pin::pin!(working);
         let answer = loop {
             tokio::select! {
                 answer = &mut working => break answer,
                 () = tokio::time::sleep(ALIVE_EVERY) => {
-                    let _ = desk.neighbours.send(from, number, Body::Alive).await;
+                    let _ = responder.neighbours.send(from, number, Body::Alive).await;
                 }
             }
         };
-        desk.neighbours.answer(from, number, answer).await;
+        responder.neighbours.answer(from, number, answer).await;
     });
 }
 
 /// A question in progress, until dropped.
-struct Answering(Arc<Desk>, (NodeId, u64));
+struct Answering(Arc<Responder>, (NodeId, u64));
 
 impl Answering {
     /// `None`: the question is already being answered.
-    fn begin(desk: &Arc<Desk>, from: NodeId, number: u64) -> Option<Self> {
+    fn begin(responder: &Arc<Responder>, from: NodeId, number: u64) -> Option<Self> {
         let asked = (from, number);
-        let mut answering = desk
+        let mut answering = responder
             .answering
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         answering
             .insert(asked)
-            .then(|| Self(Arc::clone(desk), asked))
+            .then(|| Self(Arc::clone(responder), asked))
     }
 }
 
@@ -261,7 +261,7 @@ impl Drop for Answering {
 }
 
 async fn answer(
-    desk: &Arc<Desk>,
+    responder: &Arc<Responder>,
     sessions: &Sessions,
     from: NodeId,
     number: u64,
@@ -269,7 +269,7 @@ async fn answer(
 ) -> Answer {
     match question {
         Question::HandOver { session } => Answer::HandOver(sessions.hand_over(session).await),
-        Question::Call(call) => Answer::Call(run(desk, sessions, from, number, *call).await),
+        Question::Call(call) => Answer::Call(run(responder, sessions, from, number, *call).await),
         Question::View {
             session,
             principal,
@@ -307,31 +307,31 @@ async fn answer(
 }
 
 async fn run(
-    desk: &Arc<Desk>,
+    responder: &Arc<Responder>,
     sessions: &Sessions,
     from: NodeId,
     number: u64,
     call: Call,
 ) -> Result<crate::sessions::CallAnswer, crate::sessions::CallError> {
     let (request, cancel) = (call.request, CancellationToken::new());
-    desk.with(|running| running.insert(request, cancel.clone()));
+    responder.with(|running| running.insert(request, cancel.clone()));
     let answer = sessions
-        .run_for_neighbour(call, cancel, progress_to(desk, from, number))
+        .run_for_neighbour(call, cancel, progress_to(responder, from, number))
         .await;
-    desk.with(|running| running.remove(&request));
+    responder.with(|running| running.remove(&request));
     answer
 }
 
 /// Sends the newest progress; while one report is on its way, a newer one replaces the one that waits.
-fn progress_to(desk: &Arc<Desk>, from: NodeId, number: u64) -> ProgressSink {
+fn progress_to(responder: &Arc<Responder>, from: NodeId, number: u64) -> ProgressSink {
     let (newest, mut changes) = tokio::sync::watch::channel(None::<Progress>);
-    let desk = Arc::clone(desk);
+    let responder = Arc::clone(responder);
     tokio::spawn(async move {
         // Ends with the sink.
         while changes.changed().await.is_ok() {
             let progress = changes.borrow_and_update().clone();
             if let Some(progress) = progress {
-                let _ = desk
+                let _ = responder
                     .neighbours
                     .send(from, number, Body::Progress(progress))
                     .await;

@@ -60,7 +60,7 @@ impl State {
         &mut self,
         myself: &ActorRef<SessionMsg>,
         id: CommitId,
-        fate: Fate,
+        fate: CommitOutcome,
     ) {
         self.pass(CrashPoint::SessionCommitAcknowledged);
         let Phase::Running(journal) = &mut self.phase else {
@@ -70,7 +70,7 @@ impl State {
             return;
         }
         match fate {
-            Fate::Answered(Ok(committed)) => {
+            CommitOutcome::Answered(Ok(committed)) => {
                 let effects = journal.acknowledged(id, &committed);
                 self.pass(CrashPoint::SessionApplied);
                 if !committed.declined.is_empty() {
@@ -83,17 +83,19 @@ impl State {
                 self.act(myself, effects);
                 self.commit_next(myself);
             }
-            Fate::Unknown | Fate::Answered(Err(StoreError::Unavailable(_))) => {
+            CommitOutcome::Unknown | CommitOutcome::Answered(Err(StoreError::Unavailable(_))) => {
                 let after = journal.again_after();
                 myself.send_after(after, move || SessionMsg::Resend { id });
             }
-            Fate::Answered(Err(StoreError::Lapsed)) => self.reacquire(myself, id),
-            Fate::Answered(Err(StoreError::Unrecorded(why))) => self.unrecorded(myself, why),
-            Fate::Answered(Err(StoreError::Refused(why))) => self.refused(myself, &why),
-            Fate::Answered(Err(error)) if self.has_gone_back(&error) => {
+            CommitOutcome::Answered(Err(StoreError::Lapsed)) => self.reacquire(myself, id),
+            CommitOutcome::Answered(Err(StoreError::Unrecorded(why))) => {
+                self.unrecorded(myself, why)
+            }
+            CommitOutcome::Answered(Err(StoreError::Refused(why))) => self.refused(myself, &why),
+            CommitOutcome::Answered(Err(error)) if self.has_gone_back(&error) => {
                 self.repair(myself, &error);
             }
-            Fate::Answered(Err(error)) => self.lost(myself, &error),
+            CommitOutcome::Answered(Err(error)) => self.lost(myself, &error),
         }
     }
 

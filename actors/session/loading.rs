@@ -263,10 +263,13 @@ impl Acquiring {
         silence: Duration,
     ) -> impl Future<Output = Result<Answer, Silence>> + Send + use<> {
         let question = Question::HandOver { session: self.id };
-        let desk = Arc::clone(&self.around.desk);
+        let responder = Arc::clone(&self.around.responder);
         async move {
             let nobody = ProgressSink::default();
-            desk.neighbours.ask(node, question, silence, &nobody).await
+            responder
+                .neighbours
+                .ask(node, question, silence, &nobody)
+                .await
         }
     }
 

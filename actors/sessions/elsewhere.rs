@@ -97,7 +97,7 @@ impl Sessions {
             pin: call.call.pin,
             left_ms: millis(left(call.asked.until)),
         }));
-        let neighbours = Arc::clone(&self.0.around.desk.neighbours);
+        let neighbours = Arc::clone(&self.0.around.responder.neighbours);
         // The caller may disconnect, which drops this future.
         let mut leaving = Leaving(
             Some((Arc::clone(&neighbours), node, call.request)),
@@ -135,7 +135,7 @@ impl Sessions {
             let there = self
                 .0
                 .around
-                .desk
+                .responder
                 .neighbours
                 .ask(*node, question(), SILENCE, &ProgressSink::default())
                 .await;
@@ -194,7 +194,7 @@ impl Sessions {
         let mut unheard = None;
         for node in nodes.map_err(|error| away(error.cause()))? {
             if node.node != self.node() {
-                let neighbours = &self.0.around.desk.neighbours;
+                let neighbours = &self.0.around.responder.neighbours;
                 let sent = neighbours.tell(node.node, Question::ForgetCache).await;
                 if sent.is_err() {
                     unheard = Some(node.node);

@@ -190,7 +190,7 @@ impl World {
         assert!(rests.is_ok(), "a job runs on");
     }
 
-    async fn strike(&self, id: SessionId, strike: Strike) -> bool {
+    async fn strike(&self, id: SessionId, strike: InjectedFault) -> bool {
         self.sessions.strike(&format!("session:{id}"), strike).await
     }
 

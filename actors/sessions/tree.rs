@@ -11,7 +11,7 @@ use crate::leases::KeeperThread;
 use crate::persistence::PersistenceHandle;
 use crate::pool::{PoolHandle, Table};
 use crate::relay::Relay;
-use crate::relay::inbox::Desk;
+use crate::relay::inbox::Responder;
 use crate::relay::message::HandOver;
 use crate::relay::neighbours::Neighbours;
 use crate::relay::peers::{OverRelay, Roster};
@@ -94,7 +94,7 @@ impl Sessions {
             },
             cache: CacheHandle::new(places.cache.clone())
                 .with_second_level(backing.shared_cache.map(SecondLevel::new)),
-            desk: Arc::new(Desk::new(options.node, neighbours)),
+            responder: Arc::new(Responder::new(options.node, neighbours)),
             leases: Arc::default(),
             leaving: CancellationToken::new(),
             loads: Semaphore::new(options.loads_at_once.max(1)),
@@ -121,7 +121,7 @@ impl Sessions {
             around.options.connections,
             backing.connections,
             Arc::clone(&around.persistence.store),
-            Arc::clone(&around.desk.neighbours),
+            Arc::clone(&around.responder.neighbours),
             clock,
         );
         let inner = Arc::new(Inner {
@@ -138,7 +138,7 @@ impl Sessions {
         });
         let _ = inner
             .around
-            .desk
+            .responder
             .sessions
             .set(WeakSessions(Arc::downgrade(&inner)));
         let sessions = Self(inner);
@@ -181,7 +181,7 @@ impl Sessions {
         self.0.in_flight.close();
         drop(quiet);
         self.leave();
-        if self.0.around.desk.neighbours.relay().is_some() {
+        if self.0.around.responder.neighbours.relay().is_some() {
             let _ = tokio::time::timeout(GIVE_UP_WITHIN, self.give_all_up()).await;
         }
         // Stops the jobs of throwaway sessions and of sessions that no node has taken over.
@@ -242,7 +242,7 @@ impl Sessions {
     }
 
     pub(crate) fn roster(&self) -> &Roster {
-        self.0.around.desk.neighbours.roster()
+        self.0.around.responder.neighbours.roster()
     }
 
     pub fn node(&self) -> NodeId {
@@ -264,12 +264,12 @@ impl Sessions {
 
     /// Injects a failure into the actor of this name, as shown in the status. For tests and chaos. Returns false if
     /// there is no such actor.
-    pub async fn strike(&self, actor: &str, strike: Strike) -> bool {
+    pub async fn strike(&self, actor: &str, strike: InjectedFault) -> bool {
         if let Some(id) = actor.strip_prefix("session:") {
             let Ok(id) = SessionId::parse(id) else {
                 return false;
             };
-            let ask = |reply| SupervisorMsg::Strike { id, strike, reply };
+            let ask = |reply| SupervisorMsg::InjectedFault { id, strike, reply };
             return place_of(&self.0.places.supervisors, id)
                 .ask(Duration::from_secs(1), ask)
                 .await

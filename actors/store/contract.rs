@@ -21,29 +21,29 @@ const LEASE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A store, and everything that must live as long as it does.
-struct Place {
+struct ActorSlot {
     store: Arc<dyn Store>,
     _server: Option<Server>,
 }
 
-fn memory() -> Option<Place> {
+fn memory() -> Option<ActorSlot> {
     let limits = Limits {
         lease: LEASE,
         ..Limits::default()
     };
-    Some(Place {
+    Some(ActorSlot {
         store: Arc::new(MemoryStore::new(Clock::system(), limits)),
         _server: None,
     })
 }
 
-fn redis() -> Option<Place> {
+fn redis() -> Option<ActorSlot> {
     let server = server::good()?;
     let options = RedisOptions {
         lease: LEASE,
         ..RedisOptions::new(server.url(), NodeId::random())
     };
-    Some(Place {
+    Some(ActorSlot {
         store: Arc::new(RedisStore::open(options, Clock::system()).unwrap()),
         _server: Some(server),
     })

@@ -7,7 +7,7 @@ use ractor::{ActorCell, ActorId, SupervisionEvent};
 
 use crate::clock::{Clock, jitter};
 use crate::faults::INJECTED;
-use crate::handle::AnyPlace;
+use crate::handle::AnyActorSlot;
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::status::ActorStatus;
 
@@ -21,7 +21,7 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) kind: &'static str,
     pub(crate) policy: Policy,
-    pub(crate) place: Box<dyn AnyPlace>,
+    pub(crate) place: Box<dyn AnyActorSlot>,
     pub(crate) spawn: Box<dyn Fn(ActorCell) -> Spawned + Send + Sync>,
 }
 

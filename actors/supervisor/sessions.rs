@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::jitter;
 use crate::faults::{CrashPoint, Fault, INJECTED};
-use crate::handle::{Place, Strike};
+use crate::handle::{ActorSlot, InjectedFault};
 use crate::ids::SessionId;
 use crate::persistence::in_time;
 use crate::registry::{RegistryMsg, Resolved};
@@ -57,9 +57,9 @@ pub(crate) enum SupervisorMsg {
     /// Reports every running session to the registry.
     Announce,
     Tick,
-    Strike {
+    InjectedFault {
         id: SessionId,
-        strike: Strike,
+        strike: InjectedFault,
         reply: RpcReplyPort<bool>,
     },
     Status {
@@ -91,9 +91,9 @@ pub(crate) struct SupervisorStatus {
 
 /// The supervisor that a session belongs to.
 pub(crate) fn place_of(
-    supervisors: &[Place<SupervisorMsg>],
+    supervisors: &[ActorSlot<SupervisorMsg>],
     id: SessionId,
-) -> &Place<SupervisorMsg> {
+) -> &ActorSlot<SupervisorMsg> {
     let count = supervisors.len() as u128;
     &supervisors[usize::try_from(id.as_u128() % count).unwrap_or(0)]
 }
@@ -101,8 +101,8 @@ pub(crate) fn place_of(
 pub(crate) struct SessionSupervisor;
 
 pub(crate) struct Arguments {
-    pub(crate) place: Place<SupervisorMsg>,
-    pub(crate) registry: Place<RegistryMsg>,
+    pub(crate) place: ActorSlot<SupervisorMsg>,
+    pub(crate) registry: ActorSlot<RegistryMsg>,
     pub(crate) around: Arc<Surroundings>,
     /// Shared by all supervisors.
     pub(crate) awake: Arc<Semaphore>,
@@ -190,7 +190,7 @@ impl Actor for SessionSupervisor {
                 .iter()
                 .for_each(|(id, child)| state.announce(*id, child)),
             SupervisorMsg::Tick => state.tick(&myself),
-            SupervisorMsg::Strike { id, strike, reply } => {
+            SupervisorMsg::InjectedFault { id, strike, reply } => {
                 drop(reply.send(state.strike(id, strike)))
             }
             SupervisorMsg::Status { reply } => drop(reply.send(state.status())),

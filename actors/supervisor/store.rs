@@ -9,7 +9,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent
 use super::children::{Care, Children, ESCALATED, Spec};
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
-use crate::handle::Place;
+use crate::handle::ActorSlot;
 use crate::leases::{self, KeeperMsg, KeeperThread, LeaseKeeper, Leases};
 use crate::persistence::{self, Persistence, PersistenceMsg};
 use crate::restart::Policy;
@@ -34,20 +34,20 @@ impl From<Fault> for StoreSupervisorMsg {
 pub(crate) struct StoreSupervisor;
 
 pub(crate) struct Arguments {
-    pub(crate) place: Place<StoreSupervisorMsg>,
+    pub(crate) place: ActorSlot<StoreSupervisorMsg>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) shards: Arc<[Place<PersistenceMsg>]>,
+    pub(crate) shards: Arc<[ActorSlot<PersistenceMsg>]>,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) leases: Arc<Leases>,
     pub(crate) lease: Duration,
     /// `None`: no other node shares the store, so no lease needs extending.
     pub(crate) keeper: Option<Arc<KeeperThread>>,
-    pub(crate) keeper_place: Place<KeeperMsg>,
+    pub(crate) keeper_place: ActorSlot<KeeperMsg>,
 }
 
 pub(crate) struct State {
-    place: Place<StoreSupervisorMsg>,
+    place: ActorSlot<StoreSupervisorMsg>,
     children: Children,
 }
 
@@ -123,7 +123,7 @@ fn take_care(
     }
 }
 
-fn shard(index: usize, place: &Place<PersistenceMsg>, arguments: &Arguments) -> Spec {
+fn shard(index: usize, place: &ActorSlot<PersistenceMsg>, arguments: &Arguments) -> Spec {
     let (store, faults) = (Arc::clone(&arguments.store), arguments.faults.clone());
     let own = place.clone();
     Spec {

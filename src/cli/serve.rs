@@ -204,7 +204,7 @@ mod tests {
     use std::convert::Infallible;
     use std::io;
 
-    use actors::Strike;
+    use actors::InjectedFault;
 
     use super::*;
 
@@ -230,7 +230,7 @@ mod tests {
     async fn sessions_that_gave_up_end_the_process_though_the_client_stays() {
         let service = service().await;
         let never = std::future::pending::<Result<(), Infallible>>();
-        assert!(service.sessions.strike("root", Strike::Kill).await);
+        assert!(service.sessions.strike("root", InjectedFault::Kill).await);
         let over = until_over(&service, never);
         let exit = tokio::time::timeout(PATIENCE, over).await;
         assert_eq!(exit, Ok(Exit::Internal));

@@ -5,7 +5,7 @@ use actors::ids::{ResultId, SessionId};
 use actors::tool::WHOLE;
 use serde_json::Value;
 
-use super::run::{Job, Place, place, session_required};
+use super::run::{ChosenSession, Job, place, session_required};
 use super::{Call, Service, parse_result};
 use crate::answer::{Answer, Failure};
 use crate::tools::compare_results::{NAME, is_now, tool_arguments};
@@ -39,7 +39,9 @@ impl Service {
             ),
             ..call.clone()
         };
-        let (mut answer, notices) = self.run(&last, &Place::Given(session), &job).await?;
+        let (mut answer, notices) = self
+            .run(&last, &ChosenSession::Given(session), &job)
+            .await?;
         answer
             .related
             .retain(|id| *id != baseline && *id != against);
@@ -50,9 +52,9 @@ impl Service {
     /// Results belong to a session, so without one there is nothing to compare.
     async fn session_of_results(&self, call: &Call) -> Result<SessionId, Failure> {
         match place(call)? {
-            Place::Given(id) => Ok(id),
-            Place::Throwaway => Err(session_required()),
-            Place::Default(default) => default
+            ChosenSession::Given(id) => Ok(id),
+            ChosenSession::Throwaway => Err(session_required()),
+            ChosenSession::Default(default) => default
                 .find(self, &call.caller.principal)
                 .await?
                 .ok_or_else(|| {
@@ -92,7 +94,9 @@ impl Service {
             progress: call.progress.between(0, RUN_AGAIN),
             ..call.clone()
         };
-        let (answer, _) = self.run(&again, &Place::Given(session), &job).await?;
+        let (answer, _) = self
+            .run(&again, &ChosenSession::Given(session), &job)
+            .await?;
         answer.outcome?;
         answer.result_id.filter(|_| answer.stored).ok_or_else(|| {
             Failure::new(

@@ -5,10 +5,10 @@ use std::time::Duration;
 use actors::ids::SessionId;
 use actors::sessions::{CreateRequest, SessionView};
 
-use super::run::{Place, place, session_required};
+use super::run::{ChosenSession, place, session_required};
 use super::{Call, Service};
 use crate::answer::{Answer, Context, Failure};
-use crate::tools::reach::to_actors;
+use crate::tools::read_access::to_actors;
 use crate::tools::shared::{Paging, strings};
 use crate::tools::{
     close_session, create_session, find_tools, get_server_status, get_session, list_sessions,
@@ -72,10 +72,10 @@ impl Service {
 
     async fn session_asked_for(&self, call: &Call) -> Result<SessionId, Failure> {
         match place(call)? {
-            Place::Given(id) => Ok(id),
-            Place::Throwaway => Err(session_required()),
+            ChosenSession::Given(id) => Ok(id),
+            ChosenSession::Throwaway => Err(session_required()),
             // Asking for the default session creates it, so that the caller can see it.
-            Place::Default(default) => {
+            ChosenSession::Default(default) => {
                 let found = default.get_or_create(self, &call.caller.principal).await?;
                 Ok(found.id)
             }
@@ -106,7 +106,10 @@ impl Service {
     async fn server_status(&self, call: &Call) -> Answer {
         let roots = self.roots_of(&call.caller.principal);
         let tell = |status: &_| get_server_status::finding(status, &roots, &self.features);
-        let finding = self.glance.finding(&self.sessions, &roots, tell).await;
+        let finding = self
+            .status_cache
+            .finding(&self.sessions, &roots, tell)
+            .await;
         let finding = get_server_status::shown(finding, &call.arguments);
         call.called().found(finding, "", Context::default())
     }

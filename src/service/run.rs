@@ -10,7 +10,7 @@ use crate::answer::{Answer, Failure};
 use crate::tools::shared::ROUTING;
 
 /// The session that a call runs in.
-pub(super) enum Place {
+pub(super) enum ChosenSession {
     Given(SessionId),
     Default(DefaultSession),
     Throwaway,
@@ -43,17 +43,17 @@ impl Service {
     pub(super) async fn run(
         &self,
         call: &Call,
-        place: &Place,
+        place: &ChosenSession,
         job: &Job,
     ) -> Result<(CallAnswer, Vec<String>), Failure> {
         let default = match place {
-            Place::Given(id) => return self.run_at(call, Target::Session(*id), job).await,
-            Place::Throwaway if job.key.is_some() => return Err(session_required()),
-            Place::Throwaway => {
+            ChosenSession::Given(id) => return self.run_at(call, Target::Session(*id), job).await,
+            ChosenSession::Throwaway if job.key.is_some() => return Err(session_required()),
+            ChosenSession::Throwaway => {
                 let target = Target::Throwaway(self.roots_of(&call.caller.principal));
                 return self.run_at(call, target, job).await;
             }
-            Place::Default(default) => default,
+            ChosenSession::Default(default) => default,
         };
         let principal = &call.caller.principal;
         let Found { id, notice } = default.get_or_create(self, principal).await?;
@@ -92,13 +92,13 @@ impl Service {
     }
 }
 
-pub(super) fn place(call: &Call) -> Result<Place, Failure> {
+pub(super) fn place(call: &Call) -> Result<ChosenSession, Failure> {
     if let Some(id) = call.session_id()? {
-        return Ok(Place::Given(id));
+        return Ok(ChosenSession::Given(id));
     }
     Ok(match &call.caller.default_session {
-        Some(default) => Place::Default(default.clone()),
-        None => Place::Throwaway,
+        Some(default) => ChosenSession::Default(default.clone()),
+        None => ChosenSession::Throwaway,
     })
 }
 

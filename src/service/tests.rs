@@ -37,7 +37,7 @@ impl Here {
         copy(&sample(), folder.path());
         let store = Arc::new(MemoryStore::new(Clock::system(), memory::Limits::default()));
         let workspace = Workspace::open(&[folder.path().to_owned()]).unwrap();
-        let reach = Reach::of(&workspace);
+        let reach = ReadAccess::of(&workspace);
         let sessions = Sessions::start(options, store, tools::analysis_tools(&reach))
             .await
             .unwrap();

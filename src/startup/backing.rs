@@ -8,9 +8,9 @@ use actors::ids::NodeId;
 use actors::operator::Operator;
 use actors::sessions::Backing;
 use actors::store::Store as _;
+use actors::store::fallback::{self, FallbackStore, ShelterOptions};
 use actors::store::memory::LEASE;
 use actors::store::redis::{Level, RedisCache, RedisError, RedisOptions, RedisStore};
-use actors::store::shelter::{self, Shelter, ShelterOptions};
 
 use super::Error;
 use crate::config;
@@ -39,19 +39,19 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
     let (relay, connections) = (store.relay(), store.connections());
     let options = ShelterOptions {
         when_away: match redis.when_away {
-            WhenAway::Degrade => shelter::WhenAway::Degrade,
-            WhenAway::Refuse => shelter::WhenAway::Refuse,
+            WhenAway::Degrade => fallback::WhenAway::Degrade,
+            WhenAway::Refuse => fallback::WhenAway::Refuse,
         },
         single_node: redis.single_node,
         ..ShelterOptions::new(node, LEASE)
     };
-    let shelter = Shelter::over(Arc::new(store), options, clock);
+    let fallback = FallbackStore::over(Arc::new(store), options, clock);
     if let Some(why) = away {
-        shelter.is_away(&why);
+        fallback.is_away(&why);
     }
     Ok(Backing {
         relay: Some(relay),
-        store: shelter,
+        store: fallback,
         shared_cache: Some(shared_cache(redis, node)?),
         connections: Some(connections),
     })

@@ -8,7 +8,7 @@ use self::sort::SortBy;
 use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of};
 use super::output::{Outcome, Whole, output, page_of};
-use super::reach::Reach;
+use super::read_access::ReadAccess;
 use super::shared::{Shared, counted_by_profile, with_given, with_shared};
 use super::text::{counted, figure, rounded};
 use super::{Example, Kind, Spec};
@@ -128,7 +128,7 @@ pub(super) fn spec() -> Spec {
 }
 
 /// Reads what the operator allows.
-pub(super) struct AnalyzeComplexity(pub(super) Reach);
+pub(super) struct AnalyzeComplexity(pub(super) ReadAccess);
 
 impl Tool for AnalyzeComplexity {
     fn name(&self) -> &'static str {

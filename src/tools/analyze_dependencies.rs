@@ -8,7 +8,7 @@ use self::view::View;
 use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of, text};
 use super::output::{Outcome, Whole, output, page_of};
-use super::reach::Reach;
+use super::read_access::ReadAccess;
 use super::shared::{Shared, with_shared};
 use super::{Example, Kind, Spec};
 use crate::answer::Failure;
@@ -158,7 +158,7 @@ fn depth() -> Value {
 }
 
 /// Reads what the operator allows.
-pub(super) struct AnalyzeDependencies(pub(super) Reach);
+pub(super) struct AnalyzeDependencies(pub(super) ReadAccess);
 
 impl Tool for AnalyzeDependencies {
     fn name(&self) -> &'static str {

@@ -8,7 +8,7 @@ use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, text};
 use super::names::{self, SYMBOL_KINDS};
 use super::output::{Outcome, Whole, output, page_of};
-use super::reach::Reach;
+use super::read_access::ReadAccess;
 use super::shared::{Shared, strings, with_given, with_shared};
 use super::text::counted;
 use super::{Example, Kind, Spec};
@@ -138,7 +138,7 @@ pub(super) fn spec() -> Spec {
 }
 
 /// Reads what the operator allows.
-pub(super) struct AnalyzeStructure(pub(super) Reach);
+pub(super) struct AnalyzeStructure(pub(super) ReadAccess);
 
 impl Tool for AnalyzeStructure {
     fn name(&self) -> &'static str {

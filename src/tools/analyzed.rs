@@ -10,7 +10,7 @@ use actors::tool::{ToolContext, ToolError};
 use self::compute::Computed;
 pub(super) use self::throttle::Phase;
 use self::throttle::Throttle;
-use super::reach::Reach;
+use super::read_access::ReadAccess;
 use super::text::counted;
 use crate::analysis::graph::Manifest;
 use crate::analysis::{ENGINE_VERSION, FileAnalysis};
@@ -68,7 +68,7 @@ pub(crate) struct Analyzed {
 impl Analyzed {
     pub(crate) fn of(
         ctx: &ToolContext,
-        reach: &Reach,
+        reach: &ReadAccess,
         selection: &Selection,
     ) -> Result<Self, ToolError> {
         Self::analyze(ctx, reach, selection, false)
@@ -77,7 +77,7 @@ impl Analyzed {
     /// With the imports of everything else that the roots of the session hold.
     pub(crate) fn with_surroundings(
         ctx: &ToolContext,
-        reach: &Reach,
+        reach: &ReadAccess,
         selection: &Selection,
     ) -> Result<Self, ToolError> {
         Self::analyze(ctx, reach, selection, true)
@@ -85,7 +85,7 @@ impl Analyzed {
 
     fn analyze(
         ctx: &ToolContext,
-        reach: &Reach,
+        reach: &ReadAccess,
         selection: &Selection,
         surroundings: bool,
     ) -> Result<Self, ToolError> {

@@ -131,7 +131,7 @@ fn schemas_are_schemas_and_inputs_are_strict() {
 
 #[test]
 fn every_analysis_tool_is_registered() {
-    let registered = analysis_tools(&Reach::of(&Workspace::open(&[".".into()]).unwrap()));
+    let registered = analysis_tools(&ReadAccess::of(&Workspace::open(&[".".into()]).unwrap()));
     for entry in catalogue() {
         let known = registered.get(entry.name).is_some();
         assert_eq!(known, entry.kind == Kind::Analysis, "{}", entry.name);

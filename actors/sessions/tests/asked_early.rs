@@ -6,7 +6,7 @@ use super::flaky::{Flaky, How};
 use super::*;
 use crate::ids::NodeId;
 use crate::relay::memory::MemoryRelay;
-use crate::store::shelter::{Shelter, ShelterOptions, WhenAway};
+use crate::store::fallback::{FallbackStore, ShelterOptions, WhenAway};
 
 /// Its probes are seconds apart by then.
 const CUT_FOR: Duration = Duration::from_secs(20);
@@ -35,12 +35,12 @@ async fn an_owner_that_is_asked_too_early_gives_the_session_up_soon() {
             when_away,
             ..ShelterOptions::new(owner, memory::LEASE)
         };
-        let shelter = Shelter::over(link, options, clock);
+        let fallback = FallbackStore::over(link, options, clock);
         let backing = |store: Arc<dyn Store>| Backing {
             relay: Some(Arc::clone(&relay) as _),
             ..Backing::alone(store)
         };
-        let there = backing(Arc::clone(&shelter) as _);
+        let there = backing(Arc::clone(&fallback) as _);
         let a = node(
             |options| options.node = owner,
             Arc::clone(&store),
@@ -53,7 +53,7 @@ async fn an_owner_that_is_asked_too_early_gives_the_session_up_soon() {
         let id = a.session().await;
         a.call(id, "echo", json!({"n": 1})).await.unwrap();
         cut.store(true, Ordering::SeqCst);
-        while shelter.health().away.is_none() {
+        while fallback.health().away.is_none() {
             let _ = a.sessions.list(&Principal::local(), None, 1).await;
         }
         tokio::time::sleep(CUT_FOR).await;
@@ -66,6 +66,6 @@ async fn an_owner_that_is_asked_too_early_gives_the_session_up_soon() {
             "{when_away:?}: {:?}",
             asked.elapsed()
         );
-        assert!(shelter.health().away.is_none(), "the question was proof");
+        assert!(fallback.health().away.is_none(), "the question was proof");
     }
 }

@@ -1,4 +1,4 @@
-//! Store outages, with a shelter in front of the store.
+//! Store outages, with a fallback in front of the store.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -6,7 +6,7 @@ use super::flaky::{Flaky, How, Op};
 use super::*;
 use crate::ids::NodeId;
 use crate::store::StoreError;
-use crate::store::shelter::{Bounds, Shelter, ShelterOptions, WhenAway};
+use crate::store::fallback::{Bounds, FallbackStore, ShelterOptions, WhenAway};
 
 mod made_meanwhile;
 
@@ -17,7 +17,7 @@ const MUTE: u8 = 2;
 
 pub(super) struct Away {
     pub(super) world: World,
-    pub(super) shelter: Arc<Shelter>,
+    pub(super) fallback: Arc<FallbackStore>,
     how: Arc<AtomicU8>,
     pub(super) clock: Clock,
 }
@@ -39,12 +39,12 @@ async fn away_with(change: impl FnOnce(&mut ShelterOptions)) -> Away {
     let node_id = NodeId::random();
     let mut options = ShelterOptions::new(node_id, memory::LEASE);
     change(&mut options);
-    let shelter = Shelter::over(flaky, options, clock);
-    let backing = Backing::alone(Arc::clone(&shelter) as _);
+    let fallback = FallbackStore::over(flaky, options, clock);
+    let backing = Backing::alone(Arc::clone(&fallback) as _);
     let world = node(|options| options.node = node_id, store, backing, clock).await;
     Away {
         world,
-        shelter,
+        fallback,
         how,
         clock,
     }
@@ -63,14 +63,14 @@ impl Away {
     async fn comes_back(&self) {
         self.is(HERE);
         let back = async {
-            while self.shelter.health().away.is_some()
-                || self.shelter.health().sheltered.sessions > 0
+            while self.fallback.health().away.is_some()
+                || self.fallback.health().sheltered.sessions > 0
             {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let back = tokio::time::timeout(Duration::from_secs(60), back).await;
-        assert!(back.is_ok(), "{:?}", self.shelter.health());
+        assert!(back.is_ok(), "{:?}", self.fallback.health());
     }
 
     pub(super) async fn call(&self, id: SessionId, n: u32) -> CallAnswer {
@@ -129,10 +129,10 @@ async fn a_session_goes_on_and_comes_back_with_everything() {
         known.push(answer.result_id.unwrap());
         if n == 3 {
             // Its actor dies while the store is away.
-            assert!(away.world.strike(id, Strike::Kill).await);
+            assert!(away.world.strike(id, InjectedFault::Kill).await);
         }
     }
-    let health = away.shelter.health();
+    let health = away.fallback.health();
     assert!(health.away.is_some());
     assert_eq!(health.sheltered.sessions, 1);
     assert!(health.sheltered.changes >= 5, "{health:?}");
@@ -182,7 +182,7 @@ async fn a_commit_of_unknown_fate_counts_once() {
             known.push(away.call(id, 2 + n).await.result_id.unwrap());
         }
         away.comes_back().await;
-        assert_eq!(away.shelter.health().sheltered.lost, 0);
+        assert_eq!(away.fallback.health().sheltered.lost, 0);
         known.push(away.call(id, 9).await.result_id.unwrap());
         assert_eq!(results(&away.seen_by_another(id).await), known);
     }
@@ -205,7 +205,7 @@ async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
         .unwrap();
     other.sessions.hand_over(id).await;
     away.comes_back().await;
-    let lost = away.shelter.health().sheltered.lost;
+    let lost = away.fallback.health().sheltered.lost;
     assert!(lost > 0);
     let view = async {
         loop {
@@ -285,7 +285,7 @@ async fn recording_ends_with_the_lease_unless_nobody_else_is_there() {
         let late = away.call(id, 2).await;
         assert_eq!(late.result_id.is_some(), single_node);
         away.comes_back().await;
-        assert_eq!(away.shelter.health().sheltered.lost, 0);
+        assert_eq!(away.fallback.health().sheltered.lost, 0);
         let view = away
             .world
             .sessions

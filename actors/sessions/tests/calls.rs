@@ -125,7 +125,7 @@ async fn a_key_outlives_crash_and_sleep_and_is_forgotten_for_newer_ones() {
         world.sessions.call(call).await.unwrap()
     };
     let first = call("a").await;
-    for strike in [Strike::Kill, Strike::Fault(Fault::Defect)] {
+    for strike in [InjectedFault::Kill, InjectedFault::Fault(Fault::Defect)] {
         assert!(world.strike(id, strike).await);
         let again = call("a").await;
         assert_eq!((again.result_id, again.replayed), (first.result_id, true));

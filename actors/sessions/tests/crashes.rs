@@ -121,9 +121,9 @@ async fn a_running_job_is_adopted() {
     let world = world().await;
     let id = world.session().await;
     for strike in [
-        Strike::Kill,
-        Strike::Fault(Fault::Panic),
-        Strike::Fault(Fault::Defect),
+        InjectedFault::Kill,
+        InjectedFault::Fault(Fault::Panic),
+        InjectedFault::Fault(Fault::Defect),
     ] {
         let before = world.runs();
         let calling = world.call(id, "once", json!({"sleep_ms": 60}));
@@ -165,9 +165,9 @@ async fn strikes_at_everything_cost_latency_and_nothing_else() {
         ];
         for round in 0..40_usize {
             let strike = if round % 2 == 0 {
-                Strike::Kill
+                InjectedFault::Kill
             } else {
-                Strike::Fault(Fault::Panic)
+                InjectedFault::Fault(Fault::Panic)
             };
             world
                 .sessions

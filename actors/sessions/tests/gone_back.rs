@@ -54,7 +54,7 @@ async fn the_owner_repairs_what_nobody_else_has_had() {
         known.push(answer.result_id.unwrap());
         let view = away.seen_by_another(id).await;
         assert_eq!(results(&view), known, "{acquired_before} {lapsed}");
-        assert_eq!(away.shelter.health().sheltered.lost, 0);
+        assert_eq!(away.fallback.health().sheltered.lost, 0);
     }
 }
 
@@ -101,7 +101,7 @@ async fn a_session_that_died_meanwhile_is_repaired_from_what_its_node_knows() {
     let second = away.call(id, 1).await.result_id.unwrap();
     away.world.store.go_back(id, stored);
     let node = away.world.store.look(id).await.unwrap().node.unwrap();
-    let acquired = away.shelter.acquire(id, node).await.unwrap();
+    let acquired = away.fallback.acquire(id, node).await.unwrap();
     let kept = away.world.store.keep(&[(id, acquired.fence)]).await;
     assert_eq!(kept, [Ok(())], "it is ours as the store knows it");
     let view = away.world.sessions.get(&Principal::local(), id).await;
@@ -125,7 +125,7 @@ async fn what_another_did_not_find_is_counted_and_told() {
         away.world.store.go_back(id, stored);
         kept.push(away.another_goes_on(id).await);
         let view = away.told(id).await;
-        let lost = away.shelter.health().sheltered.lost;
+        let lost = away.fallback.health().sheltered.lost;
         assert!(lost > 0);
         let notice = &view.notices[0];
         assert!(
@@ -149,5 +149,5 @@ async fn nothing_is_told_where_another_found_everything() {
     let view = view.unwrap();
     assert_eq!(results(&view), [first, theirs, ours]);
     assert_eq!(view.notices, Vec::<String>::new());
-    assert_eq!(away.shelter.health().sheltered.lost, 0);
+    assert_eq!(away.fallback.health().sheltered.lost, 0);
 }

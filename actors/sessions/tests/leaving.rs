@@ -85,7 +85,7 @@ async fn a_crash_turns_nobody_away_who_was_let_in() {
     let striking = async {
         tokio::time::sleep(Duration::from_millis(400)).await;
         struck.store(true, Ordering::SeqCst);
-        assert!(world.strike(id, Strike::Kill).await);
+        assert!(world.strike(id, InjectedFault::Kill).await);
     };
     let (answers, ()) = tokio::join!(futures_join(calls), striking);
     assert!(first.await.unwrap().is_ok());
@@ -102,12 +102,12 @@ async fn kills_while_the_pool_stands_still_spend_no_attempts() {
     let id = world.session().await;
     for tool in ["echo", "once"] {
         let before = world.runs();
-        let stall = Strike::Fault(Fault::Stall(Duration::from_millis(300)));
+        let stall = InjectedFault::Fault(Fault::Stall(Duration::from_millis(300)));
         assert!(world.sessions.strike("pool", stall).await);
         let kills = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             for _ in 0..5 {
-                world.strike(id, Strike::Kill).await;
+                world.strike(id, InjectedFault::Kill).await;
                 tokio::time::sleep(Duration::from_millis(30)).await;
             }
         };
@@ -129,7 +129,7 @@ async fn cancelling_while_the_session_comes_back_is_heard() {
         world.ran(1).await;
         // The third failure comes back after 250 ms.
         for _ in 0..3 {
-            while !world.strike(id, Strike::Fault(Fault::Defect)).await {
+            while !world.strike(id, InjectedFault::Fault(Fault::Defect)).await {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -189,7 +189,7 @@ async fn a_tool_hears_of_it_though_its_session_stands_still() {
     let cancel = slow.cancel.clone();
     let leaving = async {
         world.ran(1).await;
-        let stall = Strike::Fault(Fault::Stall(Duration::from_secs(60)));
+        let stall = InjectedFault::Fault(Fault::Stall(Duration::from_secs(60)));
         assert!(world.strike(id, stall).await);
         cancel.cancel();
         world.pool_rests().await;
@@ -211,7 +211,7 @@ async fn the_table_of_jobs_is_empty_when_all_is_answered_or_quarantined() {
     let failing = async {
         world.ran(2).await;
         for _ in 0..4 {
-            while !world.strike(id, Strike::Fault(Fault::Defect)).await {
+            while !world.strike(id, InjectedFault::Fault(Fault::Defect)).await {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -157,7 +157,7 @@ async fn a_quarantine_of_what_is_gone_is_forgotten() {
     };
     while shown().await != Some("quarantined") {
         let _ = world.sessions.get(&Principal::local(), id).await;
-        world.strike(id, Strike::Fault(Fault::Defect)).await;
+        world.strike(id, InjectedFault::Fault(Fault::Defect)).await;
         tokio::task::yield_now().await;
     }
     let closed = world.sessions.close(&Principal::local(), id).await;

@@ -10,7 +10,10 @@ async fn a_session_that_keeps_failing_is_quarantined_with_its_reason_and_others_
         // Wakes the session, and makes it fail.
         while !world
             .sessions
-            .strike(&format!("session:{bad}"), Strike::Fault(Fault::Defect))
+            .strike(
+                &format!("session:{bad}"),
+                InjectedFault::Fault(Fault::Defect),
+            )
             .await
         {
             let _ = world.sessions.get(&Principal::local(), bad).await;
@@ -65,7 +68,7 @@ async fn kills_never_quarantine() {
         world.call(id, "echo", json!({})).await.unwrap();
         world
             .sessions
-            .strike(&format!("session:{id}"), Strike::Kill)
+            .strike(&format!("session:{id}"), InjectedFault::Kill)
             .await;
     }
     assert!(world.call(id, "echo", json!({})).await.is_ok());
@@ -85,7 +88,7 @@ async fn restarts_and_causes_are_shown() {
     assert!(
         world
             .sessions
-            .strike("registry", Strike::Fault(Fault::Defect))
+            .strike("registry", InjectedFault::Fault(Fault::Defect))
             .await
     );
     let registry = loop {
@@ -102,7 +105,7 @@ async fn restarts_and_causes_are_shown() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
     assert_eq!(registry.last_failure.as_deref(), Some("defect by request"));
-    assert!(!world.sessions.strike("nobody", Strike::Kill).await);
+    assert!(!world.sessions.strike("nobody", InjectedFault::Kill).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +115,7 @@ async fn a_tree_that_keeps_failing_says_so() {
         loop {
             world
                 .sessions
-                .strike("cache", Strike::Fault(Fault::Defect))
+                .strike("cache", InjectedFault::Fault(Fault::Defect))
                 .await;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -128,7 +131,7 @@ async fn a_tree_that_keeps_failing_says_so() {
 #[tokio::test]
 async fn the_death_of_the_root_is_noticed() {
     let world = world().await;
-    assert!(world.sessions.strike("root", Strike::Kill).await);
+    assert!(world.sessions.strike("root", InjectedFault::Kill).await);
     assert_eq!(world.sessions.failed().await, "the root supervisor ended");
 }
 
@@ -137,7 +140,7 @@ async fn the_store_is_untouched_by_the_death_of_its_supervisor() {
     let world = world().await;
     let id = world.session().await;
     let answer = world.call(id, "echo", json!({})).await.unwrap();
-    assert!(world.sessions.strike("store", Strike::Kill).await);
+    assert!(world.sessions.strike("store", InjectedFault::Kill).await);
     let again = world.call(id, "echo", json!({})).await.unwrap();
     assert_eq!(again.related, [answer.result_id.unwrap()]);
     let row = Store::look(world.store.as_ref(), id).await.unwrap();

@@ -38,7 +38,7 @@ impl World {
         if let Reply::Repaired { fence, .. } = self.apply(&request, rules) {
             let node = self.node(other);
             node.has(fence);
-            // Its pending commit goes on under the new fence, as the shelter does it.
+            // Its pending commit goes on under the new fence, as the fallback does it.
             if let Talk::Asked(Request::Commit { .. }) = node.talk {
                 node.send_out();
             }

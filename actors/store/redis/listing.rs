@@ -35,14 +35,14 @@ pub(super) struct Listed {
 /// How far the index has been searched for evicted sessions.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    at: Option<Place>,
+    at: Option<ActorSlot>,
     /// The number of evicted keys when the last complete round began.
     done: u64,
     began: u64,
 }
 
 /// A part of the index, and the last member checked.
-type Place = (u8, Option<String>);
+type ActorSlot = (u8, Option<String>);
 
 impl RedisStore {
     pub(super) async fn list_all(&self, ids: &BTreeSet<SessionId>) -> Result<Listed, StoreError> {
@@ -141,7 +141,10 @@ impl RedisStore {
         act(&mut self.0.round.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn unlist_gone_at(&self, place: Place) -> Result<(u64, Option<Place>), StoreError> {
+    async fn unlist_gone_at(
+        &self,
+        place: ActorSlot,
+    ) -> Result<(u64, Option<ActorSlot>), StoreError> {
         let (partition, after) = place;
         let members = self.partition(partition, after.as_deref(), AT_ONCE).await?;
         let next = match members.last() {

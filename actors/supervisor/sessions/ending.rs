@@ -178,17 +178,17 @@ impl State {
         self.children.iter().filter_map(stored).collect()
     }
 
-    pub(super) fn strike(&self, id: SessionId, strike: Strike) -> bool {
+    pub(super) fn strike(&self, id: SessionId, strike: InjectedFault) -> bool {
         let Some(Phase::Awake { actor, .. }) = self.children.get(&id).map(|child| &child.phase)
         else {
             return false;
         };
         match strike {
-            Strike::Kill => {
+            InjectedFault::Kill => {
                 actor.kill();
                 true
             }
-            Strike::Fault(fault) => actor.send_message(SessionMsg::Fault(fault)).is_ok(),
+            InjectedFault::Fault(fault) => actor.send_message(SessionMsg::Fault(fault)).is_ok(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actors::{Fault, Strike};
+use actors::{Fault, InjectedFault};
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::extract::rejection::BytesRejection;
@@ -92,17 +92,17 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn read(body: &[u8]) -> Result<(Wanted, Strike), String> {
+fn read(body: &[u8]) -> Result<(Wanted, InjectedFault), String> {
     let wanted: Wanted = serde_json::from_slice(body).map_err(|error| {
         format!(
             "expected {{\"actor\": \"<name>\", \"mode\": \"panic\" | \"kill\" | \"stall\", \"for_ms\"}}: {error}"
         )
     })?;
     let strike = match (wanted.mode, wanted.for_ms) {
-        (Mode::Panic, None) => Strike::Fault(Fault::Panic),
-        (Mode::Kill, None) => Strike::Kill,
+        (Mode::Panic, None) => InjectedFault::Fault(Fault::Panic),
+        (Mode::Kill, None) => InjectedFault::Kill,
         (Mode::Stall, Some(ms @ 1..=MAX_STALL_MS)) => {
-            Strike::Fault(Fault::Stall(Duration::from_millis(ms)))
+            InjectedFault::Fault(Fault::Stall(Duration::from_millis(ms)))
         }
         (Mode::Stall, _) => {
             return Err(format!(

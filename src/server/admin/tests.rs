@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ::actors::Strike;
+use ::actors::InjectedFault;
 use ::actors::ids::{Principal, SessionId};
 use ::actors::sessions::CreateRequest;
 use ::actors::tool::ProgressSink;
@@ -179,7 +179,13 @@ async fn sessions_that_stop_before_anybody_said_so_are_not_ready() {
 async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
     let world = World::start(Options::default()).await;
     world.lifecycle.ready();
-    assert!(world.service.sessions.strike("root", Strike::Kill).await);
+    assert!(
+        world
+            .service
+            .sessions
+            .strike("root", InjectedFault::Kill)
+            .await
+    );
     let gone = |status, _: &Value| status == StatusCode::SERVICE_UNAVAILABLE;
     let body = world.eventually("/healthz", gone).await;
     assert_eq!(body["alive"], false);

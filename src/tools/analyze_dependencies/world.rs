@@ -5,7 +5,7 @@ use actors::tool::{ToolContext, ToolError};
 use serde_json::Value;
 
 use super::super::analyzed::Analyzed;
-use super::super::reach::Reach;
+use super::super::read_access::ReadAccess;
 use super::DEFAULT_DEPTH;
 use crate::analysis::graph::{
     self, CycleEdges, Direction, Granularity, Graph, Measured, Node, Project, Shown, SourceFile,
@@ -15,7 +15,7 @@ use crate::answer::{Failure, nearest};
 /// The files around the selection count as much as those in it; only what is told of them differs.
 pub(super) fn shown(
     ctx: &ToolContext,
-    reach: &Reach,
+    reach: &ReadAccess,
     analyzed: &Analyzed,
     arguments: &Value,
 ) -> Result<Shown, ToolError> {
@@ -75,7 +75,7 @@ fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
 /// Which nodes the focus reaches.
 fn reached(
     ctx: &ToolContext,
-    reach: &Reach,
+    reach: &ReadAccess,
     measured: &Measured,
     focus: &str,
     arguments: &Value,

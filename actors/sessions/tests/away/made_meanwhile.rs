@@ -6,7 +6,7 @@ use super::*;
 async fn a_session_made_meanwhile_moves_to_the_store() {
     let away = away().await;
     away.is(AWAY);
-    away.shelter.is_away("it never was there");
+    away.fallback.is_away("it never was there");
     let view = away.world.sessions.create(creation()).await.unwrap();
     assert!(!view.durability.durable);
     let answer = away.call(view.id, 1).await;

@@ -102,7 +102,7 @@ impl ShelterOptions {
 }
 
 /// See the module documentation.
-pub struct Shelter(Arc<Inner>);
+pub struct FallbackStore(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn Store>,
@@ -133,8 +133,8 @@ struct State {
     seen: alone::Seen,
 }
 
-impl Shelter {
-    /// Must run inside a tokio runtime: a task waits for the store's return until the shelter is dropped.
+impl FallbackStore {
+    /// Must run inside a tokio runtime: a task waits for the store's return until the fallback is dropped.
     pub fn over(store: Arc<dyn Store>, options: ShelterOptions, clock: Clock) -> Arc<Self> {
         let inner = Arc::new(Inner {
             store,
@@ -270,7 +270,7 @@ fn coming_back() -> StoreError {
     StoreError::Unavailable("what was kept for it is being brought back".to_owned())
 }
 
-impl Store for Shelter {
+impl Store for FallbackStore {
     fn kind(&self) -> &'static str {
         self.0.store.kind()
     }

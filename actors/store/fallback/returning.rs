@@ -17,11 +17,11 @@ const AT_ONCE: usize = 32;
 const SERVES_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
-/// Runs until the shelter is dropped.
-pub(super) async fn watch(shelter: Weak<Inner>) {
-    /// Interval of checking whether the shelter still exists.
+/// Runs until the fallback is dropped.
+pub(super) async fn watch(fallback: Weak<Inner>) {
+    /// Interval of checking whether the fallback still exists.
     const LOOK_EVERY: Duration = Duration::from_secs(1);
-    while let Some(inner) = shelter.upgrade() {
+    while let Some(inner) = fallback.upgrade() {
         if !inner.is_open() {
             inner.note_server();
             inner.look_around().await;
@@ -29,7 +29,7 @@ pub(super) async fn watch(shelter: Weak<Inner>) {
             let _ = opened.await;
             continue;
         }
-        inner.wait_for_return(&shelter).await;
+        inner.wait_for_return(&fallback).await;
     }
 }
 
@@ -49,10 +49,10 @@ impl Inner {
         }
     }
 
-    async fn wait_for_return(&self, shelter: &Weak<Self>) {
+    async fn wait_for_return(&self, fallback: &Weak<Self>) {
         let mut wait = PROBE_AFTER;
-        // All owners of the shelter may drop it in the meantime.
-        while shelter.strong_count() > 1 {
+        // All owners of the fallback may drop it in the meantime.
+        while fallback.strong_count() > 1 {
             // At least half of the pause: full jitter could probe without one.
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(0.5 + jitter() / 2.0)) => {

@@ -13,7 +13,7 @@ use crate::workspace::{self, Limits, Workspace};
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Reach {
+pub struct ReadAccess {
     pub limits: Limits,
     /// What analyses may take, all calls together.
     pub memory: Arc<Memory>,
@@ -23,7 +23,7 @@ pub struct Reach {
     narrowed: Arc<HashMap<Principal, Arc<[Root]>>>,
 }
 
-impl Reach {
+impl ReadAccess {
     pub fn of(workspace: &Workspace) -> Self {
         Self {
             limits: workspace.limits,
@@ -116,9 +116,9 @@ mod tests {
         }
     }
 
-    fn reach() -> Reach {
+    fn reach() -> ReadAccess {
         let all = Workspace::from_roots(vec![root("/a"), root("/b")]);
-        Reach::of(&all).narrowed([(Principal::named("ben"), vec![root("/a/in")])])
+        ReadAccess::of(&all).narrowed([(Principal::named("ben"), vec![root("/a/in")])])
     }
 
     fn opened(name: &str, roots: &[&str]) -> Result<Vec<String>, String> {

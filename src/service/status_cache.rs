@@ -17,7 +17,7 @@ const FRESH_FOR: Duration = Duration::from_millis(100);
 
 /// Shared by all clones of a service. A crash of an actor shows in the next status.
 #[derive(Default)]
-pub(super) struct Glance {
+pub(super) struct StatusCache {
     /// Calls started plus calls ended.
     turns: AtomicU64,
     last: Mutex<Option<Look>>,
@@ -31,7 +31,7 @@ struct Look {
     finding: Arc<Finding>,
 }
 
-impl Glance {
+impl StatusCache {
     /// A call other than the status started or ended.
     pub(super) fn turn(&self) {
         self.turns.fetch_add(1, Ordering::AcqRel);
