@@ -120,7 +120,7 @@ fn function() -> Value {
             "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
             "max_nesting": count(), "parameters": count(),
             "has_receiver": {"type": "boolean"}, "exits": count(),
-            "recovered": {"const": true, "description": "it holds or stands in something that did not parse: its lines may be a guess"},
+            "recovered": {"type": "boolean", "description": "it holds or stands in something that did not parse: its lines may be a guess"},
             "not_computed": not_computed(),
         }),
     )
