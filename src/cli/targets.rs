@@ -218,14 +218,28 @@ fn common<'p>(mut paths: impl Iterator<Item = &'p Path>) -> PathBuf {
     base
 }
 
-/// The nearest repository, or else the nearest folder with a manifest.
+/// The nearest repository, or else the outermost folder with a manifest: a project may hold others, and each of its
+/// folders gets the same answer.
 fn project_around(base: &Path) -> Option<PathBuf> {
     let has = |folder: &&Path, name: &str| folder.join(name).exists();
     let mut above = base.ancestors();
     let repository = above.find(|folder| has(folder, REPOSITORY));
-    let mut above = base.ancestors();
-    let manifest = || above.find(|folder| MANIFESTS.iter().any(|name| has(folder, name)));
+    let manifest = || {
+        let above = base
+            .ancestors()
+            .take_while(|folder| !holds_projects(folder));
+        let with_manifest = above.filter(|folder| MANIFESTS.iter().any(|name| has(folder, name)));
+        with_manifest.last()
+    };
     repository.or_else(manifest).map(Path::to_owned)
+}
+
+/// Folders that hold projects and are none, whatever was left in them.
+fn holds_projects(folder: &Path) -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    folder.parent().is_none()
+        || home.is_some_and(|home| home == folder)
+        || folder == std::env::temp_dir()
 }
 
 /// Modules of a Python package are imported from the folder around it.
@@ -341,6 +355,12 @@ mod tests {
         assert_eq!(above_packages(src.clone()), folder.join("p"));
         std::fs::write(folder.join("p/go.mod"), "").expect("written");
         assert_eq!(project_around(&src), Some(folder.join("p")));
+        std::fs::write(folder.join("p/src/package.json"), "").expect("written");
+        assert_eq!(
+            project_around(&src),
+            Some(folder.join("p")),
+            "the outer one"
+        );
         std::fs::create_dir(folder.join(".git")).expect("made");
         assert_eq!(project_around(&src), Some(folder));
     }
