@@ -91,7 +91,7 @@ fn told(graph: &Graph, cycle: &Cycle, numbers: &Numbers) -> ShownCycle {
     ShownCycle {
         size: cycle.members.len(),
         nodes: (cycle.members.iter())
-            .filter_map(|at| numbers.new(*at))
+            .filter_map(|at| numbers.kept(*at))
             .collect(),
         members: cycle.members.iter().map(id).collect(),
         path: cycle.path.iter().zip(followers).map(step).collect(),
@@ -113,7 +113,7 @@ impl Numbers {
         Self(kept.iter().map(number).collect())
     }
 
-    fn new(&self, old: u32) -> Option<u32> {
+    fn kept(&self, old: u32) -> Option<u32> {
         self.0.get(old as usize).copied().flatten()
     }
 
@@ -129,8 +129,8 @@ impl Numbers {
         let kept = graph.edges.iter().filter(|edge| is_kept(edge));
         kept.filter_map(|edge| {
             Some(Edge {
-                from: self.new(edge.from)?,
-                to: self.new(edge.to)?,
+                from: self.kept(edge.from)?,
+                to: self.kept(edge.to)?,
                 ..edge.clone()
             })
         })
@@ -138,7 +138,7 @@ impl Numbers {
     }
 
     fn external(&self, graph: &Graph, is_importer: impl Fn(u32) -> bool) -> Vec<super::External> {
-        let number = |old: u32| self.new(old).filter(|_| is_importer(old));
+        let number = |old: u32| self.kept(old).filter(|_| is_importer(old));
         let all = graph.external.iter();
         all.map(|external| renumbered(external, number))
             .filter(|external| !external.importers.is_empty())
@@ -153,7 +153,7 @@ impl Numbers {
         let kept = graph.unresolved.iter().filter(|one| is_kept(one.from));
         kept.filter_map(|unresolved| {
             Some(Unresolved {
-                from: self.new(unresolved.from)?,
+                from: self.kept(unresolved.from)?,
                 ..unresolved.clone()
             })
         })
