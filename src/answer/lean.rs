@@ -91,12 +91,11 @@ impl Shape {
         }
         let mut shown = Map::new();
         for (key, value) in data {
-            let value = match value {
-                Value::Array(rows) => {
-                    let rows = rows.into_iter().filter_map(|row| self.part(&key, row));
-                    Some(rows.collect())
-                }
-                other => self.part(&key, other),
+            let value = if let Value::Array(rows) = value {
+                let rows = rows.into_iter().filter_map(|row| self.part(&key, row));
+                Some(rows.collect())
+            } else {
+                self.part(&key, value)
             };
             if let Some(value) = value.filter(|value| !is_empty(value)) {
                 shown.insert(key, value);
@@ -107,10 +106,10 @@ impl Shape {
 
     /// `data` without a page.
     pub(crate) fn value(&self, data: Value) -> Value {
-        match data {
-            Value::Object(data) => Value::Object(self.data(data)),
-            other => other,
+        if let Value::Object(data) = data {
+            return Value::Object(self.data(data));
         }
+        data
     }
 
     /// A row of a list, or the whole value of another key. `None`: it is not shown.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::argument::{Argument, integer};
 use super::session_data::{
-    LEAN, result, result_line, result_schema, session, session_schema, session_text,
+    LEAN, kept_text, result, result_line, result_schema, session, session_schema, session_text,
 };
 use super::shared::{Paging, cursor, detail, session_id};
 use super::{Example, Kind, SESSION_ID, Spec};
@@ -105,7 +105,7 @@ pub(crate) fn finding(view: &SessionView, arguments: &Value) -> Result<Finding, 
         shape,
         grouped: false,
         droppable: &[],
-        heading: session_text(view),
+        heading: session_text(view) + &kept_text(view),
     };
     let total = view.history.len();
     let fitted = fit(frame, budget, from, total, |at| {

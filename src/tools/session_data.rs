@@ -87,6 +87,20 @@ pub(crate) fn session_schema() -> Value {
     }))
 }
 
+/// How much of the results is kept, and how much may be.
+pub(crate) fn kept_text(view: &SessionView) -> String {
+    let kept = &view.kept;
+    format!(
+        "results: {} of at most {}, whole results {} of at most {} bytes, pinned {} of at most {}\n",
+        view.history.len(),
+        kept.results_limit,
+        kept.bytes,
+        kept.bytes_limit,
+        kept.pinned,
+        kept.pinned_limit,
+    )
+}
+
 pub(crate) fn session_text(view: &SessionView) -> String {
     let label = view.label.as_deref().map(one_line);
     let mut text = format!(
@@ -101,16 +115,6 @@ pub(crate) fn session_text(view: &SessionView) -> String {
     if let Some(reason) = status_reason(&view.status) {
         text.push_str(&format!("reason: {}\n", line(&one_line(reason))));
     }
-    let kept = &view.kept;
-    text.push_str(&format!(
-        "results: {} of at most {}, whole results {} of at most {} bytes, pinned {} of at most {}\n",
-        view.history.len(),
-        kept.results_limit,
-        kept.bytes,
-        kept.bytes_limit,
-        kept.pinned,
-        kept.pinned_limit,
-    ));
     let roots: Vec<&str> = view.roots.iter().map(|root| root.name.as_str()).collect();
     text.push_str(&format!("roots: {}\n", line(&roots.join(", "))));
     // What succeeded is in the history, with its result.

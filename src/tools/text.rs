@@ -23,10 +23,10 @@ pub(crate) fn rounded(number: Option<f64>) -> Value {
 
 /// For a column: the number as the structured part has it, `-` where there is none.
 pub(crate) fn figure(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        number => number.to_string(),
+    if value.is_null() {
+        return "-".to_owned();
     }
+    value.to_string()
 }
 
 /// On one line, whatever the source held.

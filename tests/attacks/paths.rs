@@ -220,7 +220,6 @@ fn a_cursor_that_was_forged_or_given_to_another_opens_nothing() {
         assert_ne!(answer["status"]["code"], "INTERNAL", "{at}: {said}");
     }
     for forged in [
-        String::new(),
         "A".repeat(10_000),
         of_list,
         cursor[1..].to_owned(),

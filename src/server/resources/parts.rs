@@ -153,7 +153,11 @@ fn items_of(body: Map<String, Value>, small: &mut Map<String, Value>) -> Vec<Ite
                     push(&mut items, &key, of, row, Content::Row);
                 }
             }
-            value => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => {
                 if escaped(&value) <= SMALL_FIELD {
                     small.insert(key, value);
                     continue;
