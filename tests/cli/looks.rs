@@ -23,7 +23,7 @@ fn tables_fit_the_width_that_they_are_given() {
             let output = program()
                 .args(&arguments)
                 .env("COLUMNS", width.to_string())
-                .current_dir(&root)
+                .current_dir(root)
                 .stdin(Stdio::null())
                 .output();
             let text = Ended::from(output.expect("the program starts")).ok();
