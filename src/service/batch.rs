@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_come_as_far_as_its_calls_together() {
-        let (send, heard) = std::sync::mpsc::channel();
+        let (send, heard) = std::sync::mpsc::sync_channel(16);
         let sink = ProgressSink::new(move |progress: Progress| drop(send.send(progress)));
         let told = Arc::new(Told::of(&sink, 4));
         let (first, second) = (told.sink(0), told.sink(1));

@@ -229,8 +229,10 @@ fn read(owner: &mut Caller, uri: &str) -> Result<Value, String> {
     Err("no answer".to_owned())
 }
 
+/// Both are told of a result that Redis lost: the second where the history still names it.
 fn is_unknown(message: &Value) -> bool {
-    message["error"]["data"]["reason"] == "unknown_result"
+    let reason = &message["error"]["data"]["reason"];
+    reason == "unknown_result" || reason == "result_not_stored"
 }
 
 /// Another principal gets the same answer as for a session that never existed.

@@ -42,11 +42,13 @@ fn flap(link: &Link) {
     link.set(Way::Pass);
 }
 
+type Fault = fn(&Link);
+
 #[test]
 fn a_call_to_the_other_node_is_answered_as_soon_as_the_owner_is_back() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
-    let faults: [(&str, fn(&Link)); 3] = [
+    let faults: [(&str, Fault); 3] = [
         ("cut", cut),
         ("cut for long", cut_for_long),
         ("flaps", flap),
