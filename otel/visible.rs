@@ -32,7 +32,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_unseen)
 }
 
-/// As [`line`], but keeps line breaks, which the program itself wrote.
+/// As [`line()`], but keeps line breaks, which the program itself wrote.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c != '\n' && is_unseen(c))
 }

@@ -212,7 +212,7 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
 /// For every tool that takes a while, from start to end.
 #[test]
 fn progress_runs_over_the_whole_of_a_call() {
-    let project = Project::large(300);
+    let project = Project::large(20);
     let mut server = Server::initialized(project.path());
     let baseline = server.good("analyze_complexity", json!({}))["context"]["result_id"].clone();
     let calls =

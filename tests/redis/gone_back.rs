@@ -95,7 +95,7 @@ fn the_history_knows_which_results_redis_has_forgotten() {
         .map(|entry| {
             (
                 text(entry, "/result_id").to_owned(),
-                entry["stored"] == true,
+                entry["stored"] != false,
             )
         })
         .collect();
