@@ -33,7 +33,13 @@ pub(super) fn fields(arguments: &Value) -> &'static [Field] {
     let incoming = arguments["focus"].is_string() && arguments["direction"] == "in";
     let listed = matches!(arguments["format"].as_str(), None | Some("json"));
     if incoming && listed {
-        return &[TOTALS, NODES, EDGES, CYCLES, UNRESOLVED];
+        return &[
+            TOTALS,
+            NODES,
+            ("edges", &["from", "to"]),
+            ("cycles", &["size", "path", "more"]),
+            UNRESOLVED,
+        ];
     }
     LEAN
 }
