@@ -59,7 +59,7 @@ impl<'a> SourceFile<'a> {
     }
 }
 
-/// Everything that imports may lead to, whatever part of it was asked for.
+/// The whole project that imports are resolved in. It does not depend on what the caller asked to see.
 #[derive(Clone, Copy, Default)]
 pub struct Project<'a> {
     pub files: &'a [SourceFile<'a>],
@@ -99,7 +99,7 @@ pub fn is_manifest(file_name: &str) -> bool {
 }
 
 /// Paths of files that these manifests lean on and that [`is_manifest`] does not know by name: what a tsconfig.json
-/// extends, in the tree or in `node_modules`. Whoever can read them adds those that exist, and asks again.
+/// extends, in the tree or in `node_modules`. The caller reads those that exist, adds them, and calls this again.
 pub fn named_by(manifests: &[Manifest]) -> Vec<String> {
     let mut found = tsconfig::named_by(manifests);
     found.extend(deno::named_by(manifests));

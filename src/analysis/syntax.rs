@@ -144,7 +144,7 @@ pub(super) fn analyze(
     })
 }
 
-/// A function has one name, whoever is asked for it.
+/// Gives a symbol the name that the metrics use for the same function, so that all tools agree.
 fn name_alike(symbols: &mut [Symbol], listed: Vec<(u32, Range<usize>)>, functions: &[Function]) {
     let measured: HashMap<Range<usize>, &Function> = functions
         .iter()

@@ -85,7 +85,7 @@ fn refused(error: config::Error) -> Exit {
 fn tell_foreign() {
     for name in config::foreign(std::env::vars_os()) {
         complain(&format!(
-            "warning: the environment variable {name} is no setting, and is ignored"
+            "warning: ignoring the environment variable {name}: there is no such setting"
         ));
     }
 }

@@ -29,7 +29,7 @@ Examples:
 
 Every flag is also a variable (--redis-url: MCA_REDIS_URL) and a key of the file of --config (redis_url).";
 
-/// Said in a terminal, where nobody speaks MCP.
+/// Printed when stdin is a terminal: a person started the server by hand.
 const WAITS: &str = "\
 waiting for an MCP client on stdin. A client starts this program itself: give it the command `mcp-code-analysis serve`.
   To look at code by hand:   mcp-code-analysis analyze

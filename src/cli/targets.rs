@@ -234,7 +234,7 @@ fn project_around(base: &Path) -> Option<PathBuf> {
     repository.or_else(manifest).map(Path::to_owned)
 }
 
-/// Folders that hold projects and are none, whatever was left in them.
+/// Folders that hold projects but are no project themselves, even with a stray manifest in them.
 fn holds_projects(folder: &Path) -> bool {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     folder.parent().is_none()

@@ -141,7 +141,7 @@ impl Tool for AnalyzeComplexity {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let sort_by = SortBy::read(&arguments["sort_by"]);
-        // Said in any case, so that a cursor holds for one order whatever is the default.
+        // The order is part of the arguments even when it is the default: a cursor belongs to one order.
         let arguments = &with_given(arguments, "sort_by", sort_by.name());
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;

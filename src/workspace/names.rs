@@ -107,7 +107,7 @@ pub(super) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 
-/// What version control keeps for itself: no walk enters it, whatever was asked for.
+/// Folders of version control. No walk enters them, not even with `include_skipped`.
 pub(super) fn is_version_control(name: &str) -> bool {
     matches!(name, ".git" | ".hg" | ".svn" | ".jj")
 }

@@ -62,7 +62,7 @@ fn workspace(roots: &[PathBuf]) -> Workspace {
     Workspace::open(roots)
         .expect("roots")
         .with_cache(Arc::default())
-        // Not those of whoever runs the tests.
+        // Not the git settings of the user who runs the tests.
         .with_git(Git::default())
         .with_manifests(|name| matches!(name, "Cargo.toml" | "go.mod" | "package.json"))
 }

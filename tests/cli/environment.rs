@@ -59,7 +59,9 @@ fn a_misspelt_variable_is_refused_and_a_foreign_one_told() {
         let ended = with(&project, &[("MCA_GREETING", "hello")], arguments);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(
-            ended.stderr.contains("MCA_GREETING is no setting"),
+            ended
+                .stderr
+                .contains("ignoring the environment variable MCA_GREETING"),
             "{}",
             ended.stderr
         );

@@ -59,7 +59,7 @@ fn a_good_redis_has_nothing_to_complain_about() {
     assert_eq!(
         redis.cli(&["KEYS", "*nodes*"]),
         "",
-        "it was a node to nobody"
+        "it announced itself as a node"
     );
 }
 

@@ -27,7 +27,7 @@ pub(super) fn without_strays(graph: Graph) -> Graph {
         nodes: numbers.nodes(&graph),
         edges: numbers.edges(&graph, |_| true),
         external: numbers.external(&graph, |_| true),
-        // What a file that nobody wrote lacks is nobody's to mend.
+        // Nobody can mend the imports of generated and vendored files, so they are not reported.
         unresolved: numbers.unresolved(&graph, |node| node.left_out.is_none()),
         within_file: graph.within_file,
     }

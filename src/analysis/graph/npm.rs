@@ -6,6 +6,9 @@ use super::files::{Files, ancestors, is_below, join, name};
 use super::jsonc::{self, Json};
 use super::patterns;
 
+mod exports;
+pub(super) use exports::{Asker, Offered};
+
 pub(super) struct Npm {
     /// By folder.
     packages: HashMap<String, Package>,
@@ -24,25 +27,6 @@ pub(super) struct Package {
     mains: Vec<(&'static str, String)>,
     /// Of every section, with what is asked of it.
     dependencies: Vec<(String, String)>,
-}
-
-/// What a subpath of a package leads to.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Offered {
-    /// No `exports` or `imports` says anything: every file may be reached.
-    Everything,
-    /// Paths to try, the most certain first.
-    Paths(Vec<String>),
-    /// It is not offered.
-    Nothing,
-}
-
-/// Who asks: conditions that hold for it are tried in the order in which they are written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asker {
-    pub(super) typescript: bool,
-    /// `require`, not `import`.
-    pub(super) requires: bool,
 }
 
 /// Fields that may name the entry of a package; sources before what is built from them.
@@ -74,26 +58,6 @@ const TEST_DATA: [&str; 8] = [
     "e2e",
     "spec",
 ];
-/// Conditions inside conditions inside exports.
-const TARGETS_LIMIT: usize = 256;
-/// Conditions of other places than a compiler or Node: what they name is never meant by an import as such.
-const ELSEWHERE: [&str; 14] = [
-    "browser",
-    "react-native",
-    "worker",
-    "workerd",
-    "deno",
-    "bun",
-    "edge-light",
-    "electron",
-    "style",
-    "sass",
-    "less",
-    "css",
-    "script",
-    "asset",
-];
-
 impl Npm {
     pub(super) fn new(files: &Files<'_>) -> Self {
         let mut npm = Self {
@@ -318,229 +282,11 @@ impl Package {
         mains.sort_by_key(|(key, _)| is_last(key));
         mains.into_iter().map(|(_, path)| path.as_str()).collect()
     }
-
-    /// What `exports` offers for `.` or `./sub`.
-    pub(super) fn exported(&self, subpath: &str, asker: Asker) -> Offered {
-        let Some(exports) = &self.exports else {
-            return Offered::Everything;
-        };
-        let entries = exports.entries().unwrap_or_default();
-        let is_map_of_paths = entries.iter().any(|(key, _)| key.starts_with('.'));
-        if is_map_of_paths {
-            return matching(entries, subpath, asker);
-        }
-        match subpath {
-            "." => offered(exports, "", asker),
-            _ => Offered::Nothing,
-        }
-    }
-
-    /// What `imports` maps `#name` to.
-    pub(super) fn imported(&self, name: &str, asker: Asker) -> Offered {
-        match self.imports.as_ref().and_then(Json::entries) {
-            Some(entries) => matching(entries, name, asker),
-            None => Offered::Everything,
-        }
-    }
-}
-
-/// The exact key, else the pattern with the longest text before its `*`.
-fn matching(map: &[(String, Json)], key: &str, asker: Asker) -> Offered {
-    if let Some((_, value)) = map.iter().find(|(known, _)| known == key) {
-        return offered(value, "", asker);
-    }
-    let mut best: Option<(&str, &str, &Json)> = None;
-    for (pattern, value) in map {
-        let (before, after) = match pattern.split_once('*') {
-            Some(parts) => parts,
-            // A folder, as older packages write it.
-            None if pattern.ends_with('/') => (pattern.as_str(), ""),
-            None => continue,
-        };
-        let fits = key.len() > before.len() + after.len();
-        let star = key
-            .strip_prefix(before)
-            .and_then(|rest| rest.strip_suffix(after));
-        if let Some(star) = star.filter(|_| fits)
-            && best.is_none_or(|(known, ..)| before.len() > known.len())
-        {
-            best = Some((before, star, value));
-        }
-    }
-    best.map_or(Offered::Nothing, |(_, star, value)| {
-        offered(value, star, asker)
-    })
-}
-
-/// What holds for the asker as it is written; behind it, where a tree was not built or names conditions of its own, the
-/// rest of them.
-fn offered(value: &Json, star: &str, asker: Asker) -> Offered {
-    let holds = |condition: &str| match condition {
-        "types" | "typings" => asker.typescript,
-        "import" => !asker.requires,
-        "require" => asker.requires,
-        "node" | "default" | "module" | "module-sync" => true,
-        condition if condition.starts_with("types@") => false,
-        _ => false,
-    };
-    let mut found = vec![];
-    // A path that holds and is `null` is closed, whatever stands behind it.
-    if collect(value, star, &holds, &mut found) == Met::Closed && found.is_empty() {
-        return Offered::Nothing;
-    }
-    let certain = found.len();
-    let other = |condition: &str| !ELSEWHERE.contains(&condition);
-    collect(value, star, &other, &mut found);
-    let mut seen: Vec<String> = found.drain(certain..).collect();
-    seen.retain(|path| !found.contains(path));
-    found.extend(seen);
-    Offered::Paths(found)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Met {
-    Something,
-    Closed,
-    Nothing,
-}
-
-/// Every path under conditions that hold, in the order in which they are written.
-fn collect(value: &Json, star: &str, holds: &dyn Fn(&str) -> bool, found: &mut Vec<String>) -> Met {
-    let mut met = Met::Nothing;
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        if found.len() + open.len() > TARGETS_LIMIT {
-            break;
-        }
-        match value {
-            Json::Text(path) if path.ends_with('/') => found.push(format!("{path}{star}")),
-            Json::Text(path) => found.push(path.replace('*', star)),
-            Json::List(all) => open.extend(all.iter().rev()),
-            Json::Map(conditions) => {
-                let fitting = conditions.iter().rev();
-                open.extend(
-                    fitting
-                        .filter(|(name, _)| holds(name))
-                        .map(|(_, value)| value),
-                );
-            }
-            Json::Null => {
-                if found.is_empty() {
-                    met = Met::Closed;
-                }
-                break;
-            }
-            Json::Other => {}
-        }
-    }
-    if found.is_empty() {
-        met
-    } else {
-        Met::Something
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
-
-    const TYPESCRIPT: Asker = Asker {
-        typescript: true,
-        requires: false,
-    };
-    const COMMON: Asker = Asker {
-        typescript: false,
-        requires: true,
-    };
-
-    fn package(text: &str) -> Package {
-        read(&jsonc::parse(text).expect("it is JSON"))
-    }
-
-    fn paths(paths: &[&str]) -> Offered {
-        Offered::Paths(paths.iter().map(|path| (*path).to_owned()).collect())
-    }
-
-    #[test]
-    fn exports_are_matched_by_path_and_pattern() {
-        let package = package(
-            r##"{"name": "a", "exports": {
-                ".": {"import": "./m.js", "default": "./c.js"},
-                "./x/*": "./src/x/*.ts",
-                "./x/y/*": "./src/y/*.ts",
-                "./x/private/*": null,
-                "./old/": "./lib/"
-            }, "imports": {"#in/*": {"default": "./src/*"}}}"##,
-        );
-        for (key, asker, expected) in [
-            (".", TYPESCRIPT, paths(&["./m.js", "./c.js"])),
-            (".", COMMON, paths(&["./c.js", "./m.js"])),
-            ("./x/q", COMMON, paths(&["./src/x/q.ts"])),
-            ("./x/y/q", COMMON, paths(&["./src/y/q.ts"])),
-            ("./x/private/q", COMMON, Offered::Nothing),
-            ("./old/z", COMMON, paths(&["./lib/z"])),
-            ("./none", COMMON, Offered::Nothing),
-        ] {
-            assert_eq!(package.exported(key, asker), expected, "{key}");
-        }
-        assert_eq!(package.imported("#in/a.js", COMMON), paths(&["./src/a.js"]));
-    }
-
-    #[test]
-    fn conditions_are_tried_as_written() {
-        for (exports, asker, expected) in [
-            (json!("./a.js"), COMMON, paths(&["./a.js"])),
-            (json!({"browser": "./b.js"}), COMMON, paths(&[])),
-            (
-                json!(["./a.js", "./b.js"]),
-                COMMON,
-                paths(&["./a.js", "./b.js"]),
-            ),
-            (
-                json!({"import": null, "require": "./c.js"}),
-                TYPESCRIPT,
-                Offered::Nothing,
-            ),
-            (
-                json!({"import": null, "require": "./c.js"}),
-                COMMON,
-                paths(&["./c.js"]),
-            ),
-        ] {
-            let text = json!({ "exports": exports }).to_string();
-            assert_eq!(package(&text).exported(".", asker), expected, "{text}");
-        }
-        let written =
-            r#"{"exports": {"node": "./n.ts", "browser": "./b.ts", "default": "./d.ts"}}"#;
-        assert_eq!(
-            package(written).exported(".", TYPESCRIPT),
-            paths(&["./n.ts", "./d.ts"])
-        );
-        let written = r#"{"exports": {"types": "./t.d.ts", "default": "./d.ts"}}"#;
-        assert_eq!(
-            package(written).exported(".", TYPESCRIPT),
-            paths(&["./t.d.ts", "./d.ts"])
-        );
-        assert_eq!(
-            package(written).exported(".", COMMON),
-            paths(&["./d.ts", "./t.d.ts"])
-        );
-        let own = r#"{"exports": {"@me/source": "./src/i.ts", "import": "./dist/i.js"}}"#;
-        assert_eq!(
-            package(own).exported(".", TYPESCRIPT),
-            paths(&["./dist/i.js", "./src/i.ts"])
-        );
-    }
-
-    #[test]
-    fn exports_may_be_absent() {
-        let package = package(&json!({"main": "b.js"}).to_string());
-        assert_eq!(package.exported(".", COMMON), Offered::Everything);
-        assert_eq!(package.mains(COMMON), ["b.js"]);
-        assert_eq!(package.name, None);
-    }
 
     #[test]
     fn workspaces_of_pnpm_are_read() {
@@ -551,14 +297,5 @@ mod tests {
         let globs: Vec<String> = ["packages/*", "!packages/x"].map(str::to_owned).into();
         assert!(is_member("", &globs, "packages/a") && !is_member("", &globs, "packages/x"));
         assert!(is_member("r", &globs, "r/packages/a") && !is_member("r", &globs, "r/test/a"));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn whatever_exports_hold_is_let_pass(keys in proptest::collection::vec("[.#*a-z/]{0,6}", 0..5), key in "[.#a-z/]{0,8}") {
-            let map: serde_json::Map<String, Value> = keys.iter().map(|key| (key.clone(), json!("./x/*"))).collect();
-            let package = package(&json!({"exports": map, "imports": map}).to_string());
-            let _ = (package.exported(&key, COMMON), package.imported(&key, COMMON));
-        }
     }
 }

@@ -247,7 +247,7 @@ impl Config {
         }
     }
 
-    /// `paths` start at `baseUrl`, whoever says it, and else where they are written.
+    /// Targets of `paths` are relative to `baseUrl`, also to an inherited one; without it, to the file that has `paths`.
     fn settle(&mut self) {
         let from = self.base.as_deref().unwrap_or(&self.paths_from);
         for (_, targets) in self.paths.iter_mut().flatten() {

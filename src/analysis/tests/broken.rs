@@ -126,7 +126,7 @@ const PIECES: [&str; 10] = [
 ];
 
 proptest! {
-    /// Whatever is broken: every position lies in the file, functions nest, and no error is silent.
+    /// For any broken text, positions lie in the file, functions nest, and each error is reported.
     #[test]
     fn any_pieces_are_read_within_the_file(picks in prop::collection::vec(0..PIECES.len(), 0..24)) {
         let text: String = picks.into_iter().map(|pick| PIECES[pick]).collect();

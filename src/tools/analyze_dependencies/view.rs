@@ -12,7 +12,7 @@ use crate::answer::page::Row;
 
 /// What one row lists of each kind where the answer is bounded: more is for the whole result.
 const LISTED: usize = 20;
-/// Steps of one cycle where the answer is bounded: a way round of so many files is nobody's to follow.
+/// Steps shown of one cycle in a bounded answer: nobody can follow a longer path.
 const CYCLE_LISTED: usize = 100;
 /// Names on one line of text.
 const NAMED: usize = 8;

@@ -155,7 +155,7 @@ impl Memory {
         }
     }
 
-    /// Takes so many bytes if they are there. Never waits: whoever asks holds a share already.
+    /// Takes these bytes if they are free. It never waits, because the caller already holds a share.
     fn take(&self, bytes: usize) -> bool {
         let mut state = self.lock();
         let has_room = state.running + bytes <= self.half;

@@ -26,7 +26,7 @@ fn config_dir_is_that_of_the_extending_configuration() {
 }
 
 #[test]
-fn paths_start_at_the_base_url_whoever_says_it() {
+fn paths_start_at_the_base_url_also_at_an_inherited_one() {
     told(
         &[
             ("base.json", r#"{"compilerOptions": {"baseUrl": "./lib"}}"#),
