@@ -5,7 +5,7 @@ use super::Package;
 
 /// What a subpath of a package leads to.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Offered {
+pub(in super::super) enum Offered {
     /// No `exports` or `imports` says anything: every file may be reached.
     Everything,
     /// Paths to try, the most certain first.
@@ -16,10 +16,10 @@ pub(super) enum Offered {
 
 /// Who asks: conditions that hold for it are tried in the order in which they are written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asker {
-    pub(super) typescript: bool,
+pub(in super::super) struct Asker {
+    pub(in super::super) typescript: bool,
     /// `require`, not `import`.
-    pub(super) requires: bool,
+    pub(in super::super) requires: bool,
 }
 
 /// Conditions inside conditions inside exports.
@@ -44,7 +44,7 @@ const ELSEWHERE: [&str; 14] = [
 
 impl Package {
     /// What `exports` offers for `.` or `./sub`.
-    pub(super) fn exported(&self, subpath: &str, asker: Asker) -> Offered {
+    pub(in super::super) fn exported(&self, subpath: &str, asker: Asker) -> Offered {
         let Some(exports) = &self.exports else {
             return Offered::Everything;
         };
@@ -60,7 +60,7 @@ impl Package {
     }
 
     /// What `imports` maps `#name` to.
-    pub(super) fn imported(&self, name: &str, asker: Asker) -> Offered {
+    pub(in super::super) fn imported(&self, name: &str, asker: Asker) -> Offered {
         match self.imports.as_ref().and_then(Json::entries) {
             Some(entries) => matching(entries, name, asker),
             None => Offered::Everything,
