@@ -31,7 +31,7 @@ use crate::relay::inbox::Responder;
 use crate::relay::message::HandOver;
 use crate::results::ResultReader;
 use crate::sessions::{CallAnswer, CallError, DurabilityLevel, SessionView};
-use crate::store::{Acquired, Fence, Reached, Repaired, StoreError};
+use crate::store::{Acquired, Fence, Lost, Reached, Repaired, StoreError};
 use crate::tool::{Catalogue, ProgressSink, Root, ToolOutput};
 
 mod commits;
@@ -201,6 +201,8 @@ pub(crate) struct State {
     closing: Vec<RpcReplyPort<Result<(), CallError>>>,
     /// The fence under which the lease keeper extends the lease.
     kept: Option<Fence>,
+    /// Losses whose notices are not committed yet.
+    telling: Lost,
 }
 
 enum Phase {
@@ -245,6 +247,7 @@ impl Actor for Session {
             noting: HashMap::new(),
             closing: Vec::new(),
             kept: None,
+            telling: Lost::default(),
         })
     }
 

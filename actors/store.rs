@@ -19,6 +19,7 @@ use crate::sessions::DurabilityLevel;
 mod contract;
 mod health;
 mod lineage;
+mod lost;
 #[cfg(test)]
 mod model;
 mod peers;
@@ -30,6 +31,7 @@ pub mod redis;
 
 pub use health::{Eviction, Health, Link, LinkPool, NodeRecord, Sheltered, Shortfall};
 pub use lineage::{Claim, Lineage, Turn};
+pub use lost::Lost;
 pub use peers::{Peers, PeersFuture, Said, Shown};
 
 /// One answer per commit of a group.
@@ -105,8 +107,8 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(std::future::ready(None))
     }
 
-    /// The losses in [`Acquired::lost`] were not reported to the session's owner; report them at the next acquisition.
-    fn retell(&self, _id: SessionId, _lost: Lost) {}
+    /// These losses are in the session's stored notices. Until then every acquisition reports them.
+    fn told(&self, _id: SessionId, _lost: Lost) {}
 
     /// Releases a session, so that another node can acquire it without waiting. `version` is the stored version as its
     /// owner knows it. If the answer is `Regressed`, repair it first, because no other node could.
@@ -232,27 +234,8 @@ pub struct Acquired {
     pub reached: Reached,
     /// Owners of the session, up to this acquisition.
     pub lineage: Lineage,
-    /// Acknowledged changes that are lost; the owner is told.
+    /// Acknowledged changes that are lost, and that the session's notices may not mention yet.
     pub lost: Lost,
-}
-
-/// Numbers of acknowledged changes that are lost, by cause.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lost {
-    /// Another node continued from an older state.
-    pub overtaken: u64,
-    /// The store was rolled back, and no node had them any more.
-    pub forgotten: u64,
-    /// The store was rolled back, a node continued from the older state, and a node with the newer state replaced that.
-    pub replaced: u64,
-    /// They were kept while the store was down, and it refused them afterwards.
-    pub refused: u64,
-}
-
-impl Lost {
-    pub(crate) fn all(self) -> u64 {
-        self.overtaken + self.forgotten + self.replaced + self.refused
-    }
 }
 
 /// What a live owner knows of a session that its store has lost.

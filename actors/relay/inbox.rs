@@ -364,7 +364,6 @@ impl Sessions {
         let given_up = async {
             let acquired = in_time(store.acquire(id, node)).await?;
             if acquired.lost.all() > 0 {
-                store.retell(id, acquired.lost);
                 return Ok(false);
             }
             in_time(store.release(id, acquired.fence, acquired.version)).await?;

@@ -124,7 +124,10 @@ impl State {
             return;
         };
         match result {
-            Ok(acquired) if journal.reacquired(id, &acquired) => self.resend(myself, id),
+            Ok(acquired) if journal.reacquired(id, &acquired) => {
+                self.resend(myself, id);
+                self.tell_lost(myself, acquired.lost.without(self.telling));
+            }
             // Another node has changed the session, or the store was rolled back.
             Ok(_) | Err(StoreError::Held { .. }) => self.repair(myself, &StoreError::Fenced),
             Err(StoreError::Unavailable(_)) => {
@@ -210,6 +213,7 @@ impl State {
                     self.replies.await_other(asker, running);
                 }
                 Effect::Replay { asker, original } => self.replay(asker, original),
+                Effect::LossTold { lost } => self.loss_told(lost),
                 // Already part of the commit.
                 Effect::Forget { .. } => {}
             }

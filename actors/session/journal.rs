@@ -254,6 +254,7 @@ impl Journal {
                 | Effect::Noted { .. }
                 | Effect::Answer { .. }
                 | Effect::Await { .. }
+                | Effect::LossTold { .. }
                 | Effect::Replay { .. }) => batch.effects.push(other),
             }
         }
@@ -276,7 +277,10 @@ impl Journal {
             | Effect::Replay {
                 original: request, ..
             } => self.committed.find_ended(*request).is_some(),
-            Effect::Await { .. } | Effect::Noted { .. } | Effect::Forget { .. } => false,
+            Effect::Await { .. }
+            | Effect::Noted { .. }
+            | Effect::LossTold { .. }
+            | Effect::Forget { .. } => false,
         }
     }
 

@@ -8,7 +8,6 @@ use super::*;
 use crate::ids::NodeId;
 use crate::relay::message::{Answer, HandOver, Question};
 use crate::relay::neighbours::Silence;
-use crate::store::Lost;
 
 /// Pause before a failed load is repeated. It doubles each time, up to the maximum.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -59,9 +58,7 @@ impl State {
         match loaded {
             Ok(journal) => {
                 self.begin(myself, journal);
-                for text in repairs::told(lost) {
-                    self.decide(myself, Event::Noticed { text: text.into() });
-                }
+                self.tell_lost(myself, lost);
             }
             Err(error) => {
                 if let Some((fence, version)) = found {

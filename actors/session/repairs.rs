@@ -1,7 +1,7 @@
 //! How a session reacts when its store was rolled back, lost the session, or is down and records nothing more.
 
 use super::*;
-use crate::store::{Lost, NewSession, Reached, Repair, Repaired};
+use crate::store::{NewSession, Repair};
 
 /// The notice on every answer that is less durable than the operator configured.
 pub(crate) fn not_durable(reached: Reached) -> &'static str {
@@ -103,9 +103,7 @@ impl State {
                     self.resend(myself, id);
                 }
                 self.mind_lease();
-                for text in told(repaired.lost()) {
-                    self.decide(myself, Event::Noticed { text: text.into() });
-                }
+                self.tell_lost(myself, repaired.lost());
             }
             // The store knows a later fence of this same node.
             Err(StoreError::Lapsed) if journal.out().is_some() => {
@@ -127,6 +125,20 @@ impl State {
             // The current owner has the whole state.
             Err(error) => self.lost(myself, &error),
         }
+    }
+
+    /// Puts losses into the session's notices. The store reports them until the notices are committed.
+    pub(super) fn tell_lost(&mut self, myself: &ActorRef<SessionMsg>, lost: Lost) {
+        self.telling = self.telling.plus(lost);
+        for (lost, text) in told(lost) {
+            let text = text.into();
+            self.decide(myself, Event::LossFound { text, lost });
+        }
+    }
+
+    pub(super) fn loss_told(&mut self, lost: Lost) {
+        self.telling = self.telling.without(lost);
+        self.around.persistence.store.told(self.id, lost);
     }
 
     /// The store records nothing. Calls that can run without a record are told to do so; the session is loaded again
@@ -178,35 +190,42 @@ impl State {
     }
 }
 
-/// Notices about lost changes for the session's owner, one per reason.
-pub(super) fn told(lost: Lost) -> Vec<String> {
+/// Notices about lost changes for the session's owner, one per reason, and what each is about.
+fn told(lost: Lost) -> Vec<(Lost, String)> {
     let Lost {
         overtaken,
         forgotten,
         replaced,
         refused,
     } = lost;
+    let none = Lost::default();
     let why = [
         (
-            overtaken,
+            Lost { overtaken, ..none },
             "the store was down or rolled back, and another node changed the session meanwhile",
         ),
         (
-            forgotten,
+            Lost { forgotten, ..none },
             "the store was rolled back to an older state, and no node still had the newer one",
         ),
         (
-            replaced,
+            Lost { replaced, ..none },
             "the store was rolled back, a node changed the older state, and a node with the newer one replaced it",
         ),
         (
-            refused,
+            Lost { refused, ..none },
             "the store was down, and refused them when it was back",
         ),
     ];
-    let told = why.into_iter().filter(|(changes, _)| *changes > 0);
-    told.map(|(changes, why)| format!("{changes} acknowledged changes are lost: {why}"))
-        .collect()
+    let told = why.into_iter().filter(|(lost, _)| lost.all() > 0);
+    let text = |(lost, why): (Lost, &str)| {
+        let changes = lost.all();
+        (
+            lost,
+            format!("{changes} acknowledged changes are lost: {why}"),
+        )
+    };
+    told.map(text).collect()
 }
 
 /// Notices of the session, and about its current durability.

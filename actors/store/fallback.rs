@@ -125,7 +125,7 @@ struct State {
     held_bytes: usize,
     pending_bytes: usize,
     ledger: Ledger,
-    /// Changes lost since the start; and the losses per session that its owner has not been told of.
+    /// Changes lost since the start; and the losses per session that its stored notices do not mention yet.
     lost: u64,
     untold: HashMap<SessionId, Lost>,
     /// The run id of the server before the outage.
@@ -344,8 +344,8 @@ impl Store for FallbackStore {
         Box::pin(self.0.asked(id, theirs))
     }
 
-    fn retell(&self, id: SessionId, lost: Lost) {
-        self.0.with(|state| state.retell(id, lost));
+    fn told(&self, id: SessionId, lost: Lost) {
+        self.0.with(|state| state.told(id, lost));
     }
 
     fn release(&self, id: SessionId, fence: Fence, version: u64) -> StoreFuture<'_, ()> {
@@ -440,3 +440,6 @@ impl Store for FallbackStore {
         self.0.ask(|store| store.nodes())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,15 @@ pub struct Claim {
     pub version: u64,
 }
 
+impl Claim {
+    /// How many changes of the node's own turn are lost if only the first `from` versions remain. Other nodes count
+    /// theirs.
+    pub(crate) fn lost_after(&self, from: u64) -> u64 {
+        let found = self.lineage.last().map_or(0, |own| own.found);
+        self.version.saturating_sub(from.max(found))
+    }
+}
+
 /// How a claim compares with the stored session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {

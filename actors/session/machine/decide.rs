@@ -68,6 +68,11 @@ impl Machine {
             }
             Event::Recovered { live, at_ms } => Ok(self.recovered(&live, at_ms, limits)),
             Event::Noticed { text } => Ok(self.noticed(text, limits)),
+            Event::LossFound { text, lost } => {
+                let mut decision = self.noticed(text, limits);
+                decision.effects.push(Effect::LossTold { lost });
+                Ok(decision)
+            }
             Event::WholesDeclined { results } => Ok(delta(Delta::WholesDropped { results })),
             Event::CloseRequested { .. } => Ok(self.close_requested()),
         }

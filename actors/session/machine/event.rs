@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{Ended, Suspects};
 use crate::ids::{RequestId, ResultId};
-use crate::store::Part;
+use crate::store::{Lost, Part};
 use crate::tool::InputKey;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,11 @@ pub(crate) enum Event {
     },
     Noticed {
         text: Arc<str>,
+    },
+    /// Acknowledged changes are lost; `text` is the notice about `lost`.
+    LossFound {
+        text: Arc<str>,
+        lost: Lost,
     },
     /// The store had no room for these whole results.
     WholesDeclined {
@@ -184,6 +189,10 @@ pub(crate) enum Effect {
     Replay {
         asker: RequestId,
         original: RequestId,
+    },
+    /// The notice about these losses is stored, so the store need not report them again.
+    LossTold {
+        lost: Lost,
     },
     /// Parts of results that are no longer referenced: deleted with the same commit.
     Forget {

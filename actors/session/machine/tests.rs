@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::options::Limits;
 use crate::session::{invariants, snapshot};
-use crate::store::Part;
+use crate::store::{Lost, Part};
 
 const REQUESTS: u128 = 8;
 
@@ -83,6 +83,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         2 => (request(), prop::option::of((0_u8..3).prop_map(|n| InputKey([n; 32])))).prop_map(|(request, at_work)| Event::InputNoted { request, at_work }),
         1 => live.prop_map(move |live| Event::Recovered { live, at_ms }),
         1 => (0_u8..5).prop_map(|n| Event::Noticed { text: format!("n{n}").into() }),
+        1 => (0_u8..5, 1_u64..9).prop_map(|(n, forgotten)| Event::LossFound { text: format!("n{n}").into(), lost: Lost { forgotten, ..Lost::default() } }),
         1 => prop::collection::vec(result, 0..2).prop_map(|results| Event::WholesDeclined { results }),
     ]
 }
@@ -188,6 +189,7 @@ fn check_effects(
             Effect::Await { running, .. } => prop_assert!(after.calls.contains_key(running)),
             Effect::Replay { original, .. } => prop_assert!(after.find_ended(*original).is_some()),
             Effect::StopJob { request } => prop_assert!(!after.calls.contains_key(request)),
+            Effect::LossTold { .. } => prop_assert!(!after.notices.is_empty()),
             Effect::Forget { result, part } => match part {
                 Part::Answer => {
                     prop_assert!(!after.keeps_answer(*result) && before.keeps_answer(*result))

@@ -136,6 +136,34 @@ async fn what_another_did_not_find_is_counted_and_told() {
     }
 }
 
+/// The actor dies between hearing of the loss and storing the notice about it.
+#[tokio::test(start_paused = true)]
+async fn a_loss_is_told_once_however_often_the_actor_dies_meanwhile() {
+    use CrashPoint::*;
+    for point in [
+        SessionLoaded,
+        SessionRecovered,
+        SessionCommitCast,
+        SessionCommitAcknowledged,
+    ] {
+        let away = away().await;
+        let id = away.world.session().await;
+        let stored = away.world.store.as_stored(id);
+        away.call(id, 0).await;
+        tokio::time::sleep(memory::LEASE).await;
+        away.world.store.go_back(id, stored);
+        away.another_goes_on(id).await;
+        away.world.faults.arm(point, 0);
+        let view = away.told(id).await;
+        assert_eq!(view.notices.len(), 1, "{point:?}: {:?}", view.notices);
+        assert_eq!(away.world.faults.struck(), 1, "{point:?}");
+        away.call(id, 1).await;
+        assert!(away.world.strike(id, InjectedFault::Kill).await);
+        let view = away.world.sessions.get(&Principal::local(), id).await;
+        assert_eq!(view.unwrap().notices.len(), 1, "{point:?}");
+    }
+}
+
 /// Losing the session to another node is no loss of changes, and none is reported.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_where_another_found_everything() {

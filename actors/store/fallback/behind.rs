@@ -17,14 +17,14 @@ impl Inner {
         asked: Instant,
     ) -> Result<Acquired, StoreError> {
         let node = acquired.fence.node;
-        let standing = |claim| acquired.lineage.judge(acquired.version, &claim);
+        let standing = |claim: &Claim| acquired.lineage.judge(acquired.version, claim);
         // An actor of this node runs the session or waits for it, so its bytes are here.
         let held = self.with(|state| {
             let held = state.held.get(&id)?;
             (held.last_commit() != acquired.last_commit).then(|| held.claim(node))
         });
         if let Some(claim) = held {
-            match standing(claim) {
+            match standing(&claim) {
                 Standing::Later { .. } => return self.acquired_behind(id, acquired, asked).await,
                 Standing::Overtaken { from } => self.lost(id, &StoreError::Overtaken { from }),
                 Standing::Found => {}
@@ -36,11 +36,16 @@ impl Inner {
             let bytes = state.held.contains_key(&id);
             state.ledger.get(id).filter(|_| loads && !bytes).cloned()
         });
-        if let Some(known) = known {
-            let mut lost = Lost::default();
-            match standing(known.claim(node)) {
-                Standing::Later { from } => lost.forgotten = known.lost_after(from),
-                Standing::Overtaken { from } => lost.overtaken = known.lost_after(from),
+        // The node that was told counted the loss, if its state reached the store.
+        let is_counted = |known: &Known| {
+            let told = known.told.as_ref();
+            told.is_some_and(|theirs| standing(theirs) == Standing::Found)
+        };
+        if let Some(known) = known.filter(|known| !is_counted(known)) {
+            let (mut lost, claim) = (Lost::default(), known.claim(node));
+            match standing(&claim) {
+                Standing::Later { from } => lost.forgotten = claim.lost_after(from),
+                Standing::Overtaken { from } => lost.overtaken = claim.lost_after(from),
                 Standing::Found => {}
             }
             if lost.all() > 0 {
@@ -89,7 +94,7 @@ impl Inner {
     /// For an actor that continues under the fence of the store.
     fn as_held(&self, id: SessionId, reached: Reached) -> Option<Acquired> {
         self.with(|state| {
-            let lost = state.untold.remove(&id).unwrap_or_default();
+            let lost = state.untold(id);
             let held = state.held.get_mut(&id)?;
             held.fence = held.real;
             Some(Acquired {
@@ -133,8 +138,7 @@ impl Inner {
         };
         let lease_until = self.lease_from(asked);
         self.with(|state| {
-            // The actor reports these losses itself.
-            state.lost += given.lost().all();
+            state.add(id, given.lost());
             state.note(id, &acquired.lineage, version, given.fence.epoch);
             state.hold(id, Held::acquired(&acquired, lease_until, now_ms));
         });

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::ids::{NodeId, SessionId};
 use crate::store::{Claim, Lineage};
 
-/// Sessions remembered, newest first: at most half a kilobyte each.
+/// Sessions remembered, newest first: at most half a kilobyte each, and as much again for one that `told` names.
 const KNOWN_MAX: usize = 20_000;
 
 /// The state as the store acknowledged it.
@@ -16,6 +16,10 @@ pub(super) struct Known {
     pub(super) version: u64,
     /// The newest epoch that this node was given.
     pub(super) epoch: u64,
+    /// The newest state that another node once had and that is counted as lost here: its node and version.
+    pub(super) counted: Option<(NodeId, u64)>,
+    /// Another node asked for this state, was told that it is lost, and counts the loss. Its claim at that time.
+    pub(super) told: Option<Box<Claim>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +31,16 @@ pub(super) struct Ledger {
 }
 
 impl Known {
+    pub(super) fn new(lineage: Lineage, version: u64, epoch: u64) -> Self {
+        Self {
+            lineage,
+            version,
+            epoch,
+            counted: None,
+            told: None,
+        }
+    }
+
     pub(super) fn claim(&self, node: NodeId) -> Claim {
         Claim {
             node,
@@ -35,18 +49,12 @@ impl Known {
             version: self.version,
         }
     }
-
-    /// How many changes of this node's own turn are lost if only the first `from` versions remain. Other nodes count
-    /// theirs.
-    pub(super) fn lost_after(&self, from: u64) -> u64 {
-        let found = self.lineage.last().map_or(0, |own| own.found);
-        self.version.saturating_sub(from.max(found))
-    }
 }
 
 impl Ledger {
-    pub(super) fn note(&mut self, id: SessionId, known: Known) {
+    pub(super) fn note(&mut self, id: SessionId, mut known: Known) {
         self.next += 1;
+        known.counted = self.get(id).and_then(|before| before.counted);
         self.known.insert(id, (self.next, known));
         self.order.push_back((self.next, id));
         while self.known.len() > KNOWN_MAX || self.order.len() > 2 * KNOWN_MAX {
@@ -67,6 +75,19 @@ impl Ledger {
         }
     }
 
+    /// The loss of that state is counted.
+    pub(super) fn counted(&mut self, id: SessionId, state: (NodeId, u64)) {
+        if let Some((_, known)) = self.known.get_mut(&id) {
+            known.counted = Some(state);
+        }
+    }
+
+    pub(super) fn told(&mut self, id: SessionId, theirs: Claim) {
+        if let Some((_, known)) = self.known.get_mut(&id) {
+            known.told = Some(Box::new(theirs));
+        }
+    }
+
     pub(super) fn get(&self, id: SessionId) -> Option<&Known> {
         self.known.get(&id).map(|(_, known)| known)
     }
@@ -83,11 +104,7 @@ mod tests {
     #[test]
     fn the_newest_are_remembered_and_no_more() {
         let mut ledger = Ledger::default();
-        let known = Known {
-            lineage: Lineage::default(),
-            version: 1,
-            epoch: 1,
-        };
+        let known = Known::new(Lineage::default(), 1, 1);
         let id = |n: usize| SessionId::from_u128(n as u128);
         for n in 0..3 * KNOWN_MAX {
             ledger.note(id(n), known.clone());

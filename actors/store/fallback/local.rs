@@ -74,7 +74,7 @@ impl Inner {
             return Err(self.away());
         }
         self.with(|state| {
-            let away = self.away_as(state);
+            let (away, lost) = (self.away_as(state), state.untold(id));
             let Some(held) = state.held.get_mut(&id) else {
                 return Err(away);
             };
@@ -87,7 +87,10 @@ impl Inner {
                 node,
             };
             held.released = false;
-            Ok(held.as_acquired())
+            Ok(Acquired {
+                lost,
+                ..held.as_acquired()
+            })
         })
     }
 
@@ -99,7 +102,7 @@ impl Inner {
     ) -> Acquired {
         let (lease_until, now_ms) = (self.lease_from(asked), self.clock.now_ms());
         self.with(|state| {
-            acquired.lost = state.untold.remove(&id).unwrap_or_default();
+            acquired.lost = state.untold(id);
             state.note(
                 id,
                 &acquired.lineage,

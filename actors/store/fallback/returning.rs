@@ -262,7 +262,7 @@ impl Inner {
         let asked = Instant::now();
         let repaired = self.lay_down(repair).await?;
         tracing::warn!(session = %id, "the store was rolled back: a session was stored again");
-        self.with(|state| state.count(id, repaired.lost()));
+        self.with(|state| state.add(id, repaired.lost()));
         self.settle(id, repaired.fence, None, asked).await
     }
 

@@ -41,35 +41,40 @@ impl State {
         self.count(id, lost);
     }
 
-    /// Records losses, to be reported at the next acquisition.
+    /// Records losses, to be reported at each acquisition until the session's notices mention them. Until then, losses
+    /// of one kind belong to the same branch, however often they are detected.
     pub(super) fn count(&mut self, id: SessionId, lost: Lost) {
-        // Until then all losses belong to the same branch, however often they are detected.
-        let known = self.untold.get(&id).copied().unwrap_or_default();
-        if lost.all() <= known.all() {
-            return;
-        }
-        self.lost += lost.all() - known.all();
-        if known.all() > 0 || self.untold.len() < UNTOLD_MAX {
-            self.untold.insert(id, lost);
+        let known = self.untold(id);
+        self.add(id, known.max(lost).without(known));
+    }
+
+    /// As [`Self::count`], for losses that cannot be detected twice.
+    pub(super) fn add(&mut self, id: SessionId, lost: Lost) {
+        self.lost += lost.all();
+        let all = self.untold(id).plus(lost);
+        let room = self.untold.contains_key(&id) || self.untold.len() < UNTOLD_MAX;
+        if all.all() > 0 && room {
+            self.untold.insert(id, all);
         }
     }
 
-    /// Puts unreported losses back; they are already counted.
-    pub(super) fn retell(&mut self, id: SessionId, lost: Lost) {
-        let room = self.untold.len() < UNTOLD_MAX;
-        let known = self.untold.get(&id).copied();
-        if known.map_or(room, |known| known.all() < lost.all()) {
-            self.untold.insert(id, lost);
+    pub(super) fn untold(&self, id: SessionId) -> Lost {
+        self.untold.get(&id).copied().unwrap_or_default()
+    }
+
+    /// The session's notices mention these.
+    pub(super) fn told(&mut self, id: SessionId, lost: Lost) {
+        let rest = self.untold(id).without(lost);
+        if rest.all() > 0 {
+            self.untold.insert(id, rest);
+        } else {
+            self.untold.remove(&id);
         }
     }
 
     /// Records what the store has of a session, as far as this node took part.
     pub(super) fn note(&mut self, id: SessionId, lineage: &Lineage, version: u64, epoch: u64) {
-        let known = Known {
-            lineage: lineage.clone(),
-            version,
-            epoch,
-        };
+        let known = Known::new(lineage.clone(), version, epoch);
         self.ledger.note(id, known);
     }
 
