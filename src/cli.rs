@@ -22,6 +22,7 @@ mod program;
 mod progress;
 mod run;
 mod screen;
+mod signals;
 mod table;
 mod targets;
 mod wording;

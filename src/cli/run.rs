@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Kind, Selection, page};
 use super::progress::Line;
+use super::signals::Interrupts;
 use super::targets::Targets;
 use super::{Exit, complain, wording};
 use crate::answer::Answer;
@@ -37,14 +38,19 @@ impl Run {
         // Throwaway sessions are kept nowhere.
         config.store = Store::Memory;
         config.limits.call_deadline.get_or_insert(CALL_DEADLINE);
+        let interrupts = Interrupts::listen().map_err(|error| {
+            complain(&format!("cannot listen for Ctrl-C: {error}"));
+            Exit::Internal
+        })?;
+        let cancel = CancellationToken::new();
+        let abandon = CancellationToken::new();
+        let tokens = [cancel.clone(), abandon.clone()];
+        tokio::spawn(cancel_on_interrupt(interrupts, tokens));
         let service = startup::start(&config).await.map_err(|error| {
             complain(&error.to_string());
             Exit::of_startup(&error)
         })?;
         let service = service.unlimited();
-        let cancel = CancellationToken::new();
-        let abandon = CancellationToken::new();
-        tokio::spawn(cancel_on_interrupt(cancel.clone(), abandon.clone()));
         Ok(Self {
             service,
             cancel,
@@ -119,12 +125,11 @@ impl Run {
     }
 }
 
-/// The first Ctrl-C cancels what runs, and the program ends by itself; who presses it again does not want to wait.
-async fn cancel_on_interrupt(cancel: CancellationToken, abandon: CancellationToken) {
-    for token in [cancel, abandon] {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            token.cancel();
-        }
+/// The first Ctrl-C cancels what runs, and the program ends by itself. The second ends it without waiting.
+async fn cancel_on_interrupt(mut interrupts: Interrupts, tokens: [CancellationToken; 2]) {
+    for token in tokens {
+        interrupts.recv().await;
+        token.cancel();
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::signals::EndRequests;
 use super::{Exit, complain};
 use crate::config::pid_file::PidFile;
 use crate::config::{Config, Layer};
@@ -50,6 +51,16 @@ pub struct Serve {
 
 /// Serves to the end. What went wrong is said on stderr.
 pub async fn run(mut config: Config) -> Exit {
+    // Before anything is said: a signal sent in answer to it ends the server in order.
+    let requests = match EndRequests::listen() {
+        Ok(requests) => requests,
+        Err(error) => {
+            complain(&format!("cannot listen for signals: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let lifecycle = Lifecycle::new();
+    let signals = tokio::spawn(drain_on_signal(requests, lifecycle.clone()));
     let ports = match Ports::open(&config).await {
         Ok(ports) => ports,
         Err(error) => {
@@ -71,7 +82,12 @@ pub async fn run(mut config: Config) -> Exit {
     if let (Some(http), Some(address)) = (&mut config.http, ports.http_address()) {
         http.address = address;
     }
-    let service = match startup::start(&config).await {
+    let started = tokio::select! {
+        started = startup::start(&config) => started,
+        // No client is connected yet: nothing has to be finished.
+        () = lifecycle.draining() => return Exit::Ok,
+    };
+    let service = match started {
         Ok(service) => service.with_features(transports(&config)),
         Err(error) => {
             complain(&error.to_string());
@@ -85,8 +101,6 @@ pub async fn run(mut config: Config) -> Exit {
             return Exit::Internal;
         }
     };
-    let lifecycle = Lifecycle::new();
-    let signals = tokio::spawn(drain_on_signal(lifecycle.clone()));
     let serving = serve(&config, &service, ports, &loops, lifecycle.clone());
     let exit = until_over(&service, serving).await;
     signals.abort();
@@ -180,23 +194,10 @@ async fn until_over<E: std::error::Error>(
     Exit::Internal
 }
 
-/// SIGTERM and Ctrl-C both mean: finish what runs, then go.
-async fn drain_on_signal(lifecycle: Lifecycle) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            lifecycle.drain();
-            return;
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        lifecycle.drain();
-    }
+/// SIGTERM and Ctrl-C both mean: finish what runs, then end.
+async fn drain_on_signal(mut requests: EndRequests, lifecycle: Lifecycle) {
+    requests.recv().await;
+    lifecycle.drain();
 }
 
 #[cfg(test)]
