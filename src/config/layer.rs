@@ -20,89 +20,89 @@ pub struct Layer {
     /// Read settings from this TOML file [env: MCA_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Directory that may be read; may be given more than once [default: the current one]
+    /// A directory that the server may read; repeat it for several [default: the current directory]
     #[arg(long, value_name = "DIR")]
     #[serde(deserialize_with = "units::roots")]
     pub root: Option<Vec<PathBuf>>,
-    /// Where sessions are kept [default: memory]
+    /// Where sessions are stored: memory or redis [default: memory]
     #[arg(help_heading = "Sessions", long, value_name = "STORE")]
     pub store: Option<StoreKind>,
-    /// Redis of the sessions: redis://, rediss:// (TLS) or unix:// [default: redis://127.0.0.1:6379]
+    /// URL of the Redis that stores the sessions: redis://, rediss:// (TLS) or unix:// [default: redis://127.0.0.1:6379]
     #[arg(help_heading = "Sessions", long, value_name = "URL")]
     pub redis_url: Option<Url>,
-    /// Starts every key in Redis [default: mca]
+    /// Prefix of every key in Redis [default: mca]
     #[arg(help_heading = "Sessions", long, value_name = "PREFIX")]
     pub redis_prefix: Option<String>,
-    /// Redis of the shared cache [default: that of the sessions]
+    /// URL of the Redis that stores the shared cache [default: that of --redis-url]
     #[arg(help_heading = "Shared cache", long, value_name = "URL")]
     pub cache_redis_url: Option<Url>,
-    /// What the shared cache may keep in its Redis, for all nodes [default: a quarter of its maxmemory, or 256MiB]
+    /// Size limit of the shared cache in Redis, for all nodes together [default: a quarter of its maxmemory, or 256MiB]
     #[arg(help_heading = "Shared cache", long, value_name = "SIZE")]
     pub shared_cache_bytes: Option<Bytes>,
-    /// What an answer must have survived to be durable: redis, fsync or replicated:N [default: redis]
+    /// When a result counts as durable: stored in redis, after fsync, or on N replicas (replicated:N) [default: redis]
     #[arg(help_heading = "Sessions", long, value_name = "LEVEL")]
     pub durability: Option<Durability>,
-    /// Whether calls are answered, and say that they are not durable, or refused [default: degrade]
+    /// While Redis is down: degrade answers calls from memory and says that they are not durable, refuse fails them [default: degrade]
     #[arg(help_heading = "Sessions", long, value_name = "WHAT")]
     pub when_redis_is_away: Option<WhenAway>,
-    /// No other node uses this Redis: record for as long as it is away
+    /// No other node uses this Redis: keep sessions writable for as long as Redis is down
     #[arg(help_heading = "Sessions", long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub single_node: Option<Switch>,
-    /// Check Redis's certificate against those in this file (PEM) [default: the system's]
+    /// CA certificates (PEM) that Redis's certificate is checked against [default: those of the system]
     #[arg(help_heading = "Sessions", long, value_name = "FILE")]
     pub redis_ca: Option<PathBuf>,
-    /// How long a session is kept after its last call [default: 24h]
+    /// Time after its last call until a session expires [default: 24h]
     #[arg(help_heading = "Sessions", long, value_name = "TIME")]
     pub session_ttl: Option<Period>,
-    /// How long one call may run [default: 5m; analyze: 1h]
+    /// Time limit of one call [default: 5m; analyze: 1h]
     #[arg(help_heading = "Limits", long, value_name = "TIME")]
     pub call_deadline: Option<Period>,
-    /// How many tools run at once [default: one for each core]
+    /// Number of tools that run at the same time [default: one per core]
     #[arg(help_heading = "Limits", long, value_name = "N")]
     pub workers: Option<Count>,
-    /// Memory for analyses that may be used again [default: 256MiB]
+    /// Size of the in-memory cache of analyses [default: 256MiB]
     #[arg(help_heading = "Limits", long, value_name = "SIZE")]
     pub cache_bytes: Option<Bytes>,
-    /// Memory that analyses may take together [default: 2GiB]
+    /// Memory limit of all running analyses together [default: 2GiB]
     #[arg(help_heading = "Limits", long, value_name = "SIZE")]
     pub memory: Option<Bytes>,
-    /// Larger files are skipped, and counted [default: 10MiB]
+    /// Files larger than this are skipped, and the answer counts them [default: 10MiB]
     #[arg(help_heading = "Limits", long, value_name = "SIZE")]
     pub max_file_bytes: Option<Bytes>,
-    /// What is logged to stderr, as in `debug` or `info,actors=trace`
+    /// Log filter for stderr, such as `debug` or `info,actors=trace`
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
-    /// Write the id of the process into this file while it serves, as for `kill -HUP "$(cat FILE)"`
+    /// Write the process id to this file, for example for `kill -HUP "$(cat FILE)"`
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
-    /// Speak over stdin and stdout (the default where no --http is given)
+    /// Serve over stdin and stdout (the default without --http)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub stdio: Option<Switch>,
-    /// Speak over HTTP at this address, as in 127.0.0.1:8642
+    /// Serve over HTTP at this address, for example 127.0.0.1:8642
     #[arg(help_heading = "HTTP", long, value_name = "ADDRESS")]
     pub http: Option<Address>,
-    /// Health, state and control at this address, as in 127.0.0.1:8643
+    /// Serve health, state and control for operators at this address, for example 127.0.0.1:8643
     #[arg(help_heading = "Admin port", long, value_name = "ADDRESS")]
     pub admin: Option<Address>,
-    /// Who may call over HTTP: a file of `name: sha256` lines; read again on SIGHUP
+    /// Tokens that are accepted over HTTP: a file with `name: sha256` lines, reloaded on SIGHUP
     #[arg(help_heading = "HTTP", long, value_name = "FILE")]
     pub auth_tokens: Option<PathBuf>,
-    /// Who may use the admin port: a file of the same form
+    /// Tokens that are accepted on the admin port: a file of the same form
     #[arg(help_heading = "Admin port", long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
-    /// Let anybody who reaches the address of --http call, though others than this machine may reach it
+    /// Serve HTTP without tokens on an address that other machines can reach
     #[arg(help_heading = "HTTP", long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub insecure_no_auth: Option<Switch>,
-    /// Let the admin port kill and stall actors: for tests of this program alone
+    /// Let the admin port kill and stall actors, for tests of this program only
     #[arg(help_heading = "Admin port", long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub chaos: Option<Switch>,
-    /// Certificates (PEM) to serve HTTPS with
+    /// Certificate chain (PEM) for HTTPS
     #[arg(help_heading = "HTTP", long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// The key (PEM) of --tls-cert
+    /// Private key (PEM) of --tls-cert
     #[arg(help_heading = "HTTP", long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// A name that clients call this server by, beside those of this machine; may be given more than once
+    /// Host name that clients use for this server, in addition to those of this machine; repeat it for several
     #[arg(
         help_heading = "HTTP",
         long,
@@ -111,7 +111,7 @@ pub struct Layer {
     )]
     #[serde(deserialize_with = "units::list")]
     pub allowed_host: Option<Vec<Host>>,
-    /// A web page's origin that may call, as in `https://app.example.com`; may be given more than once
+    /// Origin of web pages that may call, for example `https://app.example.com`; repeat it for several
     #[arg(
         help_heading = "HTTP",
         long,
@@ -120,31 +120,31 @@ pub struct Layer {
     )]
     #[serde(deserialize_with = "units::list")]
     pub allowed_origin: Option<Vec<Origin>>,
-    /// How long running calls may take to finish once the server is told to stop [default: 20s]
+    /// Time for running calls to finish after SIGTERM [default: 20s]
     #[arg(help_heading = "HTTP", long, value_name = "TIME")]
     pub drain_timeout: Option<Period>,
-    /// Sessions that one principal may have [default: 10000]
+    /// Sessions of one principal [default: 10000]
     #[arg(
         help_heading = "Limits of each principal (over HTTP)",
         long,
         value_name = "N"
     )]
     pub principal_sessions: Option<Amount>,
-    /// Calls that one principal may have under way [default: 256]
+    /// Running calls of one principal [default: 256]
     #[arg(
         help_heading = "Limits of each principal (over HTTP)",
         long,
         value_name = "N"
     )]
     pub principal_calls: Option<Amount>,
-    /// Requests that one principal may make each second, twice as many at once [default: 200]
+    /// Requests per second of one principal, with bursts of twice as many [default: 200]
     #[arg(
         help_heading = "Limits of each principal (over HTTP)",
         long,
         value_name = "N"
     )]
     pub principal_rate: Option<Amount>,
-    /// What the sessions of one principal may store, together [default: 256MiB]
+    /// Stored bytes of all sessions of one principal [default: 256MiB]
     #[arg(
         help_heading = "Limits of each principal (over HTTP)",
         long,
