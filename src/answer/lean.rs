@@ -45,6 +45,9 @@ pub(crate) const USUAL: [(&str, &str); 12] = [
     ("visibility", "public"),
 ];
 
+/// Fields with objects that are not this server's own form: a call's arguments, a JSON schema. Nothing inside is usual.
+const FOREIGN: [&str; 2] = ["arguments", "schema"];
+
 /// Projects the rows of one answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shape {
@@ -174,7 +177,12 @@ pub(crate) fn strip(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(strip),
         Value::Object(all) => {
-            all.values_mut().for_each(strip);
+            for (name, value) in all.iter_mut() {
+                let is_foreign = value.is_object() && FOREIGN.contains(&name.as_str());
+                if !is_foreign {
+                    strip(value);
+                }
+            }
             all.retain(|name, value| !is_empty(value) && !is_usual(name, value));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -238,6 +246,13 @@ mod tests {
             "totals": {"files": 0, "type_only": false, "stored": false, "success": false, "why": "", "none": {"x": []}},
             "rows": [], "else": 1,
         });
+        let mut call = json!({"arguments": {"path": "", "required": false, "x": null}, "why": ""});
+        strip(&mut call);
+        assert_eq!(
+            call,
+            json!({"arguments": {"path": "", "required": false, "x": null}}),
+            "what a caller sent stays as it was"
+        );
         let shape = Shape::new(Detail::Lean, FIELDS);
         let lean = shape.data(data.as_object().unwrap().clone());
         assert_eq!(

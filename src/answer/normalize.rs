@@ -86,10 +86,13 @@ fn whole(value: Value) -> Value {
 /// Beyond it a float no longer tells neighbouring integers apart.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A word is a list of itself. One with a comma or a bracket may have been meant as several, so it is none.
+/// A word is a list of itself. With a space, comma or bracket it may have been meant as several, and `null`, `true` and
+/// `false` as no word: those are refused, not guessed.
 fn list_of_one(schema: &Value, text: &str) -> Option<Value> {
     let of_strings = schema["type"] == "array" && schema["items"]["type"] == "string";
-    let one = !text.trim().is_empty() && !text.contains([',', '[', ']', '"', '\n']);
+    let parts = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}' | '"');
+    let is_literal = matches!(text, "null" | "true" | "false");
+    let one = !text.is_empty() && !text.contains(parts) && !is_literal;
     (of_strings && one).then(|| Value::Array(vec![text.into()]))
 }
 
@@ -174,7 +177,9 @@ mod tests {
             json!({"languages": "go,python"}),
             json!({"languages": "go,python"}),
         );
-        check(json!({"languages": ""}), json!({"languages": ""}));
+        for wrong in ["", "null", "true", "{go}", "go python", " go"] {
+            check(json!({"languages": wrong}), json!({"languages": wrong}));
+        }
         check(json!({"calls": "x"}), json!({"calls": "x"}));
     }
 

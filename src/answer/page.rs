@@ -168,6 +168,9 @@ pub(crate) fn fit(
         heading,
     } = frame;
     let mut data = shape.data(data);
+    if grouped {
+        grouped::regroup(&mut data);
+    }
     let mut text = clipped_lines(&heading, budget.text / 2);
     if from >= total {
         make_room(&mut data, droppable, &Row::none(), budget.data);

@@ -115,7 +115,14 @@ pub(super) async fn read(
         }
     };
     let document = read.map_err(|failure| unreadable(uri, &failure))?;
-    let part = document.part(number, |part| format!("{address}?{PART}{part}"));
+    let own = address.to_owned();
+    // A result of megabytes takes tens of milliseconds, which other connections on this thread would wait for.
+    let part = tokio::task::spawn_blocking(move || {
+        document.part(number, |part| format!("{own}?{PART}{part}"))
+    });
+    let part = part.await.map_err(|error| {
+        ErrorData::internal_error(format!("the part could not be written: {error}"), None)
+    })?;
     let text = part.map_err(|NoSuchPart { parts }| {
         let message = format!("there is no part {number}: the parts are 1 to {parts}");
         not_found(uri, "unknown_part", &message, "")

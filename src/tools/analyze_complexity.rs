@@ -160,7 +160,7 @@ impl Tool for AnalyzeComplexity {
                 .shape(schema::fields(&arguments["level"]))
                 .and(
                     Some(("functions", sort_by.of_functions())),
-                    sort_by.of_files().map(|column| ("files", column)),
+                    Some(("files", sort_by.of_files())),
                 ),
             sort_by,
             min_cyclomatic: floor(&arguments["min_cyclomatic"]),

@@ -126,9 +126,9 @@ pub(super) fn spec() -> Spec {
         grouped: false,
         returns: "One page of `nodes`, those in cycles first, then those with unresolved imports, then the most \
                   connected; with each node the `edges` that \
-                  leave it, the `cycles` it is the first of (each as a shortest way round, closed, with the `size` of the whole knot), its `unresolved` imports and the `external` packages it is \
+                  leave it, the `cycles` it is the first of (each as a shortest way round, closed, with the `size` of the whole knot; `cut`: only its first 100 steps, not closed), its `unresolved` imports and the `external` packages it is \
                   the first to use. All pages together hold everything exactly once; `totals` counts it all. Of what \
-                  depends on a focus (`direction: \"in\"`) `external` is given in full only. As a \
+                  depends on a focus (`direction: \"in\"`) `external` and the `lines` of cycles are given in full only. As a \
                   diagram: `diagram`, and how much of the graph it shows.",
         examples: vec![
             Example::new("Cycles and the most connected files", json!({"path": "."})),

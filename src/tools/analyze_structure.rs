@@ -262,7 +262,7 @@ fn frame(analyzed: &Analyzed, outline: &Outline, filter: &Filter, shape: Shape) 
         data,
         shape,
         grouped: shape.is_lean(),
-        droppable: &["exports", "imports", "totals"],
+        droppable: &["files", "exports", "imports", "totals"],
         heading: format!("{}\n", outline.one_line()),
     }
 }

@@ -25,13 +25,15 @@ pub(crate) const NAME: &str = "compare_results";
 /// The `against` that means: run the same again, and compare with that.
 const AGAINST_NOW: &str = "now";
 /// Arguments that decide what a result is about: where they differ, the answer says so.
-const SELECTING: [&str; 9] = [
+const SELECTING: [&str; 11] = [
     "path",
     "include",
     "exclude",
+    "include_skipped",
     "languages",
     "profile",
     "granularity",
+    "cycles",
     "focus",
     "direction",
     "depth",
@@ -213,7 +215,7 @@ fn answer(
     let from = paging.offset(&digest)?;
     let total = changes.rows.len();
     let summary = changes.one_line();
-    let differing = differing(&baseline.arguments, &against.arguments);
+    let differing = differing(&baseline.tool, &baseline.arguments, &against.arguments);
     let mut heading = format!("{} since {}: {summary}\n", baseline.tool, baseline.id);
     if !differing.is_empty() {
         heading.push_str(&format!(
@@ -255,9 +257,8 @@ fn answer(
 fn leave_out_same(change: &mut Value) {
     for name in ["path", "qualified_name"] {
         let is = change[name].clone();
-        if let Some(before) = change["before"].as_object_mut()
-            && before.get(name) == Some(&is)
-        {
+        let before = change.get_mut("before").and_then(Value::as_object_mut);
+        if let Some(before) = before.filter(|before| before.get(name) == Some(&is)) {
             before.remove(name);
         }
     }
@@ -302,11 +303,21 @@ fn result(stored: &StoredResult) -> Value {
     })
 }
 
-fn differing(before: &Value, after: &Value) -> Vec<&'static str> {
-    SELECTING
-        .into_iter()
-        .filter(|name| before[*name] != after[*name])
-        .collect()
+/// An absent argument counts as its default.
+fn differing(tool: &str, before: &Value, after: &Value) -> Vec<&'static str> {
+    let entry = super::entry(tool);
+    let default = |name: &str| match entry {
+        Some(entry) => &entry.input_schema["properties"][name]["default"],
+        None => &Value::Null,
+    };
+    let differs = |name: &&str| {
+        let of = |arguments: &'_ Value| match &arguments[*name] {
+            Value::Null => default(name).clone(),
+            given => given.clone(),
+        };
+        of(before) != of(after)
+    };
+    SELECTING.into_iter().filter(differs).collect()
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ pub(super) fn spec() -> Spec {
         lean: LEAN,
         grouped: false,
         returns: "`features` with their states and why; `server`, `store`, the `nodes` that share it, `cache`, `pool`, \
-                  `sessions`, `actors`; what may be read (`roots`), `languages`, `profiles` and `limits`.",
+                  `sessions`, `actors`; what may be read (`roots`), `languages` and `limits`; in full also `profiles`.",
         examples: vec![super::Example::new("Is everything well", json!({}))],
         reasons: &[],
     }

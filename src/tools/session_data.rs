@@ -29,7 +29,15 @@ pub(crate) const LEAN: &[Field] = &[
     ("ttl_seconds", &[]),
     (
         "history",
-        &["result_id", "at", "tool", "arguments", "summary", "stored"],
+        &[
+            "result_id",
+            "at",
+            "tool",
+            "arguments",
+            "summary",
+            "stored",
+            "pinned",
+        ],
     ),
     ("calls", &["request_id", "tool", "state", "attempt"]),
     ("kept", &[]),

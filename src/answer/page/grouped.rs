@@ -26,6 +26,38 @@ pub(super) fn append(data: &mut Map<String, Value>, key: &str, mut row: Value) {
     }
 }
 
+/// Puts the rows that `data` has already under their files. A file has one entry, whatever list its rows were in.
+pub(super) fn regroup(data: &mut Map<String, Value>) {
+    let mut files: Vec<(Value, Map<String, Value>)> = Vec::new();
+    for (key, value) in data.iter_mut().filter(|(key, _)| *key != FILES) {
+        let Value::Array(rows) = value else {
+            continue;
+        };
+        for mut row in std::mem::take(rows) {
+            match row.as_object_mut().and_then(|row| row.remove(PATH)) {
+                None => rows.push(row),
+                Some(path) => {
+                    let at = files.iter().position(|(known, _)| *known == path);
+                    let at = at.unwrap_or_else(|| {
+                        files.push((path, Map::new()));
+                        files.len() - 1
+                    });
+                    super::append(&mut files[at].1, key, row);
+                }
+            }
+        }
+    }
+    data.retain(|_, value| value.as_array().is_none_or(|rows| !rows.is_empty()));
+    for (path, lists) in files {
+        let entry = data.entry(FILES).or_insert_with(|| json!([]));
+        if let Value::Array(entries) = entry {
+            let mut file = Map::from_iter([(PATH.to_owned(), path)]);
+            file.extend(lists);
+            entries.push(Value::Object(file));
+        }
+    }
+}
+
 /// Bytes that these parts add to `data` at most: `append` says where they go.
 pub(super) fn added_len(data: &Map<String, Value>, parts: &[(&'static str, Value)]) -> usize {
     let last = data.get(FILES).and_then(Value::as_array);
@@ -66,6 +98,25 @@ fn list_len(key: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_were_there_before_lie_under_their_files_too() {
+        let data = json!({
+            "totals": {"files": 2},
+            "imports": [{"path": "a", "line": 1}, {"path": "b", "line": 2}],
+            "exports": [{"path": "a", "name": "x"}],
+            "symbols": [],
+        });
+        let mut data = data.as_object().unwrap().clone();
+        regroup(&mut data);
+        assert_eq!(
+            Value::Object(data),
+            json!({"totals": {"files": 2}, "files": [
+                {"path": "a", "imports": [{"line": 1}], "exports": [{"name": "x"}]},
+                {"path": "b", "imports": [{"line": 2}]},
+            ]})
+        );
+    }
 
     #[test]
     fn a_path_is_said_once_for_the_rows_that_follow_each_other() {

@@ -48,7 +48,7 @@ fn headings(columns: &[(&str, &str)]) -> String {
 }
 
 fn of_function(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
-    let sorted = Some(view.sort_by.of_functions());
+    let sorted = view.sort_by.of_functions();
     columns(view, &OF_FUNCTION, LEAN_OF_FUNCTION, sorted)
 }
 
@@ -61,7 +61,7 @@ fn columns(
     view: &View<'_>,
     all: &[(&'static str, &'static str)],
     lean: usize,
-    sorted: Option<&'static str>,
+    sorted: &'static str,
 ) -> Vec<(&'static str, &'static str)> {
     let shown = if view.shape.is_lean() {
         lean
@@ -69,7 +69,7 @@ fn columns(
         all.len()
     };
     let mut columns = all[..shown].to_vec();
-    if let Some(sorted) = sorted.filter(|sorted| columns.iter().all(|(_, at)| at != sorted)) {
+    if columns.iter().all(|(_, at)| *at != sorted) {
         columns.push((view.sort_by.name(), sorted));
     }
     columns
@@ -127,6 +127,7 @@ pub(super) fn file(view: &View<'_>, file: usize) -> Value {
     row.insert("cognitive".into(), json!(scores.cognitive_sum(analysis)));
     row.insert("cognitive_max".into(), json!(scores.cognitive_max()));
     row.insert("max_nesting".into(), json!(max_nesting(analysis)));
+    row.insert("max_parameters".into(), json!(max_parameters(analysis)));
     lines_into(&mut row, &analysis.lines);
     row.insert("halstead".into(), halstead(&analysis.halstead));
     row.insert("maintainability_index".into(), rounded(index));
@@ -163,6 +164,11 @@ pub(super) fn language_line(language: &str, tally: &Tally) -> String {
 pub(super) fn max_nesting(analysis: &FileAnalysis) -> u32 {
     let nestings = analysis.functions.iter().map(|f| f.max_nesting);
     nestings.max().unwrap_or(0)
+}
+
+pub(super) fn max_parameters(analysis: &FileAnalysis) -> u32 {
+    let parameters = analysis.functions.iter().map(|f| f.parameters);
+    parameters.max().unwrap_or(0)
 }
 
 /// The maintainability index over the figures that the row shows.

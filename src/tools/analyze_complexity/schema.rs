@@ -98,7 +98,7 @@ fn file() -> Value {
         json!({
             "path": string(), "language": string(), "functions": count(),
             "cyclomatic": count(), "cyclomatic_max": count(),
-            "cognitive": count(), "cognitive_max": count(), "max_nesting": count(),
+            "cognitive": count(), "cognitive_max": count(), "max_nesting": count(), "max_parameters": count(),
             "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
             "halstead": halstead(),
             "maintainability_index": or_null("number"), "mi_sei": or_null("number"),

@@ -71,17 +71,17 @@ impl SortBy {
         }
     }
 
-    /// Where a file's row has it; the largest number of parameters it has not.
-    pub(super) fn of_files(self) -> Option<&'static str> {
+    /// Where a file's row has it.
+    pub(super) fn of_files(self) -> &'static str {
         match self {
-            Self::Cyclomatic | Self::TotalCyclomatic => Some("cyclomatic"),
-            Self::Cognitive | Self::TotalCognitive => Some("cognitive"),
-            Self::Parameters => None,
+            Self::Cyclomatic | Self::TotalCyclomatic => "cyclomatic",
+            Self::Cognitive | Self::TotalCognitive => "cognitive",
+            Self::Parameters => "max_parameters",
             Self::Sloc
             | Self::MaxNesting
             | Self::Volume
             | Self::Effort
-            | Self::MaintainabilityIndex => Some(self.of_functions()),
+            | Self::MaintainabilityIndex => self.of_functions(),
         }
     }
 
@@ -114,10 +114,7 @@ impl SortBy {
             Self::Cognitive | Self::TotalCognitive => scores.cognitive_sum(analysis) as f64,
             Self::Sloc => analysis.lines.sloc.into(),
             Self::MaxNesting => rows::max_nesting(analysis).into(),
-            Self::Parameters => {
-                let parameters = analysis.functions.iter().map(|f| f.parameters);
-                parameters.max().unwrap_or(0).into()
-            }
+            Self::Parameters => rows::max_parameters(analysis).into(),
             Self::Volume => known(analysis.halstead.volume()),
             Self::Effort => known(analysis.halstead.effort()),
             Self::MaintainabilityIndex => known(rows::file_index(view, file).map(|index| -index)),

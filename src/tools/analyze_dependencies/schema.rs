@@ -36,8 +36,8 @@ pub(super) fn fields(arguments: &Value) -> &'static [Field] {
         return &[
             TOTALS,
             NODES,
-            ("edges", &["from", "to"]),
-            ("cycles", &["size", "path", "more"]),
+            EDGES,
+            ("cycles", &["size", "path", "more", "cut"]),
             UNRESOLVED,
         ];
     }

@@ -8,7 +8,7 @@ use super::super::analyzed::Analyzed;
 use super::super::read_access::ReadAccess;
 use super::DEFAULT_DEPTH;
 use crate::analysis::graph::{
-    self, CycleEdges, Direction, Granularity, Graph, Measured, Node, Project, Shown, SourceFile,
+    self, CycleEdges, Direction, Granularity, Graph, Node, Project, Shown, SourceFile,
 };
 use crate::answer::{Failure, nearest};
 
@@ -30,11 +30,39 @@ pub(super) fn shown(
         _ => CycleEdges::Runtime,
     };
     let measured = graph.measure(edges);
-    let reached = match arguments["focus"].as_str() {
-        Some(focus) => Some(reached(ctx, reach, &measured, focus, arguments)?),
-        None => None,
+    let Some(focus) = arguments["focus"].as_str() else {
+        return Ok(measured.narrow(None));
     };
-    Ok(measured.narrow(reached.as_deref()))
+    let name = named(ctx, reach, &measured.graph, focus)?;
+    let is_focus = |node: &Node| is_named(node, &name);
+    let direction = direction(arguments);
+    let depth = arguments["depth"].as_u64().unwrap_or(DEFAULT_DEPTH);
+    let depth = u32::try_from(depth).unwrap_or(u32::MAX);
+    let reached = measured.graph.reached(&is_focus, direction, depth);
+    let mut shown = measured.narrow(Some(&reached));
+    leave_out_other_way(&mut shown.graph, is_focus, direction);
+    Ok(shown)
+}
+
+/// Who asks what depends on the focus is not told what the focus depends on, and the other way round.
+fn leave_out_other_way(graph: &mut Graph, is_focus: impl Fn(&Node) -> bool, direction: Direction) {
+    let in_focus: Vec<bool> = graph.nodes.iter().map(is_focus).collect();
+    graph.edges.retain(|edge| {
+        let (from, to) = (in_focus[edge.from as usize], in_focus[edge.to as usize]);
+        match direction {
+            Direction::In => to || !from,
+            Direction::Out => from || !to,
+            Direction::Both => true,
+        }
+    });
+}
+
+fn direction(arguments: &Value) -> Direction {
+    match arguments["direction"].as_str() {
+        Some("in") => Direction::In,
+        Some("out") => Direction::Out,
+        Some(_) | None => Direction::Both,
+    }
 }
 
 /// The argument `cycles`.
@@ -72,15 +100,13 @@ fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
         .map_err(|_| ctx.stop_reason().unwrap_or_else(ToolError::cancelled))
 }
 
-/// Which nodes the focus reaches.
-fn reached(
+/// The focus as nodes are named.
+fn named(
     ctx: &ToolContext,
     reach: &ReadAccess,
-    measured: &Measured,
+    graph: &Graph,
     focus: &str,
-    arguments: &Value,
-) -> Result<Vec<bool>, ToolError> {
-    let graph = &measured.graph;
+) -> Result<String, ToolError> {
     // As `path`, it may be absolute, or lead through a link. A package is named by its id alone.
     let resolved = reach.open(ctx)?.resolved(focus);
     let names = [
@@ -91,17 +117,10 @@ fn reached(
         let is_focus = |node: &Node| is_named(node, name);
         graph.nodes.iter().any(is_focus)
     });
-    let Some(name) = found else {
-        return Err(unknown_node(graph, names[1].unwrap_or(focus)).into());
-    };
-    let direction = match arguments["direction"].as_str() {
-        Some("in") => Direction::In,
-        Some("out") => Direction::Out,
-        Some(_) | None => Direction::Both,
-    };
-    let depth = arguments["depth"].as_u64().unwrap_or(DEFAULT_DEPTH);
-    let depth = u32::try_from(depth).unwrap_or(u32::MAX);
-    Ok(graph.reached(&|node| is_named(node, name), direction, depth))
+    match found {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(unknown_node(graph, names[1].unwrap_or(focus)).into()),
+    }
 }
 
 /// It is the node, or a folder around it; the root is around all of them.
@@ -133,4 +152,47 @@ fn unknown_node(graph: &Graph, focus: &str) -> Failure {
         "unknown_node",
         format!("no node has the id or lies below {focus:?}{hint}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::ImportKind;
+    use crate::analysis::graph::Edge;
+
+    #[test]
+    fn one_direction_has_no_edge_of_the_other() {
+        let node = |id: &str| Node {
+            id: id.to_owned(),
+            path: id.to_owned(),
+            language: None,
+            files: 1,
+            package: String::new(),
+            outside: false,
+            left_out: None,
+        };
+        let edge = |from, to| Edge {
+            from,
+            to,
+            kind: ImportKind::Import,
+            lines: Vec::new(),
+            specifiers: Vec::new(),
+            type_only: false,
+        };
+        // `used` and `user` import each other, and `other` imports both.
+        let graph = Graph {
+            nodes: ["used", "user", "other"].map(node).into(),
+            edges: vec![edge(0, 1), edge(1, 0), edge(2, 0), edge(2, 1)],
+            ..Graph::default()
+        };
+        let left = |direction| {
+            let mut graph = graph.clone();
+            leave_out_other_way(&mut graph, |node| node.id == "used", direction);
+            let edges = graph.edges.iter().map(|edge| (edge.from, edge.to));
+            edges.collect::<Vec<_>>()
+        };
+        assert_eq!(left(Direction::In), [(1, 0), (2, 0), (2, 1)]);
+        assert_eq!(left(Direction::Out), [(0, 1), (2, 1)]);
+        assert_eq!(left(Direction::Both).len(), 4);
+    }
 }

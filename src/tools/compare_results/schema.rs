@@ -48,6 +48,8 @@ pub(super) const LEAN: &[Field] = &[
             "detail.line",
             "detail.specifier",
             "detail.reason",
+            "detail.size",
+            "detail.more",
         ],
     ),
 ];

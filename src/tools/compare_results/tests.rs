@@ -209,3 +209,38 @@ fn symbols_that_others_use_come_first_when_they_go() {
     .assert_eq(&lines(&before, &after));
     compared(&before, &after, json!({}));
 }
+
+#[test]
+fn a_lean_row_of_a_cycle_says_its_size() {
+    let graph = |cycles: Value| {
+        let data = json!({
+            "totals": {}, "nodes": [], "external": [], "edges": [], "unresolved": [], "cycles": cycles,
+        });
+        stored("analyze_dependencies", data, "x")
+    };
+    let cycle = json!({"size": 5, "path": ["a", "b", "a"], "members": ["a", "b", "c", "d", "e"], "more": 3});
+    let answer = compared(&graph(json!([])), &graph(json!([cycle])), json!({}));
+    let detail = &answer["data"]["changes"][0]["detail"];
+    assert_eq!((&detail["size"], &detail["more"]), (&json!(5), &json!(3)));
+}
+
+#[test]
+fn arguments_differ_where_they_mean_something_else() {
+    let differs = |before: Value, after: Value| differing("analyze_dependencies", &before, &after);
+    let granularity = json!({"granularity": "file", "path": "."});
+    assert_eq!(differs(json!({}), granularity), [""; 0], "the defaults");
+    assert_eq!(
+        differs(
+            json!({"cycles": "all", "include_skipped": ["generated"]}),
+            json!({})
+        ),
+        ["include_skipped", "cycles"]
+    );
+}
+
+#[test]
+fn a_change_is_not_given_a_before_that_it_has_not() {
+    let mut change = json!({"path": "a", "after": {"path": "a"}});
+    leave_out_same(&mut change);
+    assert_eq!(change, json!({"path": "a", "after": {"path": "a"}}));
+}
