@@ -23,7 +23,7 @@ pub use metrics::{DecisionCounts, DecisionKind, Halstead};
 pub use profile::Profile;
 
 /// Changes whenever the same text may give another [`FileAnalysis`]: part of every cache key.
-pub const ENGINE_VERSION: u32 = 8;
+pub const ENGINE_VERSION: u32 = 9;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.

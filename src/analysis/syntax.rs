@@ -17,6 +17,7 @@ use super::{
 mod code;
 mod conditionals;
 mod cplusplus;
+mod lines;
 mod macros;
 mod masks;
 mod pieces;

@@ -1,16 +1,23 @@
 //! The tokens of a text with what brackets make of them: what masks and pieces are found by.
 
-use super::tokens::{Bracket, Token, TokenKind, Tokens};
-use crate::analysis::Language;
+use tree_sitter::Point;
+
+use super::lines::Lines;
+use super::tokens::{Bracket, TOKENS_PER_CHECK, Token, TokenKind, Tokens};
+use crate::analysis::{Cancelled, Language};
 
 /// No bracket.
 const NONE: u32 = u32::MAX;
 /// Type arguments are no longer than this, in tokens: bounds the search for what closes a `<`.
 const ANGLES: usize = 256;
+/// Tokens that a mask looks at from one token on. What people write in one head, list or run of attributes is far
+/// shorter; without a limit, a file of nothing but such beginnings would be looked at as often as it has tokens.
+pub(super) const REACH: usize = 1024;
 
 pub(super) struct Code<'t> {
     pub(super) text: &'t str,
     pub(super) language: Language,
+    lines: Lines,
     /// Without comments.
     tokens: Vec<Token>,
     /// For a bracket: the other one of its pair.
@@ -20,21 +27,32 @@ pub(super) struct Code<'t> {
 }
 
 impl<'t> Code<'t> {
-    pub(super) fn new(language: Language, text: &'t str) -> Self {
-        let tokens: Vec<Token> = Tokens::reading(language, text, 0..text.len())
-            .filter(|token| token.kind != TokenKind::Comment)
-            .collect();
+    pub(super) fn new(
+        language: Language,
+        text: &'t str,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
+        let mut tokens = Vec::new();
+        for (at, token) in Tokens::reading(language, text, 0..text.len()).enumerate() {
+            if at.is_multiple_of(TOKENS_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
+            if token.kind != TokenKind::Comment {
+                tokens.push(token);
+            }
+        }
         let mut code = Self {
             text,
             language,
+            lines: Lines::of(text),
             partners: Vec::new(),
             around: Vec::new(),
             tokens,
         };
-        if !code.pair(false) {
-            code.pair(true);
+        if !code.pair(false, cancelled)? {
+            code.pair(true, cancelled)?;
         }
-        code
+        Ok(code)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -65,7 +83,7 @@ impl<'t> Code<'t> {
         self.kind(at) == Some(TokenKind::Word)
     }
 
-    /// A name or a number, not a reserved word that stands before an expression.
+    /// Nothing but white space and comments stand before it on its line.
     pub(super) fn starts_line(&self, at: usize) -> bool {
         self.tokens.get(at).is_some_and(|token| token.first_on_line)
     }
@@ -81,8 +99,12 @@ impl<'t> Code<'t> {
     /// How far into its line a token begins, in bytes.
     pub(super) fn column(&self, at: usize) -> usize {
         let start = self.tokens.get(at).map_or(0, |token| token.span.start);
-        let line = memchr::memrchr(b'\n', &self.text.as_bytes()[..start]);
-        start - line.map_or(0, |end| end + 1)
+        self.point(start).column
+    }
+
+    /// Row and column of a byte, both from 0.
+    pub(super) fn point(&self, at: usize) -> Point {
+        self.lines.point(at)
     }
 
     /// The other bracket of a pair.
@@ -113,9 +135,9 @@ impl<'t> Code<'t> {
         while at < self.tokens.len() && at - open < ANGLES {
             match self.written(at) {
                 "<" => depth += 1,
-                ">" if self.before(at) == "=" && self.touches_next(at - 1) => {}
+                ">" if self.is_arrow(at) => {}
                 ">" => {
-                    depth -= 1;
+                    depth = depth.checked_sub(1)?;
                     if depth == 0 {
                         return Some(at);
                     }
@@ -129,16 +151,19 @@ impl<'t> Code<'t> {
         None
     }
 
-    /// The `<` for a `>`.
+    /// The `<` for a `>`; `None` for that of an arrow.
     pub(super) fn angles_back(&self, close: usize) -> Option<usize> {
+        if self.is_arrow(close) {
+            return None;
+        }
         let mut depth = 0_u32;
         let mut at = close;
         while close - at < ANGLES {
             match self.written(at) {
-                ">" if self.before(at) == "=" && self.touches_next(at - 1) => {}
+                ">" if self.is_arrow(at) => {}
                 ">" => depth += 1,
                 "<" => {
-                    depth -= 1;
+                    depth = depth.checked_sub(1)?;
                     if depth == 0 {
                         return Some(at);
                     }
@@ -152,33 +177,48 @@ impl<'t> Code<'t> {
         None
     }
 
+    /// The second half of `=>`.
+    fn is_arrow(&self, at: usize) -> bool {
+        self.before(at) == "=" && self.touches_next(at - 1)
+    }
+
     /// Finds the pairs; false where some bracket has none. `resync`: a declaration at the start of a line ends
     /// everything that is open, for what was to close it is not there.
-    fn pair(&mut self, resync: bool) -> bool {
+    fn pair(&mut self, resync: bool, cancelled: &dyn Fn() -> bool) -> Result<bool, Cancelled> {
         self.partners = vec![NONE; self.tokens.len()];
         self.around = vec![NONE; self.tokens.len()];
         let mut open: Vec<(usize, Bracket)> = Vec::new();
+        // How many of each kind are open: a bracket that closes none of them is not searched for.
+        let mut counts = [0_usize; 3];
         let mut whole = true;
         for at in 0..self.tokens.len() {
+            if at.is_multiple_of(TOKENS_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
             if resync && !open.is_empty() && self.begins_anew(at) {
                 open.clear();
+                counts = [0; 3];
             }
             let innermost = open.last().map_or(NONE, |(at, _)| index(*at));
             self.around[at] = innermost;
             match self.tokens[at].kind {
-                TokenKind::Open(bracket) => open.push((at, bracket)),
+                TokenKind::Open(bracket) => {
+                    open.push((at, bracket));
+                    counts[bracket as usize] += 1;
+                }
+                TokenKind::Close(bracket) if counts[bracket as usize] == 0 => whole = false,
                 TokenKind::Close(bracket) => {
-                    let found = open.iter().rposition(|(_, opened)| *opened == bracket);
-                    let Some(found) = found else {
+                    // What was opened inside and is not closed has no partner.
+                    while let Some((opened, kind)) = open.pop() {
+                        counts[kind as usize] -= 1;
+                        if kind == bracket {
+                            self.partners[at] = index(opened);
+                            self.partners[opened] = index(at);
+                            self.around[at] = self.around[opened];
+                            break;
+                        }
                         whole = false;
-                        continue;
-                    };
-                    whole &= found + 1 == open.len();
-                    let (opened, _) = open[found];
-                    open.truncate(found);
-                    self.partners[at] = index(opened);
-                    self.partners[opened] = index(at);
-                    self.around[at] = self.around[opened];
+                    }
                 }
                 TokenKind::Word
                 | TokenKind::Mark
@@ -187,7 +227,7 @@ impl<'t> Code<'t> {
                 | TokenKind::Directive => {}
             }
         }
-        whole && open.is_empty()
+        Ok(whole && open.is_empty())
     }
 
     /// A word that begins a declaration, where no line of a body begins.
@@ -219,3 +259,6 @@ impl<'t> Code<'t> {
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(NONE)
 }
+
+#[cfg(test)]
+mod tests;

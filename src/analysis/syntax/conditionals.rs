@@ -3,7 +3,14 @@
 
 use std::ops::Range;
 
-use super::tokens::{Bracket, Token, TokenKind, Tokens};
+use super::tokens::{Bracket, TOKENS_PER_CHECK, Token, TokenKind, Tokens};
+use crate::analysis::Cancelled;
+
+/// Conditionals inside each other whose branches are read for what stays of them: a compiler of C need not follow more
+/// than 63 levels. Each level reads what the levels in it have read.
+const NESTED: usize = 64;
+/// Conditionals between two looks at whether to stop: their branches are mostly short.
+const CONDITIONALS_PER_CHECK: usize = 16;
 
 /// One `#if … #endif`.
 #[derive(Debug)]
@@ -17,7 +24,7 @@ pub(super) struct Conditional {
     pub(super) cut: Cut,
     /// It asks whether the compiler reads C++.
     pub(super) cplusplus: bool,
-    /// What it stands in is neither a bracket nor a block.
+    /// What it stands in is neither a bracket nor a block, nor more than [`NESTED`] others.
     at_top: bool,
 }
 
@@ -38,7 +45,10 @@ impl Conditional {
 }
 
 /// Every conditional that has an `#endif`, by its end.
-pub(super) fn conditionals(text: &str) -> Vec<Conditional> {
+pub(super) fn conditionals(
+    text: &str,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Conditional>, Cancelled> {
     let mut finder = Finder {
         text,
         open: Vec::new(),
@@ -46,17 +56,27 @@ pub(super) fn conditionals(text: &str) -> Vec<Conditional> {
         here: Here::default(),
         behind: None,
     };
-    for token in Tokens::of(text) {
+    for (at, token) in Tokens::of(text).enumerate() {
+        if at.is_multiple_of(TOKENS_PER_CHECK) && cancelled() {
+            return Err(Cancelled);
+        }
         finder.token(&token);
     }
-    finder.found
+    Ok(finder.found)
 }
 
 /// What is blanked so that only one branch of each of `cut` is left, in source order. `#include` and `#define` at the top
 /// of a file stay.
-pub(super) fn hidden(text: &str, cut: &[&Conditional]) -> Vec<Range<usize>> {
+pub(super) fn hidden(
+    text: &str,
+    cut: &[&Conditional],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Range<usize>>, Cancelled> {
     let mut stretches = Vec::new();
-    for conditional in cut {
+    for (at, conditional) in cut.iter().enumerate() {
+        if at.is_multiple_of(CONDITIONALS_PER_CHECK) && cancelled() {
+            return Err(Cancelled);
+        }
         stretches.extend(conditional.directives.iter().cloned());
         for (branch, pair) in conditional.directives.windows(2).enumerate() {
             let [before, after] = pair else { continue };
@@ -66,17 +86,27 @@ pub(super) fn hidden(text: &str, cut: &[&Conditional]) -> Vec<Range<usize>> {
                     before.end..after.start,
                     conditional.at_top,
                     &mut stretches,
-                );
+                    cancelled,
+                )?;
             }
         }
     }
-    merged(stretches)
+    Ok(merged(stretches))
 }
 
-fn hide_branch(text: &str, branch: Range<usize>, at_top: bool, stretches: &mut Vec<Range<usize>>) {
+fn hide_branch(
+    text: &str,
+    branch: Range<usize>,
+    at_top: bool,
+    stretches: &mut Vec<Range<usize>>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), Cancelled> {
     let mut from = branch.start;
     if at_top {
-        for token in Tokens::within(text, branch.clone()) {
+        for (at, token) in Tokens::within(text, branch.clone()).enumerate() {
+            if (at + 1).is_multiple_of(TOKENS_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
             let stays = token.kind == TokenKind::Directive
                 && matches!(directive(text, &token.span).0, "include" | "define");
             if stays {
@@ -86,6 +116,7 @@ fn hide_branch(text: &str, branch: Range<usize>, at_top: bool, stretches: &mut V
         }
     }
     stretches.push(from..branch.end);
+    Ok(())
 }
 
 /// Overlapping stretches as one. What one of them hides is hidden.
@@ -244,7 +275,10 @@ impl Finder<'_> {
                 kept: usize::from(never || (cplusplus && name != "ifndef" && !rest.contains('!'))),
                 cut,
                 cplusplus,
-                at_top: round.now <= 0 && square.now <= 0 && curly.now <= 0,
+                at_top: self.open.len() < NESTED
+                    && round.now <= 0
+                    && square.now <= 0
+                    && curly.now <= 0,
             },
             start: self.here,
             kept: None,

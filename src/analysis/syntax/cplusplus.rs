@@ -2,12 +2,17 @@
 
 use super::conditionals::{Conditional, blanked, hidden};
 use super::tokens::{Token, TokenKind, Tokens};
+use crate::analysis::Cancelled;
 
 /// True where a line starts as none of C does: `namespace a {`, `class A : …`, `template <`, `using namespace`. What
 /// stands below `#ifdef __cplusplus` says nothing, for C headers have that too. Asked only of what is no proper C.
-pub(super) fn is_cplusplus(text: &str, conditionals: &[Conditional]) -> bool {
+pub(super) fn is_cplusplus(
+    text: &str,
+    conditionals: &[Conditional],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<bool, Cancelled> {
     let asking: Vec<&Conditional> = conditionals.iter().filter(|one| one.cplusplus).collect();
-    let shared = blanked(text, &hidden(text, &asking));
+    let shared = blanked(text, &hidden(text, &asking, cancelled)?);
     let mut tokens = Tokens::of(&shared).filter(|token| token.kind != TokenKind::Comment);
     let mut three = [tokens.next(), tokens.next(), tokens.next()];
     while let [Some(first), second, third] = &three {
@@ -26,10 +31,10 @@ pub(super) fn is_cplusplus(text: &str, conditionals: &[Conditional]) -> bool {
             _ => false,
         };
         if starts && first.first_on_line && first.kind == TokenKind::Word {
-            return true;
+            return Ok(true);
         }
         three.rotate_left(1);
         three[2] = tokens.next();
     }
-    false
+    Ok(false)
 }

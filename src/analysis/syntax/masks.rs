@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::code::Code;
 use super::conditionals::blank_into;
+use super::tokens::TOKENS_PER_CHECK;
 use crate::analysis::{Cancelled, Language};
 
 mod c;
@@ -17,9 +18,6 @@ mod java;
 mod python;
 mod rust;
 mod script;
-
-/// Tokens between two looks at whether to stop: some milliseconds of work at most.
-const TOKENS_PER_CHECK: usize = 4096;
 
 /// One thing that a grammar does not know.
 pub(super) struct Mask {
@@ -66,7 +64,7 @@ pub(super) fn signed(
     };
     let mut edits = Edits::default();
     if table(language).iter().any(is_signed) {
-        let code = Code::new(language, text);
+        let code = Code::new(language, text, cancelled)?;
         for mask in table(language).iter().filter(|mask| is_signed(mask)) {
             edits.find(&code, mask, cancelled)?;
         }
@@ -214,5 +212,30 @@ mod tests {
             assert_eq!(said.len(), count, "{language:?}");
             assert!(said.iter().all(|what| what.len() > 3), "{language:?}");
         }
+    }
+    fn edits(language: Language, text: &str) -> usize {
+        let code = Code::new(language, text, &|| false).expect("nobody cancels");
+        let edits = all(&code, &|| false).expect("nobody cancels");
+        edits.found.len()
+    }
+
+    /// What follows one token is looked at no further than the reach: a file of such beginnings is read in time.
+    #[test]
+    fn no_mask_looks_further_than_its_reach() {
+        let sums = |count: usize| "1 + ".repeat(count);
+        let words = |count: usize| "a ".repeat(count);
+        let rust = |text: String| edits(Language::Rust, &text);
+        let alias = |count| rust(format!("trait A = {} B;", "B + ".repeat(count)));
+        assert_eq!((alias(3), alias(1000)), (1, 0));
+        let field = |count| rust(format!("struct A {{ a: u8 = {}1, b: u8 }}", sums(count)));
+        assert_eq!((field(3), field(1000)), (1, 0));
+        let is_outside = |count: usize| {
+            let text = format!("{}int f;", "extern \"C\" {".repeat(count));
+            let code = Code::new(Language::C, &text, &|| false).expect("nobody cancels");
+            declarations::is_outside(&code, code.len() - 1)
+        };
+        assert_eq!((is_outside(3), is_outside(1100)), (true, false));
+        let new = |count| edits(Language::Go, &format!("x := new({}+ 1)", words(count)));
+        assert_eq!((new(3), new(1100)), (1, 0));
     }
 }

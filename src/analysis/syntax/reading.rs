@@ -51,8 +51,8 @@ pub(super) fn read<'t>(
     if has_error || is_suspect(language, &best.tree, &text) {
         let mut cut = Vec::new();
         if language == Language::C {
-            let found = conditionals(&text);
-            if has_error && cplusplus::is_cplusplus(&text, &found) {
+            let found = conditionals(&text, cancelled)?;
+            if has_error && cplusplus::is_cplusplus(&text, &found, cancelled)? {
                 return Ok(best.finish(language, text, true, None));
             }
             cut = cut_stretches(&text, &found, &best.tree, cancelled)?;
@@ -65,7 +65,7 @@ pub(super) fn read<'t>(
     }
     let mut region = None;
     if best.tree.root_node().has_error() {
-        let code = Code::new(language, best.parsed(&text));
+        let code = Code::new(language, best.parsed(&text), cancelled)?;
         region = regions::read(&code, &best.tree, cancelled)?;
     }
     if !best.apart.is_empty() {
@@ -131,7 +131,7 @@ impl Attempt {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Option<Self>, Cancelled> {
         let shown = (!cut.is_empty()).then(|| blanked(text, &cut));
-        let code = Code::new(language, shown.as_deref().unwrap_or(text));
+        let code = Code::new(language, shown.as_deref().unwrap_or(text), cancelled)?;
         let edits = masks::all(&code, cancelled)?;
         drop(code);
         if edits.is_empty() && cut.is_empty() {
@@ -217,7 +217,7 @@ fn cut_stretches(
         false => HashMap::new(),
     };
     let cut: Vec<&Conditional> = found.iter().filter(|one| is_cut(one, &legible)).collect();
-    let mut stretches = hidden(text, &cut);
+    let mut stretches = hidden(text, &cut, cancelled)?;
     stretches.extend(comments_in_macros(text));
     stretches.extend(bare_calls(text));
     Ok(merged(stretches))

@@ -7,19 +7,20 @@
 
 use std::ops::Range;
 
-use tree_sitter::{Point, Tree};
+use tree_sitter::Tree;
 
 use super::code::Code;
 use super::conditionals::blank_into;
+use super::lines::Lines;
 use super::parse_within;
 use super::pieces::{Context, Group, TOP, groups, pieces};
 use super::sound::Level;
 use super::tokens::TokenKind;
 use crate::analysis::{Cancelled, Language};
 
-/// How often the length of a text is parsed at most for its pieces: a broken statement at the bottom of nested blocks is
-/// parsed twice for each of them.
-pub(super) const READ_BUDGET: usize = 8;
+/// How often the length of a text is parsed at most for its pieces and for what is left without them: a broken statement
+/// at the bottom of nested blocks is parsed up to three times for each of them.
+pub(super) const READ_BUDGET: usize = 16;
 /// However short the text: so much may be parsed.
 const LEAST_BUDGET: usize = 64 * 1024;
 /// Blocks inside each other that are cut.
@@ -69,9 +70,6 @@ pub(super) fn read(
         code,
         buffer,
         length,
-        lines: memchr::memchr_iter(b'\n', code.text.as_bytes())
-            .map(|end| end + 1)
-            .collect(),
         left: length.saturating_mul(READ_BUDGET).max(LEAST_BUDGET),
         cancelled,
     };
@@ -110,8 +108,9 @@ pub(super) fn apart(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Region>, Cancelled> {
     let mut found = Vec::new();
+    let lines = Lines::of(text);
     for stretch in stretches {
-        let start = point(text.as_bytes(), stretch.start);
+        let start = lines.point(stretch.start);
         let tree = parse_within(language, text.as_bytes(), stretch, start, cancelled)?;
         found.push(Region {
             span: stretch.clone(),
@@ -127,8 +126,6 @@ struct Reader<'a, 't> {
     /// The text, and room; what is put around a piece, or left out, stands in it while that is parsed.
     buffer: Vec<u8>,
     length: usize,
-    /// Where each line but the first starts.
-    lines: Vec<usize>,
     /// Bytes that may still be parsed.
     left: usize,
     cancelled: &'a dyn Fn() -> bool,
@@ -200,20 +197,26 @@ impl Reader<'_, '_> {
             };
             return Ok(Region { broken, ..region });
         }
-        if !broken.is_empty()
-            && let Some(tree) = self.parse_without(&region.span, context, &broken)?
-        {
-            return Ok(filled(region, tree, broken, 0));
+        if !broken.is_empty() {
+            let Some(tree) = self.shell(&region.span, context, &broken)? else {
+                return Ok(region);
+            };
+            if !tree.root_node().has_error() {
+                return Ok(filled(region, tree, broken, 0));
+            }
         }
         broken.append(&mut sound);
         broken.sort_by_key(|piece| piece.span.start);
         let pieces: usize = broken.iter().map(|piece| piece.span.len()).sum();
         let left_broken: usize = broken.iter().map(|piece| piece.broken).sum();
-        let shell = region.span.len().saturating_sub(pieces);
-        let before = lost.max(region.broken.min(lost + shell));
-        let (tree, shell) = match self.parse_without(&region.span, context, &broken)? {
-            Some(tree) => (tree, 0),
-            None => (self.shell(&region.span, context, &broken)?, shell),
+        let around = region.span.len().saturating_sub(pieces);
+        let before = lost.max(region.broken.min(lost + around));
+        let Some(tree) = self.shell(&region.span, context, &broken)? else {
+            return Ok(region);
+        };
+        let shell = match tree.root_node().has_error() {
+            true => around,
+            false => 0,
         };
         if left_broken + shell < before {
             return Ok(filled(region, tree, broken, shell));
@@ -221,23 +224,16 @@ impl Reader<'_, '_> {
         Ok(region)
     }
 
-    /// The tree of a stretch with these left out; `None` where it still holds errors.
-    fn parse_without(
-        &mut self,
-        span: &Range<usize>,
-        context: Context,
-        holes: &[Region],
-    ) -> Result<Option<Tree>, Cancelled> {
-        let tree = self.shell(span, context, holes)?;
-        Ok((!tree.root_node().has_error()).then_some(tree))
-    }
-
+    /// The tree of a stretch with these left out; `None` where the budget does not allow it.
     fn shell(
         &mut self,
         span: &Range<usize>,
         context: Context,
         holes: &[Region],
-    ) -> Result<Tree, Cancelled> {
+    ) -> Result<Option<Tree>, Cancelled> {
+        if span.len() > self.left {
+            return Ok(None);
+        }
         for hole in holes {
             blank_into(&mut self.buffer, &hole.span);
             // A block of Python holds at least one statement.
@@ -251,7 +247,7 @@ impl Reader<'_, '_> {
             let text = &self.code.text.as_bytes()[span.clone()];
             self.buffer[span].copy_from_slice(text);
         }
-        tree
+        tree.map(Some)
     }
 
     /// Parses a stretch of the buffer as if it stood in this context.
@@ -259,7 +255,7 @@ impl Reader<'_, '_> {
         self.left = self.left.saturating_sub(span.len());
         let (before, after) = (context.before.as_bytes(), context.after.as_bytes());
         if span.len() == self.length || span.start < before.len() {
-            let start = self.point(span.start);
+            let start = self.code.point(span.start);
             return parse_within(
                 self.code.language,
                 &self.buffer,
@@ -268,7 +264,7 @@ impl Reader<'_, '_> {
                 self.cancelled,
             );
         }
-        let mut start = self.point(span.start);
+        let mut start = self.code.point(span.start);
         start.column = start.column.saturating_sub(before.len());
         let around = span.start - before.len()..span.end + after.len();
         let kept = self.buffer[around.clone()].to_vec();
@@ -284,15 +280,6 @@ impl Reader<'_, '_> {
         self.buffer[around.start..span.start].copy_from_slice(&kept[..before.len()]);
         self.buffer[span.end..around.end].copy_from_slice(&kept[kept.len() - after.len()..]);
         tree
-    }
-
-    fn point(&self, at: usize) -> Point {
-        let row = self.lines.partition_point(|start| *start <= at);
-        let line = row.checked_sub(1).map_or(0, |row| self.lines[row]);
-        Point {
-            row,
-            column: at - line,
-        }
     }
 
     fn span(&self, tokens: &Range<usize>) -> Range<usize> {
@@ -333,13 +320,5 @@ fn filled(region: Region, tree: Tree, holes: Vec<Region>, shell: usize) -> Regio
         // Sound pieces in a sound shell make a sound whole.
         broken,
         ..region
-    }
-}
-
-fn point(bytes: &[u8], at: usize) -> Point {
-    let before = &bytes[..at.min(bytes.len())];
-    Point {
-        row: memchr::memchr_iter(b'\n', before).count(),
-        column: before.len() - memchr::memrchr(b'\n', before).map_or(0, |end| end + 1),
     }
 }

@@ -1,11 +1,16 @@
 //! Source cut into tokens without a grammar: whatever no grammar can read still has brackets, words, strings and
 //! comments.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::analysis::Language;
 
 mod literals;
+use literals::Misses;
+
+/// Tokens between two looks at whether to stop: some milliseconds of work at most.
+pub(super) const TOKENS_PER_CHECK: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
@@ -72,6 +77,7 @@ pub(super) struct Tokens<'t> {
     line_start: bool,
     /// The last token ends a value: a slash behind it divides.
     value: bool,
+    misses: Cell<Misses>,
 }
 
 impl<'t> Tokens<'t> {
@@ -94,6 +100,7 @@ impl<'t> Tokens<'t> {
             end: stretch.end.min(text.len()),
             line_start: true,
             value: false,
+            misses: Cell::default(),
         }
     }
 
@@ -211,5 +218,41 @@ impl Iterator for Tokens<'_> {
         self.line_start &= kind == TokenKind::Comment;
         self.at = end;
         Some(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each slash read by itself, as if none had missed before.
+    fn without_memory(text: &str) -> Vec<Token> {
+        let mut tokens = Tokens::reading(Language::JavaScript, text, 0..text.len());
+        let mut found = Vec::new();
+        while let Some(token) = tokens.next() {
+            found.push(token);
+            tokens.misses.set(Misses::default());
+        }
+        found
+    }
+
+    fn scripted(text: &str) -> Vec<Token> {
+        Tokens::reading(Language::JavaScript, text, 0..text.len()).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_slash_that_missed_spares_only_what_misses_too(text in "[/\\[\\]\\\\a+\"`\n]{0,24}") {
+            proptest::prop_assert_eq!(scripted(&text), without_memory(&text));
+        }
+    }
+
+    /// Each of a million slashes reads to the end of the line without a memory of those before.
+    #[test]
+    fn slashes_that_begin_nothing_are_read_once() {
+        for unit in ["/[", "/[]+", "+/\\", "/[/\\"] {
+            let text = format!("/[{}", unit.repeat(500_000));
+            assert!(scripted(&text).len() > 500_000, "{unit}");
+        }
     }
 }

@@ -36,6 +36,17 @@ const CASES: &[(Language, &str, &[&str])] = &[
         "const a = [\n  <T>(x: T) => x,\n  <T,>(x: T) => x\n]\nfor (using x of y) {}\n",
         &["<anonymous@2> 2-2 1/0", "<anonymous@3> 3-3 1/0"],
     ),
+    // The `>` of an arrow closes no type arguments.
+    (
+        TypeScript,
+        "const f: F<number> = x=>`t`;\nfunction g() {}\n",
+        &["f 1-1 1/0", "g 2-2 1/0"],
+    ),
+    (
+        TypeScript,
+        "const f = a<b&&(c=>`t`);\nfunction g() {}\n",
+        &["<anonymous@1> 1-1 1/0", "g 2-2 1/0"],
+    ),
     // Variance.
     (
         TypeScript,

@@ -1,7 +1,7 @@
 //! C: attributes, macros in the place of them, and what tree-sitter-c 0.24 does not know of C23.
 
 use super::{Edits, Mask, declarations, mask};
-use crate::analysis::syntax::code::Code;
+use crate::analysis::syntax::code::{Code, REACH};
 use crate::analysis::syntax::conditionals::directive;
 use crate::analysis::syntax::tokens::TokenKind;
 
@@ -172,12 +172,14 @@ fn is_condition(code: &Code<'_>, close: usize) -> bool {
 
 /// No type stands among the arguments, and none is missing.
 fn is_expression_list(code: &Code<'_>, first: usize, close: usize) -> bool {
-    (first..close).all(|at| {
-        let declares = code.is_word(at) && code.is_word(at + 1);
-        let is_pointer = code.written(at) == "*" && matches!(code.written(at + 1), "," | ")");
-        let is_missing = matches!(code.written(at), "," | "(") && code.written(at + 1) == ",";
-        !declares && !is_pointer && !is_missing
-    })
+    let is_short = close - first <= REACH;
+    is_short
+        && (first..close).all(|at| {
+            let declares = code.is_word(at) && code.is_word(at + 1);
+            let is_pointer = code.written(at) == "*" && matches!(code.written(at + 1), "," | ")");
+            let is_missing = matches!(code.written(at), "," | "(") && code.written(at + 1) == ",";
+            !declares && !is_pointer && !is_missing
+        })
 }
 
 /// `UNUSED int a`, `int b UNUSED`, `int UNUSED(a)`.

@@ -2,7 +2,7 @@
 
 use super::Edits;
 use super::c::{NOT_A_CALL, is_macro_name};
-use crate::analysis::syntax::code::Code;
+use crate::analysis::syntax::code::{Code, REACH};
 use crate::analysis::syntax::tokens::{Bracket, TokenKind};
 
 /// Words before a name, at most: bounds the search.
@@ -11,7 +11,10 @@ const HEAD: usize = 32;
 /// Neither in a function nor in a list: nothing around it but `extern "C" {`.
 pub(super) fn is_outside(code: &Code<'_>, at: usize) -> bool {
     let mut at = at;
-    while let Some(open) = code.around(at) {
+    for _ in 0..REACH {
+        let Some(open) = code.around(at) else {
+            return true;
+        };
         let is_linkage = open
             .checked_sub(1)
             .is_some_and(|before| code.kind(before) == Some(TokenKind::Literal));
@@ -20,7 +23,7 @@ pub(super) fn is_outside(code: &Code<'_>, at: usize) -> bool {
         }
         at = open;
     }
-    true
+    false
 }
 
 fn begins(code: &Code<'_>, at: usize) -> bool {

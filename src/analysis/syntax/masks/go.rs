@@ -1,7 +1,7 @@
 //! Go 1.26 and 1.27: what tree-sitter-go 0.25 does not know.
 
 use super::{Edits, Mask, mask};
-use crate::analysis::syntax::code::Code;
+use crate::analysis::syntax::code::{Code, REACH};
 use crate::analysis::syntax::tokens::{Bracket, TokenKind};
 
 pub(super) const MASKS: &[Mask] = &[
@@ -28,6 +28,7 @@ fn new(code: &Code<'_>, at: usize, edits: &mut Edits) {
 
 /// Whether tokens `at` to before `end` can be a type; what can be both is read as one.
 fn is_type(code: &Code<'_>, mut at: usize, end: usize) -> bool {
+    let end = end.min(at + REACH);
     while at < end {
         let written = code.written(at);
         match code.kind(at) {

@@ -1,7 +1,7 @@
 //! Java 25: what tree-sitter-java 0.23 does not know.
 
 use super::{Edits, Mask, mask};
-use crate::analysis::syntax::code::Code;
+use crate::analysis::syntax::code::{Code, REACH};
 
 pub(super) const MASKS: &[Mask] = &[
     mask("import module", import_module),
@@ -38,7 +38,7 @@ fn pattern_list(code: &Code<'_>, at: usize, edits: &mut Edits) {
         return;
     };
     let mut end = comma;
-    while code.written(end) == "," {
+    while code.written(end) == "," && end - at < REACH {
         match pattern_end(code, end + 1) {
             Some(next) => end = next,
             None => return,
@@ -50,7 +50,7 @@ fn pattern_list(code: &Code<'_>, at: usize, edits: &mut Edits) {
 /// Behind `Type _` or `Record(…)`.
 fn pattern_end(code: &Code<'_>, start: usize) -> Option<usize> {
     let mut at = start;
-    while code.is_word(at) && code.written(at + 1) == "." {
+    while code.is_word(at) && code.written(at + 1) == "." && at - start < REACH {
         at += 2;
     }
     if !code.is_word(at) {

@@ -1,7 +1,7 @@
 //! Rust 2024 and what comes after: what tree-sitter-rust 0.24 does not know.
 
 use super::{Edits, Mask, mask};
-use crate::analysis::syntax::code::Code;
+use crate::analysis::syntax::code::{Code, REACH};
 
 pub(super) const MASKS: &[Mask] = &[
     mask(
@@ -31,7 +31,10 @@ fn attribute(code: &Code<'_>, at: usize, edits: &mut Edits) {
         return;
     }
     let mut end = at;
-    while code.written(end) == "#" && code.written(end + 1) == "[" {
+    for _ in 0..REACH {
+        if code.written(end) != "#" || code.written(end + 1) != "[" {
+            break;
+        }
         match code.partner(end + 1) {
             Some(close) => end = close + 1,
             None => return,
@@ -163,7 +166,8 @@ fn trait_alias(code: &Code<'_>, at: usize, edits: &mut Edits) {
         return;
     }
     let mut end = at + 1;
-    while end < code.len() && !matches!(code.written(end), ";" | "{" | "}") {
+    let reach = code.len().min(at + REACH);
+    while end < reach && !matches!(code.written(end), ";" | "{" | "}") {
         end += 1;
     }
     if let (Some(first), Some(last)) = (code.token(at), code.token(end))
@@ -178,14 +182,17 @@ fn field_default(code: &Code<'_>, at: usize, edits: &mut Edits) {
         return;
     }
     let mut end = at + 1;
-    while end < code.len() && !matches!(code.written(end), "," | "}") {
+    let reach = code.len().min(at + REACH);
+    while end < reach && !matches!(code.written(end), "," | "}") {
         end = code
             .partner(end)
             .filter(|close| *close > end)
             .unwrap_or(end)
             + 1;
     }
-    edits.blank(code, at, end - 1);
+    if matches!(code.written(end), "," | "}") {
+        edits.blank(code, at, end - 1);
+    }
 }
 
 fn is_struct_body(code: &Code<'_>, at: usize) -> bool {

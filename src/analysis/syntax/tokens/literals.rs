@@ -179,11 +179,22 @@ impl Tokens<'_> {
 
     /// A regular expression ends on its line; else the slash is something else.
     fn regex(&self, at: usize) -> Option<usize> {
+        let mut misses = self.misses.get();
+        let again = at < misses.line_end;
+        if again {
+            let is_known = misses.knows(self.bytes, at + 1);
+            self.misses.set(misses);
+            if is_known {
+                return None;
+            }
+        }
         let mut end = at + 1;
         let mut in_class = false;
         loop {
             match self.byte(end) {
-                0 | b'\n' => return None,
+                0 | b'\n' => break,
+                // From here on it reads as the first that missed.
+                b'[' | b']' if again => break,
                 b'\\' => end += 1,
                 b'[' => in_class = true,
                 b']' => in_class = false,
@@ -192,6 +203,12 @@ impl Tokens<'_> {
             }
             end += 1;
         }
+        match again {
+            true => misses.outside_until = end,
+            false => misses = Misses::first(at + 1, end),
+        }
+        self.misses.set(misses);
+        None
     }
 
     /// With the code in it, and the templates in that.
@@ -230,6 +247,47 @@ impl Tokens<'_> {
             at += 1;
         }
         self.end
+    }
+}
+
+/// What is known of a line on which a slash began no regular expression, so that the next slashes do not read all of it
+/// again: a reading that comes to a place in the same state as one that missed misses too.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Misses {
+    /// Where the line ends that was read in vain; 0 where none was.
+    line_end: usize,
+    /// How far the first reading that missed was followed, and whether it is in a class (`[…]`) there.
+    followed: usize,
+    in_class: bool,
+    /// Before this place another reading missed that was in no class.
+    outside_until: usize,
+}
+
+impl Misses {
+    fn first(start: usize, line_end: usize) -> Self {
+        Self {
+            line_end,
+            followed: start,
+            in_class: false,
+            outside_until: 0,
+        }
+    }
+
+    /// Whether a reading that starts here, behind a slash and in no class, is known to miss.
+    fn knows(&mut self, bytes: &[u8], start: usize) -> bool {
+        if start < self.outside_until {
+            return true;
+        }
+        while self.followed < start {
+            match bytes[self.followed] {
+                b'\\' => self.followed += 1,
+                b'[' => self.in_class = true,
+                b']' => self.in_class = false,
+                _ => {}
+            }
+            self.followed += 1;
+        }
+        !self.in_class
     }
 }
 
