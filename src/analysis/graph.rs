@@ -98,13 +98,30 @@ pub fn is_manifest(file_name: &str) -> bool {
         || (file_name.starts_with("tsconfig") && file_name.ends_with(".json"))
 }
 
-/// Paths of files that these manifests lean on and that [`is_manifest`] does not know by name: what a tsconfig.json
-/// extends, in the tree or in `node_modules`. The caller reads those that exist, adds them, and calls this again.
-pub fn named_by(manifests: &[Manifest]) -> Vec<String> {
-    let mut found = tsconfig::named_by(manifests);
-    found.extend(deno::named_by(manifests));
-    found.extend(compile_commands::usual_places(manifests));
-    found
+/// Finds the files that manifests lean on and that [`is_manifest`] does not know by name: what a tsconfig.json extends,
+/// in the tree or in `node_modules`. The caller reads those that exist, adds them, and asks again.
+#[derive(Default)]
+pub struct Leaning {
+    extended: tsconfig::Extended,
+    /// Manifests that were looked at.
+    seen: usize,
+}
+
+impl Leaning {
+    /// Paths that the manifests name which were added since the last call. What is found once `cancelled` says so is not
+    /// all of it.
+    pub fn named_by(
+        &mut self,
+        manifests: &[&Manifest],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Vec<String> {
+        let new = &manifests[self.seen.min(manifests.len())..];
+        let mut found = self.extended.named_by(manifests, self.seen, cancelled);
+        found.extend(deno::named_by(new));
+        found.extend(compile_commands::usual_places(new));
+        self.seen = manifests.len();
+        found
+    }
 }
 
 /// Every import of every file ends in exactly one of `edges`, `external`, `unresolved`.

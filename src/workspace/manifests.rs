@@ -11,7 +11,7 @@ use super::resolve::{self, Place};
 use super::skip::{Note, SkipReason, Tally};
 use super::walk::{ManifestPath, Task, below};
 use super::{ContentHash, Link, text};
-use crate::analysis::graph::{self, Manifest};
+use crate::analysis::graph::{Leaning, Manifest};
 
 /// A compilation database is written by a program, some 500 bytes for each file that is compiled.
 const MAX_DATABASE_BYTES: u64 = 32 * 1024 * 1024;
@@ -33,12 +33,21 @@ pub(super) fn read_all(
     let mut known: BTreeSet<String> = unique.keys().cloned().collect();
     let mut all = read(task, unique, &mut left, tally)?;
     // What they lean on may lean on more; beyond this many steps nothing sensible does.
+    let mut leaning = Leaning::default();
     for _ in 0..LEANING_LIMIT {
         if !task.surroundings {
             break;
         }
-        let manifests: Vec<Manifest> = all.iter().map(|(manifest, _)| manifest.clone()).collect();
-        unique = named(task, graph::named_by(&manifests), &mut known, links);
+        if (task.stop)() {
+            return Err(Error::Cancelled);
+        }
+        let manifests: Vec<&Manifest> = all.iter().map(|(manifest, _)| manifest).collect();
+        unique = named(
+            task,
+            leaning.named_by(&manifests, task.stop),
+            &mut known,
+            links,
+        );
         if unique.is_empty() {
             break;
         }
@@ -58,6 +67,9 @@ fn named(
 ) -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     for path in paths {
+        if (task.stop)() {
+            break;
+        }
         if !known.insert(path.clone()) {
             continue;
         }

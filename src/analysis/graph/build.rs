@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::files::{Files, index, parent};
+use super::files::{Files, MAX_PATH_BYTES, index, parent};
 use super::{
-    Edge, External, Graph, Node, Project, Resolver, Target, Unresolved, c, go, java, javascript,
-    narrow, python, rust,
+    Edge, External, Graph, Node, Project, Resolver, SourceFile, Target, Unresolved, c, go, java,
+    javascript, narrow, python, rust,
 };
 use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
-/// Files between two looks at `cancelled`: some hundred imports.
-const FILES_PER_CHECK: usize = 64;
+/// Files or imports between two looks at `cancelled`: some milliseconds of work, even where an import is looked for in
+/// many places.
+const STEPS_PER_CHECK: usize = 64;
 
 pub(super) fn build(
     project: Project<'_>,
@@ -18,11 +19,11 @@ pub(super) fn build(
 ) -> Result<Graph, Cancelled> {
     let files = project.files;
     let known = Files::new(project);
-    let resolvers = Resolvers::new(&known);
+    let resolvers = Resolvers::new(&known, cancelled)?;
     let mut answers = Answers::default();
     let mut nodes = Vec::with_capacity(files.len());
     for (at, file) in files.iter().enumerate() {
-        if at.is_multiple_of(FILES_PER_CHECK) && cancelled() {
+        if at.is_multiple_of(STEPS_PER_CHECK) && cancelled() {
             return Err(Cancelled);
         }
         let resolver = resolvers.of(file.analysis.language);
@@ -37,7 +38,13 @@ pub(super) fn build(
         });
         let Some(resolver) = resolver else { continue };
         for (number, import) in file.analysis.imports.iter().enumerate() {
-            let target = resolver.resolve(index(at), number, import);
+            if (number + 1).is_multiple_of(STEPS_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
+            let target = match import.specifier.len() > MAX_PATH_BYTES {
+                true => Target::unresolved("too_long: no file has so long a path"),
+                false => resolver.resolve(index(at), number, import),
+            };
             answers.add(index(at), file.path, import, target);
         }
     }
@@ -55,22 +62,29 @@ struct Resolvers<'a> {
 }
 
 impl<'a> Resolvers<'a> {
-    fn new(files: &'a Files<'a>) -> Self {
+    fn new(files: &'a Files<'a>, cancelled: &dyn Fn() -> bool) -> Result<Self, Cancelled> {
         let has = |wanted: &[Language]| {
-            files
-                .all
-                .iter()
-                .any(|file| wanted.contains(&file.analysis.language))
+            let is_wanted = |file: &SourceFile<'_>| wanted.contains(&file.analysis.language);
+            match cancelled() {
+                true => Err(Cancelled),
+                false => Ok(files.all.iter().any(is_wanted)),
+            }
         };
         let scripts = [Language::JavaScript, Language::TypeScript, Language::Tsx];
-        Self {
-            c: has(&[Language::C]).then(|| c::C::new(files)),
-            go: has(&[Language::Go]).then(|| go::Go::new(files)),
-            java: has(&[Language::Java]).then(|| java::Java::new(files)),
-            javascript: has(&scripts).then(|| javascript::JavaScript::new(files)),
-            python: has(&[Language::Python]).then(|| python::Python::new(files)),
-            rust: has(&[Language::Rust]).then(|| rust::Rust::new(files)),
-        }
+        Ok(Self {
+            c: match has(&[Language::C])? {
+                true => Some(c::C::new(files, cancelled)?),
+                false => None,
+            },
+            go: has(&[Language::Go])?.then(|| go::Go::new(files)),
+            java: has(&[Language::Java])?.then(|| java::Java::new(files)),
+            javascript: match has(&scripts)? {
+                true => Some(javascript::JavaScript::new(files, cancelled)?),
+                false => None,
+            },
+            python: has(&[Language::Python])?.then(|| python::Python::new(files)),
+            rust: has(&[Language::Rust])?.then(|| rust::Rust::new(files)),
+        })
     }
 
     fn of(&self, language: Language) -> Option<&dyn Resolver> {

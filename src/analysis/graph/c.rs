@@ -1,13 +1,14 @@
 //! C: an include against the folder of the file, then against include folders; where several files fit, none is chosen.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::build::folder_name;
-use super::compile_commands::CompileCommands;
+use super::compile_commands::{Behind, CompileCommands};
 use super::files::{Files, ancestors, index, join, name, parent};
 use super::{Resolver, Target, stdlib};
 use crate::analysis::imports::{MACRO, NEXT};
-use crate::analysis::{Import, ImportKind, Language};
+use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
 pub(super) struct C<'a> {
     files: &'a Files<'a>,
@@ -18,16 +19,23 @@ pub(super) struct C<'a> {
     learned: HashMap<&'a str, HashSet<String>>,
     /// What includes with quotes say, with the file that it is: `<…>` may mean the same.
     proven: HashSet<(&'a str, u32)>,
-    commands: CompileCommands,
+    commands: CompileCommands<'a>,
+    /// What headers find in the folders of all commands, by what they include.
+    of_headers: RefCell<HashMap<String, Option<Target>>>,
 }
 
 /// Names of folders that projects put on the include path.
 const INCLUDE_FOLDERS: [&str; 3] = ["include", "inc", "includes"];
 /// Files that are named where several fit.
 const CANDIDATES: usize = 4;
+/// Files between two looks at `cancelled`.
+const FILES_PER_CHECK: usize = 64;
 
 impl<'a> C<'a> {
-    pub(super) fn new(files: &'a Files<'a>) -> Self {
+    pub(super) fn new(
+        files: &'a Files<'a>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
         let mut by_name: HashMap<&str, Vec<u32>> = HashMap::new();
         for (at, file) in files.all.iter().enumerate() {
             by_name.entry(name(file.path)).or_default().push(index(at));
@@ -37,16 +45,23 @@ impl<'a> C<'a> {
             by_name,
             learned: HashMap::new(),
             proven: HashSet::new(),
-            commands: CompileCommands::new(files),
+            commands: CompileCommands::new(files, cancelled)?,
+            of_headers: RefCell::default(),
         };
-        c.learned = c.learn();
-        c.proven = c.prove();
-        c
+        c.learned = c.learn(cancelled)?;
+        c.proven = c.prove(cancelled)?;
+        Ok(c)
     }
 
-    fn learn(&self) -> HashMap<&'a str, HashSet<String>> {
+    fn learn(
+        &self,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<HashMap<&'a str, HashSet<String>>, Cancelled> {
         let mut learned: HashMap<&str, HashSet<String>> = HashMap::new();
-        for file in self.files.of(Language::C) {
+        for (at, file) in self.files.of(Language::C).enumerate() {
+            if at.is_multiple_of(FILES_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
             let folder = parent(self.files.path(file));
             for import in &self.files.analysis(file).imports {
                 let specifier = import.specifier.as_str();
@@ -62,12 +77,15 @@ impl<'a> C<'a> {
                 }
             }
         }
-        learned
+        Ok(learned)
     }
 
-    fn prove(&self) -> HashSet<(&'a str, u32)> {
+    fn prove(&self, cancelled: &dyn Fn() -> bool) -> Result<HashSet<(&'a str, u32)>, Cancelled> {
         let mut proven = HashSet::new();
-        for file in self.files.of(Language::C) {
+        for (at, file) in self.files.of(Language::C).enumerate() {
+            if at.is_multiple_of(FILES_PER_CHECK) && cancelled() {
+                return Err(Cancelled);
+            }
             let folder = parent(self.files.path(file));
             for import in &self.files.analysis(file).imports {
                 let specifier = import.specifier.as_str();
@@ -78,44 +96,52 @@ impl<'a> C<'a> {
                 }
             }
         }
-        proven
+        Ok(proven)
     }
 
     /// In the folders that the build names: those of the file's own command, or for a header of all of them, where one
     /// file fits alone.
     fn built(&self, file: u32, specifier: &str) -> Option<Target> {
-        if let Some(folders) = self.commands.of(file) {
-            let found = folders.iter().find_map(|folder| self.at(folder, specifier));
+        if let Some(mut folders) = self.commands.of(file) {
+            let found = folders.find_map(|folder| self.at(folder, specifier));
             return found.map(|found| Target::Files(vec![found]));
+        }
+        if let Some(known) = self.of_headers.borrow().get(specifier) {
+            return known.clone();
         }
         let mut found: Vec<u32> = (self.commands.all())
             .filter_map(|folder| self.at(folder, specifier))
             .collect();
         found.sort_unstable();
         found.dedup();
-        match found.as_slice() {
+        let target = match found.as_slice() {
             [] => None,
             [only] => Some(Target::Files(vec![*only])),
             several => Some(self.ambiguous(several)),
-        }
+        };
+        let mut known = self.of_headers.borrow_mut();
+        known.insert(specifier.to_owned(), target.clone());
+        target
     }
 
-    /// The file of that name that comes behind this one on the include path.
+    /// `#include_next`: the file of that name that comes behind this one on the include paths of the commands that have
+    /// the folder of this one.
     fn next(&self, file: u32, specifier: &str) -> Target {
         let path = self.files.path(file);
         let own = path
             .strip_suffix(specifier)
             .map(|at| at.trim_end_matches('/'));
-        let folders: Vec<&str> = self.commands.all().collect();
-        let behind = own
-            .and_then(|own| folders.iter().position(|folder| *folder == own))
-            .map_or(0, |at| at + 1);
-        if self.commands.of(file).is_none() && !folders.is_empty() {
-            let found = folders[behind..]
-                .iter()
-                .find_map(|folder| self.at(folder, specifier).filter(|found| *found != file));
-            if let Some(found) = found {
-                return Target::Files(vec![found]);
+        let elsewhere = || match stdlib::is_c(specifier) {
+            true => Target::standard(specifier),
+            false => Target::external(specifier),
+        };
+        if let Some(own) = own.filter(|_| self.commands.of(file).is_none()) {
+            let at = |folder: &str| self.at(folder, specifier).filter(|found| *found != file);
+            match self.commands.behind(own, at) {
+                Behind::Unknown => {}
+                Behind::Same(Some(found)) => return Target::Files(vec![found]),
+                Behind::Same(None) => return elsewhere(),
+                Behind::Differs(found) => return self.ambiguous(&found),
             }
         }
         if stdlib::is_c(specifier) {
@@ -127,7 +153,7 @@ impl<'a> C<'a> {
         let mut fitting = self.ending_in(specifier);
         fitting.retain(|other| *other != file);
         match fitting.as_slice() {
-            [] => Target::external(specifier),
+            [] => elsewhere(),
             [only] => Target::Files(vec![*only]),
             several => self.ambiguous(several),
         }

@@ -4,10 +4,14 @@
 //! that it compiles.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::Manifest;
-use super::files::{Files, ancestors, join, name, parent};
-use super::jsonc::{self, Json};
+use super::files::{Files, MAX_PATH_BYTES, ancestors, index, join, name, parent};
+use crate::analysis::Cancelled;
+
+mod read;
+use read::Command;
 
 /// Where builds write it, below the folder that they build.
 const BUILDS: [&str; 4] = ["build", "out", "builddir", "cmake-build-debug"];
@@ -16,84 +20,166 @@ const NAME: &str = "compile_commands.json";
 const COMMANDS: usize = 100_000;
 /// Folders of one command.
 const FOLDERS: usize = 1_000;
+/// Folders of all commands that a header is looked for in. Projects have some hundreds; each include of a header asks
+/// for all of them.
+const ALL_FOLDERS: usize = 10_000;
+/// Ends of an absolute path that are looked for in the tree: no tree is deeper.
+const ENDS: usize = 256;
+/// Folders of all orders that are looked at for what comes behind one of them.
+const BEHIND: usize = 1_000_000;
 
 #[derive(Default)]
-pub(super) struct CompileCommands {
+pub(super) struct CompileCommands<'a> {
+    /// Folders of the tree that a command names.
+    folders: Vec<&'a str>,
     /// By file, the number of its folders in `orders`.
     of_file: HashMap<u32, usize>,
-    /// Folders in the order in which they are looked at, each once.
-    orders: Vec<Vec<String>>,
-    /// All folders of all commands, for headers: which command reads them is not written.
-    all: BTreeSet<String>,
+    /// Numbers of folders in the order in which they are looked at, each order once.
+    orders: Vec<Rc<[u32]>>,
+    /// A database has more than is looked at.
+    cut_off: bool,
+}
+
+/// What an include path has behind one of its folders.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Behind<T> {
+    /// No command names the folder.
+    Unknown,
+    /// Of every command the same; `None`: nothing.
+    Same(Option<T>),
+    /// Commands differ, or there are too many: what one or another has.
+    Differs(Vec<T>),
 }
 
 /// Places of the database that a walk does not enter.
-pub(super) fn usual_places(manifests: &[Manifest]) -> Vec<String> {
+pub(super) fn usual_places(manifests: &[&Manifest]) -> Vec<String> {
     let folders = manifests.iter().map(|manifest| parent(&manifest.path));
     let folders: BTreeSet<&str> = folders.chain([""]).filter(|it| !it.contains('/')).collect();
     let place = |folder: &str| BUILDS.map(|build| join(folder, &format!("{build}/{NAME}")));
     folders.into_iter().flat_map(place).flatten().collect()
 }
 
-impl CompileCommands {
-    pub(super) fn new(files: &Files<'_>) -> Self {
+impl<'a> CompileCommands<'a> {
+    pub(super) fn new(files: &Files<'a>, cancelled: &dyn Fn() -> bool) -> Result<Self, Cancelled> {
         let mut found = Self::default();
-        let mut known: HashMap<Vec<String>, usize> = HashMap::new();
-        let folders: HashSet<&str> = (files.folders())
+        let databases = files.manifests_named(|name| name == NAME);
+        if databases.is_empty() {
+            return Ok(found);
+        }
+        let mut known: HashMap<Rc<[u32]>, usize> = HashMap::new();
+        let tree: HashSet<&str> = (files.folders())
             .flat_map(|(folder, _)| ancestors(folder))
             .collect();
-        for (folder, _, text) in files.manifests_named(|name| name == NAME) {
-            let Some(Json::List(commands)) = jsonc::parse(text) else {
-                continue;
-            };
-            for command in commands.iter().take(COMMANDS) {
-                let text = |key: &str| command.get(key).and_then(Json::text);
-                let (Some(file), Some(directory)) = (text("file"), text("directory")) else {
-                    continue;
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        for (database, _, text) in databases {
+            let mut count = 0;
+            let whole = read::each(text, &mut |command| {
+                count += 1;
+                if cancelled() || count > COMMANDS {
+                    return false;
+                }
+                let Some((file, paths)) = folders_of(files, database, &command) else {
+                    return true;
                 };
-                let absolute = absolute(directory, file);
-                let Some((file, top)) = in_tree(files, folder, &absolute) else {
-                    continue;
-                };
-                let words = match command.get("arguments").and_then(Json::list) {
-                    Some(words) => words
-                        .iter()
-                        .filter_map(Json::text)
-                        .map(str::to_owned)
-                        .collect(),
-                    None => words(text("command").unwrap_or_default()),
-                };
-                let order: Vec<String> = include_folders(&words)
-                    .into_iter()
-                    .take(FOLDERS)
-                    .filter_map(|path| below(&top, &self::absolute(directory, &path)))
-                    .filter(|path| path.is_empty() || folders.contains(path.as_str()))
-                    .collect();
-                found.all.extend(order.iter().cloned());
+                let mut seen = HashSet::new();
+                let mut order = vec![];
+                for path in paths {
+                    let Some(folder) = tree.get(path.as_str()) else {
+                        continue;
+                    };
+                    let number = *numbers.entry(folder).or_insert_with(|| {
+                        found.folders.push(folder);
+                        index(found.folders.len() - 1)
+                    });
+                    if seen.insert(number) {
+                        order.push(number);
+                    }
+                }
+                let order: Rc<[u32]> = order.into();
                 let next = found.orders.len();
                 let number = *known.entry(order.clone()).or_insert(next);
                 if number == next {
                     found.orders.push(order);
                 }
                 found.of_file.insert(file, number);
+                true
+            });
+            if cancelled() {
+                return Err(Cancelled);
             }
+            found.cut_off |= !whole;
         }
-        found
+        Ok(found)
     }
 
     /// The folders of the command that compiles the file.
-    pub(super) fn of(&self, file: u32) -> Option<&[String]> {
-        let number = self.of_file.get(&file)?;
-        Some(&self.orders[*number])
+    pub(super) fn of(&self, file: u32) -> Option<impl Iterator<Item = &'a str>> {
+        let order = &self.orders[*self.of_file.get(&file)?];
+        Some(order.iter().map(|number| self.folders[*number as usize]))
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
-        self.all.iter().map(String::as_str)
+    /// All folders of all commands, for headers: which command reads them is not written. None where there are too many.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a str> {
+        let is_whole = !self.cut_off && self.folders.len() <= ALL_FOLDERS;
+        let all = is_whole.then_some(&self.folders);
+        all.into_iter().flatten().copied()
+    }
+
+    /// What `at` finds first in the folders that come behind this one on the include paths that have it.
+    pub(super) fn behind<T: Copy + Ord>(
+        &self,
+        folder: &str,
+        mut at: impl FnMut(&str) -> Option<T>,
+    ) -> Behind<T> {
+        let number = self.folders.iter().position(|known| *known == folder);
+        let Some(number) = number.map(index) else {
+            return Behind::Unknown;
+        };
+        let mut left = BEHIND;
+        let mut there: HashMap<u32, Option<T>> = HashMap::new();
+        let mut found: BTreeSet<Option<T>> = BTreeSet::new();
+        for order in &self.orders {
+            left = left.saturating_sub(order.len());
+            let Some(place) = order.iter().position(|other| *other == number) else {
+                continue;
+            };
+            let mut behind = order[place + 1..].iter();
+            found.insert(behind.find_map(|other| {
+                let folder = self.folders[*other as usize];
+                *there.entry(*other).or_insert_with(|| at(folder))
+            }));
+            if left == 0 {
+                break;
+            }
+        }
+        let is_whole = left > 0 && !self.cut_off && self.folders.len() <= ALL_FOLDERS;
+        match found.len() {
+            0 => Behind::Unknown,
+            1 if is_whole => Behind::Same(found.into_iter().next().flatten()),
+            _ => Behind::Differs(found.into_iter().flatten().collect()),
+        }
     }
 }
 
-/// Normalised, with `/` in front of it.
-fn absolute(directory: &str, path: &str) -> String {
+/// The file of the tree that a command compiles, and the paths of its folders as the tree sees them.
+fn folders_of(
+    files: &Files<'_>,
+    database: &str,
+    command: &Command,
+) -> Option<(u32, impl Iterator<Item = String>)> {
+    let directory = command.directory.as_deref()?;
+    let file = absolute(directory, command.file.as_deref()?)?;
+    let (file, top) = in_tree(files, database, &file)?;
+    let folders = include_folders(&command.words()).into_iter();
+    let paths = folders.filter_map(move |path| below(&top, &absolute(directory, &path)?));
+    Some((file, paths))
+}
+
+/// Normalised, with `/` in front of it; `None` for what is longer than any path.
+fn absolute(directory: &str, path: &str) -> Option<String> {
+    if directory.len() > MAX_PATH_BYTES || path.len() > MAX_PATH_BYTES {
+        return None;
+    }
     let path = path.replace('\\', "/");
     let is_absolute = path.starts_with('/') || path.as_bytes().get(1) == Some(&b':');
     let from = match is_absolute {
@@ -108,7 +194,7 @@ fn absolute(directory: &str, path: &str) -> String {
             part => parts.push(part),
         }
     }
-    format!("/{}", parts.join("/"))
+    Some(format!("/{}", parts.join("/")))
 }
 
 /// The file of the tree that an absolute path means, and what its top is called there: by the longest end that is a
@@ -118,11 +204,16 @@ fn in_tree(files: &Files<'_>, database: &str, absolute: &str) -> Option<(u32, St
         true => parent(database),
         false => database,
     };
-    let ends = absolute.match_indices('/').map(|(at, _)| at);
+    let mut ends: Vec<usize> = memchr::memrchr_iter(b'/', absolute.as_bytes())
+        .take(ENDS)
+        .collect();
+    ends.reverse();
     ends.into_iter().find_map(|at| {
         let end = &absolute[at + 1..];
-        let path = join(above, end)?;
-        let file = files.at(&path)?;
+        let file = match above.is_empty() {
+            true => files.at(end)?,
+            false => files.at(&format!("{above}/{end}"))?,
+        };
         let top = &absolute[..at];
         // What the top of the tree is called: without the database's own place.
         let top = match above.is_empty() {
@@ -141,63 +232,54 @@ fn below(top: &str, absolute: &str) -> Option<String> {
     }
 }
 
-/// Of a shell's line: quotes and backslashes as far as builds write them.
-fn words(command: &str) -> Vec<String> {
-    let mut words = vec![];
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut letters = command.chars();
-    while let Some(letter) = letters.next() {
-        match (letter, quote) {
-            ('\\', None | Some('"')) => word.get_or_insert_default().extend(letters.next()),
-            (letter, Some(open)) if letter == open => quote = None,
-            ('"' | '\'', None) => {
-                quote = Some(letter);
-                word.get_or_insert_default();
-            }
-            (letter, None) if letter.is_whitespace() => words.extend(word.take()),
-            (letter, _) => word.get_or_insert_default().push(letter),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-/// In the order of a compiler: `-iquote`, `-I`, `-isystem`, `-idirafter`.
+/// In the order of a compiler: `-iquote`, `-I`, `-isystem`, `-idirafter`; each once.
 fn include_folders(words: &[String]) -> Vec<String> {
-    const FLAGS: [(&str, usize); 7] = [
+    const FLAGS: [(&str, usize); 6] = [
         ("-iquote", 0),
         ("-I", 1),
-        ("/I", 1),
         ("--include-directory=", 1),
         ("-isystem", 2),
         ("-imsvc", 2),
         ("-idirafter", 3),
     ];
-    let mut found: [Vec<String>; 4] = Default::default();
+    let for_cl: &[(&str, usize)] = match words.iter().take(PROGRAMS).any(|word| is_cl(word)) {
+        true => &[("/I", 1)],
+        false => &[],
+    };
+    let mut found: [Vec<&str>; 4] = Default::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let flag = FLAGS
             .iter()
+            .chain(for_cl)
             .find_map(|(flag, rank)| Some((word.strip_prefix(flag)?, *rank)));
         let Some((rest, rank)) = flag else { continue };
         let path = match rest {
             "" => words.next().map(String::as_str),
             rest => Some(rest),
         };
-        found[rank].extend(path.map(str::to_owned));
+        found[rank].extend(path);
     }
-    let mut folders: Vec<String> = vec![];
-    for folder in found.into_iter().flatten() {
-        if !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
-    folders
+    let mut seen = HashSet::new();
+    let folders = found.into_iter().flatten();
+    let folders = folders.filter(|folder| seen.insert(*folder)).take(FOLDERS);
+    folders.map(str::to_owned).collect()
+}
+
+/// Words of a command that may name the compiler: `ccache` may stand before it.
+const PROGRAMS: usize = 2;
+
+/// `cl.exe` and what takes its options: for the others, `/Include/a.c` is a path.
+fn is_cl(word: &str) -> bool {
+    let program = word.rsplit(['/', '\\']).next().unwrap_or_default();
+    let program = program.to_ascii_lowercase();
+    let program = program.strip_suffix(".exe").unwrap_or(&program);
+    program == "cl" || program.ends_with("clang-cl")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::read::words;
     use super::*;
 
     #[test]
@@ -212,9 +294,36 @@ mod tests {
     }
 
     #[test]
+    fn a_slash_begins_a_flag_for_cl_alone() {
+        let folders = |line: &str| include_folders(&words(line));
+        assert_eq!(folders("cc -c /Inc/a.c -Ib"), ["b"]);
+        for compiler in [
+            "cl",
+            "C:/VS/CL.exe",
+            "ccache clang-cl",
+            "x86_64-clang-cl.exe",
+        ] {
+            assert_eq!(
+                folders(&format!("{compiler} /Ia /I b -Ic x.c")),
+                ["a", "b", "c"]
+            );
+        }
+    }
+
+    #[test]
+    fn many_folders_are_told_once_and_no_more_than_a_number_of_them() {
+        let line: String = (0..200_000)
+            .map(|at| format!("-I{} ", at % 150_000))
+            .collect();
+        assert_eq!(include_folders(&words(&line)).len(), FOLDERS);
+    }
+
+    #[test]
     fn paths_are_seen_from_the_folder_of_the_command() {
+        let absolute = |directory, path| absolute(directory, path).unwrap_or_default();
         assert_eq!(absolute("/w/build", "../src/a.c"), "/w/src/a.c");
         assert_eq!(absolute("/w", "/x/a.c"), "/x/a.c");
+        assert_eq!(absolute("/w", &"/a".repeat(1 << 20)), "");
         assert_eq!(below("/w", "/w/a/b").as_deref(), Some("a/b"));
         assert_eq!(below("/w", "/wx").as_deref(), None);
         assert_eq!(below("/w", "/w").as_deref(), Some(""));

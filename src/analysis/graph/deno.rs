@@ -1,16 +1,24 @@
 //! deno.json and import maps: what a plain specifier stands for, wherever the import is.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::Manifest;
 use super::files::{Files, ancestors, join, name, parent};
 use super::jsonc::{self, Json};
+use crate::analysis::Cancelled;
 
-/// By folder, what its deno.json or import map says: specifier to what it stands for, as written.
+/// What each deno.json or import map says: specifier to what it stands for, as written.
 #[derive(Default)]
 pub(super) struct Deno {
-    maps: HashMap<String, Vec<(String, String)>>,
+    /// By folder: its own, then the import map that it names.
+    maps: HashMap<String, Vec<Rc<Entries>>>,
 }
+
+type Entries = Vec<(String, String)>;
+
+/// Bytes of the entries of all maps: as many as all manifests of a scan may have.
+const HELD_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a specifier stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,40 +30,35 @@ pub(super) enum Mapped {
 }
 
 impl Deno {
-    pub(super) fn new(files: &Files<'_>) -> Self {
+    pub(super) fn new(files: &Files<'_>, cancelled: &dyn Fn() -> bool) -> Result<Self, Cancelled> {
         let mut deno = Self::default();
+        let mut left = HELD_BYTES;
+        // Import maps by path: many may name one.
+        let mut named: HashMap<String, Rc<Entries>> = HashMap::new();
         let is_wanted = |name: &str| matches!(name, "deno.json" | "deno.jsonc" | "import_map.json");
         for (folder, path, text) in files.manifests_named(is_wanted) {
+            if cancelled() {
+                return Err(Cancelled);
+            }
             let Some(value) = jsonc::parse(text) else {
                 continue;
             };
             let elsewhere = value.get("importMap").and_then(Json::text);
             let elsewhere = elsewhere.and_then(|map| join(folder, map));
-            deno.read(folder, folder, &value);
-            if let Some(map) = elsewhere.filter(|map| map != path)
-                && let Some(value) = files.manifest(&map).and_then(jsonc::parse)
-            {
-                deno.read(folder, parent(&map), &value);
+            let here = deno.maps.entry(folder.to_owned()).or_default();
+            here.push(Rc::new(entries(folder, &value, &mut left)));
+            let Some(map) = elsewhere.filter(|map| map != path) else {
+                continue;
+            };
+            if let Some(known) = named.get(&map) {
+                here.push(known.clone());
+            } else if let Some(value) = files.manifest(&map).and_then(jsonc::parse) {
+                let read = Rc::new(entries(parent(&map), &value, &mut left));
+                here.push(read.clone());
+                named.insert(map, read);
             }
         }
-        deno
-    }
-
-    fn read(&mut self, folder: &str, from: &str, value: &Json) {
-        let imports = value.get("imports").and_then(Json::entries);
-        let map = self.maps.entry(folder.to_owned()).or_default();
-        for (key, to) in imports.into_iter().flatten() {
-            let Some(to) = to.text() else { continue };
-            let is_path = to.starts_with("./") || to.starts_with("../") || to.starts_with('/');
-            let to = match is_path {
-                true => join(from, to).map(|path| match to.ends_with('/') {
-                    true => format!("./{path}/"),
-                    false => format!("./{path}"),
-                }),
-                false => Some(to.to_owned()),
-            };
-            map.extend(to.map(|to| (key.clone(), to)));
-        }
+        Ok(deno)
     }
 
     /// By the nearest map that speaks of it: the exact name, else the longest that ends with `/` and begins it.
@@ -64,15 +67,15 @@ impl Deno {
             return None;
         }
         ancestors(folder).find_map(|above| {
-            let map = self.maps.get(above)?;
-            let exact = map.iter().find(|(key, _)| key == specifier);
-            let begins = map
-                .iter()
+            let maps = self.maps.get(above)?;
+            let map = || maps.iter().flat_map(|map| map.iter());
+            let exact = map().find(|(key, _)| key == specifier);
+            let begins = map()
                 .filter(|(key, _)| key.ends_with('/') && specifier.starts_with(key.as_str()))
                 .max_by_key(|(key, _)| key.len());
             // `"x": "jsr:@a/x@1"` speaks of `x/sub` as well.
-            let packages = map.iter().filter(|(_, to)| !to.starts_with("./"));
-            let below = packages.into_iter().find(|(key, _)| {
+            let mut packages = map().filter(|(_, to)| !to.starts_with("./"));
+            let below = packages.find(|(key, _)| {
                 let rest = specifier.strip_prefix(key.as_str());
                 rest.is_some_and(|rest| rest.starts_with('/')) && !key.ends_with('/')
             });
@@ -86,6 +89,30 @@ impl Deno {
             })
         })
     }
+}
+
+/// Of an import map in the folder `from`; none beyond what may be held.
+fn entries(from: &str, value: &Json, left: &mut usize) -> Entries {
+    let mut found = vec![];
+    let imports = value.get("imports").and_then(Json::entries);
+    for (key, to) in imports.into_iter().flatten() {
+        let Some(to) = to.text() else { continue };
+        let is_path = to.starts_with("./") || to.starts_with("../") || to.starts_with('/');
+        let to = match is_path {
+            true => join(from, to).map(|path| match to.ends_with('/') {
+                true => format!("./{path}/"),
+                false => format!("./{path}"),
+            }),
+            false => Some(to.to_owned()),
+        };
+        let Some(to) = to else { continue };
+        match left.checked_sub(key.len() + to.len() + size_of::<(String, String)>()) {
+            Some(rest) => *left = rest,
+            None => break,
+        }
+        found.push((key.clone(), to));
+    }
+    found
 }
 
 /// The package that `npm:` or `jsr:` names, without its version.
@@ -103,7 +130,7 @@ pub(super) fn package(specifier: &str) -> Option<&str> {
 }
 
 /// Import maps that a deno.json names.
-pub(super) fn named_by(manifests: &[Manifest]) -> Vec<String> {
+pub(super) fn named_by(manifests: &[&Manifest]) -> Vec<String> {
     let is_deno = |path: &str| matches!(name(path), "deno.json" | "deno.jsonc");
     let all = manifests.iter().filter(|it| is_deno(&it.path));
     all.filter_map(|manifest| {

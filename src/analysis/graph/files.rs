@@ -19,6 +19,8 @@ pub(super) struct Files<'a> {
 
 /// Links that lead to links: as many as Linux follows in one path.
 const LINKS_LIMIT: usize = 40;
+/// No file has a longer path: as long as Linux opens.
+pub(super) const MAX_PATH_BYTES: usize = 4095;
 
 impl<'a> Files<'a> {
     pub(super) fn new(project: Project<'a>) -> Self {
@@ -168,6 +170,13 @@ pub(super) fn join(folder: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// `target` with `star` in place of each `*`; `None` where that is longer than any path.
+pub(super) fn filled(target: &str, star: &str) -> Option<String> {
+    let stars = target.bytes().filter(|byte| *byte == b'*').count();
+    let length = (target.len() - stars).saturating_add(stars.saturating_mul(star.len()));
+    (length <= MAX_PATH_BYTES).then(|| target.replace('*', star))
+}
+
 /// `folder` and every folder above it, nearest first, the top (empty) last.
 pub(super) fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(folder), |folder| {
@@ -205,5 +214,14 @@ mod tests {
         assert_eq!(ancestors("a/b").collect::<Vec<_>>(), ["a/b", "a", ""]);
         assert_eq!(shared_depth("a/b/c.h", "a/b/d.c"), 2);
         assert_eq!(shared_depth("c.h", "d.c"), 0);
+    }
+
+    #[test]
+    fn stars_are_filled_as_long_as_a_path_may_be() {
+        assert_eq!(filled("a/*/b/*", "x").as_deref(), Some("a/x/b/x"));
+        let longest = "x".repeat(MAX_PATH_BYTES);
+        assert_eq!(filled("*", &longest), Some(longest.clone()));
+        assert_eq!(filled("*/", &longest), None);
+        assert_eq!(filled(&"*".repeat(1 << 20), &longest), None);
     }
 }

@@ -3,19 +3,25 @@
 //! The order is that of the compiler and of Node: what a configuration maps comes before what is built in, and what is
 //! built in before packages.
 
+use std::cell::Cell;
+
 use super::build::folder_name;
 use super::deno::{self, Deno, Mapped};
-use super::files::{Files, ancestors, join, name, parent};
-use super::npm::{Asker, Npm, Offered, Package};
+use super::files::{Files, join, name, parent};
+use super::npm::{Asker, Npm};
 use super::tsconfig::{Config, Tsconfigs};
-use super::{Resolver, Target, stdlib};
-use crate::analysis::{Import, ImportKind, Language};
+use super::{Resolver, Target};
+use crate::analysis::{Cancelled, Import, ImportKind, Language};
+
+mod packages;
 
 pub(super) struct JavaScript<'a> {
     files: &'a Files<'a>,
     npm: Npm,
     configs: Tsconfigs,
     deno: Deno,
+    /// The file that was asked about last, and the configuration that speaks for it: all its imports come in a row.
+    last: Cell<Option<(u32, Option<usize>)>>,
 }
 
 /// The file that imports, as far as it matters.
@@ -40,10 +46,6 @@ const COMPILED: [(&str, &[&str]); 4] = [
     (".mjs", &[".mts", ".d.mts"]),
     (".cjs", &[".cts", ".d.cts"]),
 ];
-/// Folders that builds write to: an entry in one of them is looked for in `src`.
-const BUILT: [&str; 9] = [
-    "dist", "lib", "build", "out", "esm", "cjs", "es", "umd", "types",
-];
 /// Endings of files that hold code of no language that is analysed here, or no code.
 const ASSETS: [&str; 36] = [
     "css", "scss", "sass", "less", "styl", "pcss", "svg", "png", "jpg", "jpeg", "gif", "webp",
@@ -55,14 +57,28 @@ const PLATFORMS: [&str; 6] = [".ios", ".android", ".native", ".web", ".windows",
 const COMPONENTS: [&str; 4] = ["vue", "svelte", "astro", "node"];
 
 impl<'a> JavaScript<'a> {
-    pub(super) fn new(files: &'a Files<'a>) -> Self {
-        let npm = Npm::new(files);
-        Self {
+    pub(super) fn new(
+        files: &'a Files<'a>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
+        let npm = Npm::new(files, cancelled)?;
+        Ok(Self {
             files,
-            configs: Tsconfigs::new(files, &npm),
-            deno: Deno::new(files),
+            configs: Tsconfigs::new(files, &npm, cancelled)?,
+            deno: Deno::new(files, cancelled)?,
             npm,
-        }
+            last: Cell::new(None),
+        })
+    }
+
+    /// The configuration that speaks for a file.
+    fn config(&self, file: u32) -> Option<&Config> {
+        let number = match self.last.get() {
+            Some((known, number)) if known == file => number,
+            Some(_) | None => self.configs.of(self.files.path(file)),
+        };
+        self.last.set(Some((file, number)));
+        self.configs.get(number?)
     }
 
     /// A path without endings to a file.
@@ -192,148 +208,6 @@ impl<'a> JavaScript<'a> {
         })
     }
 
-    /// `#name` of the package's own `imports`.
-    fn private(&self, from: From<'_>, specifier: &str) -> Target {
-        let unmapped =
-            || Target::unresolved("not_mapped: no file for it in the `imports` of package.json");
-        let owner = ancestors(from.folder).find_map(|above| {
-            let package = self.npm.at(above)?;
-            package.imports.is_some().then_some((above, package))
-        });
-        let Some((at, package)) = owner else {
-            return Target::unresolved(
-                "not_mapped: neither `paths` of a tsconfig.json nor `imports` of a package.json speak of it",
-            );
-        };
-        let Offered::Paths(targets) = package.imported(specifier, from.asker) else {
-            return unmapped();
-        };
-        for target in &targets {
-            if !target.starts_with('.') {
-                return self.bare(from, target);
-            }
-            if let Some(found) = self.in_package(at, target, from) {
-                return Target::Files(vec![found]);
-            }
-        }
-        match targets.first() {
-            Some(target) if is_asset(target) => missing(target),
-            Some(_) | None => unmapped(),
-        }
-    }
-
-    /// A path inside a package as its package.json says it; sources stand in for what is built from them.
-    fn in_package(&self, folder: &str, target: &str, from: From<'_>) -> Option<u32> {
-        let path = join(folder, target)?;
-        if let Some(found) = self.file(&path, from) {
-            return Some(found);
-        }
-        let inner = path.strip_prefix(folder)?.trim_start_matches('/');
-        let mut rest = inner;
-        while let Some((first, behind)) = rest.split_once('/') {
-            if !BUILT.contains(&first) {
-                break;
-            }
-            rest = behind;
-            for source in ["src", "source", ""] {
-                let base = join(folder, source).and_then(|source| join(&source, rest))?;
-                let bare = [".d.ts", ".d.mts", ".d.cts"]
-                    .iter()
-                    .find_map(|ending| base.strip_suffix(ending))
-                    .unwrap_or(&base);
-                let found = self
-                    .as_file(&base, from)
-                    .or_else(|| self.as_file(bare, from));
-                if found.is_some() {
-                    return found;
-                }
-            }
-        }
-        None
-    }
-
-    /// A package of the tree by name.
-    fn workspace(&self, from: From<'_>, specifier: &str) -> Option<Target> {
-        let name = package_name(specifier);
-        let at = self.npm.meant(from.folder, name)?;
-        let package = self.npm.at(at)?;
-        let rest = specifier.strip_prefix(name).unwrap_or_default();
-        let found = self.entry(at, package, rest.trim_start_matches('/'), from);
-        Some(match found {
-            Ok(found) => Target::Files(vec![found]),
-            Err(_) if is_asset(rest) => missing(rest),
-            Err(NoEntry::NotOffered) => Target::unresolved(format!(
-                "not_exported: `exports` of package {name}, which is in this tree, does not offer `{specifier}`"
-            )),
-            Err(NoEntry::NotFound) => Target::unresolved(format!(
-                "no_entry: package {name} is in this tree, but no analysed file is what `{specifier}` offers"
-            )),
-        })
-    }
-
-    fn entry(
-        &self,
-        at: &str,
-        package: &Package,
-        subpath: &str,
-        from: From<'_>,
-    ) -> Result<u32, NoEntry> {
-        let key = if subpath.is_empty() {
-            ".".to_owned()
-        } else {
-            format!("./{subpath}")
-        };
-        let offered = match package.exported(&key, from.asker) {
-            Offered::Nothing => return Err(NoEntry::NotOffered),
-            Offered::Everything => vec![],
-            Offered::Paths(paths) => paths,
-        };
-        let mains = if subpath.is_empty() {
-            package.mains(from.asker)
-        } else {
-            vec![]
-        };
-        let mut given = offered.iter().map(String::as_str).chain(mains);
-        let found = given.find_map(|target| self.in_package(at, target, from));
-        if let Some(found) = found {
-            return Ok(found);
-        }
-        let plain = if subpath.is_empty() { "index" } else { subpath };
-        let found = ["", "src"].iter().find_map(|base| {
-            let base = join(at, base)?;
-            self.file(&join(&base, plain)?, from)
-        });
-        found.ok_or(NoEntry::NotFound)
-    }
-
-    /// What is no path: a builtin, a package of the tree, or one from elsewhere.
-    fn bare(&self, from: From<'_>, specifier: &str) -> Target {
-        if let Some(name) = stdlib::node(specifier) {
-            return Target::standard(name);
-        }
-        if let Some(package) = deno::package(specifier) {
-            return Target::external(package);
-        }
-        if let Some(target) = self.workspace(from, specifier) {
-            return target;
-        }
-        if is_alias(specifier) {
-            return Target::unresolved(
-                "not_mapped: no `paths` of a tsconfig.json leads from here to an analysed file",
-            );
-        }
-        if from.config.is_some_and(|config| config.maps(specifier))
-            && !self
-                .npm
-                .depends_on_any(from.folder, &[package_name(specifier)])
-        {
-            return Target::unresolved(
-                "not_mapped: `paths` of the tsconfig.json speak of it, but lead to no analysed file",
-            );
-        }
-        Target::external(package_name(specifier))
-    }
-
     /// By deno.json or an import map.
     fn imported_by_map(&self, from: From<'_>, specifier: &str) -> Option<Target> {
         Some(match self.deno.mapped(from.folder, specifier)? {
@@ -350,18 +224,12 @@ impl<'a> JavaScript<'a> {
     }
 }
 
-/// Why a package of the tree has no file for a subpath.
-enum NoEntry {
-    NotOffered,
-    NotFound,
-}
-
 impl Resolver for JavaScript<'_> {
     fn resolve(&self, file: u32, _at: usize, import: &Import) -> Target {
         let path = self.files.path(file);
         let from = From {
             folder: parent(path),
-            config: self.configs.of(path),
+            config: self.config(file),
             asker: Asker {
                 typescript: self.files.analysis(file).language != Language::JavaScript,
                 requires: import.kind == ImportKind::Require,

@@ -125,7 +125,7 @@ pub(super) fn parse(text: &str) -> Option<Json> {
 }
 
 /// Comments become nothing; a comma before a closing bracket goes.
-fn strict(text: &str) -> String {
+pub(super) fn strict(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['"', '/', ',', '}', ']']) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::files::{Files, ancestors, is_below, join, name};
 use super::jsonc::{self, Json};
 use super::patterns;
+use crate::analysis::Cancelled;
 
 mod exports;
 pub(super) use exports::{Asker, Offered};
@@ -25,8 +26,8 @@ pub(super) struct Package {
     pub(super) imports: Option<Json>,
     /// `source`, `types`, `module`, `main` … as far as given.
     mains: Vec<(&'static str, String)>,
-    /// Of every section, with what is asked of it.
-    dependencies: Vec<(String, String)>,
+    /// Of every section, with what is asked of it; of several, the first.
+    dependencies: HashMap<String, String>,
 }
 
 /// Fields that may name the entry of a package; sources before what is built from them.
@@ -59,13 +60,16 @@ const TEST_DATA: [&str; 8] = [
     "spec",
 ];
 impl Npm {
-    pub(super) fn new(files: &Files<'_>) -> Self {
+    pub(super) fn new(files: &Files<'_>, cancelled: &dyn Fn() -> bool) -> Result<Self, Cancelled> {
         let mut npm = Self {
             packages: HashMap::new(),
             by_name: HashMap::new(),
             workspaces: HashMap::new(),
         };
         for (folder, path, text) in files.manifests_named(is_manifest) {
+            if cancelled() {
+                return Err(Cancelled);
+            }
             if name(path).ends_with(".yaml") {
                 npm.members(folder, pnpm(text));
                 continue;
@@ -109,7 +113,7 @@ impl Npm {
             // A folder may hold both a deno.json and a package.json.
             folders.dedup();
         }
-        npm
+        Ok(npm)
     }
 
     fn members(&mut self, folder: &str, globs: impl IntoIterator<Item = String>) {
@@ -148,9 +152,7 @@ impl Npm {
         let named: &[String] = self.by_name.get(name).map_or(&[], Vec::as_slice);
         let asked = ancestors(folder).find_map(|above| {
             let package = self.packages.get(above)?;
-            let mut all = package.dependencies.iter();
-            let (_, spec) = all.find(|(known, _)| known == name)?;
-            Some((above, spec.as_str()))
+            Some((above, package.dependencies.get(name)?.as_str()))
         });
         if let Some((above, spec)) = asked {
             let pointed = ["file:", "link:", "portal:"]
@@ -162,24 +164,29 @@ impl Npm {
                 return Some(known);
             }
         }
+        let mut steps = patterns::STEPS;
         if let Some((root, globs)) = self.workspace(folder) {
-            let mut members = named.iter().filter(|at| is_member(root, globs, at));
-            let first = members.next();
+            let mut members = named
+                .iter()
+                .filter(|at| is_member(root, globs, at, &mut steps));
+            let (first, second) = (members.next(), members.next());
+            if steps == 0 {
+                // Another may be a member too.
+                return None;
+            }
             if first.is_some() {
-                return first
-                    .filter(|_| members.next().is_none())
-                    .map(String::as_str);
+                return first.filter(|_| second.is_none()).map(String::as_str);
             }
         }
         let is_local = asked.is_none_or(|(_, spec)| LOCAL.iter().any(|it| spec.starts_with(it)));
         match named {
-            [only] if is_local && self.is_beside(folder, only) => Some(only),
+            [only] if is_local && self.is_beside(folder, only, &mut steps) => Some(only),
             _ => None,
         }
     }
 
     /// Neither is inside a workspace of which the other is no member: a package of test data is for its test alone.
-    fn is_beside(&self, folder: &str, package: &str) -> bool {
+    fn is_beside(&self, folder: &str, package: &str, steps: &mut u32) -> bool {
         let data = ancestors(package)
             .filter(|above| TEST_DATA.contains(&name(above)))
             .last();
@@ -188,7 +195,7 @@ impl Npm {
         }
         match (self.workspace(folder), self.workspace(package)) {
             (None, None) => true,
-            (Some((a, _)), Some((b, globs))) => a == b && is_member(b, globs, package),
+            (Some((a, _)), Some((b, globs))) => a == b && is_member(b, globs, package, steps),
             (None, Some(_)) | (Some(_), None) => false,
         }
     }
@@ -202,8 +209,8 @@ impl Npm {
     pub(super) fn depends_on_any(&self, folder: &str, names: &[&str]) -> bool {
         let mut packages = ancestors(folder).filter_map(|above| self.packages.get(above));
         packages.any(|package| {
-            let mut all = package.dependencies.iter();
-            all.any(|(name, _)| names.contains(&name.as_str()))
+            let mut names = names.iter();
+            names.any(|name| package.dependencies.contains_key(*name))
         })
     }
 }
@@ -215,8 +222,8 @@ fn is_manifest(name: &str) -> bool {
     )
 }
 
-/// A later glob with `!` takes out again.
-fn is_member(root: &str, globs: &[String], folder: &str) -> bool {
+/// A later glob with `!` takes out again. False once no steps are left.
+fn is_member(root: &str, globs: &[String], folder: &str, steps: &mut u32) -> bool {
     if folder == root {
         return true;
     }
@@ -225,11 +232,11 @@ fn is_member(root: &str, globs: &[String], folder: &str) -> bool {
     let mut is_member = false;
     for glob in globs {
         match glob.strip_prefix('!') {
-            Some(glob) => is_member &= !patterns::matches(glob, inside),
-            None => is_member |= patterns::matches(glob, inside),
+            Some(glob) => is_member &= !patterns::matches(glob, inside, steps),
+            None => is_member |= patterns::matches(glob, inside, steps),
         }
     }
-    is_member
+    is_member && *steps > 0
 }
 
 /// The list under `packages:`, in either way of YAML to write it.
@@ -260,7 +267,11 @@ fn read(package: &Json) -> Package {
     let sections = DEPENDENCIES
         .iter()
         .filter_map(|section| package.get(section));
-    let dependencies = sections.filter_map(Json::entries).flatten();
+    let mut dependencies = HashMap::new();
+    for (name, spec) in sections.filter_map(Json::entries).flatten() {
+        let spec = || spec.text().unwrap_or_default().to_owned();
+        dependencies.entry(name.clone()).or_insert_with(spec);
+    }
     Package {
         name: text("name").filter(|name| !name.is_empty()),
         exports: package.get("exports").cloned(),
@@ -268,9 +279,7 @@ fn read(package: &Json) -> Package {
         mains: (MAINS.into_iter())
             .filter_map(|key| Some((key, text(key)?)))
             .collect(),
-        dependencies: dependencies
-            .map(|(name, spec)| (name.clone(), spec.text().unwrap_or_default().to_owned()))
-            .collect(),
+        dependencies,
     }
 }
 
@@ -295,7 +304,9 @@ mod tests {
         assert_eq!(pnpm("packages: ['a', \"b\"]\n"), ["a", "b"]);
         assert!(pnpm("other:\n  - a\n").is_empty());
         let globs: Vec<String> = ["packages/*", "!packages/x"].map(str::to_owned).into();
-        assert!(is_member("", &globs, "packages/a") && !is_member("", &globs, "packages/x"));
-        assert!(is_member("r", &globs, "r/packages/a") && !is_member("r", &globs, "r/test/a"));
+        let member = |root, folder| is_member(root, &globs, folder, &mut patterns::STEPS.clone());
+        assert!(member("", "packages/a") && !member("", "packages/x"));
+        assert!(member("r", "r/packages/a") && !member("r", "r/test/a"));
+        assert!(!is_member("", &globs, "packages/a", &mut 0));
     }
 }

@@ -1,31 +1,48 @@
 //! Globs over paths as manifests write them: `*` and `?` inside a name, `**` for any folders, `{a,b}` either.
 
-/// Steps of one comparison: far more than any pattern that people write takes.
-const STEPS: u32 = 100_000;
-/// Patterns that braces make of one.
+/// Steps that an import may take in all globs that are asked about it: far more than the manifests that people write
+/// take, some milliseconds of work.
+pub(super) const STEPS: u32 = 1_000_000;
+/// A longer pattern fits nothing: as long as a glob of a caller may be.
+const PATTERN_BYTES: usize = 1024;
+/// Patterns that braces make of one, and pairs of braces that are read; what is beyond is taken as written.
 const EXPANDED: usize = 256;
 
-/// Whether `path` is what `pattern` means. Both relative to the same folder, with `/`.
-pub(super) fn matches(pattern: &str, path: &str) -> bool {
+/// Whether `path` is what `pattern` means. Both relative to the same folder, with `/`. False once no steps are left.
+pub(super) fn matches(pattern: &str, path: &str, steps: &mut u32) -> bool {
     let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
-    let mut steps = STEPS;
+    if pattern.len() > PATTERN_BYTES || !take(steps, pattern.len()) {
+        return false;
+    }
+    if !pattern.contains('{') {
+        return parts(pattern, path, steps);
+    }
     expanded(pattern)
         .iter()
-        .any(|pattern| parts(pattern, path, &mut steps))
+        .any(|pattern| take(steps, pattern.len()) && parts(pattern, path, steps))
+}
+
+/// False where no steps are left.
+fn take(steps: &mut u32, count: usize) -> bool {
+    *steps = steps.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+    *steps > 0
 }
 
 /// Every way to read the braces.
 fn expanded(pattern: &str) -> Vec<String> {
     let mut open = vec![pattern.to_owned()];
     let mut done = vec![];
+    let mut read = 0;
     while let Some(pattern) = open.pop() {
         let braces = pattern
             .find('{')
             .and_then(|from| Some((from, from + pattern[from..].find('}')?)));
+        let room = EXPANDED.saturating_sub(open.len() + done.len());
         match braces {
-            Some((from, to)) if open.len() + done.len() < EXPANDED => {
+            Some((from, to)) if room > 0 && read < EXPANDED => {
+                read += 1;
                 let (before, after) = (&pattern[..from], &pattern[to + 1..]);
-                let either = pattern[from + 1..to].split(',');
+                let either = pattern[from + 1..to].split(',').take(room);
                 open.extend(either.map(|one| format!("{before}{one}{after}")));
             }
             Some(_) | None => done.push(pattern),
@@ -41,8 +58,7 @@ fn parts(pattern: &str, path: &str, steps: &mut u32) -> bool {
     // Where to go on when what follows the last `**` does not fit.
     let mut again: Option<(usize, usize)> = None;
     while of < path.len() {
-        *steps = steps.saturating_sub(1);
-        if *steps == 0 {
+        if !take(steps, 1) {
             return false;
         }
         match pattern.get(at) {
@@ -51,7 +67,7 @@ fn parts(pattern: &str, path: &str, steps: &mut u32) -> bool {
                 at += 1;
                 continue;
             }
-            Some(part) if name(part, path[of]) => {
+            Some(part) if name(part, path[of], steps) => {
                 at += 1;
                 of += 1;
                 continue;
@@ -68,11 +84,14 @@ fn parts(pattern: &str, path: &str, steps: &mut u32) -> bool {
     pattern[at..].iter().all(|part| *part == "**")
 }
 
-fn name(pattern: &str, name: &str) -> bool {
+fn name(pattern: &str, name: &str, steps: &mut u32) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut of) = (0, 0);
     let mut again: Option<(usize, usize)> = None;
     while of < name.len() {
+        if !take(steps, 1) {
+            return false;
+        }
         match pattern.get(at) {
             Some(b'*') => {
                 again = Some((at, of));
@@ -103,7 +122,11 @@ fn name(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::*;
+
+    fn matches(pattern: &str, path: &str) -> bool {
+        super::matches(pattern, path, &mut STEPS.clone())
+    }
 
     #[test]
     fn globs_of_manifests() {
@@ -125,6 +148,29 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn braces_make_no_more_than_a_number_of_patterns() {
+        // Two hundred ways times two hundred ways.
+        let many = format!("{{{}}}", "a,".repeat(199));
+        assert_eq!(expanded(&format!("{many}{many}")).len(), EXPANDED);
+        // Each pair holds one way: many pairs, one pattern.
+        assert_eq!(expanded(&"{a}".repeat(300)).len(), 1);
+        assert_eq!(expanded("{a,b}{c,d}").len(), 4);
+        let long = "a".repeat(PATTERN_BYTES + 1);
+        assert!(!matches(&long, &long));
+        assert!(matches(&long[1..], &long[1..]));
+    }
+
+    #[test]
+    fn what_takes_too_many_steps_fits_nothing() {
+        // Behind the star each letter is a new beginning.
+        let pattern = format!("*{}b", "a".repeat(1000));
+        let mut steps = STEPS;
+        assert!(!super::matches(&pattern, &"a".repeat(4000), &mut steps));
+        assert_eq!(steps, 0);
+        assert!(!super::matches("a", "a", &mut steps));
     }
 
     proptest::proptest! {

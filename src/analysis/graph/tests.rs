@@ -6,6 +6,7 @@ use super::*;
 use crate::analysis::{Language, analyze};
 
 mod compiled;
+mod hostile;
 mod scripts;
 mod shapes;
 mod snakes;
@@ -17,16 +18,20 @@ fn graph(files: &[(&str, &str)]) -> Graph {
     let mut links = vec![];
     // What manifests lean on is read once it is named.
     let mut named: BTreeSet<String> = BTreeSet::new();
+    let mut leaning = Leaning::default();
+    let mut read: Vec<Manifest> = vec![];
     for _ in 0..3 {
-        let known = |path: &str| is_manifest(files::name(path)) || named.contains(path);
-        let read: Vec<Manifest> = (files.iter())
-            .filter(|(path, _)| known(path))
-            .map(|(path, text)| Manifest {
-                path: (*path).to_owned(),
-                text: (*text).to_owned(),
-            })
-            .collect();
-        named.extend(named_by(&read));
+        let is_known = |path: &str| is_manifest(files::name(path)) || named.contains(path);
+        for (path, text) in files.iter().filter(|(path, _)| is_known(path)) {
+            if read.iter().all(|manifest| manifest.path != *path) {
+                read.push(Manifest {
+                    path: (*path).to_owned(),
+                    text: (*text).to_owned(),
+                });
+            }
+        }
+        let all: Vec<&Manifest> = read.iter().collect();
+        named.extend(leaning.named_by(&all, &|| false));
     }
     for (path, text) in files {
         if let Some((link, target)) = path.split_once(" -> ") {

@@ -1,19 +1,24 @@
 //! tsconfig.json and jsconfig.json: which of them speaks for a file, and its `baseUrl`, `paths`, `rootDirs` and
 //! `moduleSuffixes`, with what it extends.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Manifest;
-use super::files::{Files, ancestors, is_below, join, name, parent};
-use super::jsonc::{self, Json};
+use super::files::{Files, ancestors, filled, is_below, join, name, parent};
 use super::npm::Npm;
 use super::patterns;
+use crate::analysis::Cancelled;
+
+mod extended;
+mod read;
+pub(super) use extended::Extended;
+use read::Reader;
 
 pub(super) struct Tsconfigs {
-    /// By path; those that others extend as well.
-    configs: HashMap<String, Config>,
+    configs: Vec<Config>,
+    /// By path, the number of each; those that others extend as well.
+    by_path: HashMap<String, usize>,
     /// By folder, `tsconfig.json` first, then `jsconfig.json`.
-    by_folder: HashMap<String, Vec<String>>,
+    by_folder: HashMap<String, Vec<usize>>,
 }
 
 /// What a configuration says once what it extends is folded in.
@@ -33,7 +38,7 @@ pub(super) struct Config {
     pub(super) suffixes: Vec<String>,
     out_dir: Option<String>,
     /// Each from the top; `None` where nothing says so.
-    files: Option<Vec<String>>,
+    files: Option<HashSet<String>>,
     include: Option<Vec<String>>,
     exclude: Option<Vec<String>>,
     /// Paths of other configurations.
@@ -42,52 +47,64 @@ pub(super) struct Config {
 
 /// Configurations that extend or reference each other.
 const CHAIN_LIMIT: usize = 32;
-/// What stands for the folder of the configuration that is read, also in what it extends.
-const CONFIG_DIR: &str = "${configDir}";
 
 impl Tsconfigs {
-    pub(super) fn new(files: &Files<'_>, npm: &Npm) -> Self {
+    pub(super) fn new(
+        files: &Files<'_>,
+        npm: &Npm,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
         let mut found = Self {
-            configs: HashMap::new(),
+            configs: vec![],
+            by_path: HashMap::new(),
             by_folder: HashMap::new(),
         };
+        let mut reader = Reader::new(files, npm);
         let mut all = files.manifests_named(is_config);
         let rank = |path: &str| (name(path) != "tsconfig.json", name(path) != "jsconfig.json");
         all.sort_by(|a, b| (a.0, rank(a.1), a.1).cmp(&(b.0, rank(b.1), b.1)));
         for (folder, path, _) in all {
-            let config = read(files, npm, path);
-            found.configs.insert(path.to_owned(), config);
+            if cancelled() {
+                return Err(Cancelled);
+            }
+            let number = found.configs.len();
+            found.configs.push(reader.config(path));
+            found.by_path.insert(path.to_owned(), number);
             let here = found.by_folder.entry(folder.to_owned()).or_default();
-            here.push(path.to_owned());
+            here.push(number);
         }
-        found
+        Ok(found)
     }
 
     /// The one that speaks for a file: the nearest that includes it, or one that the nearest references or that lies
     /// beside it; where none does, the nearest.
-    pub(super) fn of(&self, file: &str) -> Option<&Config> {
+    pub(super) fn of(&self, file: &str) -> Option<usize> {
         let mut nearest = None;
+        let mut steps = patterns::STEPS;
         for folder in ancestors(parent(file)) {
             let Some(here) = self.by_folder.get(folder) else {
                 continue;
             };
             let mut seen = BTreeSet::new();
-            let mut open: Vec<&str> = here.iter().rev().map(String::as_str).collect();
-            while let Some(path) = open.pop() {
-                if seen.len() == CHAIN_LIMIT || !seen.insert(path) {
+            let mut open: Vec<usize> = here.iter().rev().copied().collect();
+            while let Some(number) = open.pop() {
+                if seen.len() == CHAIN_LIMIT || !seen.insert(number) {
                     continue;
                 }
-                let Some(config) = self.configs.get(path) else {
-                    continue;
-                };
-                if config.includes(file) {
-                    return Some(config);
+                let config = &self.configs[number];
+                if config.includes(file, &mut steps) {
+                    return Some(number);
                 }
-                open.extend(config.references.iter().rev().map(String::as_str));
+                let references = config.references.iter().rev();
+                open.extend(references.filter_map(|path| self.by_path.get(path)));
             }
-            nearest = nearest.or(here.first());
+            nearest = nearest.or(here.first().copied());
         }
-        self.configs.get(nearest?)
+        nearest
+    }
+
+    pub(super) fn get(&self, number: usize) -> Option<&Config> {
+        self.configs.get(number)
     }
 }
 
@@ -95,188 +112,22 @@ fn is_config(name: &str) -> bool {
     (name.starts_with("tsconfig") && name.ends_with(".json")) || name == "jsconfig.json"
 }
 
-/// The file with everything that it extends below it.
-fn read(files: &Files<'_>, npm: &Npm, path: &str) -> Config {
-    let mut config = Config {
-        folder: parent(path).to_owned(),
-        ..Config::default()
-    };
-    let mut queue = vec![path.to_owned()];
-    let mut seen = 0;
-    while let Some(path) = queue.pop() {
-        seen += 1;
-        let Some(value) = files.manifest(&path).and_then(jsonc::parse) else {
-            continue;
-        };
-        let real = files.real(&path).unwrap_or(path);
-        config.take(parent(&real), &value, seen == 1);
-        if seen == CHAIN_LIMIT {
-            break;
-        }
-        // Of several, the last wins: it is taken first, and what is set stays.
-        let extended = extends(&value);
-        let bases = extended.iter().filter_map(|base| {
-            let package = |package: &str| npm.meant(parent(&real), package).map(str::to_owned);
-            let mut candidates = candidates(parent(&real), base, package).into_iter();
-            candidates.find(|path| files.manifest(path).is_some())
-        });
-        queue.extend(bases);
-    }
-    config.settle();
-    config
-}
-
-fn extends(value: &Json) -> Vec<&str> {
-    value.get("extends").map(Json::texts).unwrap_or_default()
-}
-
-/// Paths that `extends` may mean, in the order of the compiler: relative ones, then a package of the tree, then what
-/// lies in `node_modules`.
-fn candidates(folder: &str, base: &str, package: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let with_endings = |path: String| {
-        let file = format!("{path}.json");
-        let inside = format!("{path}/tsconfig.json");
-        [path, file, inside]
-    };
-    if base.starts_with('.') {
-        return join(folder, base)
-            .into_iter()
-            .flat_map(with_endings)
-            .collect();
-    }
-    let name = super::javascript::package_name(base);
-    let rest = base.strip_prefix(name).unwrap_or_default();
-    let in_tree = package(name).map(|at| format!("{at}{rest}"));
-    let installed = ancestors(folder).map(|above| {
-        let slash = if above.is_empty() { "" } else { "/" };
-        format!("{above}{slash}node_modules/{base}")
-    });
-    in_tree
-        .into_iter()
-        .chain(installed)
-        .flat_map(with_endings)
-        .collect()
-}
-
-/// Files that configurations extend and that no name gives away: each is one of the candidates, if there is one.
-pub(super) fn named_by(manifests: &[Manifest]) -> Vec<String> {
-    let mut extended: Vec<(&str, Json)> = vec![];
-    for manifest in manifests {
-        let name = name(&manifest.path);
-        // A text search first: most files of a large tree extend nothing.
-        let may_extend = name.ends_with(".json") && name != "package.json";
-        if may_extend && manifest.text.contains("\"extends\"") {
-            extended
-                .extend(jsonc::parse(&manifest.text).map(|json| (manifest.path.as_str(), json)));
-        }
-    }
-    let bases = || extended.iter().flat_map(|(_, json)| extends(json));
-    let mut packages: HashMap<String, &str> = HashMap::new();
-    if bases().any(|base| !base.starts_with('.')) {
-        for manifest in manifests
-            .iter()
-            .filter(|it| name(&it.path) == "package.json")
-        {
-            let json = jsonc::parse(&manifest.text);
-            let named = json.as_ref().and_then(|json| json.get("name")?.text());
-            let folder = parent(&manifest.path);
-            packages.extend(named.map(|named| (named.to_owned(), folder)));
-        }
-    }
-    let package = |name: &str| packages.get(name).map(|folder| (*folder).to_owned());
-    let of = |(path, json): &(&str, Json)| -> Vec<String> {
-        let all = extends(json).into_iter();
-        all.flat_map(|base| candidates(parent(path), base, package))
-            .collect()
-    };
-    extended.iter().flat_map(of).collect()
-}
-
 impl Config {
-    /// What is set already stays: the extending file is read first. `folder` is that of the file that says it.
-    fn take(&mut self, folder: &str, value: &Json, is_first: bool) {
-        let top = self.folder.clone();
-        let from = |relative: &str| match relative.strip_prefix(CONFIG_DIR) {
-            Some(rest) => join(&top, rest.trim_start_matches('/')),
-            None => join(folder, relative),
-        };
-        let list = |key: &str| {
-            let all = value.get(key).and_then(Json::list)?;
-            Some(all.iter().filter_map(Json::text).filter_map(from).collect())
-        };
-        self.files = self.files.take().or_else(|| list("files"));
-        self.include = self.include.take().or_else(|| list("include"));
-        self.exclude = self.exclude.take().or_else(|| list("exclude"));
-        if is_first {
-            let references = value.get("references").and_then(Json::list);
-            let paths = references.into_iter().flatten();
-            let paths = paths.filter_map(|one| from(one.get("path")?.text()?));
-            self.references = paths
-                .map(|path| match path.ends_with(".json") {
-                    true => path,
-                    false => join(&path, "tsconfig.json").unwrap_or_default(),
-                })
-                .collect();
-        }
-        let Some(options) = value.get("compilerOptions") else {
-            return;
-        };
-        let one = |key: &str| options.get(key).and_then(Json::text).and_then(from);
-        self.base = self.base.take().or_else(|| one("baseUrl"));
-        self.out_dir = self.out_dir.take().or_else(|| one("outDir"));
-        if self.paths.is_none() {
-            let paths = options.get("paths").and_then(Json::entries);
-            self.paths_from = folder.to_owned();
-            self.paths = paths.map(|paths| {
-                let owned = |targets: &Json| {
-                    let texts = targets.texts().into_iter();
-                    texts.map(str::to_owned).collect()
-                };
-                let all = paths.iter();
-                all.map(|(pattern, to)| (pattern.clone(), owned(to)))
-                    .collect()
-            });
-        }
-        let texts = |key: &str| options.get(key).map(Json::texts).unwrap_or_default();
-        if self.root_dirs.is_empty() {
-            self.root_dirs = texts("rootDirs").into_iter().filter_map(from).collect();
-        }
-        if self.suffixes.is_empty() {
-            let suffixes = texts("moduleSuffixes").into_iter();
-            self.suffixes = suffixes.map(str::to_owned).collect();
-        }
-    }
-
-    /// Targets of `paths` are relative to `baseUrl`, also to an inherited one; without it, to the file that has `paths`.
-    fn settle(&mut self) {
-        let from = self.base.as_deref().unwrap_or(&self.paths_from);
-        for (_, targets) in self.paths.iter_mut().flatten() {
-            let settled =
-                targets
-                    .iter()
-                    .filter_map(|target| match target.strip_prefix(CONFIG_DIR) {
-                        Some(rest) => join(&self.folder, rest.trim_start_matches('/')),
-                        None => join(from, target),
-                    });
-            *targets = settled.collect();
-        }
-    }
-
     /// Whether the file is one of the project's own.
-    fn includes(&self, file: &str) -> bool {
-        let lists = |files: &Vec<String>| files.iter().any(|listed| listed == file);
+    fn includes(&self, file: &str, steps: &mut u32) -> bool {
+        let lists = |files: &HashSet<String>| files.contains(file);
         if self.files.as_ref().is_some_and(lists) {
             return true;
         }
-        let matches = |pattern: &String| {
+        let mut matches = |pattern: &String| {
             let last = name(pattern);
             // A folder stands for all that is in it.
             let is_folder = !last.contains(['*', '?', '.']);
-            patterns::matches(pattern, file)
-                || (is_folder && patterns::matches(&format!("{pattern}/**"), file))
+            patterns::matches(pattern, file, steps)
+                || (is_folder && patterns::matches(&format!("{pattern}/**"), file, steps))
         };
         let included = match &self.include {
-            Some(include) => include.iter().any(matches),
+            Some(include) => include.iter().any(&mut matches),
             None => self.files.is_none() && is_below(file, &self.folder),
         };
         let is_output = |out: &String| out != &self.folder && is_below(file, out);
@@ -291,7 +142,7 @@ impl Config {
     pub(super) fn candidates(&self, specifier: &str) -> Vec<String> {
         let mut found = vec![];
         if let Some((star, targets)) = self.best(specifier) {
-            found.extend(targets.iter().map(|target| target.replace('*', star)));
+            found.extend(targets.iter().filter_map(|target| filled(target, star)));
         }
         found.extend(self.base.as_deref().and_then(|base| join(base, specifier)));
         found
@@ -324,12 +175,16 @@ impl Config {
     fn best<'s>(&self, specifier: &'s str) -> Option<(&'s str, &[String])> {
         let mut best: Option<(usize, &str, &[String])> = None;
         for (pattern, targets) in self.paths.iter().flatten() {
-            let Some((before, _)) = pattern.split_once('*') else {
+            let Some((before, after)) = pattern.split_once('*') else {
                 if pattern == specifier {
                     return Some(("", targets));
                 }
                 continue;
             };
+            // The compiler reads no pattern with two.
+            if after.contains('*') {
+                continue;
+            }
             if let Some(star) = star(pattern, specifier)
                 && best.is_none_or(|(known, ..)| before.len() > known)
             {

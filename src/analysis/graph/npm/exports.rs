@@ -1,5 +1,6 @@
 //! What `exports` and `imports` of a package.json lead to: subpaths, patterns and conditions.
 
+use super::super::files::{MAX_PATH_BYTES, filled};
 use super::super::jsonc::Json;
 use super::Package;
 
@@ -97,14 +98,13 @@ fn matching(map: &[(String, Json)], key: &str, asker: Asker) -> Offered {
 }
 
 /// What holds for the asker as it is written; behind it, where a tree was not built or names conditions of its own, the
-/// rest of them.
+/// rest of them. `types@>=5` is one of the rest: which compiler reads the tree is not known.
 fn offered(value: &Json, star: &str, asker: Asker) -> Offered {
     let holds = |condition: &str| match condition {
         "types" | "typings" => asker.typescript,
         "import" => !asker.requires,
         "require" => asker.requires,
         "node" | "default" | "module" | "module-sync" => true,
-        condition if condition.starts_with("types@") => false,
         _ => false,
     };
     let mut found = vec![];
@@ -137,8 +137,11 @@ fn collect(value: &Json, star: &str, holds: &dyn Fn(&str) -> bool, found: &mut V
             break;
         }
         match value {
-            Json::Text(path) if path.ends_with('/') => found.push(format!("{path}{star}")),
-            Json::Text(path) => found.push(path.replace('*', star)),
+            Json::Text(path) if path.ends_with('/') => {
+                let is_path = path.len() + star.len() <= MAX_PATH_BYTES;
+                found.extend(is_path.then(|| format!("{path}{star}")));
+            }
+            Json::Text(path) => found.extend(filled(path, star)),
             Json::List(all) => open.extend(all.iter().rev()),
             Json::Map(conditions) => {
                 let fitting = conditions.iter().rev();
@@ -257,6 +260,20 @@ mod tests {
             package(own).exported(".", TYPESCRIPT),
             paths(&["./dist/i.js", "./src/i.ts"])
         );
+    }
+
+    #[test]
+    fn many_stars_make_no_long_path() {
+        let stars = "*".repeat(1000);
+        let text = json!({"exports": {"./*": format!("./{stars}"), "./old/": "./lib/"}});
+        let package = package(&text.to_string());
+        let exported = |key: &str| package.exported(key, COMMON);
+        assert_eq!(
+            exported("./ab"),
+            paths(&[&format!("./{}", "ab".repeat(1000))])
+        );
+        assert_eq!(exported("./abcde"), paths(&[]));
+        assert_eq!(exported(&format!("./old/{}", "x".repeat(5000))), paths(&[]));
     }
 
     #[test]

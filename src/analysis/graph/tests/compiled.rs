@@ -44,6 +44,47 @@ fn a_compilation_database_names_include_folders() {
     }
 }
 
+/// Folders are looked at in the order of the command, not of their names.
+#[test]
+fn include_next_goes_on_behind_its_folder_on_the_path() {
+    let x = "#include_next <x.h>\n";
+    let headers = [("a/x.h", x), ("m/x.h", x), ("z/x.h", x)];
+    let database = |orders: &[&str]| {
+        let command = |(at, order): (usize, &&str)| {
+            format!(
+                r#"{{"directory": "/w", "command": "cc {order} -c f{at}.c", "file": "f{at}.c"}}"#
+            )
+        };
+        let commands: Vec<String> = orders.iter().enumerate().map(command).collect();
+        format!("[{}]", commands.join(","))
+    };
+    let check = |orders: &[&str], expected: &[(&str, &[&str])]| {
+        let database = database(orders);
+        let mut files = vec![("compile_commands.json", database.as_str())];
+        files.extend([("f0.c", "#include <x.h>\n"), ("f1.c", "#include <x.h>\n")]);
+        files.extend(headers);
+        told(&files, expected);
+    };
+    check(
+        &["-Im -Ia -Iz"],
+        &[
+            ("f0.c", &["-> m/x.h"]),
+            ("m/x.h", &["-> a/x.h"]),
+            ("a/x.h", &["-> z/x.h"]),
+            ("z/x.h", &["package x.h"]),
+        ],
+    );
+    // What comes next hangs on the command that reads the header.
+    check(
+        &["-Im -Ia -Iz", "-Im -Iz"],
+        &[
+            ("m/x.h", &["? x.h ambiguous"]),
+            ("a/x.h", &["-> z/x.h"]),
+            ("z/x.h", &["package x.h"]),
+        ],
+    );
+}
+
 #[test]
 fn an_include_may_be_named_by_a_macro() {
     told(
