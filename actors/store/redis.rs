@@ -50,6 +50,7 @@ mod keys;
 mod link;
 mod listing;
 mod nodes;
+mod pooled;
 mod relay;
 mod reply;
 mod script;
@@ -362,24 +363,25 @@ impl RedisStore {
         let Some((question, wanted, level)) = question else {
             return reached;
         };
-        let Ok(mut connection) = self.0.pool.get().await else {
-            return reached;
-        };
         // The server answers for everything before the connection's last command, so one command is sent after the
         // commits were acknowledged.
         let mut both = redis::pipe();
-        both.cmd("PING").ignore().add_command(question);
-        match both.query_async::<Vec<redis::Value>>(&mut connection).await {
-            Ok(answers) if reply::first_number(&answers) >= Some(wanted) => Reached {
-                level,
-                durable: true,
-                ..NOT_MORE
-            },
+        both.cmd("PING").add_command(question);
+        let answered = self.ask_apart(&mut both).await;
+        let last = answered.map(|mut answers| answers.pop().and_then(Result::ok));
+        match last {
+            Ok(Some(answer))
+                if reply::first_number(std::slice::from_ref(&answer)) >= Some(wanted) =>
+            {
+                Reached {
+                    level,
+                    durable: true,
+                    ..NOT_MORE
+                }
+            }
             Ok(_) => reached,
             Err(error) => {
                 tracing::debug!(%error, "the durability of commits could not be confirmed");
-                // Drop the connection: a late answer must not be read by its next user.
-                drop(deadpool_redis::Connection::take(connection));
                 reached
             }
         }

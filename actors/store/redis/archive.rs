@@ -1,10 +1,7 @@
 //! Operator requests: list all sessions, read one whole session, and delete sessions that no node can run.
 
-use redis::Value;
-
 use super::commits::STATE_MAX;
 use super::keys::{PARTITIONS, read_field, read_member};
-use super::reply::Reply;
 use super::reply::row;
 use super::sessions::RESULT_MAX;
 use super::{RedisStore, frame, script};
@@ -76,22 +73,10 @@ impl RedisStore {
         })
     }
 
-    /// Uses its own connection, because a session may be megabytes.
+    /// Over the pool, because a session may be megabytes.
     async fn image(&self, id: SessionId) -> Result<Image, StoreError> {
         let keys = self.0.keys.session(id);
-        let pooled = self.0.pool.get().await;
-        let mut connection = pooled.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        // Load the script each time: reads of whole sessions are not time-critical.
-        let mut ask = redis::pipe();
-        ask.add_command(script::READ.load()).ignore();
-        ask.add_command(script::READ.on(&keys.all()).command);
-        let answered = ask.query_async::<Vec<Value>>(&mut connection).await;
-        if answered.is_err() {
-            // Drop the connection, so that a late answer is not read by the next user.
-            drop(deadpool_redis::Connection::take(connection));
-        }
-        let answer = answered.map(|mut answers| answers.pop().unwrap_or(Value::Nil));
-        let mut reply = Reply::read(answer)?;
+        let mut reply = self.run_apart(script::READ.on(&keys.all())).await?;
         let row = row(id, &mut reply, self.0.clock.now_ms())?;
         let (ttl_ms, version) = (reply.number()?, reply.number()?);
         let (epoch, left_ms) = (reply.number()?, reply.number()?);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
@@ -75,7 +75,7 @@ struct Open {
 }
 
 /// Counters of all lanes together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counts {
     /// Numbers the requests.
     asked: AtomicU64,
@@ -87,6 +87,57 @@ pub(super) struct Counts {
     pub(super) evicted_sessions: AtomicU64,
     /// Evicted sessions that this node had in memory and stored again, whichever node counted them.
     pub(super) laid_down_again: AtomicU64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            asked: AtomicU64::new(random()),
+            open: AtomicU64::default(),
+            made_anew: AtomicU64::default(),
+            evicted_keys: AtomicU64::default(),
+            evicted_sessions: AtomicU64::default(),
+            laid_down_again: AtomicU64::default(),
+        }
+    }
+}
+
+/// Behind a proxy that mixes up connections, an answer may be meant for another process. From a random start, no two
+/// processes send the same numbers.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness the numbers of this process still differ from each other.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// The answers of one round trip.
+pub(super) enum Answers {
+    InStep(Vec<RedisResult<Value>>),
+    /// They belong to other requests.
+    OutOfStep,
+}
+
+/// Sends requests, and a last one whose answer is unique, so that answers that are out of step are detected.
+pub(super) async fn round_trip(
+    counts: &Counts,
+    connection: &mut impl ConnectionLike,
+    all: &mut Pipeline,
+) -> RedisResult<Answers> {
+    let nonce = counts.asked.fetch_add(1, Ordering::Relaxed);
+    let nonce = format!("{nonce:016x}");
+    all.ignore_errors().cmd("PING").arg(&nonce);
+    let mut answers: Vec<RedisResult<Value>> = all.query_async(connection).await?;
+    let in_step = match answers.pop() {
+        Some(Ok(said)) => said == Value::BulkString(nonce.into_bytes()),
+        // A server that refuses everything refuses this too.
+        Some(Err(_)) => answers.iter().all(Result::is_err),
+        None => false,
+    };
+    Ok(match in_step {
+        true => Answers::InStep(answers),
+        false => Answers::OutOfStep,
+    })
 }
 
 impl Lane {
@@ -153,21 +204,18 @@ impl Lane {
         Err(strange())
     }
 
-    /// Adds a request with a unique answer to `all`, so that answers that are out of step are detected.
+    /// Sends all requests in one round trip; returns one answer each.
     pub(super) async fn ask(
         &self,
         all: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let (generation, mut connection) = self.connection().await?;
-        let nonce = self.shared.counts.asked.fetch_add(1, Ordering::Relaxed);
-        let nonce = format!("{nonce:016x}");
-        all.cmd("PING").arg(&nonce);
-        let answered = all
-            .query_async::<Vec<RedisResult<Value>>>(&mut connection)
-            .await;
-        match answered {
-            Ok(mut answers) => {
-                let last = answers.pop();
+        match round_trip(&self.shared.counts, &mut connection, all).await {
+            Ok(Answers::OutOfStep) => {
+                self.shared.broke();
+                Err(strange())
+            }
+            Ok(Answers::InStep(answers)) => {
                 let broken = answers
                     .iter()
                     .filter_map(|answer| answer.as_ref().err())
@@ -176,13 +224,6 @@ impl Lane {
                     let error = unavailable(error);
                     self.drop_connection(generation).await;
                     return Err(error);
-                }
-                // A server that refuses everything refuses this too.
-                if let Some(Ok(said)) = last
-                    && said != Value::BulkString(nonce.into_bytes())
-                {
-                    self.shared.broke();
-                    return Err(strange());
                 }
                 Ok(answers)
             }
@@ -290,12 +331,12 @@ impl Lane {
     }
 }
 
-fn is_forgotten(error: &RedisError) -> bool {
+pub(super) fn is_forgotten(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// The server's role has changed since the connection was opened.
-fn breaks(error: &RedisError) -> bool {
+pub(super) fn breaks(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Server(
@@ -312,4 +353,59 @@ pub(super) fn unavailable(error: &RedisError) -> StoreError {
         error.to_string()
     };
     StoreError::Unavailable(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Cmd, RedisFuture, parse_redis_value};
+
+    use super::*;
+
+    /// Answers every pipeline with the same values.
+    struct Answering<'t>(&'t [&'static str]);
+
+    impl ConnectionLike for Answering<'_> {
+        fn req_packed_command<'a>(&'a mut self, _: &'a Cmd) -> RedisFuture<'a, Value> {
+            Box::pin(async { Ok(Value::Nil) })
+        }
+        fn req_packed_commands<'a>(
+            &'a mut self,
+            _: &'a Pipeline,
+            _: usize,
+            _: usize,
+        ) -> RedisFuture<'a, Vec<Value>> {
+            let values = self.0.iter().map(|said| parse_redis_value(said.as_bytes()));
+            Box::pin(async { values.collect() })
+        }
+        fn get_db(&self) -> i64 {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_believed_only_if_the_last_one_is_its_own() {
+        const TEXT: &str = "$4\r\ntext\r\n";
+        const REFUSED: &str = "-NOAUTH Authentication required.\r\n";
+        let counts = Counts::default();
+        for (said, in_step) in [
+            ([TEXT, TEXT].as_slice(), false),
+            (&[TEXT, REFUSED], false),
+            (&[TEXT], false),
+            (&[], false),
+            // A server that refuses everything.
+            (&[REFUSED, REFUSED], true),
+        ] {
+            let mut one = pipe();
+            one.cmd("GET").arg("key");
+            let asked = round_trip(&counts, &mut Answering(said), &mut one).await;
+            let believed = matches!(asked, Ok(Answers::InStep(_)));
+            assert_eq!(believed, in_step, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_processes_number_their_requests_alike() {
+        let starts = [(); 2].map(|()| Counts::default().asked.into_inner());
+        assert_ne!(starts[0], starts[1]);
+    }
 }

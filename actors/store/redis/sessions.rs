@@ -349,7 +349,7 @@ impl RedisStore {
             .collect())
     }
 
-    /// Uses its own connection, because a whole result may be megabytes and commits must not wait for it.
+    /// Over the pool, because a whole result may be megabytes and commits must not wait for it.
     async fn read_result(
         &self,
         id: SessionId,
@@ -357,36 +357,10 @@ impl RedisStore {
         part: Part,
     ) -> Result<Option<Arc<[u8]>>, StoreError> {
         let keys = self.0.keys.session(id);
-        let wanted = || {
-            script::RESULT
-                .on(&[&keys.session, &keys.results])
-                .arg(field(result, part))
-        };
-        let connection = self.0.pool.get().await;
-        let mut connection =
-            connection.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let mut answer: redis::RedisResult<Value> =
-            wanted().command.query_async(&mut connection).await;
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.code() == Some("NOSCRIPT"))
-        {
-            let mut again = redis::pipe();
-            again.add_command(script::RESULT.load()).ignore();
-            again.add_command(wanted().command);
-            answer = again
-                .query_async::<Vec<Value>>(&mut connection)
-                .await
-                .map(|mut answers| answers.pop().unwrap_or(Value::Nil));
-        }
-        if answer
-            .as_ref()
-            .is_err_and(redis::RedisError::is_unrecoverable_error)
-            || answer.as_ref().is_err_and(redis::RedisError::is_timeout)
-        {
-            drop(deadpool_redis::Connection::take(connection));
-        }
-        let framed = Reply::read(answer)?.bytes()?;
+        let wanted = script::RESULT
+            .on(&[&keys.session, &keys.results])
+            .arg(field(result, part));
+        let framed = self.run_apart(wanted).await?.bytes()?;
         if framed.is_empty() {
             return Ok(None);
         }

@@ -2,6 +2,7 @@
 
 use super::proxy::{Proxy, Way};
 use super::*;
+use crate::store::archive::Archive;
 
 const SESSIONS: usize = 6;
 const COMMITS: u64 = 40;
@@ -109,6 +110,59 @@ async fn an_answer_that_is_out_of_step_is_not_believed() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(answered > 0, way == Way::Pass, "{way:?}: {answered}");
+    }
+    assert!(proxy.broken() > 0);
+}
+
+/// The same for what is read over the pool, whose own checks of its connections pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_is_out_of_step_is_not_believed() {
+    let Some(server) = server::good() else { return };
+    let proxy = Proxy::before(server.port).await;
+    let store = store_at(proxy.url());
+    let mut kept = Vec::new();
+    for owner in ["a", "b"].map(Principal::named) {
+        let session = NewSession {
+            principal: owner.clone(),
+            ..new()
+        };
+        let id = session.id;
+        store.create(session).await.unwrap();
+        let fence = store.acquire(id, NODE).await.unwrap().fence;
+        let blob = ResultBlob {
+            id: ResultId::random(),
+            part: Part::Whole,
+            bytes: owner.as_str().repeat(200).into_bytes().into(),
+        };
+        let with_result = Commit {
+            put: vec![blob.clone()],
+            ..commit(id, fence, 1)
+        };
+        one(&store, &with_result).await.unwrap();
+        kept.push((id, owner, blob));
+    }
+    // Requests of one kind in a row: an answer to another kind could not be taken for one.
+    for image in [false, true] {
+        for way in [Way::Pass, Way::StaleLong] {
+            proxy.set(way);
+            let mut answered = 0;
+            for nth in 0..4 {
+                let (id, owner, blob) = &kept[nth % 2];
+                let own = if image {
+                    let image = store.read(*id).await;
+                    image.map(|image| image.row.principal == *owner)
+                } else {
+                    let read = store.result(*id, blob.id, Part::Whole).await;
+                    read.map(|read| read.as_ref() == Some(&blob.bytes))
+                };
+                match &own {
+                    Ok(own) => assert!(*own, "{way:?}: another one's answer"),
+                    Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error}"),
+                }
+                answered += u32::from(own.is_ok());
+            }
+            assert_eq!(answered > 0, way == Way::Pass, "{way:?}: {answered}");
+        }
     }
     assert!(proxy.broken() > 0);
 }

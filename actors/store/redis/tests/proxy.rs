@@ -24,12 +24,17 @@ pub(crate) enum Way {
     Reset,
     /// Every answer is the one before it.
     Stale,
+    /// As `Stale`, except for answers of up to `SHORT` bytes: a pool finds its connections in order.
+    StaleLong,
     /// One answer in `garble_one_in` has a wrong or missing byte.
     Garble,
 }
 
+/// Longer than the answer to a PING.
+const SHORT: usize = 64;
+
 impl Way {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Pass,
         Self::Delay,
         Self::Blackhole,
@@ -37,6 +42,7 @@ impl Way {
         Self::Cut,
         Self::Reset,
         Self::Stale,
+        Self::StaleLong,
         Self::Garble,
     ];
 }
@@ -168,12 +174,16 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
         };
         let Ok(read @ 1..) = read else { return };
         let way = control.way();
-        if !matches!(way, Way::Pass | Way::Delay | Way::Stale | Way::Garble) {
+        let carries = matches!(
+            way,
+            Way::Pass | Way::Delay | Way::Stale | Way::StaleLong | Way::Garble
+        );
+        if !carries {
             control.broken.fetch_add(1, Ordering::SeqCst);
         }
         match way {
-            Way::Pass | Way::Delay | Way::Stale | Way::Garble if torn => return,
-            Way::Pass | Way::Stale | Way::Garble => {}
+            _ if carries && torn => return,
+            Way::Pass | Way::Stale | Way::StaleLong | Way::Garble => {}
             Way::Delay if from_client => {}
             Way::Delay => {
                 let ms = control.delay_ms.load(Ordering::SeqCst);
@@ -198,11 +208,14 @@ async fn carry(mut client: TcpStream, port: u16, control: Arc<Control>) {
                 control.garble(&mut answer);
             }
             let this = answer.clone();
-            if way == Way::Stale {
+            let short = way == Way::StaleLong && read <= SHORT;
+            if matches!(way, Way::Stale | Way::StaleLong) && !short {
                 control.broken.fetch_add(1, Ordering::SeqCst);
                 answer.clone_from(&before);
             }
-            before = this;
+            if !short {
+                before = this;
+            }
             client.write_all(&answer).await
         };
         if sent.is_err() {
