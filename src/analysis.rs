@@ -23,7 +23,7 @@ pub use metrics::{DecisionCounts, DecisionKind, Halstead};
 pub use profile::Profile;
 
 /// Changes whenever the same text may give another [`FileAnalysis`]: part of every cache key.
-pub const ENGINE_VERSION: u32 = 9;
+pub const ENGINE_VERSION: u32 = 10;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.
@@ -117,6 +117,8 @@ pub struct Function {
     /// Digest of its tokens without comments, white space and its own name: equal bodies match after a move or a rename,
     /// in any run and on any machine.
     pub body_digest: u64,
+    /// Sketch of the same tokens ([`metrics::sketch`]): it tells how near two bodies are that are not equal.
+    pub body_sketch: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

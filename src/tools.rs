@@ -29,6 +29,7 @@ pub(crate) mod list_sessions;
 mod names;
 mod output;
 pub mod read_access;
+mod rows;
 pub(crate) mod run_batch;
 pub(crate) mod session_data;
 pub(crate) mod shared;

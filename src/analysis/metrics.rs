@@ -10,6 +10,7 @@ mod halstead;
 pub(super) mod hash;
 mod lines;
 mod names;
+pub mod sketch;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -12,6 +12,7 @@ use super::*;
 use crate::workspace::Workspace;
 
 mod agree;
+mod compare;
 mod parts;
 mod sessions;
 mod stored;

@@ -345,7 +345,7 @@ then {some_files} files: {}
         );
         let files = (0..self.scores.len()).map(|file| rows::file(self, file));
         whole.add("files", 0, files);
-        whole.finish(Some(&self.analyzed.coverage))
+        whole.finish(Some(self.analyzed))
     }
 
     /// Those that the profile lists.

@@ -269,5 +269,5 @@ fn whole(ctx: &ToolContext, view: &View<'_>, analyzed: &Analyzed) -> Option<Valu
         0,
         graph.unresolved.iter().map(view::unresolved),
     );
-    whole.finish(Some(&analyzed.coverage))
+    whole.finish(Some(analyzed))
 }

@@ -318,7 +318,7 @@ fn whole(ctx: &ToolContext, analyzed: &Analyzed, outline: &Outline) -> Option<Va
                 .map(|e| rows::export(&file.path, e))
         }),
     );
-    whole.finish(Some(&analyzed.coverage))
+    whole.finish(Some(analyzed))
 }
 
 impl Outline {

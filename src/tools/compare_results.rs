@@ -5,9 +5,10 @@ use actors::ids::ResultId;
 use actors::tool::{StoredResult, Tool, ToolContext, ToolError, ToolOutput};
 use serde_json::{Map, Value, json};
 
-use self::change::{Change, Changes};
+use self::change::{Change, Changes, Sides};
 use super::argument::{Argument, text};
 use super::output::{Whole, output_of_results};
+use super::rows::{Functions, Graph, Kept, Rows, Symbols};
 use super::shared::{Paging, detail, idempotency_key, paging, session_id};
 use super::text::counted;
 use super::{Example, Kind, RESULT_ID, SESSION_ID, Spec};
@@ -18,12 +19,16 @@ mod change;
 mod dependencies;
 mod functions;
 mod matching;
+mod nearness;
 mod schema;
 mod structure;
 
 pub(crate) const NAME: &str = "compare_results";
 /// The `against` that means: run the same again, and compare with that.
 const AGAINST_NOW: &str = "now";
+/// Asked now and then whether to stop.
+type Stop<'s> = &'s dyn Fn() -> bool;
+
 /// Arguments that decide what a result is about: where they differ, the answer says so.
 const SELECTING: [&str; 11] = [
     "path",
@@ -79,8 +84,8 @@ pub(super) fn spec() -> Spec {
         lean: schema::LEAN,
         grouped: false,
         returns: "`summary` counts what changed, `totals` stand before and after (lean: `delta` alone), and one page of `changes`: for \
-                  functions regressed, added, changed, moved, renamed, improved, removed, with figures before and \
-                  after; for dependencies edges, cycles, external packages and unresolved imports that came or went; \
+                  functions regressed, unparsed, added, changed, moved, renamed, improved, removed, with figures \
+                  before and after (`unparsed`: missing at one time, since its file did not parse then); for dependencies edges, cycles, external packages and unresolved imports that came or went; \
                   for structure symbols added, removed, or with another signature.",
         examples: vec![
             Example::new(
@@ -157,13 +162,20 @@ impl Tool for CompareResults {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let paging = paging_of(arguments)?;
-        let baseline = ctx.results.get(id(&arguments["baseline"])?, ctx.deadline)?;
-        let against = ctx.results.get(id(&arguments["against"])?, ctx.deadline)?;
-        let changes = compare(&baseline, &against)?;
-        if let Some(stop) = ctx.stop_reason() {
-            return Err(stop);
-        }
-        Ok(answer(ctx, &baseline, &against, &changes, &paging)?)
+        let read = |id: &Value| -> Result<Compared, ToolError> {
+            let stored = ctx.results.get(self::id(id)?, ctx.deadline)?;
+            Ok(Compared::read(stored)?)
+        };
+        // One after the other: as JSON a result takes several times the memory of its rows.
+        let (baseline, baseline_rows) = read(&arguments["baseline"])?.into_parts();
+        let (against, against_rows) = read(&arguments["against"])?.into_parts();
+        same_tool(&baseline, &against)?;
+        let stop = || ctx.stop_reason().is_some();
+        let compared = Comparison::of(baseline_rows, against_rows, &stop);
+        let Some(comparison) = compared else {
+            return Err(ctx.stop_reason().unwrap_or_else(ToolError::cancelled));
+        };
+        Ok(answer(ctx, &baseline, &against, &comparison, &paging)?)
     }
 }
 
@@ -181,38 +193,118 @@ fn id(value: &Value) -> Result<ResultId, Failure> {
         .map_err(|error| Failure::new("invalid_result_id", error.to_string()))
 }
 
-fn compare(baseline: &StoredResult, against: &StoredResult) -> Result<Changes, Failure> {
-    if baseline.tool != against.tool {
-        return Err(Failure::new(
-            "different_tools",
-            format!(
-                "the baseline is of {}, the other of {}",
-                baseline.tool, against.tool
-            ),
-        ));
+/// One of the two results, without its rows.
+struct Side {
+    id: ResultId,
+    tool: String,
+    arguments: Value,
+    input_digest: String,
+    created_ms: u64,
+    totals: Value,
+}
+
+/// One of the two results.
+struct Compared {
+    side: Side,
+    rows: Kept,
+}
+
+impl Compared {
+    fn read(stored: StoredResult) -> Result<Self, Failure> {
+        Ok(Self {
+            rows: Kept::read(&stored.tool, &stored.whole)?,
+            side: Side {
+                id: stored.id,
+                tool: stored.tool,
+                arguments: stored.arguments,
+                input_digest: stored.input_digest,
+                created_ms: stored.created_ms,
+                totals: stored.whole["data"]["totals"].clone(),
+            },
+        })
     }
-    let (before, after) = (&baseline.whole["data"], &against.whole["data"]);
-    match baseline.tool.as_str() {
-        "analyze_complexity" => functions::compare(before, after),
-        "analyze_dependencies" => dependencies::compare(before, after),
-        "analyze_structure" => structure::compare(before, after),
-        other => Err(Failure::new(
-            "different_tools",
-            format!("results of {other} cannot be compared, only those of analysis tools"),
-        )),
+
+    fn into_parts(self) -> (Side, Kept) {
+        (self.side, self.rows)
+    }
+}
+
+fn same_tool(baseline: &Side, against: &Side) -> Result<(), Failure> {
+    if baseline.tool == against.tool {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "different_tools",
+        format!(
+            "the baseline is of {}, the other of {}",
+            baseline.tool, against.tool
+        ),
+    ))
+}
+
+/// Both results' rows, and what changed between them.
+struct Comparison {
+    rows: Both,
+    changes: Changes,
+}
+
+enum Both {
+    Functions(Functions, Functions),
+    Symbols(Symbols, Symbols),
+    Graph(Graph, Graph),
+}
+
+impl Comparison {
+    /// `None`: told to stop. Of one tool both have the same sort of rows.
+    fn of(before: Kept, after: Kept, stop: Stop<'_>) -> Option<Self> {
+        let errors = Sides {
+            before: &before.errors,
+            after: &after.errors,
+        };
+        let rows = match (before.rows, after.rows) {
+            (Rows::Functions(before), Rows::Functions(after)) => Both::Functions(before, after),
+            (Rows::Symbols(before), Rows::Symbols(after)) => Both::Symbols(before, after),
+            (Rows::Graph(before), Rows::Graph(after)) => Both::Graph(before, after),
+            (Rows::Functions(_) | Rows::Symbols(_) | Rows::Graph(_), _) => return None,
+        };
+        let changes = match &rows {
+            Both::Functions(before, after) => {
+                functions::Both { before, after }.compare(errors, stop)
+            }
+            Both::Symbols(before, after) => structure::Both { before, after }.compare(errors, stop),
+            Both::Graph(before, after) => dependencies::Both { before, after }.compare(stop),
+        }?;
+        Some(Self { rows, changes })
+    }
+
+    fn value(&self, change: &Change) -> Value {
+        match &self.rows {
+            Both::Functions(before, after) => functions::Both { before, after }.value(change),
+            Both::Symbols(before, after) => structure::Both { before, after }.value(change),
+            Both::Graph(before, after) => dependencies::Both { before, after }.value(change),
+        }
+    }
+
+    fn line(&self, change: &Change) -> String {
+        match &self.rows {
+            Both::Functions(before, after) => functions::Both { before, after }.line(change),
+            Both::Symbols(before, after) => structure::Both { before, after }.line(change),
+            Both::Graph(before, after) => dependencies::Both { before, after }.line(change),
+        }
     }
 }
 
 fn answer(
     ctx: &ToolContext,
-    baseline: &StoredResult,
-    against: &StoredResult,
-    changes: &Changes,
+    baseline: &Side,
+    against: &Side,
+    comparison: &Comparison,
     paging: &Paging,
 ) -> Result<ToolOutput, Failure> {
     let digest = format!("{} {}", baseline.input_digest, against.input_digest);
     let digest = blake3::hash(digest.as_bytes()).to_hex().to_string();
     let from = paging.offset(&digest)?;
+    let changes = &comparison.changes;
     let total = changes.rows.len();
     let summary = changes.one_line();
     let differing = differing(&baseline.tool, &baseline.arguments, &against.arguments);
@@ -223,9 +315,10 @@ fn answer(
             differing.join(", ")
         ));
     }
+    heading.push_str(&changes.unparsed.lines());
     let mut data = base(baseline, against, changes, &differing);
     let mut whole = Whole::new(ctx, data.clone());
-    let rows = changes.rows.iter().map(|change| change.value.clone());
+    let rows = changes.rows.iter().map(|change| comparison.value(change));
     whole.add("changes", 0, rows);
     data.insert("changes".into(), json!([]));
     let shape = paging.shape(schema::LEAN);
@@ -237,12 +330,12 @@ fn answer(
         heading,
     };
     let fitted = fit(frame, paging.budget, from, total, |at| {
-        let Change { value, line, .. } = &changes.rows[at];
-        let mut shown = shape.part("changes", value.clone());
+        let change = &changes.rows[at];
+        let mut shown = shape.part("changes", comparison.value(change));
         if let Some(shown) = shown.as_mut().filter(|_| shape.is_lean()) {
             leave_out_same(shown);
         }
-        Row::new("changes", shown, line)
+        Row::new("changes", shown, &comparison.line(change))
     });
     let page = paging.page(&digest, from, fitted.returned, total);
     let identical = baseline.input_digest == against.input_digest;
@@ -265,8 +358,8 @@ fn leave_out_same(change: &mut Value) {
 }
 
 fn base(
-    baseline: &StoredResult,
-    against: &StoredResult,
+    baseline: &Side,
+    against: &Side,
     changes: &Changes,
     differing: &[&str],
 ) -> Map<String, Value> {
@@ -278,7 +371,10 @@ fn base(
     data.insert("identical_inputs".into(), json!(identical));
     data.insert("differing_arguments".into(), json!(differing));
     data.insert("summary".into(), changes.summary());
-    data.insert("totals".into(), changes.totals.clone());
+    data.insert(
+        "totals".into(),
+        change::totals(&baseline.totals, &against.totals),
+    );
     data
 }
 
@@ -295,7 +391,7 @@ fn unchanged(identical: bool, changes: &Changes) -> Empty {
     }
 }
 
-fn result(stored: &StoredResult) -> Value {
+fn result(stored: &Side) -> Value {
     json!({
         "result_id": stored.id,
         "created": crate::answer::rfc3339(stored.created_ms),

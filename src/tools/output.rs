@@ -4,6 +4,7 @@ use actors::tool::{ToolContext, ToolOutput};
 use serde_json::{Map, Value, json};
 
 use super::analyzed::Analyzed;
+use super::rows::{FileErrors, PARSE_ERRORS};
 use super::shared::Paging;
 use super::text::{counted, one_line};
 use crate::answer::page::{Fitted, json_len};
@@ -209,10 +210,28 @@ impl<'c> Whole<'c> {
         self.data.insert(key.to_owned(), Value::Array(kept));
     }
 
-    pub(crate) fn finish(self, coverage: Option<&Coverage>) -> Option<Value> {
-        self.left?;
-        Some(json!({"data": self.data, "coverage": coverage}))
+    pub(crate) fn finish(self, analyzed: Option<&Analyzed>) -> Option<Value> {
+        let left = self.left?;
+        let mut whole = json!({
+            "data": self.data,
+            "coverage": analyzed.map(|analyzed| &analyzed.coverage),
+        });
+        if let Some(analyzed) = analyzed {
+            let errors = errors_of(analyzed).to_json();
+            left.checked_sub(json_len(&errors))?;
+            whole[PARSE_ERRORS] = errors;
+        }
+        Some(whole)
     }
+}
+
+/// What a comparison has to know of files that did not parse.
+fn errors_of(analyzed: &Analyzed) -> FileErrors {
+    let files = analyzed.files.iter();
+    FileErrors::of(files.map(|file| {
+        let syntax = &file.analysis.syntax;
+        (file.path.as_str(), syntax.errors + syntax.missing)
+    }))
 }
 
 #[cfg(test)]

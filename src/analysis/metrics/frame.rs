@@ -3,6 +3,7 @@
 use super::decision::{DecisionCounts, DecisionKind};
 use super::halstead::{FileTally, Tally};
 use super::hash;
+use super::sketch::Sketch;
 use crate::analysis::{Function, Halstead};
 
 /// Stands in digests for a function's own name.
@@ -30,6 +31,7 @@ pub(super) struct Frame<'t> {
     pub(super) statements_before: u32,
     pub(super) tally: Tally,
     pub(super) digest: u64,
+    pub(super) sketch: Sketch,
 }
 
 impl Frame<'_> {
@@ -40,6 +42,7 @@ impl Frame<'_> {
     /// A token that is not compared with names.
     pub(super) fn digest(&mut self, token: u64) {
         self.digest = hash::mix(self.digest, token);
+        self.sketch.add(token);
     }
 
     pub(super) fn digest_name(&mut self, token: u64) {
@@ -57,6 +60,7 @@ impl Frame<'_> {
         function.exits = self.exits;
         function.max_nesting = self.max_nesting;
         function.body_digest = self.digest;
+        function.body_sketch = self.sketch.finish();
         hash::mix(self.digest, self.name_hash)
     }
 

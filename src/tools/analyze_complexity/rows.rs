@@ -107,9 +107,11 @@ pub(super) fn function(view: &View<'_>, file: usize, function: usize) -> Row {
 
 /// As in the whole result: with what a comparison matches by.
 pub(super) fn kept_function(view: &View<'_>, file: usize, function: usize) -> Value {
-    let digest = view.analyzed.files[file].analysis.functions[function].body_digest;
+    let facts = &view.analyzed.files[file].analysis.functions[function];
     let mut value = function_value(view, file, function);
-    value.insert("body_digest".into(), json!(format!("{digest:016x}")));
+    let hex = |word: u64| json!(format!("{word:016x}"));
+    value.insert("body_digest".into(), hex(facts.body_digest));
+    value.insert("body_sketch".into(), hex(facts.body_sketch));
     Value::Object(value)
 }
 

@@ -1,42 +1,42 @@
-//! What changed, the worst first.
+//! What changed, the worst first. A change holds indexes of rows: words and JSON are made for those that are shown.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::rows::FileErrors;
+
 /// One row of `changes`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Change {
     /// `regressed`, `added`, `removed`, …: counted in the summary.
     pub(super) kind: &'static str,
     /// Lower comes first.
     pub(super) rank: u8,
     /// Within a rank, higher comes first.
-    pub(super) severity: i64,
-    pub(super) value: Value,
-    pub(super) line: String,
+    pub(super) severity: u32,
+    /// Which row it was, and which it is. One of them is always set.
+    pub(super) was: Option<u32>,
+    pub(super) is: Option<u32>,
 }
+
+/// What is missing where a file does not parse is not said to be added or removed.
+pub(super) const UNPARSED: &str = "unparsed";
 
 pub(super) struct Changes {
     pub(super) rows: Vec<Change>,
     pub(super) unchanged: u64,
-    /// `{before, after, delta}` over the figures that both results sum up.
-    pub(super) totals: Value,
+    pub(super) unparsed: UnparsedFiles,
 }
 
 impl Changes {
     /// Sorts the worst first; rows that are as bad stay in the order given, which is by path.
-    pub(super) fn new(
-        mut rows: Vec<Change>,
-        unchanged: u64,
-        before: &Value,
-        after: &Value,
-    ) -> Self {
-        rows.sort_by_key(|row| (row.rank, -row.severity));
+    pub(super) fn new(mut rows: Vec<Change>, unchanged: u64, unparsed: UnparsedFiles) -> Self {
+        rows.sort_by_key(|row| (row.rank, std::cmp::Reverse(row.severity)));
         Self {
             rows,
             unchanged,
-            totals: totals(&before["totals"], &after["totals"]),
+            unparsed,
         }
     }
 
@@ -63,7 +63,74 @@ impl Changes {
     }
 }
 
-fn totals(before: &Value, after: &Value) -> Value {
+/// The files of which more did not parse at one of the two times, and rows that are missing for it: by path how many.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct UnparsedFiles {
+    now: BTreeMap<String, u64>,
+    before: BTreeMap<String, u64>,
+}
+
+/// Files of each time that the heading names.
+const FILES_NAMED: usize = 5;
+
+impl UnparsedFiles {
+    /// Notes a row that is missing now. False: its file parses as well as before.
+    pub(super) fn missing(&mut self, path: &str, errors: &Sides<'_>) -> bool {
+        let unparsed = errors.after.get(path) > errors.before.get(path);
+        if unparsed {
+            note(&mut self.now, path);
+        }
+        unparsed
+    }
+
+    /// The same for one that was missing before.
+    pub(super) fn new_here(&mut self, path: &str, errors: &Sides<'_>) -> bool {
+        let unparsed = errors.before.get(path) > errors.after.get(path);
+        if unparsed {
+            note(&mut self.before, path);
+        }
+        unparsed
+    }
+
+    /// Lines for the heading.
+    pub(super) fn lines(&self) -> String {
+        let mut lines = String::new();
+        for (files, when) in [(&self.now, "now"), (&self.before, "in the baseline")] {
+            if files.is_empty() {
+                continue;
+            }
+            let named: Vec<String> = (files.iter().take(FILES_NAMED))
+                .map(|(path, missing)| format!("{path} ({missing})"))
+                .collect();
+            let more = match files.len().checked_sub(FILES_NAMED) {
+                None | Some(0) => String::new(),
+                Some(more) => format!(" and {more} more"),
+            };
+            lines.push_str(&format!(
+                "careful: these files did not parse {when}, and what is missing there is unparsed, not added or removed: {}{more}\n",
+                named.join(", "),
+            ));
+        }
+        lines
+    }
+}
+
+fn note(files: &mut BTreeMap<String, u64>, path: &str) {
+    match files.get_mut(path) {
+        Some(missing) => *missing += 1,
+        None => _ = files.insert(path.to_owned(), 1),
+    }
+}
+
+/// The errors of both results.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'e> {
+    pub(super) before: &'e FileErrors,
+    pub(super) after: &'e FileErrors,
+}
+
+/// `{before, after, delta}` over the figures that both results sum up.
+pub(super) fn totals(before: &Value, after: &Value) -> Value {
     let mut delta = serde_json::Map::new();
     for (name, was) in before.as_object().into_iter().flatten() {
         if let (Some(was), Some(is)) = (was.as_f64(), after[name].as_f64()) {

@@ -1,112 +1,99 @@
 //! Two results of analyze_dependencies: which cycles, unresolved imports, packages and edges came or went.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::change::{Change, Changes};
-use crate::answer::Failure;
+use super::super::rows::{Graph, List};
+use super::Stop;
+use super::change::{Change, Changes, UnparsedFiles};
 
-/// What is compared, the worst to gain first.
-const PARTS: [Part; 5] = [
-    Part {
-        list: "cycles",
-        what: "cycle",
-        identity: cycle_identity,
-    },
-    Part {
-        list: "unresolved",
-        what: "unresolved",
-        identity: |row| format!("{} {}", plain(&row["path"]), plain(&row["specifier"])),
-    },
-    Part {
-        list: "external",
-        what: "external",
-        identity: |row| plain(&row["name"]),
-    },
-    Part {
-        list: "edges",
-        what: "edge",
-        identity: |row| {
-            format!(
-                "{} -> {} ({})",
-                plain(&row["from"]),
-                plain(&row["to"]),
-                plain(&row["kind"])
-            )
-        },
-    },
-    Part {
-        list: "nodes",
-        what: "node",
-        identity: |row| plain(&row["id"]),
-    },
-];
-
-struct Part {
-    list: &'static str,
-    what: &'static str,
-    /// What stays the same where lines move; also its words in the text.
-    identity: fn(&Value) -> String,
+/// The graphs of both.
+#[derive(Clone, Copy)]
+pub(super) struct Both<'r> {
+    pub(super) before: &'r Graph,
+    pub(super) after: &'r Graph,
 }
 
-pub(super) fn compare(before: &Value, after: &Value) -> Result<Changes, Failure> {
-    let mut changes = Vec::new();
-    let mut unchanged = 0;
-    for (rank, part) in (0_u8..).zip(&PARTS) {
-        let was = part.rows(before)?;
-        let is = part.rows(after)?;
-        for (identity, row) in &is {
-            if was.contains_key(identity) {
-                unchanged += 1;
-            } else {
-                changes.push(part.change("added", rank, identity, row));
+/// The worst to gain first. What went is good news, and comes after all that was gained.
+const LOST: u8 = List::ALL.len() as u8;
+
+impl Both<'_> {
+    /// `None`: told to stop.
+    pub(super) fn compare(self, stop: Stop<'_>) -> Option<Changes> {
+        let mut changes = Vec::new();
+        let mut unchanged = 0;
+        for (rank, list) in (0_u8..).zip(List::ALL) {
+            if stop() {
+                return None;
+            }
+            let (was, is) = (self.before.list(list), self.after.list(list));
+            let befores: HashSet<&str> = was.identities().collect();
+            let afters: HashSet<&str> = is.identities().collect();
+            for at in once_each(is.identities()) {
+                match befores.contains(is.identity(at as usize)) {
+                    true => unchanged += 1,
+                    false => changes.push(change("added", rank, None, Some(at))),
+                }
+            }
+            for at in once_each(was.identities()) {
+                if !afters.contains(was.identity(at as usize)) {
+                    changes.push(change("removed", rank + LOST, Some(at), None));
+                }
             }
         }
-        // What went is good news, and comes after all that was gained.
-        let rank = rank + PARTS.len() as u8;
-        for (identity, row) in &was {
-            if !is.contains_key(identity) {
-                changes.push(part.change("removed", rank, identity, row));
-            }
-        }
-    }
-    Ok(Changes::new(changes, unchanged, before, after))
-}
-
-impl Part {
-    fn rows<'d>(&self, data: &'d Value) -> Result<BTreeMap<String, &'d Value>, Failure> {
-        let rows = data[self.list].as_array().ok_or_else(|| {
-            Failure::new(
-                "data_loss",
-                format!("a stored result holds no {}", self.list),
-            )
-        })?;
-        Ok(rows.iter().map(|row| ((self.identity)(row), row)).collect())
+        Some(Changes::new(changes, unchanged, UnparsedFiles::default()))
     }
 
-    fn change(&self, kind: &'static str, rank: u8, identity: &str, row: &Value) -> Change {
-        Change {
-            kind,
-            rank,
-            severity: 0,
-            value: json!({"change": kind, "what": self.what, "detail": row}),
-            line: format!("{kind} {} {identity}", self.what),
-        }
+    pub(super) fn line(self, change: &Change) -> String {
+        let list = list_of(change);
+        let identity = match (change.is, change.was) {
+            (Some(is), _) => self.after.list(list).identity(is as usize),
+            (None, Some(was)) => self.before.list(list).identity(was as usize),
+            (None, None) => "",
+        };
+        format!("{} {} {identity}", change.kind, what(list))
+    }
+
+    pub(super) fn value(self, change: &Change) -> Value {
+        let list = list_of(change);
+        let detail = match (change.is, change.was) {
+            (Some(is), _) => self.after.list(list).row(is as usize),
+            (None, Some(was)) => self.before.list(list).row(was as usize),
+            (None, None) => Value::Null,
+        };
+        json!({"change": change.kind, "what": what(list), "detail": detail})
     }
 }
 
-/// The members, wherever the walk entered the cycle.
-fn cycle_identity(row: &Value) -> String {
-    let members = row.get("members").or_else(|| row.get("path"));
-    // Results from before cycles had a path are lists of members.
-    let members = members.unwrap_or(row).as_array();
-    let mut members: Vec<String> = members.into_iter().flatten().map(plain).collect();
-    members.sort_unstable();
-    members.dedup();
-    members.join(", ")
+/// The rows in the order of what they are known by; of equal ones the last.
+fn once_each<'t>(identities: impl Iterator<Item = &'t str>) -> Vec<u32> {
+    let mut sorted: Vec<(&str, u32)> = identities.zip(0..).collect();
+    sorted.sort_unstable_by_key(|(identity, at)| (*identity, std::cmp::Reverse(*at)));
+    sorted.dedup_by_key(|(identity, _)| *identity);
+    sorted.into_iter().map(|(_, at)| at).collect()
 }
 
-fn plain(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn change(kind: &'static str, rank: u8, was: Option<u32>, is: Option<u32>) -> Change {
+    Change {
+        kind,
+        rank,
+        severity: 0,
+        was,
+        is,
+    }
+}
+
+fn list_of(change: &Change) -> List {
+    List::ALL[usize::from(change.rank % LOST)]
+}
+
+fn what(list: List) -> &'static str {
+    match list {
+        List::Cycles => "cycle",
+        List::Unresolved => "unresolved",
+        List::External => "external",
+        List::Edges => "edge",
+        List::Nodes => "node",
+    }
 }

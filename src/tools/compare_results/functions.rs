@@ -2,186 +2,195 @@
 
 use serde_json::{Value, json};
 
-use super::change::{Change, Changes};
-use super::matching::{Subject, matched, plain_name};
-use crate::answer::Failure;
+use super::super::rows::Functions;
+use super::Stop;
+use super::change::{Change, Changes, Sides, UNPARSED, UnparsedFiles};
+use super::matching::{matched, plain_name, subjects};
 
 /// Figures of a function whose difference is given.
-const FIGURES: [(&str, &str); 6] = [
-    ("cyclomatic", "/own/cyclomatic"),
-    ("cognitive", "/own/cognitive"),
-    ("sloc", "/sloc"),
-    ("max_nesting", "/max_nesting"),
-    ("parameters", "/parameters"),
-    ("maintainability_index", "/maintainability_index"),
+const FIGURES: [&str; 6] = [
+    "cyclomatic",
+    "cognitive",
+    "sloc",
+    "max_nesting",
+    "parameters",
+    "maintainability_index",
 ];
 
-pub(super) fn compare(before: &Value, after: &Value) -> Result<Changes, Failure> {
-    let (befores, afters) = (rows(before)?, rows(after)?);
-    let before_subjects: Vec<Subject<'_>> = befores.iter().map(subject).collect();
-    let after_subjects: Vec<Subject<'_>> = afters.iter().map(subject).collect();
-    let matches = matched(&before_subjects, &after_subjects);
-    let mut gone = vec![true; befores.len()];
-    let mut changes = Vec::new();
-    let mut unchanged = 0;
-    for (is, was) in matches.iter().enumerate() {
-        let Some(was) = *was else {
-            changes.push(added(&afters[is]));
-            continue;
-        };
-        gone[was] = false;
-        match changed(&befores[was], &afters[is]) {
-            Some(change) => changes.push(change),
-            None => unchanged += 1,
+/// The functions of both.
+#[derive(Clone, Copy)]
+pub(super) struct Both<'r> {
+    pub(super) before: &'r Functions,
+    pub(super) after: &'r Functions,
+}
+
+impl Both<'_> {
+    /// `None`: told to stop.
+    pub(super) fn compare(self, errors: Sides<'_>, stop: Stop<'_>) -> Option<Changes> {
+        let Self { before, after } = self;
+        let (befores, afters) = subjects(before, after);
+        let matches = matched(&befores, &afters, stop)?;
+        drop((befores, afters));
+        let mut gone = vec![true; before.len()];
+        let mut changes = Vec::new();
+        let mut unchanged = 0;
+        let mut unparsed = UnparsedFiles::default();
+        for (is, was) in (0..).zip(matches) {
+            let Some(was) = was else {
+                let missed = unparsed.new_here(after.path.get(is as usize), &errors);
+                changes.push(alone(after, None, Some(is), missed));
+                continue;
+            };
+            gone[was as usize] = false;
+            match self.changed(was, is) {
+                Some(change) => changes.push(change),
+                None => unchanged += 1,
+            }
         }
+        for (was, _) in (0..).zip(gone).filter(|(_, gone)| *gone) {
+            let missed = unparsed.missing(before.path.get(was as usize), &errors);
+            changes.push(alone(before, Some(was), None, missed));
+        }
+        Some(Changes::new(changes, unchanged, unparsed))
     }
-    let removals = befores.iter().zip(gone).filter(|(_, gone)| *gone);
-    changes.extend(removals.map(|(row, _)| removed(row)));
-    Ok(Changes::new(changes, unchanged, before, after))
-}
 
-fn rows(data: &Value) -> Result<&[Value], Failure> {
-    data["functions"]
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| Failure::new("data_loss", "a stored result holds no functions"))
-}
+    /// `None`: the same function, wherever its lines are now.
+    fn changed(self, at_was: u32, at_is: u32) -> Option<Change> {
+        let (was, is) = (at_was as usize, at_is as usize);
+        let Self { before, after } = self;
+        let grown = |figure: fn(&Functions) -> &Vec<u32>| {
+            i64::from(figure(after)[is]) - i64::from(figure(before)[was])
+        };
+        let cyclomatic = grown(|functions| &functions.cyclomatic);
+        let cognitive = grown(|functions| &functions.cognitive);
+        let (kind, rank) = if cyclomatic > 0 || cognitive > 0 {
+            ("regressed", 0)
+        } else if cyclomatic < 0 || cognitive < 0 {
+            ("improved", 6)
+        } else if before.body_digest(was) != after.body_digest(is) {
+            ("changed", 3)
+        } else if self.moved(was, is) {
+            ("moved", 4)
+        } else if self.renamed(was, is) {
+            ("renamed", 5)
+        } else {
+            return None;
+        };
+        let severity = cyclomatic.unsigned_abs() + cognitive.unsigned_abs();
+        Some(Change {
+            kind,
+            rank,
+            severity: u32::try_from(severity).unwrap_or(u32::MAX),
+            was: Some(at_was),
+            is: Some(at_is),
+        })
+    }
 
-fn subject(row: &Value) -> Subject<'_> {
-    Subject {
-        path: text(row, "path"),
-        qualified_name: text(row, "qualified_name"),
-        name: text(row, "name"),
-        kind: text(row, "kind"),
-        body: text(row, "body_digest"),
-        start_line: row["start_line"].as_u64().unwrap_or(0),
-        lines: row["sloc"].as_u64().unwrap_or(0),
+    fn moved(self, was: usize, is: usize) -> bool {
+        self.before.path.get(was) != self.after.path.get(is)
+    }
+
+    fn renamed(self, was: usize, is: usize) -> bool {
+        let (before, after) = (&self.before.qualified_name, &self.after.qualified_name);
+        plain_name(before.get(was)) != plain_name(after.get(is))
+    }
+
+    pub(super) fn line(self, change: &Change) -> String {
+        let Self { before, after } = self;
+        let kind = change.kind;
+        let alone = |functions: &Functions, at: u32| {
+            format!(
+                "{kind} {}: cyclomatic {}, cognitive {}",
+                place(functions, at),
+                functions.cyclomatic[at as usize],
+                functions.cognitive[at as usize],
+            )
+        };
+        let (was, is) = match (change.was, change.is) {
+            (Some(was), Some(is)) => (was as usize, is as usize),
+            (Some(was), None) if kind == UNPARSED => {
+                return format!("{} (its file does not parse now)", alone(before, was));
+            }
+            (Some(was), None) => return alone(before, was),
+            (None, Some(is)) if kind == UNPARSED => {
+                return format!("{} (its file did not parse before)", alone(after, is));
+            }
+            (None, Some(is)) => return alone(after, is),
+            (None, None) => return String::new(),
+        };
+        let mut line = format!(
+            "{kind} {}: cyclomatic {} -> {}, cognitive {} -> {}",
+            place(after, is as u32),
+            before.cyclomatic[was],
+            after.cyclomatic[is],
+            before.cognitive[was],
+            after.cognitive[is],
+        );
+        if self.moved(was, is) || self.renamed(was, is) {
+            line.push_str(&format!(
+                " (was {} {})",
+                before.path.get(was),
+                before.qualified_name.get(was)
+            ));
+        }
+        line
+    }
+
+    pub(super) fn value(self, change: &Change) -> Value {
+        let Self { before, after } = self;
+        let was = change.was.map(|was| was as usize);
+        let is = change.is.map(|is| is as usize);
+        let both = was.zip(is);
+        let (was_side, is_side) = (was.map(|was| before.side(was)), is.map(|is| after.side(is)));
+        let shown = is_side.as_ref().or(was_side.as_ref());
+        let named = |name: &str| shown.map_or(Value::Null, |side| side[name].clone());
+        json!({
+            "change": change.kind,
+            "what": "function",
+            "path": named("path"),
+            "qualified_name": named("qualified_name"),
+            "moved": both.is_some_and(|(was, is)| self.moved(was, is)),
+            "renamed": both.is_some_and(|(was, is)| self.renamed(was, is)),
+            "delta": was_side.as_ref().zip(is_side.as_ref()).map(|(was, is)| delta(was, is)),
+            "before": was_side,
+            "after": is_side,
+        })
     }
 }
 
-fn text<'r>(row: &'r Value, name: &str) -> &'r str {
-    row[name].as_str().unwrap_or_default()
-}
-
-fn figure(row: &Value, pointer: &str) -> i64 {
-    row.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
-}
-
-/// `None`: the same function, wherever its lines are now.
-fn changed(was: &Value, is: &Value) -> Option<Change> {
-    let moved = was["path"] != is["path"];
-    let renamed = is_renamed(was, is);
-    let cyclomatic = figure(is, "/own/cyclomatic") - figure(was, "/own/cyclomatic");
-    let cognitive = figure(is, "/own/cognitive") - figure(was, "/own/cognitive");
-    let (kind, rank) = if cyclomatic > 0 || cognitive > 0 {
-        ("regressed", 0)
-    } else if cyclomatic < 0 || cognitive < 0 {
-        ("improved", 5)
-    } else if was["body_digest"] != is["body_digest"] {
-        ("changed", 2)
-    } else if moved {
-        ("moved", 3)
-    } else if renamed {
-        ("renamed", 4)
-    } else {
-        return None;
+/// One that has no partner. `missed`: its file did not parse at the other time.
+fn alone(functions: &Functions, was: Option<u32>, is: Option<u32>, missed: bool) -> Change {
+    let complexity = |at: u32| {
+        functions.cyclomatic[at as usize].saturating_add(functions.cognitive[at as usize])
     };
-    let mut line = format!(
-        "{kind} {}:{} {}: cyclomatic {} -> {}, cognitive {} -> {}",
-        text(is, "path"),
-        is["start_line"],
-        text(is, "qualified_name"),
-        figure(was, "/own/cyclomatic"),
-        figure(is, "/own/cyclomatic"),
-        figure(was, "/own/cognitive"),
-        figure(is, "/own/cognitive"),
-    );
-    if moved || renamed {
-        line.push_str(&format!(
-            " (was {} {})",
-            text(was, "path"),
-            text(was, "qualified_name")
-        ));
-    }
-    Some(Change {
+    let (kind, rank, severity) = match (missed, is) {
+        (true, at) => (UNPARSED, 1, at.or(was).map_or(0, complexity)),
+        (false, Some(is)) => ("added", 2, complexity(is)),
+        (false, None) => ("removed", 7, 0),
+    };
+    Change {
         kind,
         rank,
-        severity: cyclomatic.abs() + cognitive.abs(),
-        value: row(kind, Some(was), Some(is)),
-        line,
-    })
-}
-
-fn is_renamed(was: &Value, is: &Value) -> bool {
-    plain_name(text(was, "qualified_name")) != plain_name(text(is, "qualified_name"))
-}
-
-fn added(is: &Value) -> Change {
-    let complexity = figure(is, "/own/cyclomatic") + figure(is, "/own/cognitive");
-    Change {
-        kind: "added",
-        rank: 1,
-        severity: complexity,
-        value: row("added", None, Some(is)),
-        line: alone("added", is),
+        severity,
+        was,
+        is,
     }
 }
 
-fn removed(was: &Value) -> Change {
-    Change {
-        kind: "removed",
-        rank: 6,
-        severity: 0,
-        value: row("removed", Some(was), None),
-        line: alone("removed", was),
-    }
-}
-
-fn alone(kind: &str, row: &Value) -> String {
+fn place(functions: &Functions, at: u32) -> String {
+    let at = at as usize;
     format!(
-        "{kind} {}:{} {}: cyclomatic {}, cognitive {}",
-        text(row, "path"),
-        row["start_line"],
-        text(row, "qualified_name"),
-        figure(row, "/own/cyclomatic"),
-        figure(row, "/own/cognitive"),
+        "{}:{} {}",
+        functions.path.get(at),
+        functions.start_line[at],
+        functions.qualified_name.get(at),
     )
-}
-
-fn row(kind: &str, was: Option<&Value>, is: Option<&Value>) -> Value {
-    let shown = is.or(was).unwrap_or(&Value::Null);
-    let both = was.zip(is);
-    json!({
-        "change": kind,
-        "what": "function",
-        "path": shown["path"],
-        "qualified_name": shown["qualified_name"],
-        "moved": both.is_some_and(|(was, is)| was["path"] != is["path"]),
-        "renamed": both.is_some_and(|(was, is)| is_renamed(was, is)),
-        "before": was.map(side),
-        "after": is.map(side),
-        "delta": both.map(|(was, is)| delta(was, is)),
-    })
-}
-
-fn side(row: &Value) -> Value {
-    let mut side = json!({
-        "path": row["path"],
-        "qualified_name": row["qualified_name"],
-        "start_line": row["start_line"],
-        "end_line": row["end_line"],
-    });
-    for (name, pointer) in FIGURES {
-        side[name] = row.pointer(pointer).cloned().unwrap_or_default();
-    }
-    side
 }
 
 fn delta(was: &Value, is: &Value) -> Value {
     let mut delta = json!({});
-    for (name, pointer) in FIGURES {
-        let of = |row: &Value| row.pointer(pointer).and_then(Value::as_f64);
-        delta[name] = match (of(was), of(is)) {
+    for name in FIGURES {
+        delta[name] = match (was[name].as_f64(), is[name].as_f64()) {
             (Some(was), Some(is)) => whole_or_rounded(is - was),
             (None, _) | (_, None) => Value::Null,
         };

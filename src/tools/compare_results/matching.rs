@@ -1,208 +1,172 @@
-//! Which function of one result is which of the other: by path and qualified name, then by body, then by nearest
-//! range. Pure.
+//! Which function of one result is which of the other: by path and qualified name, then by body, then by nearness of
+//! bodies. Pure.
 
-use std::collections::{HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-/// What functions are matched by.
+use super::super::rows::{Column, Functions};
+use super::{Stop, nearness};
+
+/// What functions are matched by. Texts are numbers here, the same in both results for equal texts.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Subject<'a> {
-    pub(super) path: &'a str,
-    pub(super) qualified_name: &'a str,
-    pub(super) name: &'a str,
-    pub(super) kind: &'a str,
-    pub(super) body: &'a str,
-    pub(super) start_line: u64,
-    pub(super) lines: u64,
+pub(super) struct Subject {
+    pub(super) path: u32,
+    /// Without the lines of what has no name.
+    pub(super) qualified_name: u32,
+    /// `None` where it has none.
+    pub(super) name: Option<u32>,
+    pub(super) kind: u32,
+    pub(super) body: Option<u64>,
+    /// Of its tokens: see [`crate::analysis::metrics::sketch`].
+    pub(super) sketch: Option<u64>,
+    pub(super) start_line: u32,
+    pub(super) lines: u32,
 }
 
 /// Bodies shorter than this look alike by chance: they match only where path or name is the same.
-const TELLING_LINES: u64 = 3;
-/// A function that was renamed and edited is looked for this many lines around where it was.
-const NEAR_LINES: u64 = 20;
+pub(super) const TELLING_LINES: u32 = 3;
 
-/// What must agree for a pair: kind, then up to three more.
-type Key<'a> = (&'a str, &'a str, String, &'a str);
+/// What must agree for a pair; `None`: it does not matter.
+type Key = (Option<u32>, Option<u64>, Option<u32>, Option<u32>);
 
-/// By index of `after`: the index of `before` that it was. Each is used once.
-pub(super) fn matched(before: &[Subject<'_>], after: &[Subject<'_>]) -> Vec<Option<usize>> {
+/// Reads both results as subjects.
+pub(super) fn subjects(before: &Functions, after: &Functions) -> (Vec<Subject>, Vec<Subject>) {
+    let mut ids = Ids::default();
+    let befores = ids.subjects(before);
+    (befores, ids.subjects(after))
+}
+
+/// By index of `after`: the index of `before` that it was. Each is used once. `None`: told to stop.
+pub(super) fn matched(
+    before: &[Subject],
+    after: &[Subject],
+    stop: Stop<'_>,
+) -> Option<Vec<Option<u32>>> {
     let mut pairs = Pairs {
         of_after: vec![None; after.len()],
         used: vec![false; before.len()],
     };
-    // Several may share a name (overloads, redefinitions): first those with the same body, then in order.
-    pairs.by(before, after, |s| {
-        Some((s.path, s.body, plain_name(s.qualified_name), ""))
-    });
-    pairs.by(before, after, |s| {
-        Some((s.path, "", plain_name(s.qualified_name), ""))
-    });
-    // Renamed in its file, then moved under its name, then both.
-    pairs.by(before, after, |s| {
-        Some((s.path, s.body, String::new(), s.kind))
-    });
-    pairs.by(before, after, |s| {
-        Some(("", s.body, s.name.to_owned(), s.kind))
-    });
-    pairs.by(before, after, |s| {
-        (s.lines >= TELLING_LINES).then(|| ("", s.body, String::new(), s.kind))
-    });
-    pairs.by_range(before, after);
-    pairs.of_after
+    let passes: [fn(&Subject) -> Option<Key>; 5] = [
+        // Several may share a name (overloads, redefinitions): first those with the same body, then in order.
+        |s| Some((Some(s.path), Some(s.body?), Some(s.qualified_name), None)),
+        |s| Some((Some(s.path), None, Some(s.qualified_name), None)),
+        // Renamed in its file, then moved under its name, then both.
+        |s| Some((Some(s.path), Some(s.body?), None, Some(s.kind))),
+        |s| Some((None, Some(s.body?), Some(s.name?), Some(s.kind))),
+        |s| {
+            let telling = s.lines >= TELLING_LINES;
+            telling.then_some((None, Some(s.body?), None, Some(s.kind)))
+        },
+    ];
+    for key in passes {
+        if stop() {
+            return None;
+        }
+        pairs.by(before, after, key);
+    }
+    let left = nearness::Left {
+        before: pairs.left(before),
+        after: (after.iter().enumerate())
+            .filter(|(at, _)| pairs.of_after[*at].is_none())
+            .map(|(at, subject)| (at as u32, subject))
+            .collect(),
+    };
+    for (was, is) in left.pairs(stop)? {
+        pairs.of_after[is as usize] = Some(was);
+    }
+    Some(pairs.of_after)
 }
 
 /// A function without a name is known by its line, which changes when something above it does.
-pub(super) fn plain_name(qualified_name: &str) -> String {
+pub(super) fn plain_name(qualified_name: &str) -> Cow<'_, str> {
+    if !qualified_name.contains('@') {
+        return Cow::Borrowed(qualified_name);
+    }
     let mut plain = String::with_capacity(qualified_name.len());
     let mut rest = qualified_name;
     while let Some((head, tail)) = rest.split_once('@') {
         plain.push_str(head);
         rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
     }
-    plain + rest
+    Cow::Owned(plain + rest)
+}
+
+/// Numbers for texts.
+#[derive(Default)]
+struct Ids<'t>(HashMap<Cow<'t, str>, u32>);
+
+impl<'t> Ids<'t> {
+    fn subjects(&mut self, functions: &'t Functions) -> Vec<Subject> {
+        let paths = self.of_table(&functions.path);
+        let kinds = self.of_table(&functions.kind);
+        let row = |at: usize| {
+            let name = functions.name(at);
+            let qualified_name = functions.qualified_name.get(at);
+            Subject {
+                path: paths[functions.path.rows[at] as usize],
+                qualified_name: self.of(plain_name(qualified_name)),
+                name: (!name.is_empty()).then(|| self.of(Cow::Borrowed(name))),
+                kind: kinds[functions.kind.rows[at] as usize],
+                body: functions.body_digest(at),
+                sketch: functions.body_sketch(at),
+                start_line: functions.start_line[at],
+                lines: functions.sloc[at],
+            }
+        };
+        (0..functions.len()).map(row).collect()
+    }
+
+    fn of(&mut self, text: Cow<'t, str>) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry(text).or_insert(next)
+    }
+
+    fn of_table(&mut self, column: &'t Column) -> Vec<u32> {
+        let texts = column.table.iter();
+        texts.map(|text| self.of(Cow::Borrowed(text))).collect()
+    }
 }
 
 struct Pairs {
-    of_after: Vec<Option<usize>>,
+    of_after: Vec<Option<u32>>,
     used: Vec<bool>,
 }
 
+/// The end of a chain.
+const END: u32 = u32::MAX;
+
 impl Pairs {
-    /// Pairs what is left and agrees in the key, in order.
-    fn by<'a>(
-        &mut self,
-        before: &[Subject<'a>],
-        after: &[Subject<'a>],
-        key: impl Fn(&Subject<'a>) -> Option<Key<'a>>,
-    ) {
-        let mut waiting: HashMap<Key<'a>, VecDeque<usize>> = HashMap::new();
-        for (was, subject) in before.iter().enumerate() {
+    /// Pairs those that are left and agree in the key, in order.
+    fn by(&mut self, before: &[Subject], after: &[Subject], key: fn(&Subject) -> Option<Key>) {
+        // By key the first that waits, and by row the one after it.
+        let mut first: HashMap<Key, u32> = HashMap::new();
+        let mut next = vec![END; before.len()];
+        for (was, subject) in before.iter().enumerate().rev() {
             if let Some(key) = key(subject).filter(|_| !self.used[was]) {
-                waiting.entry(key).or_default().push_back(was);
+                next[was] = first.insert(key, was as u32).unwrap_or(END);
             }
         }
         for (is, subject) in after.iter().enumerate() {
             if self.of_after[is].is_some() {
                 continue;
             }
-            let candidates = key(subject).and_then(|key| waiting.get_mut(&key));
-            if let Some(was) = candidates.and_then(VecDeque::pop_front) {
+            let waiting = key(subject).and_then(|key| first.get_mut(&key));
+            if let Some(waiting) = waiting.filter(|waiting| **waiting != END) {
+                let was = *waiting;
+                *waiting = next[was as usize];
                 self.of_after[is] = Some(was);
-                self.used[was] = true;
+                self.used[was as usize] = true;
             }
         }
     }
 
-    /// In the same file, of the same kind, the nearest by its first line.
-    fn by_range(&mut self, before: &[Subject<'_>], after: &[Subject<'_>]) {
-        let mut starts: HashMap<(&str, &str), Vec<(u64, usize)>> = HashMap::new();
-        for (at, subject) in before.iter().enumerate() {
-            if !self.used[at] {
-                let place = (subject.path, subject.kind);
-                starts
-                    .entry(place)
-                    .or_default()
-                    .push((subject.start_line, at));
-            }
-        }
-        for (is, subject) in after.iter().enumerate() {
-            if self.of_after[is].is_some() {
-                continue;
-            }
-            let Some(candidates) = starts.get_mut(&(subject.path, subject.kind)) else {
-                continue;
-            };
-            let distance = |start: u64| start.abs_diff(subject.start_line);
-            let nearest = (candidates.iter().enumerate())
-                .filter(|(_, (start, _))| distance(*start) <= NEAR_LINES)
-                .min_by_key(|(_, (start, _))| distance(*start))
-                .map(|(at, _)| at);
-            if let Some(at) = nearest {
-                let (_, was) = candidates.remove(at);
-                self.of_after[is] = Some(was);
-                self.used[was] = true;
-            }
-        }
+    fn left<'s>(&self, before: &'s [Subject]) -> Vec<(u32, &'s Subject)> {
+        (before.iter().enumerate())
+            .filter(|(at, _)| !self.used[*at])
+            .map(|(at, subject)| (at as u32, subject))
+            .collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn subject<'a>(path: &'a str, name: &'a str, body: &'a str, start_line: u64) -> Subject<'a> {
-        Subject {
-            path,
-            qualified_name: name,
-            name,
-            kind: "function",
-            body,
-            start_line,
-            lines: 5,
-        }
-    }
-
-    #[test]
-    fn a_name_wins_over_a_body_and_lines_do_not_matter() {
-        let before = [subject("a", "f", "1", 10), subject("a", "g", "2", 20)];
-        let after = [subject("a", "f", "2", 400), subject("a", "g", "1", 300)];
-        assert_eq!(matched(&before, &after), [Some(0), Some(1)]);
-    }
-
-    #[test]
-    fn a_moved_and_a_renamed_function_are_found_by_their_bodies() {
-        let before = [subject("a", "f", "1", 10), subject("a", "g", "2", 20)];
-        let after = [subject("b", "f", "1", 10), subject("a", "h", "2", 90)];
-        assert_eq!(matched(&before, &after), [Some(0), Some(1)]);
-    }
-
-    #[test]
-    fn renamed_and_edited_is_found_where_it_was_but_not_far_away() {
-        let before = [subject("a", "f", "1", 10)];
-        assert_eq!(matched(&before, &[subject("a", "g", "2", 14)]), [Some(0)]);
-        assert_eq!(matched(&before, &[subject("a", "g", "2", 200)]), [None]);
-        assert_eq!(matched(&before, &[subject("b", "g", "2", 10)]), [None]);
-    }
-
-    #[test]
-    fn overloads_pair_by_body_first() {
-        let before = [subject("a", "f", "1", 1), subject("a", "f", "2", 9)];
-        let after = [subject("a", "f", "2", 1), subject("a", "f", "3", 9)];
-        assert_eq!(matched(&before, &after), [Some(1), Some(0)]);
-    }
-
-    #[test]
-    fn trivial_bodies_elsewhere_are_no_match() {
-        let mut before = subject("a", "f", "1", 10);
-        let mut after = subject("b", "g", "1", 10);
-        before.lines = 1;
-        after.lines = 1;
-        assert_eq!(matched(&[before], &[after]), [None]);
-    }
-
-    #[test]
-    fn a_closure_keeps_its_name_when_its_line_changes() {
-        assert_eq!(plain_name("outer.<anonymous@12>.f"), "outer.<anonymous>.f");
-        let before = [subject("a", "f.<anonymous@12>", "1", 12)];
-        let after = [subject("a", "f.<anonymous@90>", "2", 90)];
-        assert_eq!(matched(&before, &after), [Some(0)]);
-    }
-
-    proptest! {
-        #[test]
-        fn everything_matches_itself_and_nothing_twice(
-            names in prop::collection::vec(("[ab]", "[fgh]", "[123]", 1_u64..50), 0..30)
-        ) {
-            let subjects: Vec<_> = (names.iter())
-                .map(|(path, name, body, line)| subject(path, name, body, *line))
-                .collect();
-            let matches = matched(&subjects, &subjects);
-            let mut used: Vec<usize> = matches.iter().copied().flatten().collect();
-            prop_assert_eq!(used.len(), subjects.len());
-            used.sort_unstable();
-            used.dedup();
-            prop_assert_eq!(used.len(), subjects.len());
-        }
-    }
-}
+mod tests;

@@ -81,7 +81,7 @@ pub(super) fn data() -> Value {
 fn function() -> Value {
     let side = json!({"type": ["object", "null"]});
     strict(json!({
-        "change": {"enum": ["regressed", "added", "changed", "moved", "renamed", "improved", "removed"]},
+        "change": {"enum": ["regressed", "unparsed", "added", "changed", "moved", "renamed", "improved", "removed"]},
         "what": {"const": "function"},
         "path": string(), "qualified_name": string(),
         "moved": {"type": "boolean"}, "renamed": {"type": "boolean"},
@@ -100,7 +100,7 @@ fn part() -> Value {
 fn symbol() -> Value {
     let side = json!({"type": ["object", "null"]});
     strict(json!({
-        "change": {"enum": ["added", "changed", "moved", "removed"]},
+        "change": {"enum": ["unparsed", "added", "changed", "moved", "removed"]},
         "what": {"const": "symbol"},
         "path": string(), "qualified_name": string(), "kind": string(),
         "before": side, "after": side,

@@ -5,125 +5,174 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::change::{Change, Changes};
-use crate::answer::Failure;
+use super::super::rows::Symbols;
+use super::Stop;
+use super::change::{Change, Changes, Sides, UNPARSED, UnparsedFiles};
 
-pub(super) fn compare(before: &Value, after: &Value) -> Result<Changes, Failure> {
-    let (befores, afters) = (rows(before)?, rows(after)?);
-    let mut left: Vec<Option<&Value>> = befores.iter().map(Some).collect();
-    let mut of_after: Vec<Option<&Value>> = vec![None; afters.len()];
-    // First what is equal, then what kept its name, then what kept everything but its file.
-    let passes: [&[&str]; 3] = [
-        &["path", "qualified_name", "kind", "signature", "visibility"],
-        &["path", "qualified_name", "kind"],
-        &["qualified_name", "kind", "signature"],
-    ];
-    for fields in passes {
-        pair(&mut left, &mut of_after, afters, fields);
+/// The symbols of both.
+#[derive(Clone, Copy)]
+pub(super) struct Both<'r> {
+    pub(super) before: &'r Symbols,
+    pub(super) after: &'r Symbols,
+}
+
+/// What symbols are paired by. An empty text: it does not matter.
+type Key<'r> = [&'r str; 5];
+
+impl<'r> Both<'r> {
+    /// `None`: told to stop.
+    pub(super) fn compare(self, errors: Sides<'_>, stop: Stop<'_>) -> Option<Changes> {
+        let Self { before, after } = self;
+        let mut gone = vec![true; before.len()];
+        let mut of_after: Vec<Option<u32>> = vec![None; after.len()];
+        // First what is equal, then what kept its name, then what kept everything but its file.
+        let passes: [fn(Key<'r>) -> Key<'r>; 3] = [
+            |key| key,
+            |[path, name, kind, _, _]| [path, name, kind, "", ""],
+            |[_, name, kind, signature, _]| ["", name, kind, signature, ""],
+        ];
+        for pass in passes {
+            if stop() {
+                return None;
+            }
+            self.pair(&mut gone, &mut of_after, pass);
+        }
+        let mut changes = Vec::new();
+        let mut unchanged = 0;
+        let mut unparsed = UnparsedFiles::default();
+        for (at, was) in (0..).zip(of_after) {
+            let is = at as usize;
+            let Some(was) = was else {
+                let missed = unparsed.new_here(after.path.get(is), &errors);
+                let (kind, rank) = if missed { (UNPARSED, 1) } else { ("added", 4) };
+                changes.push(change(kind, rank, None, Some(at)));
+                continue;
+            };
+            match self.changed(was as usize, is) {
+                Some((kind, rank)) => changes.push(change(kind, rank, Some(was), Some(at))),
+                None => unchanged += 1,
+            }
+        }
+        for (at, _) in (0..).zip(gone).filter(|(_, gone)| *gone) {
+            let was = at as usize;
+            let (kind, rank) = if unparsed.missing(before.path.get(was), &errors) {
+                (UNPARSED, 1)
+            } else if is_public(before, was) {
+                ("removed", 0)
+            } else {
+                ("removed", 5)
+            };
+            changes.push(change(kind, rank, Some(at), None));
+        }
+        Some(Changes::new(changes, unchanged, unparsed))
     }
-    let mut changes = Vec::new();
-    let mut unchanged = 0;
-    for (is, was) in afters.iter().zip(of_after) {
-        let Some(was) = was else {
-            changes.push(change("added", 3, None, Some(is)));
-            continue;
+
+    fn changed(self, was: usize, is: usize) -> Option<(&'static str, u8)> {
+        let Self { before, after } = self;
+        let signature = before.signature.get(was) != after.signature.get(is);
+        if signature || before.visibility.get(was) != after.visibility.get(is) {
+            let rank = if is_public(before, was) { 0 } else { 2 };
+            return Some(("changed", rank));
+        }
+        let moved = before.path.get(was) != after.path.get(is);
+        moved.then_some(("moved", 3))
+    }
+
+    /// Pairs what agrees in a key, in order.
+    fn pair(self, gone: &mut [bool], of_after: &mut [Option<u32>], pass: fn(Key<'r>) -> Key<'r>) {
+        const END: u32 = u32::MAX;
+        let mut first: HashMap<Key<'r>, u32> = HashMap::new();
+        let mut next = vec![END; gone.len()];
+        for was in (0..gone.len()).rev().filter(|was| gone[*was]) {
+            let key = pass(key_of(self.before, was));
+            next[was] = first.insert(key, was as u32).unwrap_or(END);
+        }
+        for (is, slot) in of_after.iter_mut().enumerate() {
+            if slot.is_some() {
+                continue;
+            }
+            let waiting = first.get_mut(&pass(key_of(self.after, is)));
+            if let Some(waiting) = waiting.filter(|waiting| **waiting != END) {
+                *slot = Some(*waiting);
+                gone[*waiting as usize] = false;
+                *waiting = next[*waiting as usize];
+            }
+        }
+    }
+
+    pub(super) fn line(self, change: &Change) -> String {
+        let kind = change.kind;
+        let (symbols, at) = match (change.is, change.was) {
+            (Some(is), _) => (self.after, is as usize),
+            (None, Some(was)) => (self.before, was as usize),
+            (None, None) => return String::new(),
         };
-        if was["signature"] != is["signature"] || was["visibility"] != is["visibility"] {
-            let rank = if is_public(was) { 0 } else { 1 };
-            changes.push(change("changed", rank, Some(was), Some(is)));
-        } else if was["path"] != is["path"] {
-            changes.push(change("moved", 2, Some(was), Some(is)));
-        } else {
-            unchanged += 1;
+        let mut line = format!(
+            "{kind} {}:{} {} {} {}",
+            symbols.path.get(at),
+            symbols.start_line[at],
+            symbols.visibility.get(at),
+            symbols.kind.get(at),
+            symbols.qualified_name.get(at),
+        );
+        if let (Some(was), Some(is)) = (change.was, change.is) {
+            let (was, is) = (was as usize, is as usize);
+            let Self { before, after } = self;
+            line.push_str(&match kind {
+                "moved" => format!(" (was in {})", before.path.get(was)),
+                _ => {
+                    let (was, is) = (before.signature.get(was), after.signature.get(is));
+                    format!(": {was} -> {is}")
+                }
+            });
+        } else if kind == UNPARSED {
+            line.push_str(match change.is {
+                None => " (its file does not parse now)",
+                Some(_) => " (its file did not parse before)",
+            });
         }
+        super::super::text::one_line(&line)
     }
-    for was in left.into_iter().flatten() {
-        let rank = if is_public(was) { 0 } else { 4 };
-        changes.push(change("removed", rank, Some(was), None));
-    }
-    Ok(Changes::new(changes, unchanged, before, after))
-}
 
-/// Pairs what agrees in these fields, in order.
-fn pair<'d>(
-    left: &mut [Option<&'d Value>],
-    of_after: &mut [Option<&'d Value>],
-    afters: &[Value],
-    fields: &[&str],
-) {
-    let key = |row: &Value| -> Vec<String> {
-        let values = fields.iter().map(|field| row[*field].as_str());
-        values
-            .map(|value| value.unwrap_or_default().to_owned())
-            .collect()
-    };
-    let mut waiting: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
-    for (at, row) in left.iter().enumerate().rev() {
-        if let Some(row) = row {
-            waiting.entry(key(row)).or_default().push(at);
-        }
-    }
-    for (slot, row) in of_after.iter_mut().zip(afters) {
-        if slot.is_none() {
-            *slot = waiting
-                .get_mut(&key(row))
-                .and_then(Vec::pop)
-                .and_then(|at| left[at].take());
-        }
+    pub(super) fn value(self, change: &Change) -> Value {
+        let was = change.was.map(|was| was as usize);
+        let is = change.is.map(|is| is as usize);
+        let (symbols, at) = match is {
+            Some(is) => (self.after, is),
+            None => (self.before, was.unwrap_or_default()),
+        };
+        json!({
+            "change": change.kind,
+            "what": "symbol",
+            "path": symbols.path.get(at),
+            "qualified_name": symbols.qualified_name.get(at),
+            "kind": symbols.kind.get(at),
+            "before": was.map(|was| self.before.side(was)),
+            "after": is.map(|is| self.after.side(is)),
+        })
     }
 }
 
-fn rows(data: &Value) -> Result<&[Value], Failure> {
-    data["symbols"]
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| Failure::new("data_loss", "a stored result holds no symbols"))
+fn key_of(symbols: &Symbols, at: usize) -> Key<'_> {
+    [
+        symbols.path.get(at),
+        symbols.qualified_name.get(at),
+        symbols.kind.get(at),
+        symbols.signature.get(at),
+        symbols.visibility.get(at),
+    ]
 }
 
-fn is_public(row: &Value) -> bool {
-    row["visibility"] == "public"
+fn is_public(symbols: &Symbols, at: usize) -> bool {
+    symbols.visibility.get(at) == "public"
 }
 
-fn change(kind: &'static str, rank: u8, was: Option<&Value>, is: Option<&Value>) -> Change {
-    let shown = is.or(was).unwrap_or(&Value::Null);
-    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    let mut line = format!(
-        "{kind} {}:{} {} {} {}",
-        text(shown, "path"),
-        shown["start_line"],
-        text(shown, "visibility"),
-        text(shown, "kind"),
-        text(shown, "qualified_name"),
-    );
-    if let (Some(was), Some(is)) = (was, is) {
-        line.push_str(&match kind {
-            "moved" => format!(" (was in {})", text(was, "path")),
-            _ => format!(": {} -> {}", text(was, "signature"), text(is, "signature")),
-        });
-    }
+fn change(kind: &'static str, rank: u8, was: Option<u32>, is: Option<u32>) -> Change {
     Change {
         kind,
         rank,
-        severity: i64::from(kind == "removed"),
-        value: json!({
-            "change": kind,
-            "what": "symbol",
-            "path": shown["path"],
-            "qualified_name": shown["qualified_name"],
-            "kind": shown["kind"],
-            "before": was.map(side),
-            "after": is.map(side),
-        }),
-        line: super::super::text::one_line(&line),
+        severity: u32::from(kind == "removed"),
+        was,
+        is,
     }
-}
-
-fn side(row: &Value) -> Value {
-    json!({
-        "path": row["path"],
-        "signature": row["signature"],
-        "visibility": row["visibility"],
-        "start_line": row["start_line"],
-        "end_line": row["end_line"],
-    })
 }

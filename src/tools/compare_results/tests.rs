@@ -38,10 +38,21 @@ fn context() -> ToolContext {
     }
 }
 
+fn comparison(
+    before: &StoredResult,
+    after: &StoredResult,
+) -> Result<(Side, Side, Comparison), Failure> {
+    let read = |stored: &StoredResult| Compared::read(stored.clone()).map(Compared::into_parts);
+    let ((before, was), (after, is)) = (read(before)?, read(after)?);
+    same_tool(&before, &after)?;
+    let comparison = Comparison::of(was, is, &|| false).unwrap();
+    Ok((before, after, comparison))
+}
+
 fn compared(before: &StoredResult, after: &StoredResult, arguments: Value) -> Value {
-    let changes = compare(before, after).unwrap();
+    let (before, after, comparison) = comparison(before, after).unwrap();
     let paging = paging_of(&arguments).unwrap();
-    let output = answer(&context(), before, after, &changes, &paging).unwrap();
+    let output = answer(&context(), &before, &after, &comparison, &paging).unwrap();
     let finding = serde_json::from_value(output.answer).unwrap();
     let called = crate::answer::Called {
         tool: NAME,
@@ -62,9 +73,13 @@ fn compared(before: &StoredResult, after: &StoredResult, arguments: Value) -> Va
 }
 
 fn lines(before: &StoredResult, after: &StoredResult) -> String {
-    let changes = compare(before, after).unwrap();
-    let rows: Vec<&str> = changes.rows.iter().map(|row| row.line.as_str()).collect();
-    format!("{}\n{}\n", changes.one_line(), rows.join("\n"))
+    let (_, _, comparison) = comparison(before, after).unwrap();
+    let changes = &comparison.changes;
+    let rows: Vec<String> = (changes.rows.iter())
+        .map(|row| comparison.line(row))
+        .collect();
+    let careful = changes.unparsed.lines();
+    format!("{}\n{careful}{}\n", changes.one_line(), rows.join("\n"))
 }
 
 fn complexity() -> (StoredResult, StoredResult) {
@@ -141,7 +156,7 @@ fn nothing_changed_says_so() {
 fn results_of_two_tools_do_not_compare() {
     let (before, _) = complexity();
     let other = stored("analyze_structure", json!({"symbols": []}), "x");
-    let failure = compare(&before, &other).err().unwrap();
+    let failure = comparison(&before, &other).err().unwrap();
     assert_eq!(failure.reason, "different_tools");
     assert_eq!(failure.row().code.name(), "FAILED_PRECONDITION");
 }
@@ -243,4 +258,53 @@ fn a_change_is_not_given_a_before_that_it_has_not() {
     let mut change = json!({"path": "a", "after": {"path": "a"}});
     leave_out_same(&mut change);
     assert_eq!(change, json!({"path": "a", "after": {"path": "a"}}));
+}
+
+#[test]
+fn a_baseline_from_before_there_were_sketches_compares_by_name_and_by_body() {
+    let (before, mut after) = complexity();
+    let mut whole = (*after.whole).clone();
+    for row in whole["data"]["functions"].as_array_mut().unwrap() {
+        row["body_sketch"] = json!("123456789abcdef1");
+    }
+    let old = lines(&before, &after);
+    after.whole = Arc::new(whole);
+    assert_eq!(lines(&before, &after), old);
+    assert!(old.contains("renamed a.rs:1 called_else"), "{old}");
+}
+
+#[test]
+fn a_file_with_errors_is_known_from_results_of_every_age() {
+    let whole = |data: Value, beside: Value| {
+        let mut whole =
+            json!({"data": data, "coverage": {"parse_errors": {"count": 0, "files": []}}});
+        for (name, value) in beside.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        whole
+    };
+    let before = stored(
+        "analyze_complexity",
+        json!({"totals": {}, "functions": [function("a.rs", "f", 1, 0, "1"), function("b.rs", "g", 1, 0, "2")]}),
+        "x",
+    );
+    let none = json!({"totals": {}, "functions": []});
+    let files =
+        json!({"totals": {}, "functions": [], "files": [{"path": "a.rs", "parse_errors": 2}]});
+    let named = json!({"count": 1, "files": [{"path": "a.rs", "broken_lines": 1, "lines": []}]});
+    for after in [
+        whole(none.clone(), json!({"parse_errors": {"a.rs": 2}})),
+        whole(files, json!({})),
+        whole(none, json!({"coverage": {"parse_errors": named}})),
+    ] {
+        let mut now = stored("analyze_complexity", json!({}), "y");
+        now.whole = Arc::new(after);
+        expect![[r#"
+            1 removed, 1 unparsed, 0 unchanged
+            careful: these files did not parse now, and what is missing there is unparsed, not added or removed: a.rs (1)
+            unparsed a.rs:1 f: cyclomatic 1, cognitive 0 (its file does not parse now)
+            removed b.rs:1 g: cyclomatic 1, cognitive 0
+        "#]]
+        .assert_eq(&lines(&before, &now));
+    }
 }

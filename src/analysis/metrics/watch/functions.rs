@@ -85,6 +85,7 @@ impl<'t> Watcher<'t> {
             recovered: visit.node.has_error() || self.in_error(),
             exits: 0,
             body_digest: 0,
+            body_sketch: 0,
         });
         self.stretches.push((row, row, 0));
     }

@@ -1,0 +1,133 @@
+//! How near two bodies are that are not equal: a sketch of 64 bits, made in the pass that digests the tokens.
+//!
+//! MinHash with one permutation (Li, Owen, Zhang 2012): each run of [`SHINGLE`] tokens falls into one of [`BINS`] bins by
+//! its hash, each bin keeps the smallest hash, and of that [`BITS`] bits are stored (b-bit minwise hashing; Li, König
+//! 2010). The share of equal bins estimates the share of runs that both bodies have (Jaccard).
+
+use super::hash;
+
+/// Tokens of a run: two say little about their order, and with four an edit of one token changes too many runs.
+const SHINGLE: u64 = 3;
+/// With 16 bins of 4 bits a sketch is one word.
+pub const BINS: u32 = 16;
+const BITS: u32 = 4;
+/// What a bin may hold; 0 stands for an empty one.
+const VALUES: u64 = (1 << BITS) - 1;
+
+/// Takes the tokens of one body in order.
+pub(super) struct Sketch {
+    /// Of each bin the smallest hash; [`EMPTY`] where none fell into it.
+    least: [u32; BINS as usize],
+    /// The last token, and a hash of the last two.
+    last: u64,
+    last_two: u64,
+    tokens: u64,
+}
+
+const EMPTY: u32 = u32::MAX;
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self {
+            least: [EMPTY; BINS as usize],
+            last: 0,
+            last_two: 0,
+            tokens: 0,
+        }
+    }
+}
+
+impl Sketch {
+    pub(super) fn add(&mut self, token: u64) {
+        let shingle = hash::mix(self.last_two, token);
+        self.last_two = hash::mix(self.last, token);
+        self.last = token;
+        self.tokens += 1;
+        if self.tokens < SHINGLE {
+            return;
+        }
+        let bin = (shingle >> (u64::BITS - BINS.trailing_zeros())) as usize;
+        // `EMPTY` is not a hash: the low bits alone decide.
+        let rest = (shingle as u32).min(EMPTY - 1);
+        self.least[bin] = self.least[bin].min(rest);
+    }
+
+    /// 4 bits for each bin, the first bin lowest.
+    pub(super) fn finish(&self) -> u64 {
+        let mut sketch = 0;
+        for (bin, &least) in self.least.iter().enumerate() {
+            if least != EMPTY {
+                // The smallest hash has small high bits: it is mixed again before some are taken.
+                let value = 1 + hash::mix(0, least.into()) % VALUES;
+                sketch |= value << (bin as u32 * BITS);
+            }
+        }
+        sketch
+    }
+}
+
+/// The value of one bin; 0: empty.
+pub fn bin(sketch: u64, bin: u32) -> u8 {
+    ((sketch >> (bin * BITS)) & VALUES) as u8
+}
+
+/// How many bins hold something.
+pub fn filled(sketch: u64) -> u32 {
+    holding(sketch).count_ones()
+}
+
+/// Bins that are equal, and those that hold something in either.
+pub fn nearness(a: u64, b: u64) -> (u32, u32) {
+    let equal = holding(a) & !holding(a ^ b);
+    (equal.count_ones(), holding(a | b).count_ones())
+}
+
+/// The lowest bit of each bin, set where the bin is not 0.
+fn holding(sketch: u64) -> u64 {
+    const LOWEST: u64 = u64::MAX / VALUES;
+    (sketch | sketch >> 1 | sketch >> 2 | sketch >> 3) & LOWEST
+}
+
+/// A sketch with every bin filled, for tests of what compares them.
+#[cfg(test)]
+pub(crate) fn test_word(seed: u64) -> u64 {
+    let mut sketch = Sketch::default();
+    for token in 0..200 {
+        sketch.add(hash::mix(seed, token));
+    }
+    sketch.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sketch(tokens: impl IntoIterator<Item = u64>) -> u64 {
+        let mut sketch = Sketch::default();
+        for token in tokens {
+            sketch.add(hash::of(&token.to_le_bytes()));
+        }
+        sketch.finish()
+    }
+
+    #[test]
+    fn equal_bodies_are_equal_and_other_ones_are_far() {
+        let (equal, either) = nearness(sketch(0..200), sketch(0..200));
+        assert_eq!((equal, either), (BINS, BINS));
+        let (equal, _) = nearness(sketch(0..200), sketch(1000..1200));
+        assert!(equal <= 4, "{equal}");
+    }
+
+    #[test]
+    fn one_other_token_of_many_changes_little() {
+        let changed = (0..200).map(|at| if at == 77 { 9999 } else { at });
+        let (equal, either) = nearness(sketch(0..200), sketch(changed));
+        assert!(equal >= 13 && either == BINS, "{equal} of {either}");
+    }
+
+    #[test]
+    fn a_body_of_fewer_tokens_than_a_run_fills_no_bin() {
+        assert_eq!(sketch(0..SHINGLE - 1), 0);
+        assert_eq!(filled(sketch(0..SHINGLE)), 1);
+    }
+}

@@ -1,0 +1,157 @@
+//! What an edit of code shows as in a comparison with a result from before it.
+
+use super::*;
+
+/// Files of one folder, by name.
+type Files<'f> = &'f [(&'f str, &'f str)];
+
+struct Edit<'f> {
+    what: &'f str,
+    before: Files<'f>,
+    after: Files<'f>,
+    /// Each as `change qualified_name`, in the order of the answer.
+    changes: &'f [&'f str],
+}
+
+const LONG: &str = "\
+def total(orders, rate):
+    result = 0
+    for order in orders:
+        if order.open:
+            continue
+        for line in order.lines:
+            result += line.price * line.count
+    if rate > 1:
+        result = result / rate
+    return result
+";
+
+/// The same with one line more and another name for the function.
+fn renamed() -> String {
+    (LONG.replace("def total", "def grand_total"))
+        .replace("result = 0\n", "result = 0\n    rate = rate or 1\n")
+}
+
+async fn compared(here: &Here, tool: &str, edit: &Edit<'_>) -> Answer {
+    let folder = here.folder.path().join("edited");
+    let write = |files: Files<'_>| {
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+    };
+    write(edit.before);
+    let baseline = here.good(tool, json!({"path": "edited"})).await;
+    write(edit.after);
+    let arguments = json!({"baseline": baseline["context"]["result_id"]});
+    let answer = here.call("compare_results", arguments).await;
+    assert!(!answer.is_error, "{}: {}", edit.what, answer.text);
+    answer
+}
+
+fn shown(answer: &Answer) -> Vec<String> {
+    let changes = answer.structured["data"]["changes"].as_array();
+    let plain = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (changes.into_iter().flatten())
+        .map(|row| {
+            format!(
+                "{} {}",
+                plain(&row["change"]),
+                plain(&row["qualified_name"])
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_are_the_same_by_name_or_by_body_and_not_by_place() {
+    let here = Here::new().await;
+    let (renamed, class) = (
+        renamed(),
+        "class A:\n    def keep(self):\n        return 1\n\n",
+    );
+    let get = format!("{class}    def get(self, key):\n        return self.items[key]\n");
+    let close = format!(
+        "{class}\nclass B:\n    def close(self, code):\n        if code:\n            self.file.close()\n"
+    );
+    let moved = LONG.replace("rate > 1", "rate > 2");
+    let edits = [
+        Edit {
+            what: "another function at the same place",
+            before: &[(
+                "a.py",
+                "def area(w, h):\n    size = w * h\n    return size\n",
+            )],
+            after: &[(
+                "a.py",
+                "def greet(name, title):\n    if not name:\n        return title\n    return f'{title} {name}'\n",
+            )],
+            changes: &["added greet", "removed area"],
+        },
+        Edit {
+            what: "a method of another class near it",
+            before: &[("a.py", &get)],
+            after: &[("a.py", &close)],
+            changes: &["added B.close", "removed A.get"],
+        },
+        Edit {
+            what: "a fresh function is not worse than one that is gone",
+            before: &[("a.py", "def gone(x):\n    y = x + 1\n    return y\n")],
+            after: &[(
+                "a.py",
+                "def fresh(items):\n    for item in items:\n        if item.a and item.b:\n            yield item\n",
+            )],
+            changes: &["added fresh", "removed gone"],
+        },
+        Edit {
+            what: "renamed and edited a little",
+            before: &[("a.py", LONG)],
+            after: &[("a.py", &renamed)],
+            changes: &["regressed grand_total"],
+        },
+        Edit {
+            what: "moved and edited under its name",
+            before: &[("a.py", LONG), ("b.py", "x = 1\n")],
+            after: &[("a.py", "x = 1\n"), ("b.py", &moved)],
+            changes: &["changed total"],
+        },
+    ];
+    for edit in &edits {
+        let answer = compared(&here, "analyze_complexity", edit).await;
+        assert_eq!(shown(&answer), edit.changes, "{}", edit.what);
+    }
+    here.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_does_not_parse_is_not_said_to_be_removed() {
+    let here = Here::new().await;
+    let good = "def f(a):\n    return a\n\ndef g(b):\n    return b\n";
+    let bad = "def f(a)\n    return a\n\ndef g(b):\n    return b\n";
+    for tool in ["analyze_complexity", "analyze_structure"] {
+        let broken = Edit {
+            what: "a colon is missing",
+            before: &[("a.py", good), ("b.py", "def h():\n    pass\n")],
+            after: &[("a.py", bad)],
+            changes: &["unparsed f", "removed h"],
+        };
+        let answer = compared(&here, tool, &broken).await;
+        let mut found = shown(&answer);
+        found.sort_by_key(|row| row.starts_with("removed"));
+        assert_eq!(found, broken.changes, "{tool}");
+        assert_eq!(answer.structured["data"]["summary"]["unparsed"], 1);
+        let careful = "did not parse now, and what is missing there is unparsed, not added or removed: edited/a.py (1)";
+        assert!(answer.text.contains(careful), "{}", answer.text);
+        let mended = Edit {
+            what: "the colon is back",
+            before: &[("a.py", bad)],
+            after: &[("a.py", good)],
+            changes: &["unparsed f"],
+        };
+        let answer = compared(&here, tool, &mended).await;
+        assert_eq!(shown(&answer), mended.changes, "{tool}");
+        assert!(answer.text.contains("did not parse in the baseline"));
+    }
+    here.end().await;
+}

@@ -1,0 +1,203 @@
+//! Pairs functions whose bodies are nearly the same, by their sketches: those that were renamed and edited, or moved and
+//! edited. Not quadratic: each is compared with a bounded number of others.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::Stop;
+use super::matching::{Subject, TELLING_LINES};
+use crate::analysis::metrics::sketch::{self, BINS};
+
+/// Of 16 bins, so many must be equal.
+const NEAR_BINS: u32 = 10;
+/// A body that fills fewer bins has too few tokens: some thirty fill so many.
+const FILLED_BINS: u32 = 12;
+/// Functions that one is compared with, of each sort: those next to it by line in its file, those of its name, those
+/// that share some bins. Enough for a file in which everything was renamed.
+const CANDIDATES: usize = 64;
+/// The best of them that one keeps, in case another takes the first.
+const KEPT: usize = 8;
+/// Bins of a band: functions that share a band are candidates wherever they are. Of two bodies with 12 of 16 equal bins,
+/// 97 % share one.
+const BAND_BINS: u32 = 3;
+/// Bands begin at every second bin.
+const BAND_STEP: u32 = 2;
+/// Functions between two looks at whether to stop.
+const PER_CHECK: usize = 1024;
+
+/// What no name and no equal body has paired.
+pub(super) struct Left<'s> {
+    /// With their indexes.
+    pub(super) before: Vec<(u32, &'s Subject)>,
+    pub(super) after: Vec<(u32, &'s Subject)>,
+}
+
+/// A body that can be told from others.
+#[derive(Clone, Copy)]
+struct Body<'s> {
+    at: u32,
+    sketch: u64,
+    subject: &'s Subject,
+}
+
+/// A pair that may be made. The least is the best.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    /// Equal bins in thousandths of those that hold something.
+    near: Reverse<u16>,
+    elsewhere: bool,
+    lines_between: u32,
+    was: u32,
+    is: u32,
+}
+
+impl Left<'_> {
+    /// Pairs as (before, after), each used once: the nearest first, and of those as near the one at the nearest line.
+    /// `None`: told to stop.
+    pub(super) fn pairs(&self, stop: Stop<'_>) -> Option<Vec<(u32, u32)>> {
+        let (before, after) = (telling(&self.before), telling(&self.after));
+        let mut best = Best::of(&after);
+        best.near_by(&before, stop)?;
+        best.by(&before, stop, |body| {
+            Some((body.subject.name?, body.subject.kind))
+        })?;
+        for band in (0..BINS).step_by(BAND_STEP as usize) {
+            best.by(&before, stop, |body| {
+                Some((band_of(body.sketch, band)?, body.subject.kind))
+            })?;
+        }
+        Some(best.pairs(self.before.len().min(self.after.len())))
+    }
+}
+
+fn telling<'s>(left: &[(u32, &'s Subject)]) -> Vec<Body<'s>> {
+    let body = |(at, subject): &(u32, &'s Subject)| {
+        let sketch = subject.sketch?;
+        let tells = subject.lines >= TELLING_LINES && sketch::filled(sketch) >= FILLED_BINS;
+        tells.then_some(Body {
+            at: *at,
+            sketch,
+            subject,
+        })
+    };
+    left.iter().filter_map(body).collect()
+}
+
+/// The bins of one band, which wraps around; `None` where one of them is empty.
+fn band_of(sketch: u64, first: u32) -> Option<u32> {
+    let mut band = 0;
+    for bin in first..first + BAND_BINS {
+        let value = sketch::bin(sketch, bin % BINS);
+        if value == 0 {
+            return None;
+        }
+        band = band << 8 | u32::from(value);
+    }
+    Some(band)
+}
+
+struct Best<'b, 's> {
+    after: &'b [Body<'s>],
+    /// By place in `after`: the best few, sorted.
+    candidates: Vec<Vec<Candidate>>,
+}
+
+impl<'b, 's> Best<'b, 's> {
+    fn of(after: &'b [Body<'s>]) -> Self {
+        Self {
+            after,
+            candidates: vec![Vec::new(); after.len()],
+        }
+    }
+
+    /// Of the same file and kind, those whose first lines are nearest.
+    fn near_by(&mut self, before: &[Body<'s>], stop: Stop<'_>) -> Option<()> {
+        let place = |body: &Body<'s>| (body.subject.path, body.subject.kind);
+        let line = |body: &Body<'s>| body.subject.start_line;
+        let mut sorted: Vec<Body<'s>> = before.to_vec();
+        sorted.sort_by_key(|body| (place(body), line(body)));
+        for (at, is) in self.after.iter().enumerate() {
+            if at % PER_CHECK == 0 && stop() {
+                return None;
+            }
+            let start = sorted.partition_point(|was| place(was) < place(is));
+            let end = sorted.partition_point(|was| place(was) <= place(is));
+            let here = &sorted[start..end];
+            let middle = here.partition_point(|was| line(was) < line(is));
+            let first = middle.saturating_sub(CANDIDATES / 2);
+            let last = here.len().min(middle + CANDIDATES / 2);
+            for was in &here[first..last] {
+                keep(&mut self.candidates[at], was, is);
+            }
+        }
+        Some(())
+    }
+
+    /// Those that agree in a key.
+    fn by<K: Hash + Eq>(
+        &mut self,
+        before: &[Body<'s>],
+        stop: Stop<'_>,
+        key: impl Fn(&Body<'s>) -> Option<K>,
+    ) -> Option<()> {
+        let mut waiting: HashMap<K, Vec<Body<'s>>> = HashMap::new();
+        for was in before {
+            if let Some(key) = key(was) {
+                let waiting = waiting.entry(key).or_default();
+                if waiting.len() < CANDIDATES {
+                    waiting.push(*was);
+                }
+            }
+        }
+        for (at, is) in self.after.iter().enumerate() {
+            if at % PER_CHECK == 0 && stop() {
+                return None;
+            }
+            let waiting = key(is).and_then(|key| waiting.get(&key));
+            for was in waiting.into_iter().flatten() {
+                keep(&mut self.candidates[at], was, is);
+            }
+        }
+        Some(())
+    }
+
+    fn pairs(self, at_most: usize) -> Vec<(u32, u32)> {
+        let mut all: Vec<Candidate> = self.candidates.into_iter().flatten().collect();
+        all.sort_unstable();
+        let mut used = std::collections::HashSet::new();
+        let mut paired = std::collections::HashSet::new();
+        let mut pairs = Vec::new();
+        for candidate in all {
+            if pairs.len() == at_most {
+                break;
+            }
+            if !used.contains(&candidate.was) && paired.insert(candidate.is) {
+                used.insert(candidate.was);
+                pairs.push((candidate.was, candidate.is));
+            }
+        }
+        pairs
+    }
+}
+
+/// Keeps a pair that is near enough, if it is among the best of its function.
+fn keep(best: &mut Vec<Candidate>, was: &Body<'_>, is: &Body<'_>) {
+    let (equal, either) = sketch::nearness(was.sketch, is.sketch);
+    if equal * BINS < either * NEAR_BINS || was.subject.kind != is.subject.kind {
+        return;
+    }
+    let (a, b) = (was.subject, is.subject);
+    let candidate = Candidate {
+        near: Reverse((equal * 1000 / either.max(1)) as u16),
+        elsewhere: a.path != b.path,
+        lines_between: a.start_line.abs_diff(b.start_line),
+        was: was.at,
+        is: is.at,
+    };
+    let place = best.partition_point(|other| *other < candidate);
+    if place < KEPT && best.get(place) != Some(&candidate) {
+        best.insert(place, candidate);
+        best.truncate(KEPT);
+    }
+}

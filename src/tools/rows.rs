@@ -1,0 +1,75 @@
+//! The rows of a result as a comparison reads them: columns instead of objects, so that half a million functions take
+//! tens of megabytes. They are made from a stored result.
+
+use serde_json::Value;
+
+pub(super) use self::functions::Functions;
+pub(super) use self::graph::{Graph, List};
+pub(super) use self::symbols::Symbols;
+pub(super) use self::texts::Column;
+pub(super) use self::unparsed::{FileErrors, KEY as PARSE_ERRORS};
+use crate::answer::Failure;
+
+mod functions;
+mod graph;
+mod symbols;
+mod texts;
+mod unparsed;
+
+/// What a comparison needs of one result.
+pub(super) struct Kept {
+    pub(super) rows: Rows,
+    pub(super) errors: FileErrors,
+}
+
+pub(super) enum Rows {
+    Functions(Functions),
+    Symbols(Symbols),
+    Graph(Graph),
+}
+
+impl Kept {
+    /// # Errors
+    /// `data_loss`: the stored result lacks rows. `different_tools`: results of this tool have none to compare.
+    pub(super) fn read(tool: &str, whole: &Value) -> Result<Self, Failure> {
+        let data = &whole["data"];
+        let rows = match tool {
+            "analyze_complexity" => Rows::Functions(Functions::read(list(data, "functions")?)),
+            "analyze_dependencies" => Rows::Graph(Graph::read(data)?),
+            "analyze_structure" => Rows::Symbols(Symbols::read(list(data, "symbols")?)),
+            other => {
+                return Err(Failure::new(
+                    "different_tools",
+                    format!("results of {other} cannot be compared, only those of analysis tools"),
+                ));
+            }
+        };
+        Ok(Self {
+            rows,
+            errors: FileErrors::read(whole),
+        })
+    }
+}
+
+fn list<'d>(data: &'d Value, name: &str) -> Result<&'d [Value], Failure> {
+    data[name]
+        .as_array()
+        .map(Vec::as_slice)
+        .ok_or_else(|| lost(&format!("it holds no {name}")))
+}
+
+fn lost(why: &str) -> Failure {
+    Failure::new(
+        "data_loss",
+        format!("a stored result cannot be read: {why}"),
+    )
+}
+
+fn text<'r>(row: &'r Value, name: &str) -> &'r str {
+    row[name].as_str().unwrap_or_default()
+}
+
+fn number(value: &Value) -> u32 {
+    let number = value.as_u64().unwrap_or(0);
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

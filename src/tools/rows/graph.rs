@@ -1,0 +1,113 @@
+//! The five lists of a result of analyze_dependencies. A row is only looked at to name it and shown as it is, so it is
+//! kept as the JSON that an answer gives.
+
+use serde_json::Value;
+
+use super::list;
+use super::texts::Texts;
+use crate::answer::Failure;
+
+/// A list of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tools) enum List {
+    Cycles,
+    Unresolved,
+    External,
+    Edges,
+    Nodes,
+}
+
+impl List {
+    pub(in crate::tools) const ALL: [Self; 5] = [
+        Self::Cycles,
+        Self::Unresolved,
+        Self::External,
+        Self::Edges,
+        Self::Nodes,
+    ];
+
+    /// Under which `data` has it.
+    pub(in crate::tools) fn name(self) -> &'static str {
+        match self {
+            Self::Cycles => "cycles",
+            Self::Unresolved => "unresolved",
+            Self::External => "external",
+            Self::Edges => "edges",
+            Self::Nodes => "nodes",
+        }
+    }
+
+    /// What a row stays the same by where lines move; also its words in the text.
+    fn identity(self, row: &Value) -> String {
+        let plain = |name: &str| row[name].as_str().unwrap_or_default();
+        match self {
+            Self::Cycles => members(row),
+            Self::Unresolved => format!("{} {}", plain("path"), plain("specifier")),
+            Self::External => plain("name").to_owned(),
+            Self::Edges => format!("{} -> {} ({})", plain("from"), plain("to"), plain("kind")),
+            Self::Nodes => plain("id").to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::tools) struct Graph {
+    /// In the order of [`List::ALL`].
+    lists: [Details; 5],
+}
+
+/// The rows of one list.
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::tools) struct Details {
+    identities: Texts,
+    rows: Texts,
+}
+
+impl Graph {
+    pub(super) fn read(data: &Value) -> Result<Self, Failure> {
+        let mut graph = Self::default();
+        for kind in List::ALL {
+            for row in list(data, kind.name())? {
+                graph.push(kind, row);
+            }
+        }
+        Ok(graph)
+    }
+
+    pub(in crate::tools) fn push(&mut self, list: List, row: &Value) {
+        let details = &mut self.lists[list as usize];
+        details.identities.push(&list.identity(row));
+        details.rows.push(&row.to_string());
+    }
+
+    pub(in crate::tools) fn list(&self, list: List) -> &Details {
+        &self.lists[list as usize]
+    }
+}
+
+impl Details {
+    pub(in crate::tools) fn identities(&self) -> impl Iterator<Item = &str> {
+        self.identities.iter()
+    }
+
+    pub(in crate::tools) fn identity(&self, row: usize) -> &str {
+        self.identities.get(row)
+    }
+
+    pub(in crate::tools) fn row(&self, row: usize) -> Value {
+        serde_json::from_str(self.rows.get(row)).unwrap_or_default()
+    }
+}
+
+/// Those of a cycle, sorted: the walk may enter it anywhere.
+fn members(row: &Value) -> String {
+    let members = row.get("members").or_else(|| row.get("path"));
+    // Results from before cycles had a path are lists of members.
+    let members = members.unwrap_or(row).as_array();
+    let mut members: Vec<&str> = (members.into_iter().flatten())
+        .map(|member| member.as_str().unwrap_or_default())
+        .collect();
+    members.sort_unstable();
+    members.dedup();
+    members.join(", ")
+}

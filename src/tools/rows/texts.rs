@@ -1,0 +1,89 @@
+//! Many texts in one allocation, and a table of texts that repeat.
+
+use std::collections::HashMap;
+
+/// Texts in the order in which they came.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::tools) struct Texts {
+    all: String,
+    /// Where each ends in `all`.
+    ends: Vec<u32>,
+}
+
+impl Texts {
+    /// A text beyond 4 GiB in all is stored as empty: what is kept is bounded far below.
+    pub(in crate::tools) fn push(&mut self, text: &str) {
+        let end = u32::try_from(self.all.len() + text.len());
+        if end.is_ok() {
+            self.all.push_str(text);
+        }
+        let end = end.unwrap_or_else(|_| self.ends.last().copied().unwrap_or(0));
+        self.ends.push(end);
+    }
+
+    pub(in crate::tools) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Empty where there is none.
+    pub(in crate::tools) fn get(&self, at: usize) -> &str {
+        let start = match at.checked_sub(1) {
+            Some(before) => self.ends.get(before).copied().unwrap_or(0),
+            None => 0,
+        };
+        let end = self.ends.get(at).copied().unwrap_or(start);
+        self.all
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+
+    pub(in crate::tools) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|at| self.get(at))
+    }
+}
+
+/// A column of texts that repeat: each distinct text once, and by row which one it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::tools) struct Column {
+    pub(in crate::tools) table: Texts,
+    pub(in crate::tools) rows: Vec<u32>,
+}
+
+impl Column {
+    pub(in crate::tools) fn get(&self, row: usize) -> &str {
+        let at = self.rows.get(row).copied().unwrap_or(u32::MAX);
+        self.table.get(at as usize)
+    }
+}
+
+/// Fills a [`Column`].
+#[derive(Default)]
+pub(in crate::tools) struct Filling {
+    column: Column,
+    known: HashMap<Box<str>, u32>,
+}
+
+impl Filling {
+    pub(in crate::tools) fn push(&mut self, text: &str) {
+        let last = self.column.rows.last().copied();
+        let at = match last.filter(|last| self.column.table.get(*last as usize) == text) {
+            Some(last) => last,
+            None => self.place(text),
+        };
+        self.column.rows.push(at);
+    }
+
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(at) = self.known.get(text) {
+            return *at;
+        }
+        let at = u32::try_from(self.column.table.len()).unwrap_or(u32::MAX);
+        self.column.table.push(text);
+        self.known.insert(text.into(), at);
+        at
+    }
+
+    pub(in crate::tools) fn finish(self) -> Column {
+        self.column
+    }
+}
