@@ -49,12 +49,12 @@ async fn a_panicking_tool_fails_its_own_calls_and_nothing_else() {
     for n in 0..50 {
         let answer = load::call(&sessions, unlucky, "panics", n).await;
         let outcome = answer.expect("the session answers").outcome;
-        assert!(outcome.is_err(), "a panic was taken for an answer");
+        assert!(outcome.is_err(), "a panic looks like an answer");
         load.round("echo").await;
     }
     load.all_answered();
     let echoed = load::call(&sessions, unlucky, "echo", 7).await;
-    assert!(echoed.expect("it goes on").outcome.is_ok());
+    assert!(echoed.expect("the session still answers").outcome.is_ok());
     sessions.shutdown(PATIENCE).await;
 }
 
@@ -73,12 +73,12 @@ async fn a_storm_of_cancellations_leaves_every_session_usable() {
         }
     };
     let rests = tokio::time::timeout(PATIENCE, rests).await;
-    assert!(rests.is_ok(), "cancelled work goes on");
+    assert!(rests.is_ok(), "cancelled work still runs");
     sessions.shutdown(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shutting_down_answers_what_runs_and_refuses_what_comes() {
+async fn a_shutdown_answers_running_calls_and_refuses_new_ones() {
     let sessions = start().await;
     let session = create(&sessions).await;
     let running = tokio::spawn({

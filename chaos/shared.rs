@@ -1,5 +1,5 @@
 //! Nodes that share a Redis, while connections break, Redis is killed and nodes die. In the end every call is answered,
-//! and every answer that was acknowledged as durable is there.
+//! and every answer that was acknowledged as durable is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -90,7 +90,7 @@ impl Node {
     async fn call(&self, session: SessionId, n: u64) -> Result<CallAnswer, String> {
         let sessions = self.sessions.clone();
         let called = self.on(async move { load::call(&sessions, session, "echo", n).await });
-        let called = called.await.ok_or("the node died over it")?;
+        let called = called.await.ok_or("the node died during the call")?;
         let answer = called.map_err(|error| error.to_string())?;
         let output = answer.outcome.as_ref().map_err(ToString::to_string)?;
         assert_eq!(output.answer["n"], n, "the answer to another question");
@@ -191,7 +191,7 @@ async fn is_all_there(node: &Node, told: &[Told]) {
                     Err(error) => {
                         let store = node.sessions.status().await.store;
                         panic!(
-                            "call {n} was durable, and its result {result} is not there: {error}; {store:?}"
+                            "call {n} was durable, but its result {result} is missing: {error}; {store:?}"
                         )
                     }
                 }
@@ -256,7 +256,7 @@ async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
                 server
             })
             .await
-            .expect("it comes back");
+            .expect("Redis is back");
         }
     }
     // A slow machine may not have made enough calls yet.
@@ -277,7 +277,7 @@ async fn nothing_durable_is_lost_while_connections_break_and_redis_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_dies_is_followed_and_nothing_durable_is_lost() {
+async fn another_node_takes_over_and_nothing_durable_is_lost() {
     let Some(server) = server::good() else { return };
     let nodes = two(&server).await;
     let over = Arc::new(AtomicBool::new(false));

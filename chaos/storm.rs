@@ -1,4 +1,4 @@
-//! Ten failures a second in every kind of actor while clients call: no call fails, and acknowledged results are there.
+//! Ten failures a second in every kind of actor while clients call: no call fails, and acknowledged results are kept.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -119,11 +119,14 @@ async fn weather(sessions: &Sessions, questions: Vec<Question>, roots: Vec<Root>
     }
     assert!(
         struck > STRIKES / 2,
-        "only {struck} of {STRIKES} strikes hit"
+        "only {struck} of {STRIKES} failures hit a running actor"
     );
     assert!(answered > CLIENTS, "only {answered} calls were answered");
     let status = sessions.status().await;
-    assert_eq!(status.sessions.quarantined, 0, "strikes count as defects");
+    assert_eq!(
+        status.sessions.quarantined, 0,
+        "injected failures count as defects"
+    );
     sessions.shutdown(PATIENCE).await;
 }
 
@@ -202,7 +205,7 @@ async fn verify(sessions: &Sessions, told: Told) {
         .iter()
         .map(|result| (result.result_id, result.arguments.clone()))
         .collect();
-    assert_eq!(kept, told.results, "the history is another one");
+    assert_eq!(kept, told.results, "the history differs");
     let unique: BTreeSet<_> = kept.iter().map(|(id, _)| id).collect();
     assert_eq!(unique.len(), kept.len(), "a result id was given twice");
     for (id, arguments) in &told.results {

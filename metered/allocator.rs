@@ -69,22 +69,22 @@ pub fn meter_tree_sitter() {
             realloc: counted_realloc,
             free: counted_free,
         };
-        // SAFETY: the four functions are one family, the C library's, which is also the family that tree-sitter uses
-        // before: a block of before may be freed by the new functions. They never return null for a size above zero,
-        // and align as malloc does. `Once` lets one thread write the pointers, before any caller of this function,
-        // and so any thread that makes a parser, goes on.
+        // SAFETY: the four functions are one family, the C library's, which tree-sitter used before too: the new
+        // functions may free an earlier block. They never return null for a size above zero, and align as malloc does.
+        // `Once` lets one thread write the pointers. No caller of this function, and so no thread that makes a parser,
+        // continues before that.
         unsafe { tree_sitter::set_allocator(Some(counting)) };
     });
 }
 
 unsafe extern "C" fn counted_malloc(size: usize) -> *mut c_void {
-    // SAFETY: malloc takes any size.
+    // SAFETY: malloc accepts any size.
     let block = unsafe { libc::malloc(size) };
     had(block, size)
 }
 
 unsafe extern "C" fn counted_calloc(count: usize, size: usize) -> *mut c_void {
-    // SAFETY: calloc takes any two sizes, and returns null where their product overflows.
+    // SAFETY: calloc accepts any two sizes, and returns null if their product overflows.
     let block = unsafe { libc::calloc(count, size) };
     had(block, count.saturating_mul(size))
 }
@@ -117,10 +117,10 @@ fn had(block: *mut c_void, asked: usize) -> *mut c_void {
 #[inline]
 fn usable(block: *mut c_void) -> usize {
     #[cfg(target_vendor = "apple")]
-    // SAFETY: the block is null or live; malloc_size takes both, and only looks at what the allocator keeps.
+    // SAFETY: the block is null or live; malloc_size accepts both, and only reads the allocator's records.
     let size = unsafe { libc::malloc_size(block) };
     #[cfg(not(target_vendor = "apple"))]
-    // SAFETY: the block is null or live; malloc_usable_size takes both, and only looks at what the allocator keeps.
+    // SAFETY: the block is null or live; malloc_usable_size accepts both, and only reads the allocator's records.
     let size = unsafe { libc::malloc_usable_size(block) };
     size
 }

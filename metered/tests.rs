@@ -17,7 +17,7 @@ fn grown(act: impl FnOnce()) -> isize {
 }
 
 #[test]
-fn what_is_kept_counts_and_what_is_freed_does_not() {
+fn live_memory_counts_and_freed_memory_does_not() {
     let mut kept = Vec::new();
     assert_eq!(grown(|| kept = black_box(vec![1_u8; 1000])), 1000);
     assert_eq!(grown(|| kept.reserve_exact(2000)), 2000);
@@ -27,7 +27,7 @@ fn what_is_kept_counts_and_what_is_freed_does_not() {
 }
 
 #[test]
-fn another_thread_counts_for_itself() {
+fn each_thread_has_its_own_count() {
     let grown_here = grown(|| {
         let there = std::thread::spawn(|| {
             let before = net();

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actor_life_spans_are_off_whatever_is_chosen() {
+    fn actor_life_spans_are_off_with_any_filter() {
         for chosen in [None, Some("trace"), Some("warn,actors=debug")] {
             let filter = filter(chosen).expect("parses").to_string();
             assert!(filter.contains("ractor::actor=off"), "{filter}");

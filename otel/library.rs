@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn that_a_client_has_left_is_no_error_and_all_else_is_heard() {
+    fn only_errors_of_disconnected_clients_are_dropped() {
         let heard = Arc::<AtomicUsize>::default();
         let subscriber = tracing_subscriber::registry()
             .with(NoErrors)

@@ -14,7 +14,7 @@ const BEFORE_AN_ABORT: Duration = Duration::from_millis(100);
 pub(super) fn tell() {
     panic::set_hook(Box::new(|info| {
         stderr::show(&told(info, &Backtrace::capture()));
-        stderr::flush_if_it_flows(BEFORE_AN_ABORT);
+        stderr::flush_unless_stalled(BEFORE_AN_ABORT);
     }));
 }
 

@@ -44,7 +44,7 @@ pub(super) fn event(bytes: &[u8]) {
 }
 
 /// Flushes within this time, unless an earlier flush timed out and nothing was written since.
-pub(super) fn flush_if_it_flows(within: Duration) {
+pub(super) fn flush_unless_stalled(within: Duration) {
     let stuck = STDERR.lock().stuck;
     if !stuck {
         STDERR.flush(within);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_reader_and_what_is_dropped_is_counted_and_told_in_its_place() {
+    fn logging_never_blocks_and_the_log_counts_dropped_messages() {
         let (outlet, reader) = piped();
         let begun = Instant::now();
         outlet.push(b"000000000\n");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_what_is_left_and_no_longer_than_it_may() {
+    fn the_last_flush_is_bounded() {
         let (outlet, reader) = piped();
         outlet.push(b"first\n");
         let begun = Instant::now();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stderr_that_is_closed_takes_everything() {
+    fn a_closed_stderr_drops_everything() {
         let (outlet, reader) = piped();
         drop(reader);
         for _ in 0..100 {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_the_queue_is_dropped_and_told() {
+    fn a_message_larger_than_the_queue_is_dropped_and_counted() {
         let (outlet, reader) = piped();
         outlet.push(&[b'x'; BOUND + 1]);
         let told = "1 log messages were dropped here: stderr was not read\n";

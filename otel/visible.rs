@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_forge_or_hide_something_is_shown() {
+    fn misleading_characters_are_escaped() {
         for (hostile, shown) in [
             ("a\nsession_id=x", "a\\nsession_id=x"),
             ("a\r\tb", "a\\r\\tb"),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_that_is_listed_is_escaped_and_its_neighbours_are_not() {
+    fn exactly_the_listed_characters_are_escaped() {
         assert!(UNSEEN.is_sorted_by(|a, b| a.1 < b.0));
         for (first, last) in UNSEEN {
             assert!(is_unseen(first) && is_unseen(last));

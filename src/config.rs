@@ -1,6 +1,6 @@
 //! Every setting of the program, parsed once. A flag wins over an environment variable (`MCA_` + the flag in upper
 //! case), that over the keys of `--config FILE` (TOML), and that over the default. An unknown flag or key is an error,
-//! and so is a variable that is nearly a setting; other variables that begin with `MCA_` are reported ([`foreign`]).
+//! and so is a variable that is almost a setting; other variables that begin with `MCA_` are reported ([`foreign`]).
 //!
 //! All three sources use one type, [`Layer`], so each setting is listed once.
 
@@ -54,7 +54,7 @@ pub struct Config {
     pub log: Option<String>,
     /// Holds the id of the process while it serves.
     pub pid_file: Option<PathBuf>,
-    /// Settings of variables and files that mean nothing as things are; only [`Scope::Doctor`] lets them pass.
+    /// Settings of variables and files that have no effect; only [`Scope::Doctor`] accepts them.
     pub idle: Vec<&'static str>,
     pub limits: Limits,
 }
@@ -91,7 +91,7 @@ pub enum Error {
     Nested { path: PathBuf },
     #[error("environment variable {name}: {cause}")]
     Variable { name: String, cause: String },
-    #[error("environment variable {name} is no setting; did you mean {nearest}?")]
+    #[error("environment variable {name} is not a setting; did you mean {nearest}?")]
     UnknownVariable { name: String, nearest: String },
     #[error(transparent)]
     Store(#[from] Misfit),
@@ -100,7 +100,7 @@ pub enum Error {
 }
 
 impl Config {
-    /// What `serve` runs with: see [`Config::resolve_for`].
+    /// The configuration of `serve`: see [`Config::resolve_for`].
     ///
     /// # Errors
     /// As there.

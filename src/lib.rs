@@ -1,13 +1,13 @@
-//! The layers, from the inside out. What each may know of the others is held by `tests/tidy.rs`.
+//! The layers, from the inside out. `tests/tidy.rs` checks which layers each of them may use.
 //!
-//! | layer | knows |
+//! | layer | contents |
 //! |---|---|
 //! | [`analysis`] | languages and text; no path, no disk, no async |
 //! | [`workspace`] | the disk: the only part that reads analysed code |
-//! | `tools` | both of them, and the port `actors::tool` |
+//! | `tools` | the tools, over both of them and the trait in `actors::tool` |
 //! | `answer`, `service` | from a name and arguments to an answer, over `actors::sessions` |
 //! | `server`, `cli` | a protocol or a person on top of `service` |
-//! | `config`, `startup` | what all of it runs with, and how it is put together |
+//! | `config`, `startup` | the settings, and how the parts are started |
 pub mod analysis;
 #[cfg(feature = "server")]
 pub mod answer;

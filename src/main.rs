@@ -1,4 +1,4 @@
-//! The program: it brings the allocator, and leaves the rest to the library, so that a change here compiles in seconds.
+//! The program: it sets the allocator and calls the library, so that a change here compiles in seconds.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use mcp_code_analysis::cli;
 use metered::Metered;
 use mimalloc::MiMalloc;
 
-/// Parsing and answers are made of many small values. It serves the parser, which is C, as well. What each thread takes
-/// is counted, so that an analysis is stopped before it takes too much.
+/// Parsing and answers allocate many small values. The parser, which is C, uses it too. The bytes of each thread are
+/// counted, so that an analysis is stopped before it exceeds its memory limit.
 #[global_allocator]
 static ALLOCATOR: Metered<MiMalloc> = Metered(MiMalloc);
 
-/// How long the end of the process waits for a stderr that takes nothing.
+/// How long the process waits at its end for a stderr that accepts nothing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     cli::program(std::env::args_os().collect()).into()
 }
 
-/// What was logged last is written, however `main` ends.
+/// Writes the last log messages, however `main` ends.
 struct SaidAll;
 
 impl Drop for SaidAll {

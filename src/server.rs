@@ -219,7 +219,7 @@ fn unknown_tool(unknown: &UnknownTool) -> ErrorData {
 fn one_page(request: Option<PaginatedRequestParams>, what: &str) -> Result<(), ErrorData> {
     if request.is_some_and(|page| page.cursor.is_some()) {
         return Err(ErrorData::invalid_params(
-            format!("all {what} are on the first page: no cursor was given out"),
+            format!("the first page has all {what}: no cursor is valid"),
             None,
         ));
     }
@@ -230,7 +230,7 @@ fn malformed(method: &str) -> ErrorData {
     let expected = match method {
         "tools/call" => "expected {name: string, arguments?: object}",
         "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
-            "expected no parameters but an optional cursor"
+            "expected {cursor?: string}"
         }
         "prompts/get" => "expected {name: string, arguments?: object of strings}",
         "resources/read" => "expected {uri: string}",
@@ -327,7 +327,7 @@ impl ServerHandler for Handler {
         ))
     }
 
-    // === beside tools ===
+    // === requests other than tools ===
 
     async fn list_prompts(
         &self,

@@ -46,7 +46,7 @@ pub struct Service {
     pub quotas: Quotas,
     /// `limit: 0` means all rows, and answers are in full: for the command line, whose output no context window has to hold.
     pub allow_unlimited: bool,
-    /// Features of the program beside sessions and analysis (transports, telemetry), for get_server_status.
+    /// Features of the program other than sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
     status_cache: Arc<status_cache::StatusCache>,
 }
@@ -193,7 +193,7 @@ impl Service {
             .sessions
             .result(&caller.principal, session, result)
             .await?;
-        // Nobody else holds it, as a rule: megabytes are moved, not copied.
+        // Usually the only reference: megabytes are moved, not copied.
         let mut whole = Arc::unwrap_or_clone(stored.whole);
         let mut document = json!({
             "session_id": session,

@@ -1,4 +1,4 @@
-//! Puts the service together: roots, store, actors. The same for the server, the command line and the tests.
+//! Starts the service: roots, store, actors. The server, the command line and the tests all use it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,22 +44,22 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
-    /// It is there, and not what was asked for.
+    /// Redis answers, but does not fit the configuration.
     #[error("the Redis at {address} does not fit the configuration: {cause}")]
     Misfit { address: String, cause: String },
     #[error("the Redis at {address} cannot be reached: {cause}")]
     Away { address: String, cause: String },
 }
 
-/// Nothing is scanned here: a server answers `initialize` at once.
+/// Starts the service. It scans nothing, so a server answers `initialize` at once.
 ///
 /// # Errors
-/// Roots that cannot be read, and actors that do not start.
+/// The roots cannot be read, or the actors do not start.
 pub async fn start(config: &Config) -> Result<Service, Error> {
     start_as(config, Some(announcement(config))).await
 }
 
-/// The same, and other nodes never hear of it: for a service that is started to see whether it starts.
+/// As [`start`], but the node is not announced to other nodes. For checks that only test whether the service starts.
 ///
 /// # Errors
 /// As [`start`].
@@ -87,7 +87,7 @@ async fn start_as(config: &Config, announced: Option<Announcement>) -> Result<Se
     Ok(Service::new(sessions, reach).with_quotas(Quotas::new(config.principals.clone())))
 }
 
-/// What each principal may read.
+/// The directories that each principal may read.
 fn reach(workspace: &Workspace, principals: &Principals) -> Result<ReadAccess, Error> {
     let mut narrowed = Vec::new();
     for (name, own) in &principals.named {
@@ -105,21 +105,21 @@ fn reach(workspace: &Workspace, principals: &Principals) -> Result<ReadAccess, E
     Ok(ReadAccess::of(workspace).narrowed(narrowed))
 }
 
-/// Goes straight to the store that nodes share.
+/// Opens the shared store for an operator's command, without a service.
 ///
 /// # Errors
-/// A store that is not shared, and one that cannot be used.
+/// The store is not shared, or cannot be used.
 pub async fn operator(config: &Config) -> Result<Operator, Error> {
     match &config.store {
         StoreConfig::Memory => Err(Error::Sessions(
-            "sessions in memory are known to their own process alone: name a Redis".to_owned(),
+            "only their own process can access sessions in memory: configure a Redis".to_owned(),
         )),
         StoreConfig::Redis(redis) => backing::operator(redis, Clock::system()).await,
     }
 }
 
 fn in_memory(clock: Clock) -> Arc<dyn Store> {
-    // No other node can take a session over, so no lease has to end: an idle session would be loaded again.
+    // No other node can take a session over, so the lease need not end; after it an idle session would be loaded again.
     let limits = memory::Limits {
         lease: Duration::MAX,
         ..memory::Limits::default()
@@ -127,11 +127,10 @@ fn in_memory(clock: Clock) -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(clock, limits))
 }
 
-/// What other nodes hear of this one.
-/// The feature of a node that was told that it is alone.
+/// The announced feature of a node with `--single-node`.
 pub(crate) const SINGLE_NODE: &str = "single-node";
 
-/// Whether the node is told that no other one uses its store.
+/// Whether the node runs with `--single-node`.
 pub(crate) fn is_single(config: &Config) -> bool {
     match &config.store {
         StoreConfig::Redis(redis) => redis.single_node,
@@ -153,7 +152,7 @@ fn announcement(config: &Config) -> Announcement {
     }
 }
 
-/// The operator's limits on what is read, over the workspace's own.
+/// The workspace's default limits, overridden by the operator's.
 fn readable(limits: &Limits) -> workspace::Limits {
     let own = workspace::Limits::default();
     workspace::Limits {
@@ -162,7 +161,7 @@ fn readable(limits: &Limits) -> workspace::Limits {
     }
 }
 
-/// The operator's limits, over the actors' own.
+/// The actors' default options, overridden by the operator's.
 fn options(limits: &Limits) -> Options {
     let own = Options::default();
     Options {
@@ -185,7 +184,7 @@ mod tests {
     const IDLE: Duration = Duration::from_secs(1800);
 
     #[tokio::test(start_paused = true)]
-    async fn the_lease_of_a_session_in_memory_does_not_end_while_it_is_idle() {
+    async fn the_lease_of_an_idle_session_in_memory_does_not_end() {
         let store = in_memory(Clock::starting_at(1_000_000));
         let (id, node) = (SessionId::random(), NodeId::random());
         let session = NewSession {

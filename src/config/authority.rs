@@ -26,13 +26,13 @@ pub struct Origin {
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is no host: write a name or an address, and :PORT where it matters, as in mca.example.com or [::1]:8642"
+    "{0:?} is not a host: write a name or an address, and :PORT if it matters, as in mca.example.com or [::1]:8642"
 )]
 pub struct NoHost(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is no origin: write scheme, host and port as a browser sends them, as in https://app.example.com"
+    "{0:?} is not an origin: write scheme, host and port as a browser sends them, as in https://app.example.com"
 )]
 pub struct NoOrigin(String);
 

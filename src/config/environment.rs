@@ -1,28 +1,28 @@
-//! What a variable of the environment that begins with `MCA_` is: a setting, a misspelt one, a name that a platform made,
-//! or something else's.
+//! Classifies environment variables that begin with `MCA_`: a setting, a misspelt setting, a name that a platform made,
+//! or a variable of another program.
 
 use std::ffi::{OsStr, OsString};
 
 use super::{ENV_PREFIX, Layer};
 
-/// Letters that a name may differ in from a setting to be taken for a misspelling of it: one in five, and at least one.
-/// `MCA_STOER` is one of `MCA_STORE`; `MCA_REDIS_PORT` is none of `MCA_REDIS_PREFIX`.
+/// A misspelt setting differs in at most one letter of five, but one letter is always allowed. `MCA_STOER` is a misspelt
+/// `MCA_STORE`; `MCA_REDIS_PORT` is not a misspelt `MCA_REDIS_PREFIX`.
 const LETTERS_PER_SLIP: usize = 5;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The key that it sets.
     Setting(String),
-    /// Nearly a setting, and not one.
+    /// Almost the name of a setting.
     Misspelt {
         nearest: String,
     },
-    /// Kubernetes sets it in every container, for a Service with such a name.
+    /// Kubernetes sets it in every container, for a Service called `mca` or `mca-…`.
     Platform,
     Foreign,
 }
 
-/// The name, where it begins as ours do.
+/// The name, if it begins with [`ENV_PREFIX`].
 pub(super) fn ours(name: &OsStr) -> Option<&str> {
     name.to_str().filter(|name| name.starts_with(ENV_PREFIX))
 }
@@ -75,7 +75,7 @@ fn is_of_kubernetes(key: &str, value: &OsStr) -> bool {
     is_of_service || (key.ends_with("_port") && is_address()) || is_of_port()
 }
 
-/// Variables that begin as ours do, and are no setting: told, and else left alone.
+/// Names that begin with [`ENV_PREFIX`] but are not settings. They are reported and otherwise ignored.
 pub fn foreign(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
     let mut foreign: Vec<String> = variables
         .filter_map(|(name, value)| {
@@ -87,10 +87,10 @@ pub fn foreign(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<Str
     foreign
 }
 
-/// The first misspelt setting among the variables: for commands that have no settings.
+/// Finds the first misspelt setting among the variables, for commands that have no settings.
 ///
 /// # Errors
-/// It, with the name that was probably meant.
+/// The misspelt name, with the setting that was probably meant.
 pub fn check(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), super::Error> {
     for (name, value) in variables {
         let Some(name) = ours(&name) else { continue };
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_setting_a_slip_a_platforms_or_something_elses() {
+    fn every_kind_of_variable_is_recognised() {
         let kind = |name: &str, value: &str| kind_of(name, OsStr::new(value));
         for name in ["MCA_STORE", "MCA_REDIS_URL", "MCA_HTTP"] {
             assert!(matches!(kind(name, "x"), Kind::Setting(_)), "{name}");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_has_a_name_that_kubernetes_makes() {
+    fn no_setting_has_a_name_that_kubernetes_sets() {
         for key in Layer::keys() {
             assert!(!is_of_kubernetes(&key, OsStr::new("tcp://x")), "{key}");
         }

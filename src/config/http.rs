@@ -61,25 +61,25 @@ pub struct Admin {
 pub struct Address(pub SocketAddr);
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no address to listen at: write IP:PORT, as in 127.0.0.1:8642 or [::1]:8642")]
+#[error("{0:?} is not an address to listen at: write IP:PORT, as in 127.0.0.1:8642 or [::1]:8642")]
 pub struct NoAddress(String);
 
 /// Settings that are invalid, alone or together.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Misfit {
     #[error(
-        "{setting} is set, and nothing is served over HTTP: add --http 127.0.0.1:8642, or take it away"
+        "{setting} is set, but nothing is served over HTTP: add --http 127.0.0.1:8642, or remove it"
     )]
     WithoutHttp { setting: &'static str },
     #[error(
-        "{setting} is set, and there is no admin port: add --admin 127.0.0.1:8643, or take it away"
+        "{setting} is set, but there is no admin port: add --admin 127.0.0.1:8643, or remove it"
     )]
     WithoutAdmin { setting: &'static str },
     #[error(
-        "{setting} is set, and nothing listens to requests: add --http 127.0.0.1:8642, or take it away"
+        "{setting} is set, but no port listens for requests: add --http 127.0.0.1:8642, or remove it"
     )]
     WithoutAny { setting: &'static str },
-    #[error("nothing would be served: add --http 127.0.0.1:8642, or take --stdio=false away")]
+    #[error("nothing would be served: add --http 127.0.0.1:8642, or remove --stdio=false")]
     Nothing,
     #[error(
         "--http {0} can be reached from other machines, and callers would need no token: set --auth-tokens FILE, \
@@ -97,7 +97,7 @@ pub enum Misfit {
          at 127.0.0.1, or remove --chaos"
     )]
     ChaosInPublic(SocketAddr),
-    #[error("--http and --admin are both {0}: give each a port of its own")]
+    #[error("--http and --admin are both {0}: give each its own port")]
     SamePort(SocketAddr),
     #[error(
         "{setting} listens at every address of this machine, and requests must name the server: set its names with \

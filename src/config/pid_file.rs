@@ -1,4 +1,4 @@
-//! `--pid-file`: where others find the id of the process, to send it a signal.
+//! `--pid-file`: a file with the process id, so that other programs can send signals.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Exists as long as the process serves. What a process left that was killed is written over.
+/// The file exists while the process serves. A file that a killed process left behind is overwritten.
 #[derive(Debug)]
 pub struct PidFile(PathBuf);
 
@@ -20,7 +20,7 @@ pub struct NotWritten {
 
 impl PidFile {
     /// # Errors
-    /// A file that cannot be written.
+    /// The file cannot be written.
     pub fn write(path: PathBuf) -> Result<Self, NotWritten> {
         match fs::write(&path, own_line()) {
             Ok(()) => Ok(Self(path)),
@@ -30,10 +30,10 @@ impl PidFile {
 }
 
 impl Drop for PidFile {
-    /// Where another process wrote its own since, it stays.
+    /// Leaves the file if another process has written its own id since.
     fn drop(&mut self) {
         if fs::read_to_string(&self.0).is_ok_and(|text| text == own_line()) {
-            // Nobody is left to be told.
+            // The process is ending, so there is nowhere to report an error.
             let _ = fs::remove_file(&self.0);
         }
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_with_its_process_and_never_takes_anothers() {
+    fn the_file_is_removed_unless_another_process_owns_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mca.pid");
         fs::write(&path, "1\n").expect("left behind");

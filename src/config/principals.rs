@@ -108,8 +108,8 @@ impl Principals {
             bytes: layer.principal_bytes.map(|size| size.0 as u64),
         };
         let everybody = given.or(Limits::DEFAULT);
-        let anybody_is_local = http.is_some_and(|http| http.is_public() && http.no_auth);
-        let local = if anybody_is_local {
+        let local_is_public = http.is_some_and(|http| http.is_public() && http.no_auth);
+        let local = if local_is_public {
             everybody
         } else {
             Limits::default()

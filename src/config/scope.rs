@@ -1,18 +1,18 @@
-//! Which settings a command has a use for. Variables and files are written for `serve`; what another command has no use
-//! for must not stop it.
+//! Which settings a command uses. Variables and files are written for `serve`; settings that another command does not
+//! use must not stop it.
 
 use super::Layer;
 
-/// Who asks for the configuration.
+/// The command that asks for the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// All of it, and it must fit together.
+    /// All settings, and they must fit together.
     Serve,
-    /// All of it: what would mean nothing as things are is told, not refused.
+    /// All settings; those without effect are reported, not refused.
     Doctor,
-    /// What one run may take.
+    /// The limits of one run.
     Analyze,
-    /// Where the sessions are.
+    /// The location of the sessions.
     Sessions,
 }
 
@@ -25,7 +25,7 @@ const OF_ANALYZE: [&str; 7] = [
     "workers",
     "log",
 ];
-/// With `cache_redis_url`, because certificates may be for that one alone.
+/// Includes `cache_redis_url`, because the certificates may be for that Redis only.
 const OF_SESSIONS: [&str; 8] = [
     "config",
     "store",
@@ -48,7 +48,7 @@ impl Scope {
 }
 
 impl Layer {
-    /// Only what the scope has a use for.
+    /// Keeps only the settings that the scope uses.
     pub(super) fn within(self, scope: Scope) -> Self {
         match scope {
             Scope::Serve | Scope::Doctor => self,
@@ -76,8 +76,8 @@ impl Layer {
         }
     }
 
-    /// Takes away what would mean nothing beside `flags`, and names it: settings of HTTP without `--http`, of the admin
-    /// port without `--admin`. A flag that means nothing stays, and is refused.
+    /// Removes settings that have no effect together with `flags`, and returns their names: settings of HTTP without
+    /// `--http`, of the admin port without `--admin`. Flags stay, and are refused if they have no effect.
     pub(super) fn without_idle(mut self, flags: &Self) -> (Self, Vec<&'static str>) {
         let has_http = self.http.is_some() || flags.http.is_some();
         let has_admin = self.admin.is_some() || flags.admin.is_some();

@@ -158,7 +158,7 @@ fn page(path: &Path, what: &str) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > MAX_PEM_BYTES {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("more than {MAX_PEM_BYTES} bytes are no {what}"),
+            format!("more than {MAX_PEM_BYTES} bytes: the file is too large for {what}"),
         ));
     }
     Ok(bytes)

@@ -86,24 +86,22 @@ pub struct Url(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is no durability: write redis, fsync or replicated:N, with N from 1 to {REPLICAS_MAX}"
+    "{0:?} is not a durability: write redis, fsync or replicated:N, with N from 1 to {REPLICAS_MAX}"
 )]
 pub struct NoDurability(String);
 
 /// Settings that are invalid, alone or together. Never shows a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Misfit {
-    #[error(
-        "{setting} is set, and sessions are kept in memory: add --store redis, or take it away"
-    )]
+    #[error("{setting} is set, but sessions are kept in memory: add --store redis, or remove it")]
     WithoutRedis { setting: &'static str },
     #[error(
-        "{setting} is no address of a Redis: write redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH, with \
-         USER:PASSWORD@ before the host where they are needed"
+        "{setting} is not the URL of a Redis: write redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH, with \
+         USER:PASSWORD@ before the host if Redis requires them"
     )]
     Url { setting: &'static str },
     #[error(
-        "--redis-ca is for connections with TLS: write the address as rediss://…, or take it away"
+        "--redis-ca is for connections with TLS: write the URL as rediss://…, or remove --redis-ca"
     )]
     CaWithoutTls,
     #[error(
@@ -112,12 +110,12 @@ pub enum Misfit {
     )]
     Prefix,
     #[error(
-        "--single-node says what to do while Redis is away, and --when-redis-is-away refuse records nothing then: take \
-         one of them away"
+        "--single-node keeps sessions writable while Redis is down, but --when-redis-is-away refuse fails all calls then: \
+         remove one of them"
     )]
     NothingToRecord,
     #[error(
-        "--cache-redis-url names the Redis of the sessions: take it away (they share it then), or name another"
+        "--cache-redis-url names the Redis of the sessions: remove it (the cache then shares that Redis), or name another"
     )]
     SameRedis,
 }
@@ -281,7 +279,7 @@ impl fmt::Display for Url {
                 let path = self.rest().split(['?', '#']).next().unwrap_or_default();
                 write!(f, "{scheme}://{path}")
             }
-            _ => f.write_str("an address that is none"),
+            _ => f.write_str("an invalid URL"),
         }
     }
 }

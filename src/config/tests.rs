@@ -42,7 +42,7 @@ fn flag_beats_variable_beats_file_beats_default() {
 }
 
 #[test]
-fn the_file_may_be_named_by_a_variable_and_its_roots_lie_beside_it() {
+fn a_variable_names_the_file_and_roots_are_relative_to_it() {
     let file = file("root = ['a', '/b']\n");
     let folder = file.path().parent().expect("has a folder").to_owned();
     let variables = environment(&[("MCA_CONFIG", &file.path().to_string_lossy())]);
@@ -60,12 +60,12 @@ fn roots_in_a_variable_are_joined_as_in_path() {
 }
 
 #[test]
-fn what_is_unknown_is_refused_with_the_nearest_name() {
+fn an_unknown_setting_is_refused_with_the_nearest_name() {
     let unknown = Config::resolve(Layer::default(), environment(&[("MCA_SESION_TTL", "2s")]))
         .expect_err("no such setting");
     assert_eq!(
         unknown.to_string(),
-        "environment variable MCA_SESION_TTL is no setting; did you mean MCA_SESSION_TTL?"
+        "environment variable MCA_SESION_TTL is not a setting; did you mean MCA_SESSION_TTL?"
     );
     let file = file("sesion_ttl = '1h'\n");
     let flags = Layer {
@@ -77,7 +77,7 @@ fn what_is_unknown_is_refused_with_the_nearest_name() {
 }
 
 #[test]
-fn values_are_checked_where_they_stand() {
+fn an_invalid_value_is_refused_with_its_source() {
     for (name, value) in [
         ("MCA_SESSION_TTL", "soon"),
         ("MCA_SESSION_TTL", "0s"),
@@ -126,7 +126,7 @@ fn times_and_sizes_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_wrong_in_a_file_is_told_without_the_line_that_may_hold_a_password() {
+fn errors_in_a_file_never_quote_a_password() {
     for text in [
         "store = 'redis'\nredis_url = 'redis://:s3cret@h\n",
         "store = 'redis'\nredis_url = ['redis://:s3cret@h']\n",
@@ -203,7 +203,7 @@ fn the_readme_names_every_setting_and_no_other() {
             .collect();
         assert!(
             keys.contains(&name.replace('-', "_")),
-            "--{name} is no setting"
+            "--{name} is not a setting"
         );
     }
 }

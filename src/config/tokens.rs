@@ -59,7 +59,7 @@ pub enum Wrong {
     #[error(
         "there are no tokens: add a line `name: DIGEST`, with what `printf %s \"$TOKEN\" | sha256sum` prints as DIGEST"
     )]
-    Nobody,
+    Empty,
     #[error("more than {MAX_TOKENS} tokens")]
     Many,
     #[error("longer than {MAX_LINE_BYTES} bytes")]
@@ -125,7 +125,7 @@ fn tokens_of(bytes: &[u8]) -> Result<Vec<Token>, (Option<usize>, Wrong)> {
         tokens.push((line, token));
     }
     if tokens.is_empty() {
-        return Err((None, Wrong::Nobody));
+        return Err((None, Wrong::Empty));
     }
     Ok(tokens.into_iter().map(|(_, token)| token).collect())
 }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_name_and_what_sha256sum_prints() {
+    fn a_line_is_a_name_and_the_output_of_sha256sum() {
         let text = format!(
             "# who may call\n\nalice: {DIGEST}  -\r\n  alice:{}\nci@example.com :{}\n",
             OTHER.to_uppercase(),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_its_line_and_nothing_of_it_is_shown() {
+    fn errors_name_the_line_and_never_quote_it() {
         let secret = "open-sesame";
         for (line, wrong) in [
             (secret.to_owned(), Wrong::NoColon),
@@ -236,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_names_nobody_or_is_none_is_refused() {
-        assert_eq!(names("# nobody\n"), Err((None, Wrong::Nobody)));
+    fn an_empty_binary_or_large_file_is_refused() {
+        assert_eq!(names("# no tokens\n"), Err((None, Wrong::Empty)));
         assert_eq!(tokens_of(b"\xff").err(), Some((None, Wrong::NoText)));
         let long = "#".repeat(1 << 20) + "#";
         assert_eq!(names(&long), Err((None, Wrong::LongFile)));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_how_many_are_compared() {
+    fn the_number_of_tokens_is_bounded() {
         let line = |n: usize| format!("a: {n:064x}\n");
         let many: String = (1..=MAX_TOKENS).map(line).collect();
         assert_eq!(names(&many).map(|all| all.len()), Ok(MAX_TOKENS));
@@ -263,7 +263,7 @@ mod tests {
         }
 
         #[test]
-        fn a_digest_is_read_as_it_is_written(digest: [u8; DIGEST_BYTES]) {
+        fn hexadecimal_digests_round_trip(digest: [u8; DIGEST_BYTES]) {
             let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             prop_assert_eq!(digest_of(&text), Some(digest));
         }

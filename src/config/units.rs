@@ -31,13 +31,13 @@ pub struct Switch(pub bool);
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Invalid {
-    #[error("{0:?} is no time: write a whole number and ms, s, m, h or d, as in 30s or 24h")]
+    #[error("{0:?} is not a duration: write a whole number and ms, s, m, h or d, as in 30s or 24h")]
     Period(String),
-    #[error("{0:?} is no size: write a whole number of bytes, or one with KiB, MiB or GiB")]
+    #[error("{0:?} is not a size: write a whole number of bytes, or one with KiB, MiB or GiB")]
     Bytes(String),
-    #[error("{0:?} is no count: write a whole number from 1 to {MAX_COUNT}")]
+    #[error("{0:?} is not a count: write a whole number from 1 to {MAX_COUNT}")]
     Count(String),
-    #[error("{0:?} is no number: write a whole number from 1 to {MAX_AMOUNT}")]
+    #[error("{0:?} is not a number: write a whole number from 1 to {MAX_AMOUNT}")]
     Amount(String),
     #[error("{0:?} is neither true nor false")]
     Switch(String),
@@ -153,7 +153,7 @@ fn split(text: &str) -> Option<(u64, &str)> {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a text, a whole number or true or false"
+    expecting = "expected a string, a whole number, true or false"
 )]
 enum Scalar {
     Switch(bool),
@@ -231,7 +231,7 @@ where
     T: FromStr<Err: std::fmt::Display>,
 {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a text or a list of texts")]
+    #[serde(untagged, expecting = "expected a string or a list of strings")]
     enum OneOrMany {
         One(String),
         Many(Vec<String>),

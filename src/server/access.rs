@@ -47,7 +47,7 @@ pub trait Authenticator: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct Admitted {
     pub principal: Principal,
-    /// Cancelled when the caller's access is revoked. Running calls go on, but their output no longer reaches the
+    /// Cancelled when the caller's access is revoked. Running calls continue, but their output no longer reaches the
     /// caller.
     pub withdrawn: CancellationToken,
 }
@@ -116,7 +116,7 @@ impl Access {
     }
 
     /// The same hosts and origins, without authentication: for routes that reveal nothing sensitive.
-    pub fn for_anybody(&self) -> Self {
+    pub fn without_authentication(&self) -> Self {
         Self::new(self.0.allowed.clone(), Anonymous)
     }
 
@@ -187,7 +187,7 @@ async fn guard(State(access): State<Access>, mut request: Request, next: Next) -
     browser::allow(answer, origin.as_ref())
 }
 
-/// Ends a streaming answer when its token is revoked, because it could go on for long. Other answers are complete.
+/// Ends a streaming answer when its token is revoked, because the stream can be long. Other answers are complete.
 fn ending_with(withdrawn: CancellationToken, answer: Response) -> Response {
     if answer.body().size_hint().exact().is_some() {
         return answer;

@@ -97,7 +97,9 @@ pub fn router(state: State, access: &Access) -> Router {
         // Inside the guard, so that only authenticated callers see it.
         .method_not_allowed_fallback(wrong_method)
         .with_state(state.clone());
-    let open = access.for_anybody().protect(open.with_state(state));
+    let open = access
+        .without_authentication()
+        .protect(open.with_state(state));
     open.merge(access.protect(guarded))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(with_headers))
@@ -113,13 +115,13 @@ async fn with_headers(request: Request, next: Next) -> Response {
 }
 
 async fn unknown(uri: Uri) -> Response {
-    let message = format!("nothing is at {}; see docs/operations.md", uri.path());
+    let message = format!("no route {}; see docs/operations.md", uri.path());
     refused(StatusCode::NOT_FOUND, "unknown_route", &message)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
     let message = format!(
-        "{} does not take {method}; `Allow` says what it takes",
+        "{} does not accept {method}; the header `Allow` lists the methods that it accepts",
         uri.path()
     );
     refused(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", &message)

@@ -86,9 +86,9 @@ pub(crate) enum Start {
 
 #[derive(Debug, Error)]
 pub(crate) enum NotStarted {
-    #[error("a request of this id is still running: give every request its own")]
+    #[error("a request with this id is still running: give each request its own id")]
     SameId,
-    #[error("{REQUESTS_MAX} requests of this connection run already")]
+    #[error("{REQUESTS_MAX} requests of this connection are already running")]
     TooMany,
 }
 
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_requests_run_at_once_and_one_that_lost_its_node_is_never_turned_away() {
+    fn running_requests_are_limited_and_takeovers_are_not() {
         let known = known();
         let start = |id: usize, start| {
             let id = RequestId::String(id.to_string().into());

@@ -10,7 +10,7 @@ pub fn markdown() -> String {
     let mut page = tools::docs::markdown();
     page.push_str(
         "\n## Resources\n\n\
-         What is stored can be read by its address: each caller sees its own, on any node. `resources/list` shows the newest \
+         Stored results can be read by their addresses, on any node. Each caller sees its own. `resources/list` shows the newest \
          results of the ten newest sessions, page by page; ids are completed.\n\n\
          | address | holds | type |\n|---|---|---|\n",
     );
@@ -24,7 +24,7 @@ pub fn markdown() -> String {
         );
     }
     page.push_str(
-        "\n## Prompts\n\nErrands for an agent: which tools to call, in which order, and what to report. Paths and ids are \
+        "\n## Prompts\n\nTasks for an agent: which tools to call, in which order, and what to report. Paths and ids are \
          completed.\n\n| prompt | does | arguments |\n|---|---|---|\n",
     );
     for prompt in prompts::list().prompts {
@@ -63,7 +63,7 @@ mod tests {
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             kept == markdown(),
-            "docs/tools.md is not what the code says: run UPDATE_DOCS=1 cargo test docs_are_those_of_the_code"
+            "docs/tools.md is out of date: run UPDATE_DOCS=1 cargo test docs_are_those_of_the_code"
         );
     }
 }

@@ -71,7 +71,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(10);
 
     #[tokio::test]
-    async fn what_is_spawned_stays_on_one_thread_and_the_next_gets_the_next() {
+    async fn tasks_stay_on_one_thread_and_threads_take_turns() {
         let loops = EventLoops::start().expect("starts");
         let mut seen = Vec::new();
         for _ in 0..loops.handles.len() {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_still_runs_ends_with_them() {
+    async fn running_tasks_end_with_their_loops() {
         let loops = EventLoops::start().expect("starts");
         let never = loops.spawn(std::future::pending::<()>());
         drop(loops);

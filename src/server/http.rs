@@ -96,7 +96,7 @@ async fn end_streams(lifecycle: Lifecycle, closing: CancellationToken, stopped: 
 }
 
 async fn nothing_here() -> axum::response::Response {
-    let message = "there is nothing here: MCP is at /mcp (Streamable HTTP) and /sse (HTTP+SSE)";
+    let message = "no such route: MCP is at /mcp (Streamable HTTP) and /sse (HTTP+SSE)";
     refusal::refuse(StatusCode::NOT_FOUND, message.to_owned())
 }
 

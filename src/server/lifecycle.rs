@@ -106,7 +106,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(10);
 
     #[tokio::test]
-    async fn who_waits_for_a_drain_hears_of_it_whenever_it_comes() {
+    async fn every_waiter_sees_the_drain() {
         let lifecycle = Lifecycle::new();
         lifecycle.ready();
         assert!(!lifecycle.is_draining());
@@ -131,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_goes_to_the_latest_state_asked_for_in_any_order(
+        fn the_latest_stage_wins_in_any_order(
             moves in prop::collection::vec(0_usize..3, 0..8)
         ) {
             let lifecycle = Lifecycle::new();

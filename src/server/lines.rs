@@ -1,5 +1,5 @@
 //! One JSON-RPC message per line, over any two byte streams. Unlike the library's transport, every line gets an answer:
-//! a line that is no JSON, no message, or too long is answered with an error. The end of either stream is reported at
+//! a line that is not JSON, not a message, or too long is answered with an error. The end of either stream is reported at
 //! once.
 
 use std::collections::VecDeque;
@@ -83,7 +83,7 @@ where
     async fn next(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             if let Some(answering) = &mut self.answering {
-                // A failed task has logged the reason; reading goes on.
+                // A failed task has logged the reason; reading continues.
                 let _ = answering.await;
                 self.answering = None;
             }
@@ -106,7 +106,7 @@ where
                     Ok(Line::TooLong) => self.ready.push_back(Incoming::Fault(too_long(), None)),
                     Ok(Line::End) => return None,
                     Err(error) => {
-                        tracing::info!(%error, "the client cannot be read from");
+                        tracing::info!(%error, "cannot read from the client");
                         return None;
                     }
                 },
@@ -222,18 +222,18 @@ fn read_message(value: Value) -> Option<Incoming> {
 }
 
 fn no_json(error: &serde_json::Error) -> ErrorData {
-    ErrorData::parse_error(format!("the line is no JSON: {error}"), None)
+    ErrorData::parse_error(format!("the line is not JSON: {error}"), None)
 }
 
 fn no_message() -> ErrorData {
     ErrorData::invalid_request(
-        "no JSON-RPC 2.0 message: expected an object with jsonrpc \"2.0\", a method, and an id that is a text or a whole number",
+        "not a JSON-RPC 2.0 message: expected an object with jsonrpc \"2.0\", a method, and an id that is a string or a whole number",
         None,
     )
 }
 
 fn no_params() -> ErrorData {
-    ErrorData::invalid_params("the parameters of a request are an object", None)
+    ErrorData::invalid_params("the parameters of a request must be an object", None)
 }
 
 fn bad_batch(messages: usize) -> ErrorData {
@@ -245,7 +245,7 @@ fn bad_batch(messages: usize) -> ErrorData {
 
 fn too_long() -> ErrorData {
     ErrorData::invalid_request(
-        format!("the line is longer than {MAX_LINE_BYTES} bytes and was passed over"),
+        format!("the line is longer than {MAX_LINE_BYTES} bytes and was skipped"),
         None,
     )
 }

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_beyond_the_last_report_is_told() {
+    fn only_new_progress_is_reported() {
         let mut rising = Rising::default();
         let mut told = |done| {
             let progress = Progress {

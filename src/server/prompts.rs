@@ -79,7 +79,7 @@ pub(super) const ERRANDS: [Errand; 3] = [
 const PATH: Argument = Argument {
     name: "path",
     kind: Kind::Path,
-    description: "File or folder to look at; all of it where this is left out.",
+    description: "File or folder to look at; by default the whole root.",
     required: false,
 };
 
@@ -113,12 +113,12 @@ fn untangle_cycles(given: &Given) -> String {
     let path = given.quoted("path", ".");
     format!(
         "Find the import cycles below {path} and how to break them.\n\
-         1. Call analyze_dependencies with path={path}, granularity=\"directory\"; where it shows no cycles, again with \
+         1. Call analyze_dependencies with path={path}, granularity=\"directory\"; if it shows no cycles, again with \
          granularity=\"file\".\n\
          2. For the smallest cycle first, call analyze_dependencies with focus on one of its members and depth=1, and \
          read the imports that close the circle.\n\
-         3. Choose the import that the fewest places use: move what it needs down to a module of its own, or turn it \
-         round behind an interface.\n\
+         3. Choose the import that the fewest places use: move what it needs down to a module of its own, or invert \
+         it with an interface.\n\
          Report each cycle with its members, the import to cut and how. Say which imports were unresolved: a cycle may \
          hide there."
     )
@@ -232,14 +232,14 @@ impl Argument {
             )
         };
         let Value::String(text) = value else {
-            return Err(wrong("is a text".to_owned()));
+            return Err(wrong("must be a string".to_owned()));
         };
         if text.len() > ARGUMENT_BYTES {
-            return Err(wrong(format!("has at most {ARGUMENT_BYTES} bytes")));
+            return Err(wrong(format!("must have at most {ARGUMENT_BYTES} bytes")));
         }
         let checked = match self.kind {
             Kind::Path if text.contains(char::is_control) => {
-                Err("is a path of one line".to_owned())
+                Err("must be a path of one line".to_owned())
             }
             Kind::Path | Kind::Part => Ok(()),
             Kind::Session => SessionId::parse(&text)
@@ -288,7 +288,7 @@ mod tests {
 
     /// A prompt that named a missing tool, argument or value would mislead every agent.
     #[test]
-    fn what_a_prompt_names_is_there() {
+    fn prompts_name_existing_tools_and_arguments() {
         for (name, arguments) in [
             ("find_hotspots", json!({"path": "src"})),
             ("review_change", ids()),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         let long = "x".repeat(ARGUMENT_BYTES + 1);
         for (name, arguments, reason, about) in [
             ("find_hotspot", json!({}), "unknown_prompt", "find_hotspots"),

@@ -45,7 +45,7 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
         ResourceTemplate::new(RESULT, "stored_result")
             .with_title("Stored result")
             .with_description(format!(
-                "What an analysis found, whole and as it was: the ids are in its answer. At most {most} MiB."
+                "A complete stored result: the ids are in the answer of its call. At most {most} MiB."
             ))
             .with_mime_type(JSON),
         ResourceTemplate::new(SESSION, "session")
@@ -62,7 +62,7 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
             .with_mime_type(JSON),
         ResourceTemplate::new(SESSION_PART, "session_part")
             .with_title("Part of a session")
-            .with_description("The same of a session whose history is long. A new result moves what follows it.")
+            .with_description("One part of a long session history. A new result shifts the rows after it.")
             .with_mime_type(JSON),
     ])
 }
@@ -179,8 +179,8 @@ fn part_of(uri: &str) -> Option<(&str, usize)> {
         .map(|number| (address, number))
 }
 
-const NO_SUCH_URI: &str = "no resource has this uri: `resources/list` names the newest, `resources/templates/list` says \
-                           how they are formed";
+const NO_SUCH_URI: &str = "no resource has this uri: `resources/list` names the newest, `resources/templates/list` \
+                           shows the form";
 
 /// Strict: ids need no escapes, so a URI with escapes is not one of this server.
 fn parse(uri: &str) -> Option<(&str, Option<&str>)> {
@@ -217,7 +217,7 @@ fn scope() -> Short {
 fn open_cursor(text: &str) -> Result<(u64, ResultId), ErrorData> {
     let cursor = Cursor::open(text, scope()).map_err(|failure| {
         ErrorData::invalid_params(
-            format!("{}: begin again without a cursor", failure.message),
+            format!("{}: start again without a cursor", failure.message),
             Some(json!({"reason": failure.reason})),
         )
     })?;

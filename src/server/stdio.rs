@@ -32,7 +32,6 @@ pub enum Error {
 
 /// Serves until the client closes stdin, writing fails, or `stop` is cancelled. Running calls then get a grace period.
 /// After it, a stopped program answers them `shutting_down`; if the client disconnected, they are cancelled.
-/// client left.
 ///
 /// # Errors
 /// A fault of the server itself; a client that disconnects is no error.

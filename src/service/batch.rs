@@ -141,14 +141,14 @@ fn inner_call(batch: &Call, inner: &Value, at: usize, max_bytes: usize) -> Resul
     if name == NAME {
         return Err(Failure::new(
             "batch_in_batch",
-            format!("/calls/{at}: a batch may not hold another"),
+            format!("/calls/{at}: a batch cannot contain a batch"),
         ));
     }
     let entry = tools::entry(&name).ok_or_else(|| unknown_tool(&name, at))?;
     if entry.destructive {
         return Err(Failure::new(
             "not_in_batch",
-            format!("/calls/{at}: {name} deletes, and a batch may not"),
+            format!("/calls/{at}: {name} deletes, which a batch cannot do"),
         ));
     }
     let mut arguments = entry.normalized(inner.get("arguments").cloned().unwrap_or_default());
@@ -164,7 +164,7 @@ fn inner_call(batch: &Call, inner: &Value, at: usize, max_bytes: usize) -> Resul
     );
     if entry.has_argument("max_bytes") {
         let given = arguments["max_bytes"].as_u64();
-        // What is out of bounds is left as it is, to be refused by name.
+        // A value out of bounds stays, so that validation refuses it by name.
         if given.is_none_or(|given| {
             given > max_bytes as u64 && given <= crate::answer::page::MAX_MAX_BYTES as u64
         }) {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_takes_session_key_and_share_of_its_batch() {
+    fn a_call_inherits_session_key_and_share_of_its_batch() {
         let batch = batch(json!({"calls": [], "session_id": "ses_x", "idempotency_key": "K"}));
         let inner =
             json!({"tool": "analyze_structure", "arguments": {"path": "src", "max_bytes": 90000}});
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_come_as_far_as_its_calls_together() {
+    fn the_progress_of_a_batch_is_the_sum_of_its_calls() {
         let (send, heard) = std::sync::mpsc::sync_channel(16);
         let sink = ProgressSink::new(move |progress: Progress| drop(send.send(progress)));
         let told = Arc::new(Told::of(&sink, 4));

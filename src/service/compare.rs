@@ -79,7 +79,7 @@ impl Service {
         if stored.tool == NAME {
             return Err(Failure::new(
                 "different_tools",
-                "the baseline is itself a comparison; compare the results that it compares",
+                "the baseline is a comparison itself: compare the results that it compares",
             ));
         }
         let job = Job {
@@ -101,7 +101,7 @@ impl Service {
         answer.result_id.filter(|_| answer.stored).ok_or_else(|| {
             Failure::new(
                 "result_not_stored",
-                "the result as it is now is too large to keep, so it cannot be compared",
+                "the new result is too large to keep, so it cannot be compared",
             )
         })
     }

@@ -26,7 +26,10 @@ impl Service {
                 Ok(call.called().found(finding, "", Context::default()))
             }
             get_server_status::NAME => Ok(self.server_status(call).await),
-            other => Err(Failure::new("internal", format!("nobody answers {other}"))),
+            other => Err(Failure::new(
+                "internal",
+                format!("no control tool is called {other}"),
+            )),
         }
     }
 

@@ -37,7 +37,7 @@ struct Share {
 
 /// One running call; ends when dropped.
 #[must_use]
-pub struct Slot(#[expect(dead_code, reason = "held, not looked at")] Option<OwnedSemaphorePermit>);
+pub struct Slot(#[expect(dead_code, reason = "held, never read")] Option<OwnedSemaphorePermit>);
 
 impl Quotas {
     pub fn new(principals: Principals) -> Self {
@@ -73,7 +73,7 @@ impl Quotas {
             let limit = self.limits(principal).calls.unwrap_or_default();
             Failure::new(
                 "too_many_calls",
-                format!("{limit} calls of yours are under way, and no more may be"),
+                format!("{limit} of your calls are running, which is the limit"),
             )
             .after(CALLS_RETRY)
         })
@@ -97,7 +97,9 @@ impl Quotas {
                 let wait = early.wait_time_from(DefaultClock::default().now());
                 Err(Failure::new(
                     "rate_limited",
-                    format!("more than the {per_second} requests that you may make each second"),
+                    format!(
+                        "you sent more than {per_second} requests per second, which is the limit"
+                    ),
                 )
                 .after(wait.max(Duration::from_millis(1))))
             }
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_runs_it_for_themselves_is_not_held_to_anything() {
+    fn local_has_no_limits() {
         let quotas = quotas("principal_rate = 1\nprincipal_calls = 1\nprincipal_sessions = 1\n");
         let local = Principal::local();
         let slots: Vec<_> = (0..1000).map(|_| quotas.call(&local, 50)).collect();
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_ended_makes_room_and_others_have_their_own() {
+    fn a_finished_call_frees_its_slot_and_each_principal_has_its_own() {
         let quotas = quotas("principal_calls = 2\n[principals.ben]\ncalls = 1\n");
         let (ann, ben) = (Principal::named("ann"), Principal::named("ben"));
         let first = quotas.call(&ann, 1).unwrap();
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_as_many_requests_as_it_holds_and_never_more_than_may_come_at_once() {
+    fn a_batch_counts_each_call_up_to_one_burst() {
         // One request a second: used quota does not return before the test is over.
         let quotas = quotas("principal_rate = 1\n[principals.ben]\nrate = 10\n");
         let (ann, ben) = (Principal::named("ann"), Principal::named("ben"));
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_principals_are_remembered_than_there_may_be() {
+    fn the_number_of_principals_is_bounded() {
         let quotas = quotas("principal_calls = 1\n");
         let busy = Principal::named("busy");
         let _slot = quotas.call(&busy, 1).unwrap();

@@ -105,7 +105,7 @@ pub(super) fn place(call: &Call) -> Result<ChosenSession, Failure> {
 pub(super) fn session_required() -> Failure {
     Failure::new(
         "session_required",
-        "this call needs a session that is kept, and it names none",
+        "this call needs a stored session, but names none",
     )
 }
 

@@ -13,7 +13,7 @@ fn origin(text: &str) -> Option<Origin> {
 }
 
 #[test]
-fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+fn a_host_is_a_name_or_an_address_with_an_optional_port() {
     for (text, name, port) in [
         ("localhost", "localhost", None),
         ("LOCALHOST:80", "localhost", Some(80)),
@@ -30,7 +30,7 @@ fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
 }
 
 #[test]
-fn what_could_be_read_in_two_ways_is_not_read() {
+fn ambiguous_hosts_are_refused() {
     for text in [
         "",
         ".",
@@ -71,7 +71,7 @@ fn what_could_be_read_in_two_ways_is_not_read() {
         "%6cocalhost",
     ] {
         if text == "xn--" {
-            // A name like any other: it is none that was allowed.
+            // A valid name, but not an allowed one.
             assert!(host(text).is_some_and(|host| !host.is_loopback()));
             continue;
         }
@@ -110,7 +110,7 @@ fn an_origin_has_a_scheme_and_the_port_that_it_implies() {
 }
 
 #[test]
-fn without_a_port_any_port_matches_and_nothing_but_the_name_does() {
+fn without_a_port_only_the_name_must_match() {
     let matches = |allowed: &str, asked: &str| {
         let (allowed, asked) = (host(allowed).expect("one"), host(asked).expect("one"));
         allowed.matches(&asked)
@@ -127,7 +127,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_read_or_refused_and_what_is_read_says_itself(text in "\\PC{0,40}") {
+    fn parsed_text_displays_as_itself(text in "\\PC{0,40}") {
         if let Some(read) = host(&text) {
             prop_assert_eq!(host(&read.to_string()), Some(read));
         }
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn an_address_is_the_same_however_it_is_written(bits: u128) {
+    fn all_spellings_of_an_address_are_equal(bits: u128) {
         let address = Ipv6Addr::from_bits(bits);
         let [a, b, c, d, e, f, g, h] = address.segments();
         let long = format!("[{a:04X}:{b:x}:{c:x}:{d:x}:{e:x}:{f:x}:{g:x}:{h:x}]");
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn who_is_named_before_an_at_sign_is_nobody(user in "\\PC{0,20}", name in "[a-z.]{1,10}") {
+    fn a_user_before_the_host_is_refused(user in "\\PC{0,20}", name in "[a-z.]{1,10}") {
         let text = format!("{user}@{name}");
         prop_assert_eq!(host(&text), None);
         prop_assert_eq!(origin(&format!("http://{text}")), None);

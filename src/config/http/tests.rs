@@ -20,7 +20,7 @@ fn resolve(change: impl FnOnce(&mut Layer)) -> Result<Config, Error> {
 fn refused(change: impl FnOnce(&mut Layer)) -> Misfit {
     match resolve(change) {
         Err(Error::Http(misfit)) => misfit,
-        other => panic!("not refused for what HTTP is: {other:?}"),
+        other => panic!("another error than one of HTTP: {other:?}"),
     }
 }
 
@@ -31,7 +31,7 @@ fn without_an_address_only_stdio_is_served() {
 }
 
 #[test]
-fn an_address_takes_the_place_of_stdio_unless_both_are_asked_for() {
+fn an_address_replaces_stdio_unless_both_are_configured() {
     let config = resolve(|layer| layer.http = at("127.0.0.1:8642")).expect("loopback");
     assert!(!config.stdio);
     let http = config.http.expect("asked for");
@@ -50,7 +50,7 @@ fn an_address_takes_the_place_of_stdio_unless_both_are_asked_for() {
 }
 
 #[test]
-fn what_others_can_reach_asks_who_they_are_unless_told_not_to() {
+fn a_public_port_requires_tokens_unless_configured_otherwise() {
     for address in [
         "10.0.0.1:8642",
         "[2001:db8::1]:8642",
@@ -91,7 +91,7 @@ fn what_others_can_reach_asks_who_they_are_unless_told_not_to() {
 }
 
 #[test]
-fn at_every_address_a_name_is_asked_for() {
+fn a_wildcard_address_requires_allowed_hosts() {
     for (http, admin, setting) in [
         (at("0.0.0.0:8642"), None, "--http"),
         (None, at("[::]:8643"), "--admin"),
@@ -111,10 +111,10 @@ fn at_every_address_a_name_is_asked_for() {
 }
 
 #[test]
-fn the_admin_port_needs_a_token_where_others_reach_it_and_chaos_is_never_there() {
+fn a_public_admin_port_requires_a_token_and_refuses_chaos() {
     let open = refused(|layer| layer.admin = at("10.0.0.1:8643"));
     assert!(matches!(open, Misfit::AdminOpen(_)), "{open}");
-    // That anybody may call says nothing about who may operate.
+    // `--insecure-no-auth` does not open the admin port.
     let open = refused(|layer| {
         layer.http = at("10.0.0.1:8642");
         layer.insecure_no_auth = ON;
@@ -140,7 +140,7 @@ fn the_admin_port_needs_a_token_where_others_reach_it_and_chaos_is_never_there()
 }
 
 #[test]
-fn what_means_something_for_http_alone_is_refused_without_it() {
+fn settings_of_http_are_refused_without_http() {
     type Change = fn(&mut Layer);
     let cases: [(&str, Change); 12] = [
         ("--auth-tokens", |l| l.auth_tokens = Some("t".into())),
@@ -165,7 +165,7 @@ fn what_means_something_for_http_alone_is_refused_without_it() {
     for (setting, change) in cases {
         let said = refused(change).to_string();
         assert!(said.starts_with(setting), "{said}");
-        assert!(said.contains("take it away"), "{said}");
+        assert!(said.contains("remove it"), "{said}");
     }
 }
 
@@ -241,7 +241,7 @@ fn every_setting_may_come_from_the_environment() {
         rate: Some(3),
         bytes: Some(4096),
     };
-    assert_eq!(config.principals.limits("anybody"), limits);
+    assert_eq!(config.principals.limits("another"), limits);
     assert_eq!(
         config.principals.limits("local"),
         principals::Limits::default()
@@ -249,7 +249,7 @@ fn every_setting_may_come_from_the_environment() {
 }
 
 #[test]
-fn a_file_says_what_holds_for_one_principal_and_its_paths_lie_beside_it() {
+fn a_file_configures_principals_with_paths_relative_to_it() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let text = "http = '10.0.0.1:1'\nauth_tokens = 'tokens'\ntls_cert = 'c'\ntls_key = '/k'\nprincipal_calls = 7\n\
                 [principals.alice]\nroots = ['a', '/b']\nrate = 9\n[principals.'ci@example.com']\nsessions = 3\n";
@@ -272,7 +272,7 @@ fn a_file_says_what_holds_for_one_principal_and_its_paths_lie_beside_it() {
 }
 
 #[test]
-fn a_principal_of_a_file_has_a_name_and_settings_that_are_known() {
+fn invalid_principals_in_a_file_are_refused() {
     for text in [
         "[principals.'a b']\nrate = 1\n",
         "[principals.'']\nrate = 1\n",
@@ -289,7 +289,7 @@ fn a_principal_of_a_file_has_a_name_and_settings_that_are_known() {
 }
 
 #[test]
-fn where_anybody_may_be_local_local_is_held_to_what_everybody_is() {
+fn a_public_port_without_tokens_limits_local_like_everyone() {
     let open = resolve(|layer| {
         layer.http = at("10.0.0.1:8642");
         layer.insecure_no_auth = ON;

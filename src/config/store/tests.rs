@@ -27,7 +27,7 @@ fn redis(change: impl FnOnce(&mut Layer)) -> Result<Redis, String> {
 }
 
 #[test]
-fn redis_without_more_is_the_one_on_this_machine() {
+fn the_default_redis_is_on_this_machine() {
     let redis = redis(|_| {}).expect("enough");
     assert_eq!(redis.url.secret(), "redis://127.0.0.1:6379");
     assert_eq!(redis.prefix, "mca");
@@ -37,7 +37,7 @@ fn redis_without_more_is_the_one_on_this_machine() {
 }
 
 #[test]
-fn what_means_something_for_redis_alone_is_refused_without_it() {
+fn settings_of_redis_are_refused_without_redis() {
     let cases: [(&str, Layer); 7] = [
         (
             "--shared-cache-bytes",
@@ -104,13 +104,13 @@ fn what_means_something_for_redis_alone_is_refused_without_it() {
 }
 
 #[test]
-fn what_makes_no_sense_together_is_refused_with_what_to_do() {
+fn conflicting_settings_are_refused_with_advice() {
     for (expected, change) in [
         (
             "rediss://",
             (|layer: &mut Layer| layer.redis_ca = Some("ca.pem".into())) as fn(&mut Layer),
         ),
-        ("take one of them away", |layer| {
+        ("remove one of them", |layer| {
             layer.single_node = Some(Switch(true));
             layer.when_redis_is_away = Some(WhenAway::Refuse);
         }),
@@ -194,7 +194,7 @@ fn no_password_is_ever_printed() {
 }
 
 #[test]
-fn levels_read_as_they_are_written() {
+fn durability_levels_parse_as_they_display() {
     for text in ["redis", "fsync", "replicated:1", "replicated:16"] {
         let level: Durability = text.parse().expect(text);
         assert_eq!(level.to_string(), text);

@@ -91,7 +91,7 @@ impl Authenticator for Bearer {
             }
             // Removing the last token is a valid change.
             Err(tokens::Error::File {
-                wrong: Wrong::Nobody,
+                wrong: Wrong::Empty,
                 ..
             }) => {
                 tracing::warn!(file = %self.file.display(), "the file has no tokens: every call is refused");

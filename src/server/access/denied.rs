@@ -119,7 +119,7 @@ impl Denied {
     }
 
     pub(super) fn into_response(self) -> Response {
-        tracing::debug!(reason = self.reason(), "a request was not let in");
+        tracing::debug!(reason = self.reason(), "a request was refused");
         let error = json!({
             "jsonrpc": "2.0",
             "id": null,

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_refused_for_the_rest_of_its_minute_and_others_are_not() {
+    fn only_the_guessing_address_is_blocked() {
         let (guesses, start) = (Guesses::default(), Instant::now());
         let (one, other) = ("10.0.0.1".parse().ok(), "10.0.0.2".parse().ok());
         for _ in 0..ALLOWED {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_and_a_mapped_address_is_its_own() {
+    fn an_ipv6_network_shares_a_counter_and_mapped_addresses_do_not() {
         let of = |text: &str| network(text.parse().expect("an address"));
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:0:0:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_how_many_are_told_apart() {
+    fn the_number_of_counters_is_bounded() {
         let (guesses, start) = (Guesses::default(), Instant::now());
         for n in 0..2 * ADDRESSES as u32 {
             let _ = guesses.wrong(Some(IpAddr::from(n.to_be_bytes())), start);

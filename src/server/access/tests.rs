@@ -67,7 +67,7 @@ async fn ask(
 const PATHS: [&str; 4] = ["/mcp", "/sse", "/messages?sessionId=1", "/.well-known/x"];
 
 #[tokio::test]
-async fn without_tokens_whoever_reaches_a_route_is_local() {
+async fn without_tokens_every_caller_is_local() {
     for path in PATHS {
         let (answer, body) = ask(open(), Method::GET, path, &[(HOST, "localhost:8642")]).await;
         assert_eq!(
@@ -79,7 +79,7 @@ async fn without_tokens_whoever_reaches_a_route_is_local() {
 }
 
 #[tokio::test]
-async fn a_token_opens_every_route_and_goes_no_further() {
+async fn a_token_opens_every_route_and_is_then_removed() {
     for path in PATHS {
         let headers = [(HOST, "localhost"), (AUTHORIZATION, "Bearer open-sesame")];
         let (answer, body) = ask(with_tokens(), Method::GET, path, &headers).await;
@@ -92,7 +92,7 @@ async fn a_token_opens_every_route_and_goes_no_further() {
 }
 
 #[tokio::test]
-async fn who_brings_no_token_or_a_wrong_one_hears_a_challenge_on_every_route() {
+async fn every_route_challenges_a_missing_or_wrong_token() {
     let realm = "Bearer realm=\"mcp-code-analysis\"";
     let wrong = format!("{realm}, error=\"invalid_token\"");
     let unreadable = format!("{realm}, error=\"invalid_request\"");
@@ -124,7 +124,7 @@ async fn who_brings_no_token_or_a_wrong_one_hears_a_challenge_on_every_route() {
 }
 
 #[tokio::test]
-async fn who_guesses_is_told_to_wait_and_a_right_token_comes_in_beside() {
+async fn guesses_are_blocked_and_a_valid_token_still_passes() {
     let router = with_tokens();
     let wrong = [(HOST, "localhost"), (AUTHORIZATION, "Bearer let-me-in")];
     let mut refused = 0;
@@ -153,7 +153,7 @@ async fn who_guesses_is_told_to_wait_and_a_right_token_comes_in_beside() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_address_is_none() {
+async fn a_token_in_the_address_is_ignored() {
     for query in [
         "access_token=open-sesame",
         "token=open-sesame",
@@ -167,7 +167,7 @@ async fn a_token_in_the_address_is_none() {
 }
 
 #[tokio::test]
-async fn a_rebound_name_and_a_foreign_page_are_refused_on_every_route_whoever_calls() {
+async fn every_route_refuses_a_rebound_name_and_a_foreign_page() {
     for router in [open, with_tokens] {
         for path in PATHS {
             for (host, origin) in [
@@ -185,7 +185,10 @@ async fn a_rebound_name_and_a_foreign_page_are_refused_on_every_route_whoever_ca
                         StatusCode::FORBIDDEN,
                         "{path} {host} {origin:?}"
                     );
-                    assert!(!body.contains("evil"), "nothing is repeated: {body}");
+                    assert!(
+                        !body.contains("evil"),
+                        "the answer repeats the request: {body}"
+                    );
                     assert!(!answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
                 }
             }
@@ -194,7 +197,7 @@ async fn a_rebound_name_and_a_foreign_page_are_refused_on_every_route_whoever_ca
 }
 
 #[tokio::test]
-async fn a_page_that_may_call_is_told_so_before_it_sends_its_token_and_can_read_a_refusal() {
+async fn an_allowed_page_passes_its_preflight_and_can_read_a_refusal() {
     let headers = [(HOST, "localhost:8642"), (ORIGIN, "http://localhost:6274")];
     let (answer, body) = ask(with_tokens(), Method::OPTIONS, "/mcp", &headers).await;
     assert_eq!(
@@ -218,7 +221,7 @@ async fn a_page_that_may_call_is_told_so_before_it_sends_its_token_and_can_read_
 }
 
 #[test]
-fn tokens_that_cannot_be_read_are_found_before_anything_is_served() {
+fn unreadable_tokens_are_reported_at_the_start() {
     let config = crate::config::Config::resolve(
         crate::config::Layer {
             http: "127.0.0.1:0".parse().ok(),

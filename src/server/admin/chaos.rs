@@ -70,7 +70,7 @@ pub(super) async fn strike(
     let struck = state.0.service.sessions.strike(&wanted.actor, strike).await;
     state.0.looks.forget().await;
     if !struck {
-        return nobody(&state, &wanted.actor).await;
+        return not_found(&state, &wanted.actor).await;
     }
     let (actor, mode) = (&wanted.actor, wanted.mode.name());
     tracing::warn!(
@@ -111,7 +111,7 @@ fn read(body: &[u8]) -> Result<(Wanted, InjectedFault), String> {
         }
         (Mode::Panic | Mode::Kill, Some(_)) => {
             return Err(format!(
-                "for_ms is for stalls: a {} is at once",
+                "for_ms is for stalls only: a {} takes effect at once",
                 wanted.mode.name()
             ));
         }
@@ -120,18 +120,18 @@ fn read(body: &[u8]) -> Result<(Wanted, InjectedFault), String> {
 }
 
 /// Either the name is wrong, or the actor has just died and is being restarted.
-async fn nobody(state: &State, actor: &str) -> Response {
+async fn not_found(state: &State, actor: &str) -> Response {
     let status = state.0.looks.recent(&state.0.service).await;
     if tree::names(&status.tree, actor) {
         return answer::refused(
             StatusCode::CONFLICT,
             "not_running",
-            "the actor is not running just now: it is being restarted; strike it again",
+            "the actor is being restarted: strike it again",
         );
     }
     answer::refused(
         StatusCode::NOT_FOUND,
         "unknown_actor",
-        "no actor has this name: /admin/actors names those that run; a session has none while it sleeps",
+        "no actor has this name: /admin/actors lists the running actors; a session that sleeps has none",
     )
 }

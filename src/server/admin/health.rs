@@ -53,37 +53,37 @@ struct Cause {
 
 const STARTING: Cause = Cause {
     reason: "starting",
-    message: Cow::Borrowed("not everything listens yet"),
+    message: Cow::Borrowed("not every port is listening yet"),
 };
 const DRAINING: Cause = Cause {
     reason: "draining",
-    message: Cow::Borrowed("about to stop: what runs may end, nothing new is taken"),
+    message: Cow::Borrowed("shutting down: running requests may finish, new ones are refused"),
 };
 const FAILED: Cause = Cause {
     reason: "failed",
     message: Cow::Borrowed(
-        "the supervision tree gave up: the process ends and is to be started again",
+        "the supervision tree has failed: the process ends and must be restarted",
     ),
 };
 const STORE_AWAY: Cause = Cause {
     reason: "store_away",
-    message: Cow::Borrowed("the store is away, and calls are refused without it"),
+    message: Cow::Borrowed("the store is down: calls are refused until it is back"),
 };
 const NOT_DURABLE: Cause = Cause {
     reason: "store_away",
     message: Cow::Borrowed(
-        "the store is away: calls are answered, and nothing is durable until it is back",
+        "the store is down: calls are answered, but nothing is durable until it is back",
     ),
 };
 const NOT_ALONE: Cause = Cause {
     reason: "not_alone",
     message: Cow::Borrowed(
-        "--single-node is set, and another node uses the same Redis and prefix: take --single-node away, stop that node, or give one of them a --redis-prefix of its own",
+        "--single-node is set, and another node uses the same Redis and prefix: remove --single-node, stop that node, or give one of them its own --redis-prefix",
     ),
 };
 const STORE_RESTARTS: Cause = Cause {
     reason: "store_restarting",
-    message: Cow::Borrowed("what talks to the store is being restarted: calls take longer"),
+    message: Cow::Borrowed("the store's actors are being restarted: calls take longer"),
 };
 
 impl Cause {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_is_away_turns_traffic_away_only_where_calls_need_it() {
+    async fn a_store_that_is_down_stops_traffic_only_if_calls_need_it() {
         let mut status = well().await;
         for needs_store in [false, true] {
             assert!(reasons(Ready, false, &status, needs_store).is_empty());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_promises_less_is_listed_and_turns_no_traffic_away() {
+    async fn weaker_durability_is_listed_and_stops_no_traffic() {
         let mut status = well().await;
         status.store.health.shortfall = Some(Shortfall {
             reason: "store_evicts",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn actors_of_the_store_that_are_restarted_turn_no_traffic_away() {
+    async fn restarting_store_actors_stop_no_traffic() {
         let mut status = well().await;
         status.store.available = false;
         for needs_store in [false, true] {

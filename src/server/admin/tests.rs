@@ -135,7 +135,7 @@ fn reasons(body: &Value, of: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn ready_from_the_moment_it_is_said_to_the_moment_of_the_drain() {
+async fn ready_from_the_start_until_the_drain() {
     let world = World::start(Options::default()).await;
     let (status, body) = world.get("/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
@@ -163,7 +163,7 @@ async fn ready_from_the_moment_it_is_said_to_the_moment_of_the_drain() {
 }
 
 #[tokio::test]
-async fn sessions_that_stop_before_anybody_said_so_are_not_ready() {
+async fn a_node_whose_sessions_stop_is_not_ready() {
     let world = World::start(Options::default()).await;
     world.lifecycle.ready();
     world.service.sessions.shutdown(Duration::ZERO).await;
@@ -176,7 +176,7 @@ async fn sessions_that_stop_before_anybody_said_so_are_not_ready() {
 }
 
 #[tokio::test]
-async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
+async fn a_failed_tree_is_neither_alive_nor_ready() {
     let world = World::start(Options::default()).await;
     world.lifecycle.ready();
     assert!(
@@ -195,16 +195,16 @@ async fn a_tree_that_gave_up_is_neither_alive_nor_ready() {
 }
 
 /// Refuses every caller.
-struct Nobody;
+struct RefuseAll;
 
-impl Authenticator for Nobody {
+impl Authenticator for RefuseAll {
     fn admit(&self, _headers: &axum::http::HeaderMap) -> Result<Admitted, Refused> {
         Err(Refused::Missing)
     }
 }
 
 #[tokio::test]
-async fn a_page_that_had_its_own_name_lead_here_gets_nothing_on_any_route() {
+async fn every_route_refuses_dns_rebinding() {
     let options = Options {
         chaos: true,
         ..Options::default()
@@ -234,12 +234,12 @@ async fn a_page_that_had_its_own_name_lead_here_gets_nothing_on_any_route() {
 }
 
 #[tokio::test]
-async fn the_guard_stands_before_all_but_the_two_probes() {
+async fn every_route_but_the_two_probes_is_guarded() {
     let options = Options {
         chaos: true,
         ..Options::default()
     };
-    let world = World::guarded(options, Nobody).await;
+    let world = World::guarded(options, RefuseAll).await;
     world.lifecycle.ready();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(world.get(path).await.0, StatusCode::OK, "{path}");
@@ -263,7 +263,7 @@ async fn the_guard_stands_before_all_but_the_two_probes() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_and_what_is_not_taken_are_said() {
+async fn unknown_routes_and_methods_are_reported() {
     let world = World::start(Options::default()).await;
     for path in [
         "/",

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whoever_was_asked_can_answer() {
+    fn only_the_asked_client_can_answer() {
         let asked = Asked::default();
         let (hers, his) = (StreamId::random(), StreamId::random());
         let (inbound, mut answers) = mpsc::channel(1);

@@ -112,7 +112,7 @@ impl<H: ServerHandler> Follower<H> {
             }
             if running.is_none() && heard.elapsed() > ASK_AFTER {
                 heard = Instant::now();
-                if !self.see_that_it_runs().await {
+                if !self.ensure_running().await {
                     return;
                 }
             }
@@ -140,7 +140,7 @@ impl<H: ServerHandler> Follower<H> {
     }
 
     /// Asks the node that runs the request, and runs it here if that node is down. Returns false if it cannot run.
-    async fn see_that_it_runs(&mut self) -> bool {
+    async fn ensure_running(&mut self) -> bool {
         let (id, stream) = (self.known.id, self.at.stream);
         let begun = self.table.connections().read(id, stream, 0).await;
         let first = begun.and_then(|begun| begun.events.into_iter().next());

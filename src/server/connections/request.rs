@@ -1,6 +1,6 @@
 //! Serves one request of a connection. Its messages become events of its own stream, which are stored before the client
 //! gets them. If the client disconnects, the request runs on, and the stream can be resumed on any node. If this node
-//! dies, the request ends; its session goes on elsewhere.
+//! dies, the request ends; its session continues on another node.
 
 use std::io;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ pub(crate) fn serve<H: ServerHandler>(
     events
 }
 
-/// Runs a request again whose node is down, on its existing stream. It uses the same call id, so its sessions continue
+/// Runs a request again, on its existing stream, because its node is down. It uses the same call id, so its sessions continue
 /// where they were. `at` is the stream's current end. Returns false if the request already runs here.
 pub(crate) fn take_over<H: ServerHandler>(
     table: &Table,
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_without_end_leaves_room_for_how_it_began_and_for_the_answer() {
+    fn endless_progress_leaves_room_for_the_start_and_the_answer() {
         assert!(is_worth_keeping(0, &progress()));
         assert!(is_worth_keeping(PROGRESS_KEPT - 1, &progress()));
         assert!(!is_worth_keeping(PROGRESS_KEPT, &progress()));

@@ -26,7 +26,7 @@ const WHOLE_ANSWER_BYTES: usize = 4 << 20;
 /// Why a body is refused.
 #[derive(Debug, Error)]
 pub(super) enum Unfit {
-    #[error("the body is no JSON-RPC message: {0}")]
+    #[error("the body is not a JSON-RPC message: {0}")]
     NoMessage(#[from] serde_json::Error),
     #[error("a batch of {0} messages: send between 1 and {BATCH_MAX}")]
     Size(usize),

@@ -63,7 +63,7 @@ pub(crate) async fn read(body: Body, room: &Room) -> Result<Whole, Response> {
         )),
         Ok(Err(Unread::Full)) => Err(not_now(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("{LARGE_MAX} bodies beyond {SMALL_BYTES} bytes are being read already"),
+            format!("{LARGE_MAX} bodies larger than {SMALL_BYTES} bytes are already being read"),
             ROOM_WITHIN,
         )),
         Ok(Err(Unread::Slow)) => Err(too_slow(LARGE_WITHIN)),
@@ -116,7 +116,7 @@ async fn next(
 fn too_slow(within: Duration) -> Response {
     refuse(
         StatusCode::REQUEST_TIMEOUT,
-        format!("the body was not there within {} s", within.as_secs()),
+        format!("the body did not arrive within {} s", within.as_secs()),
     )
 }
 

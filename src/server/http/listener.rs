@@ -149,7 +149,7 @@ pub async fn serve(
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             let most = limits.connections;
-            tracing::warn!(most, "too many connections: one was turned away");
+            tracing::warn!(most, "too many connections: one was refused");
             continue;
         };
         let limits = limits.beside(room.available_permits());

@@ -48,7 +48,7 @@ pub(super) async fn open<H: ServerHandler>(
         node: Some(inner.service.sessions.node()),
     };
     if inner.lifecycle.is_draining() {
-        let message = "this node is about to stop: open the stream again, on another";
+        let message = "this node is shutting down: open the stream again on another";
         return not_now(
             StatusCode::SERVICE_UNAVAILABLE,
             message.to_owned(),
@@ -242,7 +242,7 @@ async fn hand_on<H: ServerHandler>(
         Place::There(connection) => connection,
     };
     let (Some(node), Some(message)) = (connection.node, posted::message(&message)) else {
-        let message = "this is no stream of HTTP+SSE: its messages go to /mcp";
+        let message = "this session has no HTTP+SSE stream: POST its messages to /mcp";
         return Err(refuse(StatusCode::NOT_FOUND, message.to_owned()));
     };
     match edge
@@ -255,7 +255,7 @@ async fn hand_on<H: ServerHandler>(
         Ok(true) => Ok(()),
         Ok(false) => Err(full()),
         Err(error) => {
-            tracing::debug!(%error, %node, "a message was not carried to the node of its stream");
+            tracing::debug!(%error, %node, "a message was not forwarded to the node of its stream");
             let message = "the node that has the stream does not answer: GET /sse opens another";
             Err(not_now(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -267,7 +267,7 @@ async fn hand_on<H: ServerHandler>(
 }
 
 fn full() -> Response {
-    let message = "the stream takes no more messages now";
+    let message = "the stream accepts no more messages now";
     not_now(
         StatusCode::SERVICE_UNAVAILABLE,
         message.to_owned(),

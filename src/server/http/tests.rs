@@ -353,7 +353,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_sent_is_answered_in_words_and_nobody_reaches_anything(sent in sent()) {
+    fn every_request_gets_an_answer_and_unauthenticated_ones_reach_nothing(sent in sent()) {
         let world = &*WORLD;
         let connection = world.connection();
         let before = world.made.load(Ordering::SeqCst);
@@ -389,7 +389,7 @@ proptest! {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stops_is_not_waited_for() {
+async fn an_unfinished_body_times_out() {
     let room = body::Room::default();
     let pieces = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{"))]);
     let stops = Body::from_stream(pieces.chain(stream::pending()));
@@ -402,7 +402,7 @@ async fn a_body_that_stops_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_there_is_no_room_for_a_large_body_it_is_told_when_to_come_back() {
+async fn a_large_body_without_room_gets_retry_after() {
     let room = body::Room::default();
     let large = || Body::from(vec![b' '; 100 << 10]);
     let mut held = Vec::new();
@@ -421,7 +421,7 @@ async fn where_there_is_no_room_for_a_large_body_it_is_told_when_to_come_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_bodies_that_stop_give_their_room_to_whoever_waits() {
+async fn unfinished_large_bodies_free_their_room() {
     let room = Arc::new(body::Room::default());
     let piece = || Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 100 << 10]));
     // More than the limit.
@@ -434,7 +434,7 @@ async fn large_bodies_that_stop_give_their_room_to_whoever_waits() {
         .collect();
     tokio::task::yield_now().await;
     let honest = body::read(Body::from_stream(stream::iter([piece()])), &room).await;
-    assert!(honest.is_ok(), "it had to wait, and had its turn");
+    assert!(honest.is_ok(), "it waited, and was then read");
     for slow in slow {
         let refusal = slow.await.expect("no panic").expect("a refusal");
         assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);

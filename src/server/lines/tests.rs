@@ -20,7 +20,7 @@ async fn check(input: &[u8]) -> (Vec<String>, Vec<Value>) {
         }
     }
     feed.await.expect("fed").expect("taken");
-    assert!(ended.is_cancelled(), "the end was not told");
+    assert!(ended.is_cancelled(), "the end was not reported");
     lines.close().await.expect("closed");
     (methods, written(client_in).await)
 }
@@ -41,7 +41,7 @@ fn codes(lines: &[Value]) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_json_is_answered_and_the_next_is_read() {
+async fn an_invalid_line_is_answered_and_the_next_is_read() {
     let deep = "[".repeat(10_000);
     for garbage in ["garbage", "{\"jsonrpc\":", "\u{0}\u{1}", deep.as_str()] {
         let (methods, lines) = check(format!("{garbage}\n{INITIALIZE}\n").as_bytes()).await;
@@ -53,7 +53,7 @@ async fn a_line_that_is_no_json_is_answered_and_the_next_is_read() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_message_is_an_invalid_request() {
+async fn other_json_is_an_invalid_request() {
     for wrong in [
         "{}",
         "1",
@@ -67,7 +67,7 @@ async fn json_that_is_no_message_is_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_too_long_is_passed_over_without_being_kept() {
+async fn a_line_that_is_too_long_is_skipped_and_not_buffered() {
     let long = vec![b'x'; MAX_LINE_BYTES * 2];
     let (methods, lines) =
         check(&[&long, b"\n".as_slice(), INITIALIZE.as_bytes(), b"\n"].concat()).await;
@@ -76,7 +76,7 @@ async fn a_line_that_is_too_long_is_passed_over_without_being_kept() {
 }
 
 #[tokio::test]
-async fn the_longest_line_is_taken_and_one_byte_more_is_not() {
+async fn the_longest_line_is_read_and_one_byte_more_is_not() {
     let padded = |length: usize| {
         let mut line = LIST.as_bytes().to_vec();
         line.resize(length - 1, b' ');
@@ -90,7 +90,7 @@ async fn the_longest_line_is_taken_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
-async fn notifications_before_the_opening_are_passed_over() {
+async fn notifications_before_the_opening_are_skipped() {
     let early = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":9}}"#;
     let (methods, lines) = check(format!("{early}\n{INITIALIZE}\n").as_bytes()).await;
     assert_eq!((methods.len(), lines.len()), (1, 0));
@@ -104,7 +104,7 @@ async fn each_message_of_a_batch_comes_through() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_no_more_ends_the_connection() {
+async fn a_client_that_stops_reading_ends_the_connection() {
     let (_client_out, server_in) = duplex(1 << 10);
     let (server_out, client_in) = duplex(1 << 10);
     let ended = CancellationToken::new();
@@ -117,7 +117,7 @@ async fn a_client_that_reads_no_more_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn parameters_that_are_no_object_are_answered_under_the_id_of_their_request() {
+async fn invalid_parameters_are_answered_with_the_id_of_their_request() {
     let wrong = r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":[1]}"#;
     let (methods, lines) = check(format!("{INITIALIZE}\n{wrong}\n").as_bytes()).await;
     assert_eq!((methods.len(), codes(&lines)), (1, vec![-32602]));

@@ -1,5 +1,5 @@
-//! The text and the structured part of one answer say the same: no number stands in the text that is not in the
-//! structure, and rows are the same in the same order.
+//! The text and the structured part of an answer agree: every number of the text is in the structure, and both have the
+//! same rows in the same order.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn known(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// What marks each row of an answer in its text, in order.
+/// The text that identifies each row of an answer, in order.
 fn marks(data: &Value) -> Vec<String> {
     let rows = |list: &Value| list.as_array().cloned().unwrap_or_default();
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
@@ -84,7 +84,7 @@ fn agrees(tool: &str, arguments: &Value, answer: &Answer) {
     for number in numbers(&text) {
         assert!(
             in_structure.contains(number),
-            "{tool} {arguments}: {number} is in the text alone:\n{}\n{}",
+            "{tool} {arguments}: {number} is only in the text:\n{}\n{}",
             answer.text,
             answer.structured
         );
@@ -108,7 +108,7 @@ fn agrees(tool: &str, arguments: &Value, answer: &Answer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_and_structure_never_say_different_numbers() {
+async fn text_and_structure_have_the_same_numbers() {
     let here = Here::new().await;
     let baseline = here.good("analyze_complexity", json!({})).await["context"]["result_id"].clone();
     let outline = here.good("analyze_structure", json!({})).await["context"]["result_id"].clone();
@@ -183,9 +183,9 @@ async fn text_and_structure_never_say_different_numbers() {
     here.end().await;
 }
 
-/// Whatever is asked, what is sent keeps to its bound, and pages are as full as it lets them be.
+/// For any arguments, the answer stays within its limit, and its page is as full as the limit allows.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_as_full_as_its_bytes_let_it_be() {
+async fn a_page_is_as_full_as_its_limit_allows() {
     let here = Here::new().await;
     for tool in [
         "analyze_complexity",
@@ -200,7 +200,7 @@ async fn a_page_is_as_full_as_its_bytes_let_it_be() {
                 assert!(sent <= max_bytes, "{tool} {arguments}: {sent} bytes");
                 let page = &answer.structured["page"];
                 if page["total"] != page["returned"] {
-                    // The next row, and what was kept free for larger ids and counts.
+                    // The next row, and the reserve for larger ids and counts.
                     let free = max_bytes - sent;
                     assert!(free < 2000, "{tool} {arguments}: {free} bytes are free");
                 }
@@ -211,7 +211,7 @@ async fn a_page_is_as_full_as_its_bytes_let_it_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lean_answer_has_nothing_that_says_nothing() {
+async fn a_lean_answer_has_no_empty_fields() {
     let here = Here::new().await;
     for entry in tools::catalogue() {
         for example in &entry.examples {
@@ -220,7 +220,7 @@ async fn a_lean_answer_has_nothing_that_says_nothing() {
             let arguments = example.arguments_with(&text("session_id"), &text("result_id"));
             let answer = here.call(entry.name, arguments).await;
             let mut lean = answer.structured.clone();
-            // The echo of what was asked is whole, as are schemas.
+            // The echo of the arguments is complete, and so are schemas.
             for echo in ["/data/tool", "/data/history", "/data/answers"] {
                 if let Some(value) = lean.pointer_mut(echo) {
                     *value = json!("echo");

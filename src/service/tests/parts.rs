@@ -1,10 +1,10 @@
-//! An answer about a part of a project says what the answer about all of it says.
+//! An answer about a part of a project agrees with the answer about the whole project.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-/// Everything of one answer, by what it is.
+/// The content of one answer, by kind.
 struct Told {
     edges: BTreeSet<String>,
     unresolved: BTreeSet<String>,
@@ -41,7 +41,7 @@ impl Here {
         Told::of(&self.good("analyze_dependencies", arguments).await)
     }
 
-    /// Of every folder and file below the root.
+    /// Every folder and file below the root.
     async fn agree(&self) {
         let whole = self.told(json!({})).await;
         assert!(!whole.edges.is_empty());
@@ -50,7 +50,7 @@ impl Here {
             let parents = id.match_indices('/').map(|(at, _)| id[..at].to_owned());
             parents.collect::<Vec<_>>()
         });
-        // What is left out is analysed like any other file where it is asked for by name.
+        // A file that is normally left out is analysed if it is selected by name.
         let is_measured = |id: &&String| whole.nodes[*id].get("left_out").is_none();
         let files = ids.iter().filter(is_measured).cloned();
         let parts: BTreeSet<String> = folders.chain(files).collect();
@@ -83,7 +83,7 @@ async fn the_sample_agrees_with_its_parts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filters_choose_what_is_shown_and_not_what_is_known() {
+async fn filters_change_what_is_shown_and_not_the_graph() {
     let here = Here::new().await;
     let whole = here.told(json!({})).await;
     for arguments in [
@@ -101,7 +101,7 @@ async fn filters_choose_what_is_shown_and_not_what_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_out_is_a_node_where_it_is_imported() {
+async fn a_file_that_is_left_out_is_a_node_if_it_is_imported() {
     let here = Here::new().await;
     let write = |path: &str, text: &str| {
         let path = here.folder.path().join(path);

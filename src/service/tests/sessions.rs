@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_default_session_is_made_again_and_said_to_be() {
+async fn a_closed_default_session_is_replaced_with_a_notice() {
     let here = Here::new().await;
     let first = here.good("analyze_structure", json!({})).await;
     let id = first["context"]["session_id"].clone();
@@ -21,7 +21,7 @@ async fn a_closed_default_session_is_made_again_and_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_session_nothing_is_kept_and_what_needs_one_is_refused() {
+async fn without_a_session_nothing_is_kept_and_stateful_calls_are_refused() {
     let here = Here::with(false).await;
     let answer = here.good("analyze_structure", json!({})).await;
     assert!(answer["context"]["session_id"].is_null() && answer["context"]["result_id"].is_null());
@@ -147,9 +147,9 @@ async fn a_narrow_session_reads_nothing_else() {
     here.end().await;
 }
 
-/// A long task: its first result can be compared with at the end, though far more came since than are answered again.
+/// In a long task, the first result can still be compared at the end, after far more results than are replayed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_baseline_from_the_start_is_there_after_a_hundred_and_more_results() {
+async fn a_first_baseline_survives_more_than_a_hundred_results() {
     let here = Here::new().await;
     let session =
         here.good("create_session", json!({"label": "task"})).await["data"]["session_id"].clone();
@@ -178,7 +178,7 @@ async fn a_baseline_from_the_start_is_there_after_a_hundred_and_more_results() {
             json!({"session_id": session, "history_limit": 1000, "detail": "full"}),
         )
         .await;
-    // The comparison and its run are results, too.
+    // The comparison and its run are results too.
     assert_eq!(view["data"]["results"], 133);
     let kept = &view["data"]["kept"];
     assert_eq!(
@@ -207,9 +207,9 @@ async fn a_baseline_from_the_start_is_there_after_a_hundred_and_more_results() {
     here.end().await;
 }
 
-/// Where whole results do not all fit, the baseline that was used stays.
+/// If the complete results do not all fit, the baseline that was used stays.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_baseline_outlives_results_that_came_after_it() {
+async fn a_used_baseline_outlives_later_results() {
     let mut options = Options::default();
     options.limits.whole_bytes = 64 << 10;
     let here = Here::tuned(true, options).await;

@@ -15,7 +15,7 @@ async fn analysed(here: &Here, session: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newest_sessions_are_looked_at_and_the_others_counted() {
+async fn the_newest_sessions_are_read_and_the_others_counted() {
     let here = Here::new().await;
     let mut results = Vec::new();
     for _ in 0..12 {
@@ -31,7 +31,7 @@ async fn the_newest_sessions_are_looked_at_and_the_others_counted() {
     for row in &page.rows {
         assert!(results.contains(&row.result.result_id.to_string()));
     }
-    // The connection's own is among them, however many are newer.
+    // The connection's own session is always listed, even if many are newer.
     here.good("analyze_complexity", json!({"path": "go"})).await;
     let default = here.caller.default_session.clone().unwrap();
     let own = default.current().await.unwrap();
@@ -40,13 +40,17 @@ async fn the_newest_sessions_are_looked_at_and_the_others_counted() {
     }
     let page = here.service.stored_results(&here.caller, None, 100).await;
     let page = page.unwrap();
-    assert_eq!(page.rows.len(), 1, "the newest hold nothing yet");
+    assert_eq!(
+        page.rows.len(),
+        1,
+        "the newest sessions have no results yet"
+    );
     assert_eq!(page.rows[0].session, own);
     here.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_principal_sees_and_names_nothing() {
+async fn another_principal_sees_nothing() {
     let here = Here::new().await;
     let session = made(&here).await;
     let result = analysed(&here, &session).await;
@@ -86,7 +90,7 @@ async fn another_principal_sees_and_names_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_that_is_no_longer_kept_is_not_listed_and_says_so() {
+async fn a_dropped_result_is_not_listed_and_reading_it_says_so() {
     let mut options = Options::default();
     options.limits.whole_bytes = 1;
     let here = Here::tuned(true, options).await;
@@ -114,7 +118,7 @@ async fn a_result_that_is_no_longer_kept_is_not_listed_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_are_found_by_how_they_begin() {
+async fn ids_are_found_by_prefix() {
     let here = Here::new().await;
     let mut sessions = Vec::new();
     for _ in 0..5 {

@@ -35,7 +35,7 @@ fn origin(allowed: &Allowed, values: &[&str]) -> Result<bool, Denied> {
 }
 
 #[test]
-fn a_port_of_this_machine_is_called_by_the_names_of_this_machine() {
+fn a_loopback_port_accepts_the_names_of_this_machine() {
     let here = allowed("127.0.0.1:8642", &[], &[]);
     for ours in [
         "localhost",
@@ -66,7 +66,7 @@ fn a_port_of_this_machine_is_called_by_the_names_of_this_machine() {
 }
 
 #[test]
-fn a_port_that_others_reach_is_called_by_its_address_and_by_what_it_was_named() {
+fn a_public_port_accepts_its_address_and_its_allowed_hosts() {
     let there = allowed(
         "10.0.0.1:8642",
         &["mca.example.com", "other.example:8642"],
@@ -103,7 +103,7 @@ fn a_port_that_others_reach_is_called_by_its_address_and_by_what_it_was_named() 
 }
 
 #[test]
-fn what_says_nothing_too_much_or_no_host_is_refused() {
+fn a_missing_repeated_or_invalid_host_is_refused() {
     let here = allowed("127.0.0.1:8642", &[], &[]);
     assert_eq!(host(&here, "/mcp", &[]), Err(Denied::HostMissing));
     for twice in [["localhost", "localhost"], ["localhost", "evil.example"]] {
@@ -125,7 +125,7 @@ fn what_says_nothing_too_much_or_no_host_is_refused() {
 }
 
 #[test]
-fn a_request_line_that_names_the_server_counts_as_well() {
+fn the_host_of_the_request_line_is_checked_too() {
     let here = allowed("127.0.0.1:8642", &[], &[]);
     assert_eq!(host(&here, "http://localhost/mcp", &[]), Ok(()));
     assert_eq!(host(&here, "http://localhost/mcp", &["localhost"]), Ok(()));
@@ -143,7 +143,7 @@ fn a_request_line_that_names_the_server_counts_as_well() {
 }
 
 #[test]
-fn pages_of_this_machine_may_call_a_port_of_this_machine_and_no_other_page_may() {
+fn a_loopback_port_accepts_pages_of_this_machine_only() {
     let here = allowed(
         "[::1]:8642",
         &[],
@@ -188,7 +188,7 @@ fn pages_of_this_machine_may_call_a_port_of_this_machine_and_no_other_page_may()
 }
 
 #[test]
-fn where_others_reach_the_port_pages_of_this_machine_are_foreign() {
+fn a_public_port_refuses_pages_of_this_machine() {
     let there = allowed("10.0.0.1:8642", &[], &["https://app.example.com"]);
     let local = origin(&there, &["http://localhost:6274"]);
     assert_eq!(local, Err(Denied::OriginForeign));
@@ -199,7 +199,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn only_what_reads_as_an_allowed_name_passes(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+    fn only_allowed_names_pass(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
         let (here, mut headers) = (allowed("127.0.0.1:1", &["mca.example"], &[]), HeaderMap::new());
         if let Ok(value) = HeaderValue::from_bytes(&bytes) {
             headers.insert(HOST, value.clone());
@@ -207,12 +207,12 @@ proptest! {
             let named = str::from_utf8(&bytes).ok().and_then(|text| text.parse::<Host>().ok());
             let ours = named.is_some_and(|host| host.is_loopback() || host.name == "mca.example");
             prop_assert_eq!(here.host(&Uri::from_static("/mcp"), &headers).is_ok(), ours);
-            prop_assert!(here.origin(&headers).is_err(), "no origin is so short of a scheme");
+            prop_assert!(here.origin(&headers).is_err(), "an origin needs a scheme");
         }
     }
 
     #[test]
-    fn a_name_around_an_allowed_one_is_foreign(before in "[a-z0-9.-]{0,9}", after in "[a-z0-9.-]{0,9}") {
+    fn a_name_that_contains_an_allowed_one_is_refused(before in "[a-z0-9.-]{0,9}", after in "[a-z0-9.-]{0,9}") {
         let here = allowed("127.0.0.1:1", &["mca.example"], &["https://mca.example"]);
         let name = format!("{before}mca.example{after}");
         let is_it = before.is_empty() && (after.is_empty() || after == ".");

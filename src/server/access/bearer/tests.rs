@@ -32,7 +32,7 @@ fn named(name: &str) -> Result<Principal, Refused> {
 }
 
 #[test]
-fn a_token_is_its_principals() {
+fn a_token_identifies_its_principal() {
     let file = file(&(line("alice", "a-1") + &line("alice", "a-2") + &line("bob", "b+/=")));
     let bearer = Bearer::open(file.path()).expect("tokens");
     for (value, name) in [
@@ -64,7 +64,7 @@ fn a_token_is_its_principals() {
 }
 
 #[test]
-fn nothing_and_another_scheme_is_no_token_and_two_are_none_either() {
+fn anything_but_one_bearer_token_is_refused() {
     let file = file(&line("alice", "a-1"));
     let bearer = Bearer::open(file.path()).expect("tokens");
     assert_eq!(asks(&bearer, &[]), Err(Refused::Missing));
@@ -98,7 +98,7 @@ fn nothing_and_another_scheme_is_no_token_and_two_are_none_either() {
 }
 
 #[test]
-fn tokens_are_brought_in_and_taken_away_by_reading_again() {
+fn a_reload_adds_and_removes_tokens() {
     let file = file(&line("alice", "a-1"));
     let bearer = Bearer::open(file.path()).expect("tokens");
     fs::write(file.path(), line("bob", "b-1")).expect("written");
@@ -109,11 +109,11 @@ fn tokens_are_brought_in_and_taken_away_by_reading_again() {
 }
 
 #[test]
-fn taking_the_last_one_away_leaves_nobody() {
+fn removing_the_last_token_refuses_every_caller() {
     let file = file(&line("alice", "a-1"));
     let bearer = Bearer::open(file.path()).expect("tokens");
-    for nobody in ["", "# nobody\n"] {
-        fs::write(file.path(), nobody).expect("written");
+    for empty in ["", "# no tokens\n"] {
+        fs::write(file.path(), empty).expect("written");
         bearer.reload();
         assert_eq!(asks(&bearer, &["Bearer a-1"]), Err(Refused::Unknown));
     }
@@ -123,7 +123,7 @@ fn taking_the_last_one_away_leaves_nobody() {
 }
 
 #[test]
-fn who_came_in_with_a_token_that_is_gone_is_told_and_nobody_else() {
+fn removing_a_token_disconnects_only_its_callers() {
     let file = file(&(line("alice", "a-1") + &line("alice", "a-2")));
     let bearer = Bearer::open(file.path()).expect("tokens");
     let withdrawn = |token: &str| {
@@ -142,7 +142,7 @@ fn who_came_in_with_a_token_that_is_gone_is_told_and_nobody_else() {
 }
 
 #[test]
-fn what_cannot_be_read_again_leaves_everything_as_it_was() {
+fn an_invalid_file_changes_nothing() {
     let file = file(&line("alice", "a-1"));
     let bearer = Bearer::open(file.path()).expect("tokens");
     for broken in ["alice", &(line("bob", "b-1") + "eve: x\n")] {
@@ -157,7 +157,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn wherever_a_digest_stands_it_is_found_and_no_other(
+    fn a_digest_is_found_at_any_position(
         tokens in proptest::collection::btree_set("[a-zA-Z0-9._~-]{1,20}", 1..20),
         asked in "[a-zA-Z0-9._~-]{1,20}",
     ) {

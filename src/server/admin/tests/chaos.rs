@@ -33,7 +33,7 @@ impl World {
                 return assert_eq!(answer, expected);
             }
             assert_eq!(status, StatusCode::CONFLICT, "{answer}");
-            assert!(Instant::now() < until, "{actor} does not come back");
+            assert!(Instant::now() < until, "{actor} was not restarted");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -55,7 +55,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn calls_go_on_whoever_is_struck() {
+async fn calls_continue_when_any_actor_fails() {
     let world = World::chaotic().await;
     let id = world.session().await;
     assert_eq!(world.call(id).await["status"]["success"], true);
@@ -97,11 +97,11 @@ async fn calls_go_on_whoever_is_struck() {
 }
 
 #[tokio::test]
-async fn nobody_of_that_name_is_not_found() {
+async fn an_unknown_actor_is_not_found() {
     let world = World::chaotic().await;
     let asleep = format!("session:{}", SessionId::random());
     for actor in [
-        "nobody",
+        "no_such_actor",
         "",
         "persistence:99",
         "sessions:99",
@@ -117,7 +117,7 @@ async fn nobody_of_that_name_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_strike_that_cannot_be_is_refused_with_what_is_wrong() {
+async fn an_invalid_strike_is_refused_with_its_reason() {
     let world = World::chaotic().await;
     let bad = [
         ("", "expected"),
@@ -160,7 +160,7 @@ async fn a_strike_that_cannot_be_is_refused_with_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_body_too_large_and_a_body_of_another_type_are_not_read() {
+async fn large_bodies_and_other_types_are_refused() {
     let world = World::chaotic().await;
     let long = json!({"actor": "x".repeat(MAX_BODY_BYTES), "mode": "kill"}).to_string();
     let (status, body) = world.post(&long).await;

@@ -59,7 +59,7 @@ async fn the_tree_has_all_actors_each_with_the_same_fields() {
 }
 
 #[tokio::test]
-async fn sessions_come_page_by_page_each_once() {
+async fn pages_list_each_session_once() {
     let world = World::start(Options::default()).await;
     let mut made = Vec::new();
     for _ in 0..5 {
@@ -89,7 +89,7 @@ async fn sessions_come_page_by_page_each_once() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_is_refused_with_what_can() {
+async fn an_invalid_page_is_refused_with_the_valid_range() {
     let world = World::start(Options::default()).await;
     for query in [
         "limit=0",

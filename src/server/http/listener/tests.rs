@@ -106,7 +106,7 @@ async fn rest(mut stream: TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_head_that_trickles_in_is_not_waited_for() {
+async fn a_slow_head_times_out() {
     let served = Served::start(LIMITS, None).await;
     let (mut reader, mut writer) = served.connect().await.into_split();
     let trickle = tokio::spawn(async move {
@@ -121,12 +121,12 @@ async fn a_head_that_trickles_in_is_not_waited_for() {
     let ended = timeout(PATIENCE, reader.read_to_end(&mut said)).await;
     let _ = ended.expect("it ends");
     assert!(started.elapsed() >= SOON / 2, "it had its time");
-    trickle.await.expect("it hears of it");
+    trickle.await.expect("the trickle fails");
     assert!(served.is_served().await);
 }
 
 #[tokio::test]
-async fn whoever_says_nothing_or_nothing_more_is_let_go() {
+async fn silent_connections_are_closed() {
     let served = Served::start(LIMITS, None).await;
     assert_eq!(rest(served.connect().await).await, b"");
     let mut used = served.connect().await;
@@ -136,7 +136,7 @@ async fn whoever_says_nothing_or_nothing_more_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_does_not_come_is_not_waited_for() {
+async fn a_missing_handshake_times_out() {
     let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
@@ -151,7 +151,7 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_is_given_up_and_holds_up_nobody() {
+async fn an_unread_answer_times_out_and_blocks_no_other() {
     let mut served = Served::start(LIMITS, None).await;
     let mut deaf = served.connect().await;
     let request = b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -163,7 +163,7 @@ async fn an_answer_that_nobody_takes_is_given_up_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn beyond_so_many_connections_one_is_turned_away_until_another_ends() {
+async fn connections_over_the_limit_are_refused_until_one_ends() {
     let limits = Limits {
         connections: 2,
         head_within: PATIENCE,
@@ -186,7 +186,7 @@ async fn beyond_so_many_connections_one_is_turned_away_until_another_ends() {
 }
 
 #[tokio::test]
-async fn where_most_connections_are_taken_the_silent_make_room() {
+async fn idle_connections_close_early_when_most_are_in_use() {
     let limits = Limits {
         connections: 4,
         head_within: PATIENCE * 2,
@@ -210,7 +210,7 @@ async fn where_most_connections_are_taken_the_silent_make_room() {
 }
 
 #[tokio::test]
-async fn a_drain_waits_for_nobody_longer_than_it_may() {
+async fn a_drain_ends_at_its_deadline() {
     let limits = Limits {
         head_within: PATIENCE,
         crowded_head_within: PATIENCE,

@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_message_is_one_event_whatever_is_in_it(
+    fn any_message_is_one_event(
         id in "\\PC{0,8}",
         value in anything(),
         text in "[\\PC\n\r\u{85}\u{2028}\u{2029}\u{0}]{0,40}",
@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn where_a_stream_is_taken_up_is_read_as_it_was_written(number in any::<u64>(), other in "\\PC{0,60}") {
+    fn a_position_is_read_as_it_was_written(number in any::<u64>(), other in "\\PC{0,60}") {
         let id = EventId { stream: StreamId::random(), number };
         let text = id.to_string();
         prop_assert_eq!(text.parse(), Ok(id));
@@ -62,14 +62,14 @@ proptest! {
             let read = broken.parse::<EventId>();
             prop_assert!(read.is_err() || read == Ok(id), "{}", broken);
         }
-        // Whatever parses, parses the same after being written.
+        // A position that parses is written back unchanged.
         if let Ok(read) = other.parse::<EventId>() {
             prop_assert_eq!(read.to_string().parse(), Ok(read));
         }
     }
 
     #[test]
-    fn a_batch_is_taken_apart_in_its_order_or_not_at_all(
+    fn a_batch_keeps_its_order_or_is_refused(
         ids in prop::collection::vec(any::<i64>(), 0..130),
         white in "[ \t\r\n]{0,5}",
         cut in any::<prop::sample::Index>(),
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_message_is_told_so_and_not_sent_back(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn invalid_messages_are_reported_and_not_repeated(body in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Err(unfit) = batch::messages(&body) {
             prop_assert!(unfit.to_string().len() < 400, "{}", unfit);
         }

@@ -84,7 +84,7 @@ fn joined(parts: &[Value]) -> Value {
 }
 
 #[test]
-fn what_fits_is_whole_and_has_no_other_part() {
+fn a_small_document_has_one_part() {
     let body = json!({"functions": [{"name": "f"}], "totals": {"functions": 1}});
     let whole = document(body.clone())
         .part(1, |_| String::new())
@@ -101,7 +101,7 @@ fn what_fits_is_whole_and_has_no_other_part() {
 }
 
 #[test]
-fn what_is_too_large_comes_in_parts_that_join_up() {
+fn a_large_document_is_split_into_parts_that_join_up() {
     let row = |n: usize| json!({"path": format!("src/m{n}.py"), "qualified_name": "a \"b\" \\ c".repeat(n % 30)});
     let rows: Vec<Value> = (0..4000).map(row).collect();
     let body = json!({
