@@ -1,5 +1,6 @@
 //! A first answer over a corpus beside parsing alone, and a second one beside the walk that finds nothing changed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use mcp_code_analysis::service::{Caller, Service};
 use mcp_code_analysis::startup;
 use mcp_code_analysis::workspace::{File, Selection, Workspace};
 use rayon::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,46 @@ pub(crate) fn run(corpus: &Path) {
         .collect();
     report("bare walk, one thread", &walked);
     end(&runtime, service);
+    one_folder(&runtime, &corpus, &workspace, &files);
+}
+
+/// The dependencies of one folder, which are resolved in the world of the whole root.
+fn one_folder(runtime: &Runtime, corpus: &Path, workspace: &Workspace, files: &[File]) {
+    let folder = busiest_folder(files);
+    println!("dependencies of {folder}");
+    let arguments = json!({"path": folder, "limit": 10});
+    let ask = |service: &Service| call(runtime, service, "analyze_dependencies", &arguments);
+    let first = in_turns(
+        ROUNDS,
+        || {
+            let service = start(runtime, corpus);
+            let took = timed(|| ask(&service));
+            end(runtime, service);
+            took
+        },
+        || first_answer(runtime, corpus),
+    );
+    report_pair("first answer", &first, "measuring the whole root", 1.0);
+    let service = start(runtime, corpus);
+    ask(&service);
+    let second = in_turns(
+        ROUNDS,
+        || timed(|| ask(&service)),
+        || timed(|| scan(workspace)),
+    );
+    report_pair("second answer", &second, "walk of the root", MARK_WARM);
+    end(runtime, service);
+}
+
+/// The folder with the most files directly in it.
+fn busiest_folder(files: &[File]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in files {
+        let folder = file.path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+        *counts.entry(folder).or_default() += 1;
+    }
+    let busiest = counts.into_iter().max_by_key(|(_, count)| *count);
+    busiest.map_or(".", |(folder, _)| folder).to_owned()
 }
 
 /// The first answer of a node whose neighbour has analysed the same tree, beside one that is alone.
@@ -111,6 +152,15 @@ fn first_answer(runtime: &Runtime, corpus: &Path) -> Duration {
 }
 
 fn answer(runtime: &Runtime, service: &Service) {
+    call(
+        runtime,
+        service,
+        "analyze_complexity",
+        &json!({"limit": 10}),
+    );
+}
+
+fn call(runtime: &Runtime, service: &Service, tool: &str, arguments: &Value) {
     let caller = Caller {
         principal: Principal::local(),
         default_session: None,
@@ -118,8 +168,8 @@ fn answer(runtime: &Runtime, service: &Service) {
     };
     let call = service.call(
         &caller,
-        "analyze_complexity",
-        json!({"limit": 10}),
+        tool,
+        arguments.clone(),
         CancellationToken::new(),
         ProgressSink::default(),
     );

@@ -106,7 +106,7 @@ pub(super) fn spec() -> Spec {
                 "depth",
                 depth(),
                 "steps from focus",
-                "How many steps from the focus.",
+                "How many steps from the focus. In one direction, only the edges of these steps are listed.",
             ),
             Argument::new(
                 "cycles",

@@ -1,6 +1,8 @@
 //! From the arguments to the part of the graph that is shown: everything is resolved, folded and measured first, and
 //! narrowed to the selection and the focus last.
 
+use std::collections::HashSet;
+
 use actors::tool::{ToolContext, ToolError};
 use serde_json::Value;
 
@@ -40,20 +42,24 @@ pub(super) fn shown(
     let depth = u32::try_from(depth).unwrap_or(u32::MAX);
     let reached = measured.graph.reached(&is_focus, direction, depth);
     let mut shown = measured.narrow(Some(&reached));
-    leave_out_other_way(&mut shown.graph, is_focus, direction);
+    let nearer = (measured.graph).reached(&is_focus, direction, depth.saturating_sub(1));
+    let nearer = measured.graph.nodes.iter().zip(nearer);
+    let nearer: HashSet<&str> = nearer
+        .filter_map(|(node, is_nearer)| is_nearer.then_some(node.id.as_str()))
+        .collect();
+    leave_out_beside(&mut shown.graph, &nearer, direction);
     Ok(shown)
 }
 
-/// Who asks what depends on the focus is not told what the focus depends on, and the other way round.
-fn leave_out_other_way(graph: &mut Graph, is_focus: impl Fn(&Node) -> bool, direction: Direction) {
-    let in_focus: Vec<bool> = graph.nodes.iter().map(is_focus).collect();
-    graph.edges.retain(|edge| {
-        let (from, to) = (in_focus[edge.from as usize], in_focus[edge.to as usize]);
-        match direction {
-            Direction::In => to || !from,
-            Direction::Out => from || !to,
-            Direction::Both => true,
-        }
+/// In one direction, only the edges that lead from step to step are asked for: not what dependents import from each
+/// other. `nearer`: nodes that the last step starts from, or an earlier one.
+fn leave_out_beside(graph: &mut Graph, nearer: &HashSet<&str>, direction: Direction) {
+    let Graph { nodes, edges, .. } = graph;
+    let is_nearer = |node: u32| nearer.contains(nodes[node as usize].id.as_str());
+    edges.retain(|edge| match direction {
+        Direction::In => is_nearer(edge.to),
+        Direction::Out => is_nearer(edge.from),
+        Direction::Both => true,
     });
 }
 
@@ -161,7 +167,7 @@ mod tests {
     use crate::analysis::graph::Edge;
 
     #[test]
-    fn one_direction_has_no_edge_of_the_other() {
+    fn one_direction_has_only_the_edges_of_its_steps() {
         let node = |id: &str| Node {
             id: id.to_owned(),
             path: id.to_owned(),
@@ -185,14 +191,16 @@ mod tests {
             edges: vec![edge(0, 1), edge(1, 0), edge(2, 0), edge(2, 1)],
             ..Graph::default()
         };
-        let left = |direction| {
+        let left = |direction, nearer: &[&'static str]| {
             let mut graph = graph.clone();
-            leave_out_other_way(&mut graph, |node| node.id == "used", direction);
+            let nearer = nearer.iter().copied().collect();
+            leave_out_beside(&mut graph, &nearer, direction);
             let edges = graph.edges.iter().map(|edge| (edge.from, edge.to));
             edges.collect::<Vec<_>>()
         };
-        assert_eq!(left(Direction::In), [(1, 0), (2, 0), (2, 1)]);
-        assert_eq!(left(Direction::Out), [(0, 1), (2, 1)]);
-        assert_eq!(left(Direction::Both).len(), 4);
+        assert_eq!(left(Direction::In, &["used"]), [(1, 0), (2, 0)]);
+        assert_eq!(left(Direction::In, &["used", "user", "other"]).len(), 4);
+        assert_eq!(left(Direction::Out, &["used"]), [(0, 1)]);
+        assert_eq!(left(Direction::Both, &["used"]).len(), 4);
     }
 }
