@@ -170,6 +170,7 @@ fn export(cx: &mut Context<'_>, visit: &Visit<'_>) {
         import.names.push("*".to_owned());
         offered.push((Some("*".to_owned()), line(node)));
     }
+    let offered = offered.into_iter().filter(|_| !is_in_namespace(node));
     for (name, line) in offered {
         if let Some(name) = name {
             cx.export(name, line, Some(source));
@@ -185,6 +186,9 @@ fn exported_name(cx: &Context<'_>, specifier: &Node<'_>) -> Option<String> {
 }
 
 fn local_export(cx: &mut Context<'_>, node: &Node<'_>) {
+    if is_in_namespace(node) {
+        return;
+    }
     let is_default = node.child(1).is_some_and(|child| child.kind() == "default");
     if is_default {
         return cx.export("default", line(node), None);
@@ -197,7 +201,13 @@ fn local_export(cx: &mut Context<'_>, node: &Node<'_>) {
         }
         return;
     }
-    let Some(declaration) = node.child_by_field_name("declaration") else {
+    let declaration = node.child_by_field_name("declaration");
+    let declaration = declaration.and_then(|declaration| match declaration.kind() {
+        // `export declare const a: number`
+        "ambient_declaration" => children(&declaration).next(),
+        _ => Some(declaration),
+    });
+    let Some(declaration) = declaration else {
         // `export = value`
         if node.child(1).is_some_and(|child| child.kind() == "=") {
             cx.export("=", line(node), None);
@@ -212,6 +222,12 @@ fn local_export(cx: &mut Context<'_>, node: &Node<'_>) {
             pattern_names(cx, &name);
         }
     }
+}
+
+/// What a namespace or an ambient module exports is no export of the file.
+fn is_in_namespace(export: &Node<'_>) -> bool {
+    let around = export.parent();
+    around.is_some_and(|around| around.kind() == "statement_block")
 }
 
 /// `a`, `{ a, b: c, ...d }`, `[a, b]`: every name bound.
@@ -300,7 +316,10 @@ impl JavaScript {
                     .filter_map(|alias| target.strip_prefix(alias.as_str()))
                     .next()
             });
-        if let Some(name) = name.filter(|name| !name.contains('.') && *name != "__esModule") {
+        // `module.exports.prototype` is of the function that is offered.
+        let is_offered =
+            |name: &&str| !name.contains('.') && !matches!(*name, "__esModule" | "prototype");
+        if let Some(name) = name.filter(is_offered) {
             cx.export(name, at, None);
         }
     }

@@ -13,7 +13,7 @@ use crate::analysis::syntax::Visit;
 mod members;
 mod values;
 
-use self::members::{enum_member, parameter, plain_enum_members, property};
+use self::members::{enum_members, parameter, property};
 use self::values::Claims;
 use crate::analysis::{Language, SymbolKind, Visibility};
 
@@ -25,7 +25,6 @@ enum Act {
     Field,
     Property,
     Enum,
-    EnumMember,
     Lexical,
     Declarator,
     Export,
@@ -59,7 +58,6 @@ const LIST: &[(&str, Act)] = &[
     ("field_definition", Act::Field),
     ("property_signature", Act::Property),
     ("enum_body", Act::Enum),
-    ("enum_assignment", Act::EnumMember),
     ("lexical_declaration", Act::Lexical),
     ("variable_declaration", Act::Lexical),
     ("variable_declarator", Act::Declarator),
@@ -74,6 +72,7 @@ const LIST: &[(&str, Act)] = &[
     ("object", Act::Value),
     ("statement_block", Act::Block),
     ("for_statement", Act::Block),
+    ("switch_body", Act::Block),
     ("class_static_block", Act::StaticBlock),
     ("pair", Act::Pair),
     ("required_parameter", Act::Parameter),
@@ -122,8 +121,7 @@ impl Rules for JavaScript {
             Act::Method => members::method(cx, visit),
             Act::Field => self.field(cx, visit),
             Act::Property => property(cx, visit),
-            Act::Enum => plain_enum_members(cx, visit),
-            Act::EnumMember => enum_member(cx, &visit.node),
+            Act::Enum => enum_members(cx, visit),
             Act::Lexical => {
                 let kind = visit.node.child(0).map(|kind| kind.kind());
                 self.is_const = kind == Some("const");

@@ -23,6 +23,10 @@ const CASES: &[(&str, &[&str])] = &[
         &["after 2-2 2/1"],
     ),
     (
+        "enum [[nodiscard]] color { RED, GREEN };\nstruct [[deprecated(\"x\")]] s { int a; };\nint after(int a) { return b[a] ? 1 : 2; }\n",
+        &["after 3-3 2/1"],
+    ),
+    (
         "struct PACKED a { int b; };\nunion __declspec(align(8)) u { int c; } __attribute__((aligned(4))) v;\nstruct ALIGNED(8) w { struct PACKED x { int y; } z; };\nint after(int a) { return a ? 1 : 2; }\n",
         &["after 4-4 2/1"],
     ),

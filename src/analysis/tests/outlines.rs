@@ -216,6 +216,21 @@ fn what_is_exported_is_public() {
 }
 
 #[test]
+fn members_of_an_enum_keep_their_order() {
+    let symbols = of(TypeScript, "enum E {\n  A = 1,\n  B,\n  'c-d' = 3,\n}\n").symbols;
+    let names: Vec<&str> = symbols.iter().map(|s| s.qualified_name.as_str()).collect();
+    assert_eq!(names, ["E", "E.A", "E.B", "E.c-d"]);
+}
+
+#[test]
+fn what_a_switch_declares_is_its_own() {
+    let text = "switch (a) { case 1: const b = 2; var c = 3; function d() {} }\n";
+    let symbols = of(TypeScript, text).symbols;
+    let names: Vec<&str> = symbols.iter().map(|s| s.qualified_name.as_str()).collect();
+    assert_eq!(names, ["c", "d"], "`var` is of the file");
+}
+
+#[test]
 fn a_function_has_one_name_for_every_tool() {
     let texts = [
         (
@@ -249,6 +264,22 @@ fn what_a_file_offers_is_exported() {
         let exports = of(language, text).exports;
         exports.into_iter().map(|export| export.name).collect()
     };
+    assert_eq!(
+        names(
+            TypeScript,
+            "export declare const a: number, b: number;\nexport declare function c(): void;\nexport declare class D {}\n\
+             export namespace N { export const inside = 1 }\n\
+             declare module 'm' { export function ambient(): void; export * from './x'; }\n"
+        ),
+        ["a", "b", "c", "D", "N"]
+    );
+    assert_eq!(
+        names(
+            JavaScript,
+            "var router = module.exports = function () {};\nrouter.prototype = {};\nrouter.use = 1;\n"
+        ),
+        ["default", "use"]
+    );
     assert_eq!(
         names(
             Python,

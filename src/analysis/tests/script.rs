@@ -36,6 +36,12 @@ const CASES: &[(Language, &str, &[&str])] = &[
         "const a = [\n  <T>(x: T) => x,\n  <T,>(x: T) => x\n]\nfor (using x of y) {}\n",
         &["<anonymous@2> 2-2 1/0", "<anonymous@3> 3-3 1/0"],
     ),
+    // The words behind `as const` are no name.
+    (
+        TypeScript,
+        "export type * from './a';\nexport const s = { run() { if (a) b(); } } as const satisfies Record<string, () => void>;\nfunction g() {}\n",
+        &["s.run 2-2 2/1", "g 3-3 1/0"],
+    ),
     // The `>` of an arrow closes no type arguments.
     (
         TypeScript,

@@ -148,23 +148,22 @@ fn member_visibility(cx: &Context<'_>, node: &Node<'_>, name: &str) -> Visibilit
     }
 }
 
-pub(super) fn plain_enum_members(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    // Members with a value come as nodes of their own.
-    let plain: Vec<Node<'_>> = children(&visit.node)
-        .filter(|child| !matches!(child.kind(), "enum_assignment" | "comment"))
+pub(super) fn enum_members(cx: &mut Context<'_>, visit: &Visit<'_>) {
+    let members: Vec<Node<'_>> = children(&visit.node)
+        .filter(|child| child.kind() != "comment")
         .collect();
-    for name in plain {
-        member(cx, &name, &name);
+    for node in members {
+        let name = match node.kind() {
+            "enum_assignment" => node.child_by_field_name("name"),
+            _ => Some(node),
+        };
+        if let Some(name) = name {
+            enum_member(cx, &node, &name);
+        }
     }
 }
 
-pub(super) fn enum_member(cx: &mut Context<'_>, node: &Node<'_>) {
-    if let Some(name) = node.child_by_field_name("name") {
-        member(cx, node, &name);
-    }
-}
-
-fn member(cx: &mut Context<'_>, node: &Node<'_>, name: &Node<'_>) {
+fn enum_member(cx: &mut Context<'_>, node: &Node<'_>, name: &Node<'_>) {
     let declaration = Declaration {
         node: *node,
         name: key_text(cx.text(name)).to_owned(),

@@ -6,7 +6,7 @@ use crate::analysis::syntax::conditionals::directive;
 use crate::analysis::syntax::tokens::TokenKind;
 
 pub(super) const MASKS: &[Mask] = &[
-    mask("__attribute__((…)) and the like", attribute),
+    mask("__attribute__((…)), [[…]] and the like", attribute),
     mask("a macro between struct and the name of the struct", tag),
     mask(
         "macros among the types of a declaration",
@@ -44,6 +44,16 @@ fn attribute(code: &Code<'_>, at: usize, edits: &mut Edits) {
     match code.written(at) {
         "__attribute__" | "__attribute" | "__declspec" | "_Alignas" | "alignas" => {
             if let Some(close) = code.partner(at + 1).filter(|close| *close > at) {
+                edits.blank(code, at, close);
+            }
+        }
+        // `[[nodiscard]]`; in C, nothing else begins with two brackets.
+        "[" if code.touches_next(at) && code.written(at + 1) == "[" => {
+            let inner = code.partner(at + 1);
+            if let Some(close) = code
+                .partner(at)
+                .filter(|close| inner == close.checked_sub(1))
+            {
                 edits.blank(code, at, close);
             }
         }

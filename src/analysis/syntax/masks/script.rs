@@ -175,7 +175,11 @@ fn member_name(code: &Code<'_>, at: usize, edits: &mut Edits) {
 }
 
 fn operator_name(code: &Code<'_>, at: usize, edits: &mut Edits) {
-    let before = code.before(at);
+    // `as const satisfies Shape` declares nothing.
+    let before = match code.before(at) {
+        "const" if at > 1 && code.before(at - 1) == "as" => "as const",
+        before => before,
+    };
     let is_member = code.starts_line(at)
         && code.is_in_braces(at)
         && (code.written(at + 1) == ":"
