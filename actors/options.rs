@@ -101,8 +101,8 @@ pub struct Limits {
     pub arguments_bytes: usize,
     /// Bytes of JSON of arguments kept in the history; of larger ones it shows only the size.
     pub history_arguments_bytes: usize,
-    /// Bytes of JSON of all whole results of a session. The oldest are dropped first, pinned ones last. Pinned ones
-    /// take half at most, so that new results always have room.
+    /// Bytes of JSON of all whole results of a session. The oldest are dropped first, pinned ones last. Several pinned
+    /// ones take half at most, so that new results have room; the newest is kept even if it is larger.
     pub whole_bytes: u64,
     /// How often one call is run before it is answered `interrupted`.
     pub attempts: u32,

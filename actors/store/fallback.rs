@@ -11,7 +11,7 @@
 //! It lives above the tree, so no actor's crash affects it. It ends with the process, and therefore reports the level
 //! `memory`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -44,7 +44,8 @@ use ledger::{Known, Ledger};
 
 /// Longest wait for one answer of the store: longer than the store's own timeouts, shorter than callers wait.
 const STORE_WITHIN: Duration = Duration::from_secs(4);
-/// Sessions remembered, and their bytes. Beyond the limits a session is not kept during an outage.
+/// Sessions remembered, and their bytes. Beyond the limits a session is not available during an outage: about 128
+/// sessions with all the results that one may have, or 20,000 small ones.
 const HELD_MAX: usize = 20_000;
 const HELD_BYTES: usize = 64 << 20;
 /// Sessions with losses that have not been reported to their owners yet.
@@ -123,6 +124,8 @@ struct State {
     since_ms: Option<u64>,
     held: HashMap<SessionId, Held>,
     held_bytes: usize,
+    /// Sessions of this node that there was no room for.
+    not_kept: HashSet<SessionId>,
     pending_bytes: usize,
     ledger: Ledger,
     /// Changes lost since the start; and the losses per session that its stored notices do not mention yet.
@@ -147,6 +150,7 @@ impl FallbackStore {
                 held: HashMap::new(),
                 ledger: Ledger::default(),
                 held_bytes: 0,
+                not_kept: HashSet::new(),
                 pending_bytes: 0,
                 lost: 0,
                 untold: HashMap::new(),
@@ -287,6 +291,7 @@ impl Store for FallbackStore {
                 bytes: state.pending_bytes as u64,
                 since_ms: state.since_ms,
                 lost: state.lost,
+                not_kept: state.not_kept.len() as u64,
                 ..crate::store::Sheltered::default()
             };
             for held in waiting {

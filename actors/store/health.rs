@@ -44,8 +44,9 @@ pub struct Eviction {
     pub keys: u64,
     /// Evicted unexpired sessions among them that this node found. Each is counted by one node only.
     pub sessions: u64,
-    /// Evicted sessions that this node had in memory and stored again: nothing of their state is lost.
-    pub laid_down_again: u64,
+    /// Sessions that were missing after evictions, and that this node had in memory and stored again. Nothing of their
+    /// state is lost. A node that found one missing before has counted it among `sessions`.
+    pub stored_again: u64,
 }
 
 /// The server, as last queried.
@@ -86,8 +87,11 @@ pub struct Sheltered {
     pub bytes: u64,
     /// When the store went down, in milliseconds since 1970.
     pub since_ms: Option<u64>,
-    /// Changes acknowledged as not durable and lost, since this node started.
+    /// Acknowledged changes that are lost, since this node started.
     pub lost: u64,
+    /// Sessions of this node whose state is not kept in memory now, for lack of room. While the store is down, they are
+    /// not available.
+    pub not_kept: u64,
 }
 
 /// One node, as it announces itself.

@@ -298,7 +298,7 @@ impl RedisStore {
             policy: server.policy().map(str::to_owned),
             keys: counts.evicted_keys.load(Ordering::Relaxed),
             sessions: counts.evicted_sessions.load(Ordering::Relaxed),
-            laid_down_again: counts.laid_down_again.load(Ordering::Relaxed),
+            stored_again: counts.stored_again.load(Ordering::Relaxed),
         });
         Health {
             shortfall: server.as_ref().and_then(|server| server.shortfall(level)),

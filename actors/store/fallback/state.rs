@@ -2,18 +2,37 @@
 
 use super::*;
 
+/// Sessions counted that there is no room for, at 16 bytes each.
+const NOT_KEPT_MAX: usize = 20_000;
+
 impl State {
     /// Remembers a session's bytes, unless there is no room.
     pub(super) fn hold(&mut self, id: SessionId, held: Held) {
         self.forget(id);
         let bytes = held.now.len();
-        if self.held.len() < HELD_MAX && self.held_bytes + bytes <= HELD_BYTES {
-            self.held_bytes += bytes;
-            self.held.insert(id, held);
+        if self.held.len() >= HELD_MAX || self.held_bytes + bytes > HELD_BYTES {
+            self.no_room(id);
+            return;
+        }
+        self.held_bytes += bytes;
+        self.held.insert(id, held);
+    }
+
+    fn no_room(&mut self, id: SessionId) {
+        if self.not_kept.is_empty() {
+            tracing::warn!(
+                sessions = self.held.len(),
+                bytes = self.held_bytes,
+                "no room to keep further sessions in memory: while the store is down, they are not available"
+            );
+        }
+        if self.not_kept.len() < NOT_KEPT_MAX {
+            self.not_kept.insert(id);
         }
     }
 
     pub(super) fn forget(&mut self, id: SessionId) {
+        self.not_kept.remove(&id);
         if let Some(held) = self.held.remove(&id) {
             self.held_bytes = self.held_bytes.saturating_sub(held.now.len());
             self.pending_bytes = self.pending_bytes.saturating_sub(held.pending_bytes);
@@ -31,6 +50,12 @@ impl State {
         let done = act(held);
         self.held_bytes = (self.held_bytes + held.now.len()).saturating_sub(before);
         self.pending_bytes = (self.pending_bytes + held.pending_bytes).saturating_sub(pending);
+        // It has grown. Bytes that the store does not have yet are limited elsewhere.
+        let is_stored = !held.waits() && held.fence == held.real;
+        if self.held_bytes > HELD_BYTES && is_stored {
+            self.forget(id);
+            self.no_room(id);
+        }
         Some(done)
     }
 

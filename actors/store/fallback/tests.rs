@@ -261,6 +261,29 @@ async fn nothing_is_lost_that_a_later_owner_has() {
     assert_eq!(fleet.acquire(2).await.version, 4);
 }
 
+/// A session that is not kept is counted until it is released; so is one that grows.
+#[tokio::test(start_paused = true)]
+async fn sessions_that_there_is_no_room_for_are_counted() {
+    let fleet = fleet(1).await;
+    let not_kept = || fleet.nodes[0].store.health().sheltered.not_kept;
+    let acquired = fleet.acquire(0).await;
+    // Other sessions take nearly all the room.
+    let other = HELD_BYTES - 2 * state().len();
+    fleet.nodes[0].store.0.with(|all| all.held_bytes += other);
+    assert_eq!(not_kept(), 0);
+    let commit = Commit {
+        change: Change::Delta(vec![0; 2 * state().len()].into()),
+        ..commit(fleet.session, acquired.fence, 1)
+    };
+    let committed = fleet.nodes[0].store.commit(&[commit]).await.remove(0);
+    assert!(committed.is_ok());
+    assert_eq!(not_kept(), 1, "it has grown");
+    let again = fleet.acquire(0).await;
+    assert_eq!(not_kept(), 1, "it is too large");
+    fleet.release(0, again.fence, 2).await;
+    assert_eq!(not_kept(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn losses_are_reported_until_the_notices_mention_them() {
     let fleet = fleet(2).await;

@@ -39,7 +39,7 @@ impl RedisStore {
         let created = self.0.clock.now_ms();
         // Index first: an index entry without a session is detected later, a session without an index entry is not.
         let weight = index::weight(snapshot.len());
-        self.enlist(id, &principal, created, ttl_ms, weight).await?;
+        let enlisted = self.enlist(id, &principal, created, ttl_ms, weight).await?;
         let keys = self.0.keys.session(id);
         let create = script::CREATE
             .on(&keys.all())
@@ -49,7 +49,8 @@ impl RedisStore {
             .arg(ttl_ms)
             .arg(snapshot)
             .arg(&creation)
-            .arg(weight);
+            .arg(weight)
+            .arg(u8::from(enlisted == index::Enlisted::Yes));
         let mut reply = self.one(id, create).await?;
         let (_expires, first) = (reply.number()?, reply.number()?);
         if first != created {

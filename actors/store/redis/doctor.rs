@@ -13,7 +13,7 @@ use super::{Level, RedisOptions};
 
 mod commands;
 mod keys;
-mod repair;
+pub(super) mod repair;
 mod trouble;
 
 pub use repair::repair;
@@ -89,7 +89,7 @@ pub async fn examine(options: &RedisOptions) -> Vec<Finding> {
     findings.push(finding("clock", clock(&mut connection).await));
     let permissions = commands::check(&mut connection, &options.prefix).await;
     findings.push(finding("permissions", permissions));
-    let walked = keys::walk(&mut connection, &options.prefix).await;
+    let walked = keys::walk(&mut connection, &options.prefix, 0, keys::LOOKS_FOR).await;
     findings.push(finding(
         "keys",
         walked.map_or_else(|refused| refused, |walk| walk.told()),

@@ -16,6 +16,18 @@ const SESSIONS_PER_PRINCIPAL: usize = 20_000;
 /// How often a page is refilled when listed sessions are gone. The rest is on the next page.
 const ROUNDS: usize = 16;
 
+/// A session is listed before it is created. Its entry is kept for this long even if there is no such session: longer
+/// than any node takes from one to the other, and longer than clocks of nodes and of the server should differ.
+const JUST_LISTED_MS: u64 = 60_000;
+
+/// Whether the index already names a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enlisted {
+    Yes,
+    /// A key of the index has a wrong type. The session's next change tries again.
+    NotYet,
+}
+
 /// What the index has of a session.
 pub(super) struct Listing {
     pub(super) ends: u64,
@@ -46,7 +58,7 @@ impl RedisStore {
         })
     }
 
-    /// Called before the session is created. Returns whether it was not listed before.
+    /// Called before the session is created.
     pub(super) async fn enlist(
         &self,
         id: SessionId,
@@ -54,7 +66,7 @@ impl RedisStore {
         created_ms: u64,
         ttl_ms: u64,
         weight: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Enlisted, StoreError> {
         let ends = self.0.clock.now_ms().saturating_add(ttl_ms);
         let put = self.put(
             id,
@@ -68,7 +80,7 @@ impl RedisStore {
             SESSIONS_PER_PRINCIPAL,
         );
         match self.one(id, put).await {
-            Ok(mut reply) => Ok(reply.number()? == 1),
+            Ok(_) => Ok(Enlisted::Yes),
             Err(StoreError::Limit(_)) => Err(StoreError::Limit("sessions of one caller")),
             // A key of the index has a wrong type: the session is created anyway, and can be reached by its id.
             Err(StoreError::Corrupt(why)) => {
@@ -76,7 +88,7 @@ impl RedisStore {
                     session = %id, why,
                     "a key of the index is damaged, and the session is not listed: run `mcp-code-analysis doctor --repair`"
                 );
-                Ok(false)
+                Ok(Enlisted::NotYet)
             }
             Err(error) => Err(error),
         }
@@ -172,7 +184,7 @@ impl RedisStore {
             Some((created, id)) => format!("({}", member(&prefix, created, id)),
             None => format!("[{prefix}"),
         };
-        let (mut rows, mut total, mut gone) = (Vec::new(), 0, Vec::new());
+        let (mut rows, mut total, mut gone, mut now) = (Vec::new(), 0, Vec::new(), 0);
         for _ in 0..ROUNDS {
             let wanted = limit.saturating_sub(rows.len());
             let mut page = pipe();
@@ -187,9 +199,11 @@ impl RedisStore {
                 .arg(&keys.ordered)
                 .arg(format!("[{prefix}"))
                 .arg(&end);
+            page.cmd("TIME");
             let mut answers = lane.ask(page.ignore_errors()).await?.into_iter();
             let members: Vec<String> = read(answers.next())?;
             total = read::<u64>(answers.next())?;
+            now = server_ms(answers.next())?;
             let Some(last) = members.last() else { break };
             from = format!("({last}");
             let full = members.len() == wanted;
@@ -218,17 +232,14 @@ impl RedisStore {
             }
         }
         total = total.saturating_sub(gone.len() as u64);
-        self.forget(partition, gone);
+        self.forget(partition, gone, now);
         Ok((rows, total))
     }
 
-    /// Removes entries only after a while: a session is listed before it is created.
-    fn forget(&self, partition: u8, members: Vec<String>) {
-        /// Longer than any node takes from listing a session to creating it.
-        const JUST_NOW_MS: u64 = 60_000;
-        let before = self.0.clock.now_ms().saturating_sub(JUST_NOW_MS);
-        let old =
-            |member: &String| read_member(member).is_some_and(|(created, _)| created < before);
+    fn forget(&self, partition: u8, members: Vec<String>, now_ms: u64) {
+        let old = |member: &String| {
+            read_member(member).is_some_and(|(created, _)| !is_just_listed(created, now_ms))
+        };
         let members: Vec<_> = members.into_iter().filter(old).collect();
         if members.is_empty() {
             return;
@@ -265,6 +276,17 @@ impl RedisStore {
         let answers = self.0.lanes[0].ask(page.ignore_errors()).await?;
         read(answers.into_iter().next())
     }
+}
+
+/// Whether the session that the index names may still have to be created, by the clock of the server.
+pub(super) fn is_just_listed(created_ms: u64, now_ms: u64) -> bool {
+    now_ms <= created_ms.saturating_add(JUST_LISTED_MS)
+}
+
+/// The answer to TIME, in ms.
+pub(super) fn server_ms(answer: Option<RedisResult<Value>>) -> Result<u64, StoreError> {
+    let (seconds, micros): (u64, u64) = read(answer)?;
+    Ok(seconds * 1000 + micros / 1000)
 }
 
 pub(super) fn read<T: redis::FromRedisValue>(

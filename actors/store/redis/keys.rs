@@ -152,6 +152,11 @@ impl Keys {
         format!("{}:inbox:{node}", self.prefix)
     }
 
+    /// How far `doctor --repair` has looked through the keys.
+    pub(super) fn repaired(&self) -> String {
+        format!("{}:repaired", self.prefix)
+    }
+
     /// Where a key of a wrong type is moved for a while. The hash tag, and so the slot, stays the same.
     pub(super) fn aside(&self, key: &str, stamp: &str) -> String {
         let rest = key.strip_prefix(&self.prefix).unwrap_or(key);
@@ -306,6 +311,7 @@ mod tests {
         for other in [
             "a.b:c:{ix:64}:l",
             "a.b:c:{doctor}:s",
+            &keys.repaired(),
             "other:nodes",
             "a.b:c",
         ] {

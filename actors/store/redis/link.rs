@@ -85,8 +85,8 @@ pub(super) struct Counts {
     pub(super) evicted_keys: AtomicU64,
     /// Unexpired sessions among them that this node found; no other node counts these.
     pub(super) evicted_sessions: AtomicU64,
-    /// Evicted sessions that this node had in memory and stored again, whichever node counted them.
-    pub(super) laid_down_again: AtomicU64,
+    /// Sessions that were missing after the server evicted keys, and that this node had in memory and stored again.
+    pub(super) stored_again: AtomicU64,
 }
 
 impl Default for Counts {
@@ -97,7 +97,7 @@ impl Default for Counts {
             made_anew: AtomicU64::default(),
             evicted_keys: AtomicU64::default(),
             evicted_sessions: AtomicU64::default(),
-            laid_down_again: AtomicU64::default(),
+            stored_again: AtomicU64::default(),
         }
     }
 }

@@ -284,7 +284,7 @@ impl RedisStore {
         let ttl_ms = session.ttl_ms;
         let snapshot = state(&session.snapshot, version)?;
         let weight = index::weight(snapshot.len());
-        let unlisted = self
+        let enlisted = self
             .enlist(session.id, &session.principal, created_ms, ttl_ms, weight)
             .await?;
         let invocation = script::REPAIR
@@ -302,14 +302,11 @@ impl RedisStore {
             .arg(weight)
             .arg(lineage.to_string())
             .arg(last.map(|id| id.to_string()).unwrap_or_default())
-            .arg(aside.map(written).unwrap_or_default());
+            .arg(aside.map(written).unwrap_or_default())
+            .arg(u8::from(enlisted == index::Enlisted::Yes));
         let answered = self.one(session.id, invocation).await;
         let mut reply = answered.map_err(|error| expecting(error, version))?;
-        let counts = &self.0.shared.counts;
-        if unlisted && counts.evicted_keys.load(Ordering::Relaxed) > 0 {
-            counts.laid_down_again.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(Repaired {
+        let repaired = Repaired {
             fence: Fence {
                 epoch: reply.number()?,
                 node: fence.node,
@@ -317,7 +314,12 @@ impl RedisStore {
             dropped: reply.number()?,
             holder: reply.node()?,
             forgotten: 0,
-        })
+        };
+        let (counts, was_missing) = (&self.0.shared.counts, reply.number()? == 1);
+        if was_missing && counts.evicted_keys.load(Ordering::Relaxed) > 0 {
+            counts.stored_again.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(repaired)
     }
 
     async fn which_results(

@@ -15,6 +15,7 @@ mod clock;
 mod damage;
 mod fates;
 mod garbled;
+mod index;
 mod levels;
 pub(crate) mod proxy;
 mod random;

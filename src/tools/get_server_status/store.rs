@@ -20,7 +20,7 @@ pub(super) fn schema() -> Value {
         "connections": count(), "reconnects": count(),
     }));
     let eviction = strict(json!({
-        "policy": or_null("string"), "keys": count(), "sessions": count(), "laid_down_again": count(),
+        "policy": or_null("string"), "keys": count(), "sessions": count(), "stored_again": count(),
     }));
     strict(json!({
         "kind": string(),
@@ -35,6 +35,7 @@ pub(super) fn schema() -> Value {
         "eviction": {"anyOf": [{"type": "null"}, eviction]},
         "sheltered": strict(json!({
             "sessions": count(), "changes": count(), "bytes": count(), "since": or_null("string"), "lost": count(),
+            "not_kept": count(),
         })),
     }))
 }
@@ -63,7 +64,7 @@ pub(super) fn data(store: &StoreStatus) -> Value {
             "policy": eviction.policy,
             "keys": eviction.keys,
             "sessions": eviction.sessions,
-            "laid_down_again": eviction.laid_down_again,
+            "stored_again": eviction.stored_again,
         })),
         "sheltered": {
             "sessions": sheltered.sessions,
@@ -71,6 +72,7 @@ pub(super) fn data(store: &StoreStatus) -> Value {
             "bytes": sheltered.bytes,
             "since": sheltered.since_ms.map(rfc3339),
             "lost": sheltered.lost,
+            "not_kept": sheltered.not_kept,
         },
     })
 }
@@ -177,12 +179,18 @@ pub(super) fn text(status: &Status) -> String {
             sheltered.lost
         ));
     }
+    if sheltered.not_kept > 0 {
+        text.push_str(&format!(
+            "; {} not available while it is down: no room in memory",
+            counted(sheltered.not_kept, "session")
+        ));
+    }
     if let Some(eviction) = store.health.eviction.as_ref().filter(|it| it.keys > 0) {
         let evicted = counted(eviction.keys, "key");
         text.push_str(&format!(
-            "; {evicted} evicted by it, sessions' or others'; {} found to be gone before their end, {} laid down again",
+            "; {evicted} evicted by it, sessions' or others'; {} found to be gone before their end, {} stored again",
             counted(eviction.sessions, "session"),
-            eviction.laid_down_again
+            eviction.stored_again
         ));
     }
     if !status.nodes.is_empty() {

@@ -14,10 +14,10 @@ use crate::store::redis::keys::{Keys, Whose};
 /// Keys queried at once: Redis answers within a millisecond, so others do not wait longer.
 const AT_ONCE: usize = 1000;
 /// Longest duration: a person waits for the result, and a shared Redis may have any number of keys.
-const LOOKS_FOR: Duration = Duration::from_secs(60);
+pub(super) const LOOKS_FOR: Duration = Duration::from_secs(60);
 /// Sessions remembered for the comparison with the index, at 16 bytes each.
 const SESSIONS_MAX: usize = 4_000_000;
-/// Keys of a wrong type that one run reports or moves aside. The next run continues.
+/// Keys of a wrong type that one run reports or moves aside.
 const WRONG_MAX: usize = 100_000;
 /// Keys named in one line.
 const NAMED: usize = 8;
@@ -32,8 +32,10 @@ pub(super) struct Walk {
     damaged: BTreeSet<SessionId>,
     /// All sessions.
     pub(super) sessions: BTreeSet<SessionId>,
-    /// Why the check ended early, and what to do.
+    /// Why not all keys were checked, and what to do.
     pub(super) cut: Option<(String, String)>,
+    /// Where the next walk continues. 0: all keys were checked.
+    pub(super) next: u64,
     /// SCAN is not allowed, so only the keys of the index were checked.
     pub(super) blind: bool,
 }
@@ -46,16 +48,22 @@ pub(super) struct Wrong {
     pub(super) whose: Whose,
 }
 
+/// Checks the keys from `from` on (0: the start), for `within`.
 pub(super) async fn walk(
     connection: &mut MultiplexedConnection,
     prefix: &str,
+    from: u64,
+    within: Duration,
 ) -> Result<Walk, Outcome> {
     let names = Keys::new(prefix);
-    let mut walk = Walk::default();
-    let (started, mut cursor) = (Instant::now(), 0_u64);
+    let mut walk = Walk {
+        next: from,
+        ..Walk::default()
+    };
+    let started = Instant::now();
     loop {
         let page = cmd("SCAN")
-            .arg(cursor)
+            .arg(walk.next)
             .arg("MATCH")
             .arg(format!("{prefix}:*"))
             .arg("COUNT")
@@ -79,18 +87,19 @@ pub(super) async fn walk(
             .into_iter()
             .filter_map(|key| String::from_utf8(key).ok());
         look(connection, &names, &mut walk, found.collect()).await?;
-        cursor = next;
-        if cursor == 0 {
+        walk.next = next;
+        if next == 0 {
             return Ok(walk);
         }
         let full = walk.sessions.len() >= SESSIONS_MAX || walk.wrong.len() >= WRONG_MAX;
-        if full || started.elapsed() > LOOKS_FOR {
+        if full || started.elapsed() > within {
             let what = format!(
-                "only {} keys were looked at, as far as one run goes",
-                walk.looked_at
+                "not all keys were checked, only {}: one run checks keys for {} s at most",
+                walk.looked_at,
+                within.as_secs()
             );
-            let advice = "give the program a Redis, or a database of it, of its own; what is named is mended by \
-                          `doctor --repair`, and the next run goes on";
+            let advice = "run `doctor --repair`, again and again: each run continues where the one before ended. With a \
+                          Redis or a database of its own, the program has fewer keys to check";
             walk.cut = Some((what, advice.to_owned()));
             return Ok(walk);
         }
@@ -140,10 +149,12 @@ impl Walk {
     pub(super) fn told(mut self) -> Outcome {
         self.wrong.sort_by(|a, b| a.key.cmp(&b.key));
         self.wrong.dedup_by(|a, b| a.key == b.key);
+        let and_cut = self.cut.as_ref();
+        let and_cut = and_cut.map_or_else(String::new, |(what, _)| format!("; {what}"));
         if !self.wrong.is_empty() {
             let what = self.wrong.iter().map(Wrong::told);
             return Outcome::Misfit {
-                what: first(what, self.wrong.len()),
+                what: first(what, self.wrong.len()) + &and_cut,
                 advice: format!(
                     "something else wrote there: `doctor --repair` sets such keys aside and lists the sessions again; \
                      or delete each (DEL {})",
@@ -157,7 +168,7 @@ impl Walk {
                 self.damaged.len(),
             );
             return Outcome::Warning {
-                what: format!("a part of these sessions is of a wrong type: {ids}"),
+                what: format!("a part of these sessions is of a wrong type: {ids}{and_cut}"),
                 advice: "something else wrote there; such a session is quarantined when it is next used: `sessions show \
                          ID` says what is left of it, `sessions close ID` ends it"
                     .to_owned(),

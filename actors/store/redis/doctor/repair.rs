@@ -1,13 +1,15 @@
 //! `doctor --repair`: moves keys of a wrong type aside, so that nodes create them again, and lists sessions that are
 //! missing from the index. Safe beside running nodes, and safe to repeat: correct keys are not touched.
+//!
+//! One run takes a bounded time. How far it came is stored, so that runs in a row reach every key of a large Redis.
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
-use redis::Script;
 use redis::aio::MultiplexedConnection;
+use redis::{Script, cmd};
 
-use super::keys::{Walk, Wrong, first, walk};
-use super::{Finding, Outcome, connect, finding, trouble};
+use super::keys::{LOOKS_FOR, Walk, Wrong, first, walk};
+use super::{Finding, Info, Outcome, connect, finding, trouble};
 use crate::clock::Clock;
 use crate::store::StoreError;
 use crate::store::redis::keys::{Keys, Whose};
@@ -33,11 +35,65 @@ for at = 1, count do
 end
 return moved";
 
+/// How long the place is remembered. A run after that starts again.
+const PLACE_KEPT_MS: u64 = 24 * 3600 * 1000;
+
+/// Where the next run continues. A cursor of SCAN is valid until the server restarts, so the run id is stored with it.
+struct Place {
+    key: String,
+    run_id: String,
+}
+
+impl Place {
+    async fn of(connection: &mut MultiplexedConnection, prefix: &str) -> Result<Self, Outcome> {
+        let info = Info::read(connection).await;
+        let info = info.map_err(|refused| trouble::of_answer(&refused, "INFO"))?;
+        let (key, run_id) = (Keys::new(prefix).repaired(), info.get("run_id").to_owned());
+        Ok(Self { key, run_id })
+    }
+
+    /// 0: the start.
+    async fn read(&self, connection: &mut MultiplexedConnection) -> Result<u64, Outcome> {
+        let stored = cmd("GET").arg(&self.key).query_async(connection).await;
+        let stored: Option<String> =
+            stored.map_err(|refused| trouble::of_answer(&refused, "GET"))?;
+        let cursor = stored.and_then(|stored| {
+            let (run_id, cursor) = stored.split_once(' ')?;
+            cursor.parse().ok().filter(|_| run_id == self.run_id)
+        });
+        Ok(cursor.unwrap_or(0))
+    }
+
+    async fn write(
+        &self,
+        connection: &mut MultiplexedConnection,
+        cursor: u64,
+    ) -> Result<(), Outcome> {
+        let mut write = cmd("SET");
+        write
+            .arg(&self.key)
+            .arg(format!("{} {cursor}", self.run_id));
+        write.arg("PX").arg(PLACE_KEPT_MS);
+        let written = write.exec_async(connection).await;
+        written.map_err(|refused| trouble::of_answer(&refused, "SET"))
+    }
+}
+
 /// `stamp` is the date in the names of moved keys.
 pub async fn repair(options: &RedisOptions, stamp: &str) -> Vec<Finding> {
+    repair_within(options, stamp, LOOKS_FOR).await
+}
+
+pub(in crate::store::redis) async fn repair_within(
+    options: &RedisOptions,
+    stamp: &str,
+    within: Duration,
+) -> Vec<Finding> {
     let done = async {
         let mut connection = connect(options).await?;
-        let walked = walk(&mut connection, &options.prefix).await?;
+        let place = Place::of(&mut connection, &options.prefix).await?;
+        let from = place.read(&mut connection).await?;
+        let walked = walk(&mut connection, &options.prefix, from, within).await?;
         if walked.blind {
             return Err(Outcome::Misfit {
                 what: "sessions cannot be found: SCAN is not allowed".to_owned(),
@@ -47,6 +103,8 @@ pub async fn repair(options: &RedisOptions, stamp: &str) -> Vec<Finding> {
         }
         let aside = set_aside(&mut connection, options, &walked, stamp).await?;
         let listed = list_again(options, &walked).await?;
+        // Only now: the next run repeats a part that could not be repaired.
+        place.write(&mut connection, walked.next).await?;
         Ok((aside, listed, walked.cut))
     };
     match done.await {
@@ -68,7 +126,7 @@ async fn set_aside(
 ) -> Result<Outcome, Outcome> {
     let names = Keys::new(&options.prefix);
     let script = Script::new(SET_ASIDE);
-    let (mut moved, mut all) = (BTreeSet::new(), 0);
+    let (mut moved, mut all) = (Vec::new(), 0);
     for wrong in &walked.wrong {
         let keys = together(&names, wrong);
         let mut asking = script.prepare_invoke();
@@ -82,19 +140,18 @@ async fn set_aside(
         let count: Result<u64, _> = asking.invoke_async(connection).await;
         let count = count.map_err(|refused| refused_to_rename(&refused, &wrong.key))?;
         if count > 0 {
-            moved.insert(wrong.key.clone());
+            moved.push(wrong.key.clone());
             all += count;
         }
     }
     if moved.is_empty() {
         return Ok(Outcome::Good("no key of a wrong type".to_owned()));
     }
-    let named = first(
-        moved.into_iter(),
-        usize::try_from(all).unwrap_or(usize::MAX),
-    );
+    let (count, moved) = (moved.len(), moved.into_iter());
+    let named = first(moved, count);
     Ok(Outcome::Good(format!(
-        "keys of a wrong type set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {all} ({named})",
+        "keys of a wrong type, and what belongs to them, set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {all} \
+         ({named})",
         options.prefix
     )))
 }
@@ -130,7 +187,11 @@ async fn list_again(options: &RedisOptions, walked: &Walk) -> Result<Outcome, Ou
     let opened = RedisStore::open(options.clone(), Clock::system());
     let store = opened.map_err(|error| trouble::of_address(&error.to_string()))?;
     let listed = store.list_all(&walked.sessions).await.map_err(failed)?;
-    let gone = store.unlist_gone().await.map_err(failed)?;
+    // All of the index, so once: at the end.
+    let gone = match walked.next {
+        0 => store.unlist_gone().await.map_err(failed)?,
+        _ => 0,
+    };
     Ok(Outcome::Good(format!(
         "sessions: {} there, {} of them listed anew, {} that cannot be read; {gone} taken off the list that were gone \
          before their end",

@@ -1,5 +1,5 @@
 -- KEYS: session, journal, results. ARGV: principal, label, created, ttl, snapshot, key of creation, what it
--- weighs to the index.
+-- weighs to the index, whether the index has it. If not, the next change tells the index.
 if kind_of(KEYS[1]) ~= 'none' then
   local found, refusal = session()
   if not found then return refusal end
@@ -9,7 +9,7 @@ local now = clock()
 local expires = now + tonumber(ARGV[4])
 redis.call('HSET', KEYS[1],
   'version', '1', 'fence', '', 'epoch', '0', 'lease', '0', 'created', ARGV[3],
-  'expires', text(expires), 'listed', text(expires), 'ttl', ARGV[4],
+  'expires', text(expires), 'listed', ARGV[8] == '1' and text(expires) or '0', 'ttl', ARGV[4],
   'principal', ARGV[1], 'label', ARGV[2], 'snapshot', ARGV[5], 'key', ARGV[6],
   'state_bytes', text(#ARGV[5]), 'weight', ARGV[7])
 expire(expires)

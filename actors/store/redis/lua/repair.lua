@@ -1,6 +1,7 @@
 -- KEYS: session, journal, results. ARGV: epoch and node of the newest fence that the claimant was given, version,
 -- principal, label, created, ttl, snapshot, lease, the commit whose fate is not known, what it weighs to the index, the
--- turns up to the claimant's own, the commit that made the version, a fence whose turn is not to count.
+-- turns up to the claimant's own, the commit that made the version, a fence whose turn is not to count, whether the
+-- index has it. If not, the next change tells the index.
 local node, version, ours = ARGV[2], tonumber(ARGV[3]), turns(ARGV[12])
 
 local function equal(a, b)
@@ -71,7 +72,7 @@ epoch = text(epoch)
 redis.call('HSET', KEYS[1],
   'version', ARGV[3], 'fence', epoch .. ':' .. node, 'epoch', epoch,
   'lease', text(now + tonumber(ARGV[9])), 'created', ARGV[6], 'expires', text(expires),
-  'listed', text(expires), 'ttl', ARGV[7], 'principal', ARGV[4], 'label', ARGV[5],
+  'listed', ARGV[15] == '1' and text(expires) or '0', 'ttl', ARGV[7], 'principal', ARGV[4], 'label', ARGV[5],
   'snapshot', ARGV[8], 'state_bytes', text(#ARGV[8]), 'weight', ARGV[11], 'taken', taken)
 if ARGV[13] == '' then
   redis.call('HDEL', KEYS[1], 'commit')
@@ -81,4 +82,4 @@ end
 redis.call('DEL', KEYS[2])
 if wrong_kind(KEYS[3], 'hash') then redis.call('DEL', KEYS[3]) end
 expire(expires)
-return { 'ok', epoch, text(dropped), holding }
+return { 'ok', epoch, text(dropped), holding, found and 0 or 1 }

@@ -120,7 +120,7 @@ async fn without_redis_the_store_is_memory() {
     let expected = json!({
         "kind": "memory", "level": "memory", "durable": false, "available": true, "away": null, "detail": null,
         "warnings": [], "pending_commits": 0, "link": null, "breaker": null, "pool": null, "nodes": [], "eviction": null,
-        "sheltered": {"sessions": 0, "changes": 0, "bytes": 0, "since": null, "lost": 0},
+        "sheltered": {"sessions": 0, "changes": 0, "bytes": 0, "since": null, "lost": 0, "not_kept": 0},
     });
     assert_eq!(body, expected);
     world.stop().await;
