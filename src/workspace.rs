@@ -6,10 +6,10 @@
 //!
 //! What holds for every path, however it came here:
 //! - Nothing outside the roots is ever opened, but what git's rules are read from: `.gitignore` of the folders around a
-//!   root up to the top of its repository, and git's own settings (see the module `rules`). A path is resolved name by name, and opened so that the system itself
-//!   refuses a link that appeared in it since (see the module `open`).
-//! - Links are not followed by a walk. Inside the roots their target is met where it lies, and counts once; outside it
-//!   is none of ours. A path that a caller writes may lead through links, as long as it never leaves the roots.
+//!   root up to the top of its repository, and git's own settings (see the modules `rules` and `git`). A path is resolved
+//!   name by name, and opened so that the system itself refuses a link that appeared in it since (see the module `open`).
+//! - Links are not followed by a walk. Inside the roots their target is met where it lies, and counts once; outside the
+//!   roots it is not read. A path that a caller writes may lead through links, as long as it never leaves the roots.
 //! - A hard link cannot be told from the file it links to, and what is mounted below a root belongs to it.
 //! - Every file seen is in [`Scan::files`] or counted in [`Scan::skipped`]; a directory that was not entered is counted
 //!   in [`Scan::pruned`].

@@ -219,7 +219,8 @@ fn skips() -> String {
          where the file has another name outside of the roots. Directories that were not entered: {}.\n\n\
          `ignored` means what git ignores: `.gitignore` of every folder up to the top of the repository, also above the \
          root, `.git/info/exclude` (a linked worktree has that of its repository), and `core.excludesFile` with its \
-         default `~/.config/git/ignore`. These files are read as rules only. What is asked for by name is analysed all \
+         default `~/.config/git/ignore`. These files are read as rules only. What a repository itself sets as \
+         `core.excludesFile` counts only inside a root. What is asked for by name is analysed all \
          the same. Git's index is not read: a file that is tracked although a rule ignores it is left out.\n",
         names(files),
         names(directories),

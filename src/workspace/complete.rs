@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use rustix::fs::{Dir, FileType};
 
-use super::git::Git;
+use super::git::Sources;
 use super::resolve::{self, Place, Start};
 use super::rules::Rules;
 use super::skip::Tally;
-use super::{Root, Workspace, listing, names, open, walk};
+use super::{Workspace, listing, names, open, walk};
 use crate::analysis::Language;
 
 /// Entries checked in one directory. Larger directories are machine-made, and nobody picks a name from such a list.
@@ -55,7 +55,11 @@ impl Workspace {
             Ok(Start::All) => return self.complete_root(folder, begun, limit),
             Err(_) => return Completions::of(Vec::new(), true, limit),
         };
-        match list(&self.roots[place.root], &place, begun, &self.git, until) {
+        let sources = Sources {
+            git: &self.git,
+            roots: &self.roots,
+        };
+        match list(&place, begun, sources, until) {
             Some((names, is_complete)) => {
                 let written = names.into_iter().map(|name| format!("{folder}{name}"));
                 Completions::of(written.collect(), is_complete, limit)
@@ -77,17 +81,24 @@ impl Workspace {
 
 /// Matching names in one directory, and whether all entries were checked. `None`: no directory, or unreadable.
 fn list(
-    root: &Root,
     place: &Place,
     begun: &str,
-    git: &Git,
+    sources: Sources<'_>,
     until: Instant,
 ) -> Option<(Vec<String>, bool)> {
     let mut tally = Tally::default();
+    let root = &sources.roots[place.root];
     let absolute = walk::below(&root.path, &place.inside);
     let opened = open::open_directory(&absolute).ok()?;
-    let above = Rules::above(root, place, git, &mut tally);
-    let rules = Rules::enter(above, &opened, &absolute, &place.inside, git, &mut tally);
+    let above = Rules::above(root, place, sources, &mut tally);
+    let rules = Rules::enter(
+        above,
+        &opened,
+        &absolute,
+        &place.inside,
+        sources,
+        &mut tally,
+    );
     let mut entries = Dir::new(opened).ok()?;
     let here = Here {
         inside: &place.inside,

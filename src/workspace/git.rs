@@ -1,9 +1,13 @@
 //! Where git keeps what it ignores beside `.gitignore`: the repository of a working tree, and the user's own file.
 //! Nothing of it is code, and nothing but rules is read.
+//!
+//! A repository is not trusted. Its own files may name any other as a list of rules, and which files are left out would
+//! then tell what that one holds. So what a repository names or links to is read only where it lies inside the repository
+//! or a root; what the user's and the machine's settings name is read wherever it lies.
 
 use std::path::{Path, PathBuf};
 
-use super::open;
+use super::{Root, open};
 
 /// What git's settings are found by. Read once for a process; a test gives its own.
 #[derive(Debug, Clone, Default)]
@@ -29,49 +33,118 @@ impl Git {
         }
     }
 
+    /// Where git keeps the user's settings without `$HOME/.gitconfig`.
+    fn config_home(&self) -> Option<PathBuf> {
+        let usual = || self.home.as_ref().map(|home| home.join(".config"));
+        Some(self.config_home.clone().or_else(usual)?.join("git"))
+    }
+
+    /// `core.excludesFile` of the user or the machine, as it is written.
+    fn set_by_user(&self) -> Option<String> {
+        let configs = [
+            self.home.as_ref().map(|home| home.join(".gitconfig")),
+            self.config_home().map(|at| at.join("config")),
+            self.system.clone(),
+        ];
+        let mut configs = configs.into_iter().flatten();
+        configs.find_map(|config| setting(&text(&config)?, EXCLUDES_FILE))
+    }
+}
+
+const EXCLUDES_FILE: &str = "excludesfile";
+
+/// What says which files git ignores, and what may be read of it.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    pub(super) git: &'a Git,
+    pub(super) roots: &'a [Root],
+}
+
+impl Sources<'_> {
     /// The folder that holds `info` and `config` for a working tree: `.git`, or where a `.git` file leads, which for
-    /// a linked worktree leads on to the repository.
-    pub(super) fn repository(&self, top: &Path) -> PathBuf {
+    /// a linked worktree leads on to the repository. Canonical. `None` where the repository does not know the tree.
+    pub(super) fn repository(&self, top: &Path) -> Option<PathBuf> {
+        let top = top.canonicalize().ok()?;
         let plain = top.join(".git");
-        let Some(text) = text(&plain) else {
-            return plain;
-        };
-        let Some(led) = text.trim().strip_prefix("gitdir:") else {
-            return plain;
-        };
-        let led = top.join(led.trim());
+        let real = plain.canonicalize().ok()?;
+        if real != plain && !self.is_inside(&real) {
+            return None;
+        }
+        if real.is_dir() {
+            return Some(real);
+        }
+        let text = text(&real)?;
+        let led = top.join(text.trim().strip_prefix("gitdir:")?.trim());
+        let led = led.canonicalize().ok()?;
+        if !self.is_inside(&led) && !knows(&led, &top) {
+            return None;
+        }
         match self::text(&led.join("commondir")) {
-            Some(common) => led.join(common.trim()),
-            None => led,
+            // The part for a worktree lies in the repository.
+            Some(common) => (led.join(common.trim()).canonicalize().ok())
+                .filter(|common| led.starts_with(common)),
+            None => Some(led),
         }
     }
 
-    /// `core.excludesFile`: the repository's setting, the user's, the machine's, or where git looks without any.
+    /// `info/exclude` of a repository.
+    pub(super) fn excluded(&self, repository: &Path) -> Option<PathBuf> {
+        let real = repository.join("info/exclude").canonicalize().ok()?;
+        (real.starts_with(repository) || self.is_inside(&real)).then_some(real)
+    }
+
+    /// `core.excludesFile`: the repository's setting where that file lies inside a root, else the user's or the machine's,
+    /// or where git looks without any.
     pub(super) fn excludes_file(&self, repository: &Path) -> Option<PathBuf> {
-        let config_home = (self.config_home.clone())
-            .or_else(|| self.home.as_ref().map(|home| home.join(".config")));
-        let of_user = self.home.as_ref().map(|home| home.join(".gitconfig"));
-        let of_xdg = config_home.as_ref().map(|at| at.join("git/config"));
-        let configs = [
-            Some(repository.join("config")),
-            of_user,
-            of_xdg,
-            self.system.clone(),
-        ];
-        let set = configs
-            .into_iter()
-            .flatten()
-            .find_map(|config| setting(&text(&config)?));
-        match set {
+        let config = repository.join("config").canonicalize().ok();
+        let config = config.filter(|it| it.starts_with(repository) || self.is_inside(it));
+        if let Some(set) = config.and_then(|config| setting(&text(&config)?, EXCLUDES_FILE)) {
             // Set to nothing: there is none.
-            Some(path) if path.is_empty() => None,
-            Some(path) => match path.strip_prefix("~/") {
-                Some(below) => self.home.as_ref().map(|home| home.join(below)),
-                None => Some(repository.parent().unwrap_or(repository).join(path)),
-            },
-            None => config_home.map(|at| at.join("git/ignore")),
+            if set.is_empty() {
+                return None;
+            }
+            let named = self.named(repository, &set);
+            if let Some(inside) = named.filter(|path| self.is_inside(path)) {
+                return Some(inside);
+            }
+        }
+        match self.git.set_by_user() {
+            Some(set) if set.is_empty() => None,
+            Some(set) => {
+                let is_free = set.starts_with(['~', '/']);
+                let named = self.named(repository, &set);
+                // What lies in the working tree is the repository's word again.
+                named.filter(|path| is_free || self.is_inside(path))
+            }
+            None => self.git.config_home().map(|at| at.join("ignore")),
         }
     }
+
+    /// A file that a setting names, canonical.
+    fn named(&self, repository: &Path, path: &str) -> Option<PathBuf> {
+        let named = match path.strip_prefix("~/") {
+            Some(below) => self.git.home.as_ref()?.join(below),
+            None => repository.parent().unwrap_or(repository).join(path),
+        };
+        named.canonicalize().ok()
+    }
+
+    fn is_inside(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| path.starts_with(&root.path))
+    }
+}
+
+/// Whether what a `.git` file leads to says that the working tree is its own: a linked worktree in `gitdir`, a submodule
+/// in `core.worktree`.
+fn knows(repository: &Path, top: &Path) -> bool {
+    let is = |named: PathBuf, expected: &Path| {
+        named.canonicalize().is_ok_and(|named| named == *expected)
+    };
+    let linked = text(&repository.join("gitdir")).map(|path| repository.join(path.trim()));
+    let config = text(&repository.join("config"));
+    let worktree = config.and_then(|config| setting(&config, "worktree"));
+    linked.is_some_and(|linked| is(linked, &top.join(".git")))
+        || worktree.is_some_and(|path| is(repository.join(path), top))
 }
 
 /// Of a small file; `None` where it is none.
@@ -82,8 +155,8 @@ fn text(path: &Path) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The last `excludesFile` of a `[core]` section.
-fn setting(config: &str) -> Option<String> {
+/// The last of that name, in lower case, of a `[core]` section.
+fn setting(config: &str, name: &str) -> Option<String> {
     let mut is_core = false;
     let mut found = None;
     for line in config.lines() {
@@ -99,7 +172,7 @@ fn setting(config: &str) -> Option<String> {
         let Some((key, value)) = line.split_once('=').filter(|_| is_core) else {
             continue;
         };
-        if key.trim().eq_ignore_ascii_case("excludesfile") {
+        if key.trim().eq_ignore_ascii_case(name) {
             found = Some(value_of(value));
         }
     }
@@ -124,7 +197,7 @@ fn value_of(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::setting;
+    use super::*;
 
     #[test]
     fn a_configuration_is_read_as_git_reads_it() {
@@ -139,7 +212,11 @@ mod tests {
             ("[other]\nexcludesfile = a\n[core]\neditor = vi\n", None),
             ("[core]\nexcludesfile =\n", Some("")),
         ] {
-            assert_eq!(setting(text).as_deref(), expected, "{text:?}");
+            assert_eq!(
+                setting(text, EXCLUDES_FILE).as_deref(),
+                expected,
+                "{text:?}"
+            );
         }
     }
 }

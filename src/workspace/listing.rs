@@ -54,7 +54,7 @@ fn list_one(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec<Job>) 
         &opened,
         &absolute,
         &job.place.inside,
-        walk.task.git,
+        walk.task.sources(),
         &mut found.tally,
     );
     let Ok(mut entries) = Dir::new(opened) else {

@@ -13,7 +13,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::FileType;
 
 use super::Root;
-use super::git::Git;
+use super::git::Sources;
 use super::limits::MAX_GITIGNORE_BYTES;
 use super::open::{self, NotRead};
 use super::resolve::Place;
@@ -42,7 +42,7 @@ impl Rules {
         directory: &OwnedFd,
         absolute: &Path,
         inside: &str,
-        git: &Git,
+        sources: Sources<'_>,
         tally: &mut Tally,
     ) -> Option<Arc<Self>> {
         let base = if inside.is_empty() {
@@ -55,7 +55,7 @@ impl Rules {
             directory,
             absolute,
             (base, String::new()),
-            git,
+            sources,
             tally,
         )
     }
@@ -65,7 +65,7 @@ impl Rules {
         directory: &OwnedFd,
         absolute: &Path,
         (base, prefix): (usize, String),
-        git: &Git,
+        sources: Sources<'_>,
         tally: &mut Tally,
     ) -> Option<Arc<Self>> {
         let own = read(directory, ".gitignore", tally);
@@ -74,10 +74,14 @@ impl Rules {
             return above;
         }
         let (mut excluded, mut global) = (Gitignore::empty(), Gitignore::empty());
-        if is_repository {
-            let repository = git.repository(absolute);
-            excluded = rules_of(&repository.join("info/exclude"), tally);
-            if let Some(file) = git.excludes_file(&repository) {
+        if let Some(repository) = is_repository
+            .then(|| sources.repository(absolute))
+            .flatten()
+        {
+            if let Some(file) = sources.excluded(&repository) {
+                excluded = rules_of(&file, tally);
+            }
+            if let Some(file) = sources.excludes_file(&repository) {
                 global = rules_of(&file, tally);
             }
         }
@@ -97,15 +101,15 @@ impl Rules {
     pub(super) fn above(
         root: &Root,
         place: &Place,
-        git: &Git,
+        sources: Sources<'_>,
         tally: &mut Tally,
     ) -> Option<Arc<Self>> {
-        let mut rules = Self::above_root(root, git, tally);
+        let mut rules = Self::above_root(root, sources, tally);
         let mut inside = String::new();
         for part in place.inside.split('/').filter(|part| !part.is_empty()) {
             let absolute = root.path.join(&inside);
             if let Ok(directory) = open::open_directory(&absolute) {
-                rules = Self::enter(rules, &directory, &absolute, &inside, git, tally);
+                rules = Self::enter(rules, &directory, &absolute, &inside, sources, tally);
             }
             if !inside.is_empty() {
                 inside.push('/');
@@ -122,7 +126,7 @@ impl Rules {
     }
 
     /// Of the directories from the top of the repository around the root down to the root's parent.
-    fn above_root(root: &Root, git: &Git, tally: &mut Tally) -> Option<Arc<Self>> {
+    fn above_root(root: &Root, sources: Sources<'_>, tally: &mut Tally) -> Option<Arc<Self>> {
         // With a repository in it, the root is a top itself.
         let top = (root.path.ancestors())
             .take(MAX_LEVELS)
@@ -138,7 +142,7 @@ impl Rules {
                 continue;
             };
             let prefix = format!("{below}/");
-            rules = Self::at(rules, &directory, level, (0, prefix), git, tally);
+            rules = Self::at(rules, &directory, level, (0, prefix), sources, tally);
             // The next directory on the way down.
             let next = levels.get(at + 1).copied().unwrap_or(&root.path);
             let up = root
@@ -201,7 +205,8 @@ impl Rules {
     }
 }
 
-/// Directories above a root that are looked at: more than any path has.
+/// Directories from a root upward in which the top of its repository is looked for: deeper below its top a root gets no
+/// rules from above it.
 const MAX_LEVELS: usize = 256;
 
 /// Of a file by its path, through links: where a user keeps it.

@@ -30,7 +30,7 @@ pub enum SkipReason {
     Hidden,
     /// In a directory of other people's code.
     Vendored,
-    /// `.gitignore` or `.git/info/exclude` of the repository says so.
+    /// `.gitignore`, `info/exclude` of the repository or `core.excludesFile` names it: see the module `rules`.
     Ignored,
     /// Squeezed by a tool: `*.min.js`, `*.bundle.js`, …
     Minified,
@@ -44,7 +44,7 @@ pub enum SkipReason {
     Vanished,
     /// It went on changing while it was read, again and again.
     ChangedWhileRead,
-    /// `.gitignore` or `.git/info/exclude`: neither the directory nor what is in it was looked at.
+    /// The same rules name it: neither the directory nor what is in it was looked at.
     IgnoredDirectory,
     /// `node_modules`, `vendor`, `site-packages`, …
     VendoredDirectory,
@@ -185,7 +185,7 @@ pub enum Note {
     ManifestTooLarge,
     /// A manifest that could not be read, or holds no text.
     ManifestNotReadable,
-    /// A `.gitignore` that could not be read or is too large: what it says was not heeded.
+    /// A `.gitignore` or another list of git's rules that could not be read or is too large: what it says was not heeded.
     GitignoreNotRead,
     /// What lies around the selection holds more files than a scan takes: imports that lead there stay unresolved.
     SurroundingsTooLarge,

@@ -3,13 +3,14 @@
 //! Directories are opened by [`super::open`], entries are asked of the open directory, links are never followed. Work
 //! is a stack of directories, so depth costs no call stack, and a thread that fails stops the others.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 use super::error::Error;
-use super::git::Git;
+use super::git::{Git, Sources};
 use super::globs::Globs;
 use super::resolve::Place;
 use super::rules::Rules;
@@ -38,6 +39,13 @@ impl Task<'_> {
     /// Whether the caller takes in what is left out as this.
     pub(super) fn lifts(&self, lift: Lift) -> bool {
         self.lifts.contains(&lift)
+    }
+
+    pub(super) fn sources(&self) -> Sources<'_> {
+        Sources {
+            git: self.git,
+            roots: self.roots,
+        }
     }
 }
 
@@ -103,10 +111,12 @@ pub(super) struct Lifted {
 /// Walks from `folders`, and where surroundings are wanted from every root around these and `files`.
 pub(super) fn walk(task: &Task<'_>, folders: Vec<Place>, files: &[Place]) -> Result<Found, Error> {
     let mut found = Found::default();
-    let mut selected = Vec::new();
+    let mut selected = vec![HashSet::new(); task.roots.len()];
     let mut jobs = Vec::new();
     if task.surroundings {
-        selected.extend(folders.iter().chain(files).cloned());
+        for place in folders.iter().chain(files) {
+            selected[place.root].insert(place.inside.clone());
+        }
         // The last is taken first: what was asked for comes before what is around it.
         jobs = around(task, &folders);
     }
@@ -167,7 +177,12 @@ fn around(task: &Task<'_>, folders: &[Place]) -> Vec<Job> {
         };
         Job {
             depth: 0,
-            rules: Rules::above(&task.roots[root], &place, task.git, &mut Tally::default()),
+            rules: Rules::above(
+                &task.roots[root],
+                &place,
+                task.sources(),
+                &mut Tally::default(),
+            ),
             place,
             selected: false,
             lifted: None,
@@ -180,7 +195,7 @@ fn around(task: &Task<'_>, folders: &[Place]) -> Vec<Job> {
 fn first_job(task: &Task<'_>, place: Place, tally: &mut Tally) -> Job {
     Job {
         depth: 0,
-        rules: Rules::above(&task.roots[place.root], &place, task.git, tally),
+        rules: Rules::above(&task.roots[place.root], &place, task.sources(), tally),
         place,
         selected: true,
         lifted: None,
@@ -193,8 +208,8 @@ pub(super) struct Walk<'a> {
     queue: Mutex<Queue>,
     changed: Condvar,
     halted: AtomicBool,
-    /// What was asked for, where the roots around it are walked as well.
-    selected: Vec<Place>,
+    /// By root, the places below it that were asked for, where the roots around them are walked as well.
+    selected: Vec<HashSet<String>>,
     chosen: AtomicUsize,
     manifests: AtomicUsize,
     neighbours: AtomicUsize,
@@ -280,8 +295,7 @@ impl<'b> Walk<'b> {
 
     /// Whether `place` is what was asked for, met again from a root.
     pub(super) fn is_selected(&self, root: usize, inside: &str) -> bool {
-        let mut selected = self.selected.iter();
-        selected.any(|place| place.root == root && place.inside == inside)
+        self.selected[root].contains(inside)
     }
 
     /// One more file around the selection; `false` where there are too many.

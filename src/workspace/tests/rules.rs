@@ -367,24 +367,92 @@ fn the_users_own_rules_hold_as_in_git() {
     // Of the repository before the user's.
     let tree = Tree::new(&[
         ("home/.gitconfig", ""),
-        ("excl", "b.py\n"),
+        ("r/excl", "b.py\n"),
         ("r/a.py", ""),
         ("r/b.py", ""),
     ]);
     let (home, root) = (tree.at("home"), tree.at("r"));
     git(&home, &root, &["init", "--quiet"]);
-    git(
-        &home,
-        &root,
-        &[
-            "config",
-            "core.excludesFile",
-            &tree.at("excl").to_string_lossy(),
-        ],
-    );
+    let excl = tree.at("r/excl");
+    let set = ["config", "core.excludesFile", &excl.to_string_lossy()];
+    git(&home, &root, &set);
     let ours = scan(&with_home(tree.workspace("r"), &home), &at(""));
     assert_eq!(paths(&ours), listed_by_git(&home, &root));
     assert_eq!(paths(&ours), ["a.py"]);
+}
+
+/// Which files are left out would tell what a file outside of the roots holds.
+#[test]
+fn a_repository_lends_no_file_outside_of_the_roots_as_rules() {
+    let secret = "b.py\n";
+    let config = |path: &str| format!("[core]\n\texcludesFile = {path}\n");
+    let check = |files: &[(&str, &str)], links: &[(&str, &str)], why: &str| {
+        let tree = Tree::new(&[
+            ("home/.secret", secret),
+            ("home/.gitconfig", "[core]\n\texcludesFile = ~/mine\n"),
+            ("home/mine", "mine.py\n"),
+            ("other/info/exclude", secret),
+            ("other/config", &config("excl")),
+            ("other/excl", secret),
+            ("r/a.py", ""),
+            ("r/b.py", ""),
+            ("r/mine.py", ""),
+        ]);
+        for (path, text) in files {
+            tree.write(path, text);
+        }
+        for (from, to) in links {
+            tree.link(from, tree.at(to));
+        }
+        let found = scan(&with_home(tree.workspace("r"), &tree.at("home")), &at(""));
+        assert!(
+            paths(&found).contains(&"b.py"),
+            "{why}: {:?}",
+            paths(&found)
+        );
+        assert!(found.notes.is_empty(), "{why}: {:?}", found.notes);
+        paths(&found).contains(&"mine.py")
+    };
+    for path in ["~/.secret", "../home/.secret", "/etc/shadow", "~/none"] {
+        let mine = check(&[("r/.git/config", &config(path))], &[], path);
+        assert!(!mine, "{path}: the user's own rules hold");
+    }
+    let exclude = ("r/.git/info/exclude", "home/.secret");
+    check(&[("r/.git/info/x", "")], &[exclude], "a link in its place");
+    check(&[], &[("r/.git", "other")], "a link to another repository");
+    check(
+        &[("r/.git", "gitdir: ../other\n")],
+        &[],
+        "another repository",
+    );
+    check(
+        &[
+            ("r/.git", "gitdir: x\n"),
+            ("r/x/commondir", "../../other\n"),
+        ],
+        &[],
+        "the common folder of another",
+    );
+}
+
+#[test]
+fn a_submodule_has_the_rules_of_its_repository() {
+    let tree = Tree::new(&[
+        (
+            "s/.git/modules/sub/config",
+            "[core]\n\tworktree = ../../../sub\n",
+        ),
+        ("s/.git/modules/sub/info/exclude", "b.py\n"),
+        ("s/sub/.git", "gitdir: ../.git/modules/sub\n"),
+        ("s/sub/a.py", ""),
+        ("s/sub/b.py", ""),
+        // One that another repository does not know.
+        ("t/sub/.git", "gitdir: ../../s/.git/modules/sub\n"),
+        ("t/sub/b.py", ""),
+    ]);
+    assert_eq!(paths(&scan(&tree.workspace("s/sub"), &at(""))), ["a.py"]);
+    assert_eq!(paths(&scan(&tree.workspace("s"), &at(""))), ["sub/a.py"]);
+    assert_eq!(paths(&scan(&tree.workspace("t/sub"), &at(""))), ["b.py"]);
 }
 
 #[test]
