@@ -223,7 +223,8 @@ pub struct Coupling {
 pub struct Cycle {
     /// Indexes of nodes, sorted.
     pub members: Vec<u32>,
-    /// A shortest cycle among the members: each imports the next, and the last the first, which is not repeated.
+    /// A cycle among the members: each imports the next, and the last the first, which is not repeated. The shortest one,
+    /// but for a component with so many edges that not every member is tried as a start (see the module `shortest`).
     pub path: Vec<u32>,
 }
 

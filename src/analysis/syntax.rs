@@ -66,20 +66,13 @@ pub(super) fn imports(
     let by_name = matches!(language, Language::Go | Language::Java | Language::Rust);
     let mut outline = by_name.then(|| outline::Watcher::new(language, text));
     let mut imports = imports::Watcher::new(language, text);
-    walk(&region, 0, cancelled, &mut |step, visit| match step {
-        Step::Enter => {
-            if let Some(outline) = &mut outline {
-                outline.enter(visit);
-            }
-            imports.enter(visit);
-        }
-        Step::Leave => {
-            if let Some(outline) = &mut outline {
-                outline.leave(visit);
-            }
-            imports.leave(visit);
-        }
-    })?;
+    let mut watchers: Vec<&mut dyn Watch<'_>> = vec![&mut imports];
+    watchers.extend(
+        outline
+            .as_mut()
+            .map(|outline| outline as &mut dyn Watch<'_>),
+    );
+    show(&region, cancelled, &mut watchers)?;
     let imports = imports.finish();
     let mut analysis = FileAnalysis::empty(language);
     analysis.syntax.cplusplus = cplusplus;
@@ -109,19 +102,11 @@ pub(super) fn analyze(
     let mut metrics = metrics::Watcher::new(language, text, unread);
     let mut outline = outline::Watcher::new(language, text);
     let mut imports = imports::Watcher::new(language, text);
-    walk(&region, 0, cancelled, &mut |step, visit| match step {
-        Step::Enter => {
-            report.note(&visit.node);
-            metrics.enter(visit);
-            outline.enter(visit);
-            imports.enter(visit);
-        }
-        Step::Leave => {
-            metrics.leave(visit);
-            outline.leave(visit);
-            imports.leave(visit);
-        }
-    })?;
+    show(
+        &region,
+        cancelled,
+        &mut [&mut report, &mut metrics, &mut outline, &mut imports],
+    )?;
     let metrics = metrics.finish();
     let outline = outline.finish();
     let imports = imports.finish();
@@ -240,6 +225,22 @@ thread_local! {
 enum Step {
     Enter,
     Leave,
+}
+
+/// Shows each node of a region, and of its holes, to all of these.
+fn show<'t>(
+    region: &'t Region,
+    cancelled: &dyn Fn() -> bool,
+    watchers: &mut [&mut dyn Watch<'t>],
+) -> Result<(), Cancelled> {
+    walk(region, 0, cancelled, &mut |step, visit| {
+        for watcher in watchers.iter_mut() {
+            match step {
+                Step::Enter => watcher.enter(visit),
+                Step::Leave => watcher.leave(visit),
+            }
+        }
+    })
 }
 
 /// The nodes of a region in source order, those of its holes where they lie.

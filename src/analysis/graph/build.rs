@@ -9,9 +9,9 @@ use super::{
 };
 use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
-/// Files or imports between two looks at `cancelled`: some milliseconds of work, even where an import is looked for in
-/// many places.
-const STEPS_PER_CHECK: usize = 64;
+/// Files or imports between two looks at `cancelled`: some milliseconds of work, even where each import is looked for in
+/// thousands of places.
+const STEPS_PER_CHECK: usize = 16;
 
 pub(super) fn build(
     project: Project<'_>,
@@ -71,19 +71,16 @@ impl<'a> Resolvers<'a> {
             }
         };
         let scripts = [Language::JavaScript, Language::TypeScript, Language::Tsx];
+        let javascript = || javascript::JavaScript::new(files, cancelled);
         Ok(Self {
-            c: match has(&[Language::C])? {
-                true => Some(c::C::new(files, cancelled)?),
-                false => None,
-            },
+            c: (has(&[Language::C])?.then(|| c::C::new(files, cancelled))).transpose()?,
             go: has(&[Language::Go])?.then(|| go::Go::new(files)),
             java: has(&[Language::Java])?.then(|| java::Java::new(files)),
-            javascript: match has(&scripts)? {
-                true => Some(javascript::JavaScript::new(files, cancelled)?),
-                false => None,
-            },
-            python: has(&[Language::Python])?.then(|| python::Python::new(files)),
-            rust: has(&[Language::Rust])?.then(|| rust::Rust::new(files)),
+            javascript: has(&scripts)?.then(javascript).transpose()?,
+            python: (has(&[Language::Python])?.then(|| python::Python::new(files, cancelled)))
+                .transpose()?,
+            rust: (has(&[Language::Rust])?.then(|| rust::Rust::new(files, cancelled)))
+                .transpose()?,
         })
     }
 

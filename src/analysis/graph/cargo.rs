@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use toml::{Table, Value};
 
 use super::files::{self, Files};
+use crate::analysis::Cancelled;
 
 /// One `[package]`.
 pub(super) struct Package {
@@ -28,15 +29,23 @@ pub(super) enum Dependency {
 }
 
 /// Every package; manifests that do not parse are left out.
-pub(super) fn packages(files: &Files<'_>) -> Vec<Package> {
-    let manifests: Vec<(&str, Table)> = files
-        .manifests_named(|name| name == "Cargo.toml")
-        .into_iter()
-        .filter_map(|(folder, _, text)| Some((folder, text.parse().ok()?)))
-        .collect();
+pub(super) fn packages(
+    files: &Files<'_>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Package>, Cancelled> {
+    let check = || match cancelled() {
+        true => Err(Cancelled),
+        false => Ok(()),
+    };
+    let mut manifests: Vec<(&str, Table)> = vec![];
+    for (folder, _, text) in files.manifests_named(|name| name == "Cargo.toml") {
+        check()?;
+        manifests.extend(text.parse().ok().map(|table| (folder, table)));
+    }
     let mut packages: Vec<Package> = vec![];
     let mut tables = vec![];
     for (folder, table) in &manifests {
+        check()?;
         if let Some(package) = package(files, folder, table, &manifests) {
             packages.push(package);
             tables.push((*folder, table));
@@ -48,9 +57,10 @@ pub(super) fn packages(files: &Files<'_>) -> Vec<Package> {
         .map(|(at, package)| (package.folder.clone(), at))
         .collect();
     for (at, (folder, table)) in tables.into_iter().enumerate() {
+        check()?;
         packages[at].dependencies = dependencies(folder, table, &manifests, &by_folder, &packages);
     }
-    packages
+    Ok(packages)
 }
 
 fn package(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::files::{Files, join, name, parent, shared_depth, stem};
 use super::python_roots::{Roots, is_package};
 use super::{Resolver, Target, stdlib};
-use crate::analysis::{Import, ImportKind, Language};
+use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
 pub(super) struct Python<'a> {
     files: &'a Files<'a>,
@@ -36,14 +36,17 @@ enum Found {
 }
 
 impl<'a> Python<'a> {
-    pub(super) fn new(files: &'a Files<'a>) -> Self {
+    pub(super) fn new(
+        files: &'a Files<'a>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
         let mut python = Self {
             files,
-            roots: Roots::new(files),
+            roots: Roots::new(files, cancelled)?,
             top: None,
         };
         python.top = python.name_of_top();
-        python
+        Ok(python)
     }
 
     /// The analysed folder may be a package whose name lies outside of what was read: `django.utils` inside of
@@ -152,24 +155,24 @@ impl<'a> Python<'a> {
         if self.top == Some(first) {
             return self.below_top(&parts[1..], import, search.stub);
         }
-        let places = self.roots.places(folder, first);
+        let own = self.roots.own(folder);
         let is_standard = stdlib::is_python(first);
         // A script's own folder comes before the standard library; nothing else does, but the library itself.
-        if is_standard && places.own != folder && !self.is_library(places.own) {
+        if is_standard && own != folder && !self.is_library(own) {
             return Target::standard(first);
         }
-        if let Some(found) = search.look(places.own) {
+        if let Some(found) = search.look(own) {
             return found;
         }
         if is_standard {
             return Target::standard(first);
         }
-        for root in &places.around {
+        for root in self.roots.around(folder) {
             if let Some(found) = search.look(root) {
                 return found;
             }
         }
-        if let Some(found) = search.elsewhere(&places.elsewhere, path) {
+        if let Some(found) = search.elsewhere(&self.roots.elsewhere(folder, first), path) {
             return found;
         }
         if let Some(found) = search.in_portions() {

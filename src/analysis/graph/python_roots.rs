@@ -1,11 +1,12 @@
 //! The folders that Python would have on its path: where absolute imports are looked for.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use toml::Table;
 
 use super::files::{Files, ancestors, is_below, join, name, parent, stem};
-use crate::analysis::Language;
+use crate::analysis::{Cancelled, Language};
 
 mod manifests;
 use manifests::{normal, pyproject, requirements, setup_cfg, setup_py};
@@ -26,17 +27,11 @@ pub(super) struct Roots {
     dependencies: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Folders to look in, the most certain first.
-pub(super) struct Places<'r> {
-    pub(super) own: &'r str,
-    /// Of the projects around the file, the nearest first, and the plain folders above it.
-    pub(super) around: Vec<&'r str>,
-    /// Of projects elsewhere in the tree, the nearest first.
-    pub(super) elsewhere: Vec<&'r str>,
-}
+/// Dotted names between two looks at `cancelled`: each is looked for in every project that has its first part.
+const NAMES_PER_CHECK: usize = 16;
 
 impl Roots {
-    pub(super) fn new(files: &Files<'_>) -> Self {
+    pub(super) fn new(files: &Files<'_>, cancelled: &dyn Fn() -> bool) -> Result<Self, Cancelled> {
         let mut roots = Self {
             projects: BTreeMap::new(),
             sources: BTreeSet::new(),
@@ -45,9 +40,9 @@ impl Roots {
             held: HashMap::new(),
             dependencies: BTreeMap::new(),
         };
-        roots.declare(files);
+        roots.declare(files, cancelled)?;
         roots.hold(files);
-        let namespaces = roots.namespaces(files);
+        let namespaces = roots.namespaces(files, cancelled)?;
         for file in files.of(Language::Python) {
             let folder = parent(files.path(file));
             if roots.own.contains_key(folder) {
@@ -66,12 +61,19 @@ impl Roots {
             }
             roots.own.insert(folder.to_owned(), own);
         }
-        roots
+        Ok(roots)
     }
 
-    fn declare(&mut self, files: &Files<'_>) {
+    fn declare(
+        &mut self,
+        files: &Files<'_>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), Cancelled> {
         let is_manifest = |name: &str| matches!(name, "pyproject.toml" | "setup.cfg" | "setup.py");
         for (folder, path, text) in files.manifests_named(is_manifest) {
+            if cancelled() {
+                return Err(Cancelled);
+            }
             let named = match name(path) {
                 "pyproject.toml" => match text.parse::<Table>() {
                     Ok(table) => {
@@ -92,6 +94,7 @@ impl Roots {
             }
         }
         self.project(files, "", vec![]);
+        Ok(())
     }
 
     fn project(&mut self, files: &Files<'_>, folder: &str, named: Vec<String>) {
@@ -137,7 +140,11 @@ impl Roots {
     }
 
     /// Folders without `__init__` that imports name as packages: `import acme.web` where `acme/web` is one.
-    fn namespaces(&self, files: &Files<'_>) -> HashSet<String> {
+    fn namespaces(
+        &self,
+        files: &Files<'_>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<HashSet<String>, Cancelled> {
         let mut found = HashSet::new();
         let mut asked = HashSet::new();
         for file in files.of(Language::Python) {
@@ -145,6 +152,9 @@ impl Roots {
                 let dotted = import.specifier.as_str();
                 if dotted.starts_with('.') || !dotted.contains('.') || !asked.insert(dotted) {
                     continue;
+                }
+                if asked.len().is_multiple_of(NAMES_PER_CHECK) && cancelled() {
+                    return Err(Cancelled);
                 }
                 let first = dotted.split('.').next().unwrap_or_default();
                 for (_, root) in self.held.get(first).into_iter().flatten() {
@@ -166,7 +176,7 @@ impl Roots {
                 }
             }
         }
-        found
+        Ok(found)
     }
 
     /// From the first folder above that is no package: up to the source folder around it, or through what is used as a
@@ -193,19 +203,22 @@ impl Roots {
         self.own.get(folder).map_or(folder, String::as_str)
     }
 
-    /// For a file in `folder` that imports `first`.
-    pub(super) fn places<'r>(&'r self, folder: &'r str, first: &str) -> Places<'r> {
+    /// Of the projects around a file in `folder`, the nearest first, and the plain folders above it; not its own.
+    pub(super) fn around<'r>(&'r self, folder: &'r str) -> impl Iterator<Item = &'r str> {
         let own = self.own(folder);
-        let mut around: Vec<&str> = vec![];
-        for above in ancestors(folder) {
+        let mut seen = HashSet::from([own]);
+        let found = ancestors(folder).flat_map(move |above| {
             let of_project = self.projects.get(above).into_iter().flatten();
-            around.extend(of_project.map(String::as_str));
             // A plain folder above may be where the program is started.
-            if is_below(own, above) {
-                around.push(above);
-            }
-        }
-        let mut elsewhere: Vec<(std::cmp::Reverse<usize>, &str, &str)> = vec![];
+            let plain = is_below(own, above).then_some(above);
+            of_project.map(String::as_str).chain(plain)
+        });
+        found.filter(move |root| seen.insert(root))
+    }
+
+    /// Of projects elsewhere in the tree that have `first` at their top, the nearest first.
+    pub(super) fn elsewhere<'r>(&'r self, folder: &str, first: &str) -> Vec<&'r str> {
+        let mut found: Vec<(Reverse<usize>, &str, &str)> = vec![];
         for (project, source) in self.held.get(first).into_iter().flatten() {
             if is_below(folder, project) {
                 continue;
@@ -213,16 +226,10 @@ impl Roots {
             let shared = ancestors(folder)
                 .find(|above| is_below(project, above))
                 .map_or(0, str::len);
-            elsewhere.push((std::cmp::Reverse(shared), project, source));
+            found.push((Reverse(shared), project, source));
         }
-        elsewhere.sort();
-        let mut seen = HashSet::from([own]);
-        around.retain(|root| seen.insert(root));
-        Places {
-            own,
-            around,
-            elsewhere: elsewhere.into_iter().map(|(.., source)| source).collect(),
-        }
+        found.sort_unstable();
+        found.into_iter().map(|(.., source)| source).collect()
     }
 
     /// The folders that hold a package of this name.

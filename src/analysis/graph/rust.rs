@@ -9,7 +9,7 @@ use super::cargo::Dependency;
 use super::files::{Files, is_below, join, parent};
 use super::rust_tree::{Tree, candidates, orphan_bases};
 use super::{Resolver, Target};
-use crate::analysis::{Import, ImportKind};
+use crate::analysis::{Cancelled, Import, ImportKind};
 
 mod step;
 
@@ -38,11 +38,14 @@ enum Place {
 }
 
 impl<'a> Rust<'a> {
-    pub(super) fn new(files: &'a Files<'a>) -> Self {
-        Self {
+    pub(super) fn new(
+        files: &'a Files<'a>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Cancelled> {
+        Ok(Self {
             files,
-            tree: Tree::new(files),
-        }
+            tree: Tree::new(files, cancelled)?,
+        })
     }
 
     fn module(&self, file: u32, at: usize, import: &Import) -> Target {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::cargo::{self, Package};
 use super::files::{self, Files, index, parent, stem};
-use crate::analysis::{Import, ImportKind, Language, SymbolKind};
+use crate::analysis::{Cancelled, Import, ImportKind, Language, SymbolKind};
 
 /// Modules of all crates together; a file that two crates include counts twice. Far beyond real trees.
 const MODULES_LIMIT: usize = 4_000_000;
@@ -57,8 +57,8 @@ impl Tree {
         self.crates[module.crate_ as usize].package
     }
 
-    pub(super) fn new(files: &Files<'_>) -> Self {
-        let packages = cargo::packages(files);
+    pub(super) fn new(files: &Files<'_>, cancelled: &dyn Fn() -> bool) -> Result<Self, Cancelled> {
+        let packages = cargo::packages(files, cancelled)?;
         let mut tree = Self {
             packages,
             crates: vec![],
@@ -78,15 +78,21 @@ impl Tree {
             })
             .collect();
         for (root, package) in roots {
+            if cancelled() {
+                return Err(Cancelled);
+            }
             tree.read_crate(files, root, Some(package));
         }
         for root in tree.orphans(files) {
+            if cancelled() {
+                return Err(Cancelled);
+            }
             if !tree.crate_of.contains_key(&root) {
                 let package = tree.nearest_package(files.path(root));
                 tree.read_crate(files, root, package);
             }
         }
-        tree
+        Ok(tree)
     }
 
     /// The package whose folder is the nearest above.

@@ -34,8 +34,8 @@ impl<'n> Shortest<'n> {
         }
     }
 
-    /// Through members of a strongly connected component: a shortest cycle, of several the one that starts first in
-    /// the order of nodes. It begins with its smallest node.
+    /// Through members of a strongly connected component: a shortest cycle, as far as [`LOOKS`] allows, and of several the
+    /// one that starts first in the order of nodes. It begins with its smallest node.
     pub(super) fn through(&mut self, members: &[u32]) -> Vec<u32> {
         self.knots += 1;
         self.is_alone = members.len() == 1;

@@ -2,6 +2,7 @@
 
 use tree_sitter::Node;
 
+use super::{Visit, Watch};
 use crate::analysis::SyntaxReport;
 
 /// How many lines with errors are named.
@@ -18,8 +19,16 @@ pub(super) struct Report {
     counted: u32,
 }
 
+impl<'t> Watch<'t> for Report {
+    fn enter(&mut self, visit: &Visit<'t>) {
+        self.note(&visit.node);
+    }
+
+    fn leave(&mut self, _: &Visit<'t>) {}
+}
+
 impl Report {
-    pub(super) fn note(&mut self, node: &Node<'_>) {
+    fn note(&mut self, node: &Node<'_>) {
         if node.is_error() {
             self.found.errors += 1;
         } else if node.is_missing() {
