@@ -105,6 +105,10 @@ impl Analyze {
             Ok(targets) => targets,
             Err(exit) => return exit,
         };
+        // Refused before anything is read.
+        if let Err(exit) = self.selection.arguments(&targets) {
+            return exit;
+        }
         let run = match Run::start(config, targets).await {
             Ok(run) => run,
             Err(exit) => return exit,
@@ -127,7 +131,7 @@ impl Analyze {
     }
 
     async fn single(&self, run: &Run, kind: Kind) -> Result<String, Exit> {
-        let mut arguments = self.selection.arguments(&run.targets);
+        let mut arguments = self.selection.arguments(&run.targets)?;
         let own_diagram = kind == Kind::Dependencies;
         match self.format {
             Format::Mermaid if own_diagram => {

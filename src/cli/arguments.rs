@@ -4,6 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
+use super::Exit;
 use super::targets::Targets;
 use crate::tools;
 use crate::workspace::Lift;
@@ -145,14 +146,20 @@ impl Selection {
     }
 
     /// Everything that was said: for one analysis alone.
-    pub(super) fn arguments(&self, targets: &Targets) -> Map<String, Value> {
-        let mut arguments = self.shared(targets);
+    ///
+    /// # Errors
+    /// A glob or a path that lies outside of the root, told.
+    pub(super) fn arguments(&self, targets: &Targets) -> Result<Map<String, Value>, Exit> {
+        let mut arguments = self.shared(targets)?;
         arguments.extend(page(self.limit.unwrap_or(DEFAULT_ROWS)));
         let is_package = self.granularity.as_deref() == Some("package");
-        let focus = self.focus.as_ref().map(|focus| match is_package {
-            true => focus.clone(),
-            false => targets.seen_from_root(focus),
-        });
+        let focus = match &self.focus {
+            Some(focus) if !is_package => match targets.seen_from_root(focus)? {
+                root if root.is_empty() => Some(".".to_owned()),
+                inside => Some(inside),
+            },
+            other => other.clone(),
+        };
         for (name, value) in [
             ("sort_by", &self.sort_by),
             ("level", &self.level),
@@ -178,23 +185,26 @@ impl Selection {
         if !self.kinds.is_empty() {
             arguments.insert("kinds".to_owned(), json!(self.kinds));
         }
-        arguments
+        Ok(arguments)
     }
 
     /// What every analysis understands: where to look, and how to count.
-    pub(super) fn shared(&self, targets: &Targets) -> Map<String, Value> {
+    ///
+    /// # Errors
+    /// A glob that lies outside of the root, told.
+    pub(super) fn shared(&self, targets: &Targets) -> Result<Map<String, Value>, Exit> {
         let mut arguments = Map::new();
         match targets.paths.as_slice() {
             [path] if path.is_empty() => {}
             [path] => drop(arguments.insert("path".to_owned(), json!(path))),
             several => drop(arguments.insert(tools::PATHS.to_owned(), json!(several))),
         }
-        let globs = |globs: &[String]| -> Vec<String> {
+        let globs = |globs: &[String]| -> Result<Vec<String>, Exit> {
             globs.iter().map(|glob| targets.glob(glob)).collect()
         };
         for (name, values) in [
-            ("include", globs(&self.include)),
-            ("exclude", globs(&self.exclude)),
+            ("include", globs(&self.include)?),
+            ("exclude", globs(&self.exclude)?),
             ("include_skipped", self.include_skipped.clone()),
             ("languages", self.languages.clone()),
         ] {
@@ -205,7 +215,7 @@ impl Selection {
         if let Some(profile) = &self.profile {
             arguments.insert("profile".to_owned(), json!(profile));
         }
-        arguments
+        Ok(arguments)
     }
 
     /// The first flag that `kind` does not know, and the analyses that do. `None` is an overview, which knows none.

@@ -232,7 +232,7 @@ pub(super) async fn judge(
         if of_kind.is_empty() {
             continue;
         }
-        let mut arguments = selection.shared(&run.targets);
+        let mut arguments = selection.shared(&run.targets)?;
         match kind {
             Kind::Complexity => {
                 arguments.extend(page(0));

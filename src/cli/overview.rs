@@ -31,16 +31,16 @@ impl Overview {
     pub(super) async fn collect(run: &Run, selection: &Selection) -> Result<Self, Exit> {
         let rows = selection.rows_or(ROWS);
         let ask = |level: &str, sort_by: &str| {
-            let mut arguments = selection.shared(&run.targets);
+            let mut arguments = selection.shared(&run.targets)?;
             arguments.extend(page(rows));
             arguments.insert("level".to_owned(), json!(level));
             arguments.insert("sort_by".to_owned(), json!(sort_by));
-            arguments
+            Ok::<_, Exit>(arguments)
         };
         let complexity = Kind::Complexity.tool();
-        let hot_spots = run.call(complexity, ask("functions", "cognitive")).await?;
-        let largest = run.call(complexity, ask("files", "sloc")).await?;
-        let mut arguments = selection.shared(&run.targets);
+        let hot_spots = run.call(complexity, ask("functions", "cognitive")?).await?;
+        let largest = run.call(complexity, ask("files", "sloc")?).await?;
+        let mut arguments = selection.shared(&run.targets)?;
         arguments.extend(page(if rows == 0 { 0 } else { NODES }));
         let mut graph = run.call(Kind::Dependencies.tool(), arguments).await?;
         cut(&mut graph.structured["data"], rows);

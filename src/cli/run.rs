@@ -109,7 +109,7 @@ impl Run {
         if parse_errors(coverage) == 0 {
             return Ok(Vec::new());
         }
-        let mut arguments = selection.shared(&self.targets);
+        let mut arguments = selection.shared(&self.targets)?;
         arguments.extend(page(0));
         arguments.insert("level".to_owned(), json!("files"));
         let answer = self.call(Kind::Complexity.tool(), arguments).await?;

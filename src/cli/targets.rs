@@ -20,6 +20,8 @@ const MANIFESTS: [&str; 8] = [
     "build.gradle",
     "build.gradle.kts",
 ];
+/// What makes a part of a glob stand for more than itself.
+const WILD: [char; 4] = ['*', '?', '[', '{'];
 /// Keys under which an answer has paths.
 const PATHS: [&str; 4] = ["path", "from", "to", "id"];
 
@@ -101,35 +103,76 @@ impl Targets {
         written.min().unwrap_or_else(up)
     }
 
-    /// A glob or a path that a person wrote, seen from the current folder, as the root sees it.
-    pub(super) fn seen_from_root(&self, written: &str) -> String {
+    /// A glob or a path that a person wrote, seen from the current folder, as the root sees it; empty for the root itself.
+    ///
+    /// # Errors
+    /// It can match nothing below the root, told.
+    pub(super) fn seen_from_root(&self, written: &str) -> Result<String, Exit> {
         let plain = written.trim_start_matches("./");
-        if plain.starts_with('/') {
-            return written.to_owned();
+        let climbs = plain.split('/').any(|part| part == "..");
+        if climbs || plain.starts_with('/') {
+            return self.resolved(written);
         }
         if let Ok(below) = self.here.strip_prefix(&self.root) {
-            return match below.to_str() {
+            return Ok(match below.to_str() {
                 Some(below) if !below.is_empty() => format!("{below}/{plain}"),
                 Some(_) | None => plain.to_owned(),
-            };
+            });
         }
         let root = self.root.strip_prefix(&self.here).ok();
         let root = root.and_then(Path::to_str).map(|root| format!("{root}/"));
         let inside = root.and_then(|root| plain.strip_prefix(&root));
-        inside.unwrap_or(plain).to_owned()
+        Ok(inside.unwrap_or(plain).to_owned())
+    }
+
+    /// By its text alone: what a glob stands for need not exist.
+    fn resolved(&self, written: &str) -> Result<String, Exit> {
+        let refuse = |why: &str| {
+            complain(&format!("cannot use {}: {why}", printable(written)));
+            Err(Exit::Usage)
+        };
+        let mut path = match written.starts_with('/') {
+            true => PathBuf::from("/"),
+            false => self.here.clone(),
+        };
+        for part in written.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    let last = path.file_name().map(|name| name.to_string_lossy());
+                    if last.is_some_and(|last| last.contains(WILD)) && !self.here.starts_with(&path)
+                    {
+                        return refuse("`..` must stand before the first wildcard");
+                    }
+                    path.pop();
+                }
+                part => path.push(part),
+            }
+        }
+        match path.strip_prefix(&self.root).ok().and_then(Path::to_str) {
+            Some(inside) => Ok(inside.to_owned()),
+            None => refuse(&format!(
+                "it lies outside of {}, which is analysed",
+                printable(&self.root.to_string_lossy())
+            )),
+        }
     }
 
     /// The same for a glob, which holds at any depth where it has no `/`.
-    pub(super) fn glob(&self, glob: &str) -> String {
+    ///
+    /// # Errors
+    /// See [`Targets::seen_from_root`].
+    pub(super) fn glob(&self, glob: &str) -> Result<String, Exit> {
         let plain = glob.trim_start_matches("./").trim_end_matches('/');
-        if !plain.contains('/') {
-            return glob.to_owned();
+        if !plain.contains('/') && plain != ".." {
+            return Ok(glob.to_owned());
         }
-        let seen = self.seen_from_root(glob);
-        match seen.trim_end_matches('/').contains('/') {
-            true => seen,
-            false => format!("/{seen}"),
-        }
+        let seen = self.seen_from_root(glob)?;
+        Ok(match seen.trim_end_matches('/') {
+            "" => "**".to_owned(),
+            inside if inside.contains('/') => seen,
+            _ => format!("/{seen}"),
+        })
     }
 
     /// Writes the paths of an answer as [`Targets::shown`] does.
@@ -305,13 +348,32 @@ mod tests {
     #[test]
     fn globs_hold_from_the_current_folder() {
         let below = targets("/p", "/p/src", &[]);
-        assert_eq!(below.glob("a/**"), "src/a/**");
-        assert_eq!(below.glob("./a/*.py"), "src/a/*.py");
-        assert_eq!(below.glob("*.py"), "*.py");
         let above = targets("/w/repo", "/w", &[]);
-        assert_eq!(above.glob("repo/src/*.py"), "src/*.py");
-        assert_eq!(above.glob("repo/a.py"), "/a.py");
-        assert_eq!(above.glob("**/x/*.py"), "**/x/*.py");
+        for (targets, written, expected) in [
+            (&below, "a/**", "src/a/**"),
+            (&below, "./a/*.py", "src/a/*.py"),
+            (&below, "*.py", "*.py"),
+            (&below, "../lib/*.py", "lib/*.py"),
+            (&below, "./../lib/./*.py", "lib/*.py"),
+            (&below, "../a.py", "/a.py"),
+            (&below, "..", "**"),
+            (&below, "/p/lib/**", "lib/**"),
+            (&below, "/p/", "**"),
+            (&above, "repo/src/*.py", "src/*.py"),
+            (&above, "repo/a.py", "/a.py"),
+            (&above, "repo/../repo/a/*.py", "a/*.py"),
+            (&above, "**/x/*.py", "**/x/*.py"),
+            (&above, "/w/repo/src/*.py", "src/*.py"),
+        ] {
+            assert_eq!(targets.glob(written).as_deref(), Ok(expected), "{written}");
+        }
+        for written in ["../../q/*.py", "/q/*.py", "/pq/*.py", "*/../a.py", "../.."] {
+            assert_eq!(below.glob(written), Err(Exit::Usage), "{written}");
+        }
+        assert_eq!(
+            below.seen_from_root("../lib/a.py").as_deref(),
+            Ok("lib/a.py")
+        );
     }
 
     #[test]

@@ -54,6 +54,33 @@ fn several_paths_are_one_analysis_and_lead_there_from_the_current_folder() {
     assert_eq!(missing.code, Some(66), "{}", missing.stderr);
 }
 
+#[test]
+fn globs_may_climb_and_may_be_absolute_but_not_leave_what_is_analysed() {
+    let project = Project::small();
+    let src = project.path().join("rs/src");
+    let with = |glob: &str| {
+        let arguments = ["analyze", "complexity", "../..", "--format", "json"];
+        run(&src, &[&arguments[..], &["--include", glob]].concat())
+    };
+    let absolute = project.path().canonicalize().expect("it is there");
+    let absolute = format!("{}/app/*.py", absolute.display());
+    for glob in ["../../app/*.py", absolute.as_str()] {
+        assert!(
+            paths(&with(glob).json()).contains(&"../../app/main.py"),
+            "{glob}"
+        );
+    }
+    for glob in ["../../../*.py", "/etc/*.py"] {
+        let refused = with(glob);
+        assert_eq!(refused.code, Some(64), "{glob}");
+        assert!(
+            refused.stderr.contains("lies outside of"),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
 /// As a pre-commit hook gives them: more than globs may be.
 #[test]
 fn hundreds_of_files_may_be_named() {
