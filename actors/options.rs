@@ -102,7 +102,8 @@ pub struct Limits {
     /// Bytes of JSON of arguments kept in the history; of larger ones it shows only the size.
     pub history_arguments_bytes: usize,
     /// Bytes of JSON of all whole results of a session. The oldest are dropped first, pinned ones last. Several pinned
-    /// ones take half at most, so that new results have room; the newest is kept even if it is larger.
+    /// ones take half at most, so that new results have room; the newest is kept even if it is larger. A comparison of
+    /// two of the largest results fits: 23 MiB each, 8 MiB for what changed, and the arguments.
     pub whole_bytes: u64,
     /// How often one call is run before it is answered `interrupted`.
     pub attempts: u32,
@@ -122,7 +123,7 @@ impl Default for Limits {
             notices: 16,
             arguments_bytes: 64 << 10,
             history_arguments_bytes: 4 << 10,
-            whole_bytes: 16 << 20,
+            whole_bytes: 56 << 20,
             attempts: 3,
             label_bytes: 200,
         }

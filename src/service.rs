@@ -180,6 +180,7 @@ impl Service {
     }
 
     /// One stored result, unchanged: `{session_id, result_id, tool, arguments, input_digest, created, data, coverage}`.
+    /// With `reduced`, which says why, `data` has no rows.
     /// Behind `analysis://sessions/{session_id}/results/{result_id}`.
     pub async fn read_result(
         &self,
@@ -205,6 +206,9 @@ impl Service {
         });
         for part in ["data", "coverage"] {
             document[part] = whole[part].take();
+        }
+        if whole.get(tools::COMPACT).is_some() {
+            document["reduced"] = json!(tools::reduced());
         }
         Ok(document)
     }

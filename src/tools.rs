@@ -34,12 +34,15 @@ pub(crate) mod run_batch;
 pub(crate) mod session_data;
 pub(crate) mod shared;
 mod text;
+mod whole;
 
 pub use argument::Argument;
 pub(crate) use compare_results::NAME as COMPARE_RESULTS;
-pub use output::WHOLE_CAP;
 pub use read_access::ReadAccess;
+pub(crate) use rows::{COMPACT, COMPACT_CAP};
 pub use run_batch::{MAX_CALLS, MAX_CONCURRENT};
+pub use whole::WHOLE_CAP;
+pub(crate) use whole::reduced;
 
 /// One tool, as everything else sees it.
 pub struct Entry {

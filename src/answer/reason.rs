@@ -241,7 +241,7 @@ pub static REASONS: &[Reason] = &[
         "result_not_stored",
         Code::FailedPrecondition,
         false,
-        "the result was too large to keep whole, or was dropped for newer ones",
+        "the result was too large to keep, or was dropped for newer ones",
         "Run the analysis again with a narrower `path`, and compare with that result.",
     ),
     row(

@@ -45,7 +45,8 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
         ResourceTemplate::new(RESULT, "stored_result")
             .with_title("Stored result")
             .with_description(format!(
-                "A complete stored result: the ids are in the answer of its call. At most {most} MiB."
+                "A complete stored result: the ids are in the answer of its call. Above {most} MiB: arguments, totals, \
+                 coverage, and `reduced` instead of rows."
             ))
             .with_mime_type(JSON),
         ResourceTemplate::new(SESSION, "session")

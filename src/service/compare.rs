@@ -101,7 +101,7 @@ impl Service {
         answer.result_id.filter(|_| answer.stored).ok_or_else(|| {
             Failure::new(
                 "result_not_stored",
-                "the new result is too large to keep, so it cannot be compared",
+                "the new result is too large to keep even in the compact form, or the store has no room for it",
             )
         })
     }

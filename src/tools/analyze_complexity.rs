@@ -7,10 +7,11 @@ use self::scores::{FileScores, Tally};
 use self::sort::SortBy;
 use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of};
-use super::output::{Outcome, Whole, output, page_of};
+use super::output::{Outcome, output, page_of};
 use super::read_access::ReadAccess;
 use super::shared::{Shared, counted_by_profile, with_given, with_shared};
 use super::text::{counted, figure, rounded};
+use super::whole::{Made, Whole};
 use super::{Example, Kind, Spec};
 use crate::answer::lean::Shape;
 use crate::answer::page::{Fitted, Frame, fit};
@@ -303,7 +304,7 @@ then {some_files} files: {}
             fitted,
             row,
             rows: total,
-            whole: None,
+            whole: Made::default(),
             summary: self.one_line(),
         }
     }
@@ -334,7 +335,7 @@ then {some_files} files: {}
     }
 
     /// Unfiltered, so that two results compare whatever was shown of them; functions carry their `body_digest`.
-    fn whole(&self, ctx: &ToolContext, shared: &Shared) -> Option<Value> {
+    fn whole(&self, ctx: &ToolContext, shared: &Shared) -> Made {
         let mut whole = Whole::new(ctx, self.base(shared));
         let at_least = self.totals.functions as usize * FUNCTION_BYTES;
         let functions = self.all_functions();
@@ -345,7 +346,7 @@ then {some_files} files: {}
         );
         let files = (0..self.scores.len()).map(|file| rows::file(self, file));
         whole.add("files", 0, files);
-        whole.finish(Some(self.analyzed))
+        whole.finish(self.analyzed, |stop| rows::compact(self, stop))
     }
 
     /// Those that the profile lists.

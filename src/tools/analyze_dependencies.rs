@@ -7,9 +7,10 @@ use self::diagram::Format;
 use self::view::View;
 use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of, text};
-use super::output::{Outcome, Whole, output, page_of};
+use super::output::{Outcome, output, page_of};
 use super::read_access::ReadAccess;
 use super::shared::{Shared, with_shared};
+use super::whole::{Made, Whole};
 use super::{Example, Kind, Spec};
 use crate::answer::Failure;
 use crate::answer::page::{Frame, fit};
@@ -221,7 +222,7 @@ fn listed(view: &View<'_>, shared: &Shared, analyzed: &Analyzed) -> Result<Outco
         fitted,
         row: "node",
         rows: total,
-        whole: None,
+        whole: Made::default(),
         summary: view.one_line(),
     })
 }
@@ -238,7 +239,7 @@ fn base(view: &View<'_>, with_lists: bool) -> Map<String, Value> {
 }
 
 /// The graph that was asked for, unpaged.
-fn whole(ctx: &ToolContext, view: &View<'_>, analyzed: &Analyzed) -> Option<Value> {
+fn whole(ctx: &ToolContext, view: &View<'_>, analyzed: &Analyzed) -> Made {
     let graph = view.graph;
     let mut whole = Whole::new(ctx, base(view, false));
     whole.add(
@@ -269,5 +270,5 @@ fn whole(ctx: &ToolContext, view: &View<'_>, analyzed: &Analyzed) -> Option<Valu
         0,
         graph.unresolved.iter().map(view::unresolved),
     );
-    whole.finish(Some(analyzed))
+    whole.finish(analyzed, |stop| view.compact(stop))
 }

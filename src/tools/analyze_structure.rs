@@ -7,10 +7,11 @@ use self::items::Outline;
 use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, text};
 use super::names::{self, SYMBOL_KINDS};
-use super::output::{Outcome, Whole, output, page_of};
+use super::output::{Outcome, output, page_of};
 use super::read_access::ReadAccess;
 use super::shared::{Shared, strings, with_given, with_shared};
 use super::text::counted;
+use super::whole::{Made, Whole};
 use super::{Example, Kind, Spec};
 use crate::answer::lean::{Detail, Shape};
 use crate::answer::page::{Frame, fit};
@@ -288,7 +289,7 @@ fn base(outline: &Outline, with_lists: bool) -> Map<String, Value> {
 }
 
 /// Every symbol, import and export, whatever was asked for.
-fn whole(ctx: &ToolContext, analyzed: &Analyzed, outline: &Outline) -> Option<Value> {
+fn whole(ctx: &ToolContext, analyzed: &Analyzed, outline: &Outline) -> Made {
     let files = || analyzed.files.iter();
     let mut whole = Whole::new(ctx, base(outline, false));
     whole.add(
@@ -318,7 +319,7 @@ fn whole(ctx: &ToolContext, analyzed: &Analyzed, outline: &Outline) -> Option<Va
                 .map(|e| rows::export(&file.path, e))
         }),
     );
-    whole.finish(Some(analyzed))
+    whole.finish(analyzed, |stop| rows::compact(analyzed, stop))
 }
 
 impl Outline {

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use self::change::{Change, Changes, Sides};
 use super::argument::{Argument, text};
-use super::output::{Whole, output_of_results};
+use super::output::output_of_results;
 use super::rows::{Functions, Graph, Kept, Rows, Symbols};
 use super::shared::{Paging, detail, idempotency_key, paging, session_id};
 use super::text::counted;
+use super::whole::Whole;
 use super::{Example, Kind, RESULT_ID, SESSION_ID, Spec};
 use crate::answer::page::{Frame, Row, fit};
 use crate::answer::{Empty, Failure};
@@ -26,6 +27,9 @@ mod structure;
 pub(crate) const NAME: &str = "compare_results";
 /// The `against` that means: run the same again, and compare with that.
 const AGAINST_NOW: &str = "now";
+/// The names of a change's parts alone, as JSON.
+const CHANGE_BYTES: usize = 40;
+
 /// Asked now and then whether to stop.
 type Stop<'s> = &'s dyn Fn() -> bool;
 
@@ -86,7 +90,8 @@ pub(super) fn spec() -> Spec {
         returns: "`summary` counts what changed, `totals` stand before and after (lean: `delta` alone), and one page of `changes`: for \
                   functions regressed, unparsed, added, changed, moved, renamed, improved, removed, with figures \
                   before and after (`unparsed`: missing at one time, since its file did not parse then); for dependencies edges, cycles, external packages and unresolved imports that came or went; \
-                  for structure symbols added, removed, or with another signature.",
+                  for structure symbols added, removed, or with another signature. Results that are too large to be read \
+                  again are compared, too.",
         examples: vec![
             Example::new(
                 "What an edit did to complexity since a result",
@@ -319,7 +324,7 @@ fn answer(
     let mut data = base(baseline, against, changes, &differing);
     let mut whole = Whole::new(ctx, data.clone());
     let rows = changes.rows.iter().map(|change| comparison.value(change));
-    whole.add("changes", 0, rows);
+    whole.add("changes", total * CHANGE_BYTES, rows);
     data.insert("changes".into(), json!([]));
     let shape = paging.shape(schema::LEAN);
     let frame = Frame {
@@ -340,7 +345,7 @@ fn answer(
     let page = paging.page(&digest, from, fitted.returned, total);
     let identical = baseline.input_digest == against.input_digest;
     let empty = (total == 0).then(|| unchanged(identical, changes));
-    let whole = whole.finish(None);
+    let whole = whole.finish_comparison();
     Ok(output_of_results(
         fitted, page, empty, whole, summary, digest,
     ))
@@ -407,9 +412,14 @@ fn differing(tool: &str, before: &Value, after: &Value) -> Vec<&'static str> {
         None => &Value::Null,
     };
     let differs = |name: &&str| {
-        let of = |arguments: &'_ Value| match &arguments[*name] {
-            Value::Null => default(name).clone(),
-            given => given.clone(),
+        let of = |arguments: &'_ Value| {
+            let given = &arguments[*name];
+            (if given.is_null() {
+                default(name)
+            } else {
+                given
+            })
+            .clone()
         };
         of(before) != of(after)
     };

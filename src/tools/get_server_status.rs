@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::session_data::{root_schema, roots};
 use super::shared::detail;
 use super::text::counted;
-use super::{Kind, MAX_CALLS, MAX_CONCURRENT, Spec, WHOLE_CAP};
+use super::{COMPACT_CAP, Kind, MAX_CALLS, MAX_CONCURRENT, Spec, WHOLE_CAP};
 use crate::analysis::{ENGINE_VERSION, Language, Profile};
 use crate::answer::envelope::{count, list, or_null, strict, string};
 use crate::answer::lean::{Detail, Field, Shape};
@@ -263,6 +263,7 @@ pub(crate) fn limits() -> Value {
         "batch_concurrent": MAX_CONCURRENT,
         "argument_bytes": MAX_ARGUMENT_BYTES,
         "stored_result_bytes": WHOLE_CAP,
+        "compact_result_bytes": COMPACT_CAP,
     })
 }
 

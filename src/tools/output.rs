@@ -1,19 +1,15 @@
 //! What the analysis tools have in common when they answer: why nothing was found, what is kept whole.
 
-use actors::tool::{ToolContext, ToolOutput};
-use serde_json::{Map, Value, json};
+use actors::tool::ToolOutput;
+use serde_json::Value;
 
 use super::analyzed::Analyzed;
-use super::rows::{FileErrors, PARSE_ERRORS};
 use super::shared::Paging;
 use super::text::{counted, one_line};
-use crate::answer::page::{Fitted, json_len};
+use super::whole::Made;
+use crate::answer::page::Fitted;
 use crate::answer::{CacheUse, Coverage, Empty, Finding, Page};
 use crate::workspace::Selection;
-
-/// Bytes of JSON of a result that is kept whole. A larger one is several times this as values in memory, and is
-/// better asked for again with a narrower path.
-pub const WHOLE_CAP: usize = 8 * 1024 * 1024;
 
 /// An answer of one page over analysed files.
 pub(crate) struct Outcome {
@@ -23,7 +19,7 @@ pub(crate) struct Outcome {
     pub(crate) row: &'static str,
     /// How many rows there are in all.
     pub(crate) rows: usize,
-    pub(crate) whole: Option<Value>,
+    pub(crate) whole: Made,
     pub(crate) summary: String,
 }
 
@@ -31,6 +27,8 @@ pub(crate) fn output(analyzed: Analyzed, selection: &Selection, outcome: Outcome
     let empty = why_empty(&analyzed.coverage, selection, outcome.rows, outcome.row);
     let mut text = outcome.fitted.text;
     text.push_str(&coverage_line(&analyzed.coverage));
+    let mut notices = analyzed.notices;
+    notices.extend(outcome.whole.notice);
     let finding = Finding {
         data: Value::Object(outcome.fitted.data),
         text,
@@ -38,11 +36,11 @@ pub(crate) fn output(analyzed: Analyzed, selection: &Selection, outcome: Outcome
         coverage: Some(analyzed.coverage),
         cache: analyzed.cache,
         empty,
-        notices: analyzed.notices,
+        notices,
     };
     ToolOutput {
         answer: finding.into_value(),
-        whole: outcome.whole,
+        whole: outcome.whole.value,
         summary: outcome.summary,
         input_digest: analyzed.digest,
     }
@@ -165,73 +163,6 @@ fn coverage_line(coverage: &Coverage) -> String {
     }
     line.push('\n');
     line
-}
-
-/// Rows between two looks at whether to stop: well under a millisecond of work.
-const ROWS_PER_CHECK: usize = 256;
-
-/// Builds what is kept whole. Gives up where nobody keeps it, where it becomes larger than [`WHOLE_CAP`], or where the
-/// call should stop.
-pub(crate) struct Whole<'c> {
-    ctx: &'c ToolContext,
-    data: Map<String, Value>,
-    left: Option<usize>,
-}
-
-impl<'c> Whole<'c> {
-    pub(crate) fn new(ctx: &'c ToolContext, data: Map<String, Value>) -> Self {
-        let left = WHOLE_CAP.checked_sub(json_len(&data));
-        Self {
-            ctx,
-            data,
-            left: left.filter(|_| ctx.keep_whole),
-        }
-    }
-
-    /// `at_least`: bytes that the rows take in any case, so that what cannot fit is not begun. The largest list first.
-    pub(crate) fn add(&mut self, key: &str, at_least: usize, rows: impl Iterator<Item = Value>) {
-        self.left = self.left.filter(|left| at_least <= *left);
-        let Some(mut left) = self.left else {
-            return;
-        };
-        let mut kept = Vec::new();
-        for row in rows {
-            let stop = kept.len() % ROWS_PER_CHECK == 0 && self.ctx.stop_reason().is_some();
-            match left.checked_sub(json_len(&row) + 1) {
-                Some(rest) if !stop => left = rest,
-                Some(_) | None => {
-                    self.left = None;
-                    return;
-                }
-            }
-            kept.push(row);
-        }
-        self.left = Some(left);
-        self.data.insert(key.to_owned(), Value::Array(kept));
-    }
-
-    pub(crate) fn finish(self, analyzed: Option<&Analyzed>) -> Option<Value> {
-        let left = self.left?;
-        let mut whole = json!({
-            "data": self.data,
-            "coverage": analyzed.map(|analyzed| &analyzed.coverage),
-        });
-        if let Some(analyzed) = analyzed {
-            let errors = errors_of(analyzed).to_json();
-            left.checked_sub(json_len(&errors))?;
-            whole[PARSE_ERRORS] = errors;
-        }
-        Some(whole)
-    }
-}
-
-/// What a comparison has to know of files that did not parse.
-fn errors_of(analyzed: &Analyzed) -> FileErrors {
-    let files = analyzed.files.iter();
-    FileErrors::of(files.map(|file| {
-        let syntax = &file.analysis.syntax;
-        (file.path.as_str(), syntax.errors + syntax.missing)
-    }))
 }
 
 #[cfg(test)]

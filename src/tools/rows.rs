@@ -1,27 +1,38 @@
 //! The rows of a result as a comparison reads them: columns instead of objects, so that half a million functions take
-//! tens of megabytes. They are made from a stored result.
+//! tens of megabytes. They are made from a stored result, or from the compact form of one that was too large to store.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(super) use self::functions::Functions;
+pub(crate) use self::compact::COMPACT_CAP;
+pub(super) use self::compact::encode;
+pub(super) use self::functions::{Function, Functions, FunctionsOf};
 pub(super) use self::graph::{Graph, List};
-pub(super) use self::symbols::Symbols;
+pub(super) use self::symbols::{Symbol, Symbols, SymbolsOf};
 pub(super) use self::texts::Column;
 pub(super) use self::unparsed::{FileErrors, KEY as PARSE_ERRORS};
 use crate::answer::Failure;
 
+mod compact;
 mod functions;
 mod graph;
 mod symbols;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod unparsed;
 
+/// Under which a whole result has its rows if it is kept in the compact form.
+pub(crate) const COMPACT: &str = "compact";
+
 /// What a comparison needs of one result.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) rows: Rows,
     pub(super) errors: FileErrors,
 }
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Rows {
     Functions(Functions),
     Symbols(Symbols),
@@ -30,8 +41,12 @@ pub(super) enum Rows {
 
 impl Kept {
     /// # Errors
-    /// `data_loss`: the stored result lacks rows. `different_tools`: results of this tool have none to compare.
+    /// `data_loss`: the stored result lacks rows, or is damaged. `different_tools`: results of this tool have none to
+    /// compare. `session_newer`: its form is of a later version.
     pub(super) fn read(tool: &str, whole: &Value) -> Result<Self, Failure> {
+        if let Some(compact) = whole.get(COMPACT) {
+            return compact::decode(compact);
+        }
         let data = &whole["data"];
         let rows = match tool {
             "analyze_complexity" => Rows::Functions(Functions::read(list(data, "functions")?)),

@@ -17,7 +17,7 @@ use crate::store::{
     NodeRecord, Part, Reached, Repair, Repaired, Row, Store, StoreError, StoreFuture, Usage,
 };
 
-/// Size of one part of a result, unpacked. All whole results of a session are 16 MiB at most.
+/// Size of one part of a result, unpacked. All whole results of a session are 56 MiB at most.
 pub(super) const RESULT_MAX: usize = 64 << 20;
 
 impl Store for RedisStore {

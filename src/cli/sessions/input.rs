@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// Of one line: a session has at most 8 MiB of state, 16 MiB of whole results and a history of answers, and JSON within
+/// Of one line: a session has at most 8 MiB of state, 56 MiB of whole results and a history of answers, and JSON within
 /// JSON is up to twice as long.
-const LINE_MAX: u64 = 64 << 20;
+const LINE_MAX: u64 = 128 << 20;
 
 /// Calls `take` with the number and the text of every line that is not empty. `-` is stdin.
 pub(super) fn each_line(file: &Path, take: impl FnMut(usize, &str)) -> io::Result<()> {

@@ -155,3 +155,79 @@ async fn code_that_does_not_parse_is_not_said_to_be_removed() {
     }
     here.end().await;
 }
+
+/// Files of a hundred small functions each: as JSON more than is kept.
+fn write_large(folder: &Path, files: usize) {
+    let _ = std::fs::create_dir_all(folder);
+    for file in 0..files {
+        let functions = (0..100).map(|at| {
+            format!(
+                "def f_{file}_{at}(a, b):\n    if a > {at}:\n        return b\n    return a\n\n"
+            )
+        });
+        let imports = format!("import m{}\n\n", (file + 1) % files);
+        std::fs::write(
+            folder.join(format!("m{file}.py")),
+            imports + &functions.collect::<String>(),
+        )
+        .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_is_too_large_to_read_again_is_compared() {
+    let here = Here::new().await;
+    let folder = here.folder.path().join("large");
+    write_large(&folder, 160);
+    let session = here.good("create_session", json!({})).await["data"]["session_id"].clone();
+    let arguments = json!({"path": "large", "session_id": session, "detail": "full"});
+    let answer = here.good("analyze_complexity", arguments).await;
+    let notices = answer["context"]["notices"].to_string();
+    assert!(notices.contains("compact form"), "{notices}");
+    let baseline = answer["context"]["result_id"].as_str().unwrap().to_owned();
+    let history = here
+        .good(
+            "get_session",
+            json!({"session_id": session, "detail": "full"}),
+        )
+        .await;
+    assert_eq!(history["data"]["history"][0]["stored"], true);
+    // It says what it is about, and that it has no rows.
+    let session = session.as_str().unwrap();
+    let read = here
+        .service
+        .read_result(&here.caller, session, &baseline)
+        .await
+        .unwrap();
+    assert!(
+        read["reduced"]
+            .as_str()
+            .unwrap()
+            .contains("compare_results")
+    );
+    assert_eq!(read["data"]["totals"]["functions"], 16_000);
+    assert_eq!(read["data"]["functions"], Value::Null);
+    assert_eq!(read["arguments"]["path"], "large");
+    assert_eq!(read["coverage"]["files_analyzed"], 160);
+    // A comparison follows one edit among all of it.
+    let edited = std::fs::read_to_string(folder.join("m7.py")).unwrap();
+    let edited = edited.replace(
+        "def f_7_7(a, b):\n",
+        "def f_7_7(a, b):\n    if b:\n        return b\n",
+    );
+    std::fs::write(folder.join("m7.py"), edited).unwrap();
+    let compared = here
+        .good(
+            "compare_results",
+            json!({"session_id": session, "baseline": baseline}),
+        )
+        .await;
+    assert_eq!(
+        compared["data"]["summary"],
+        json!({"regressed": 1, "unchanged": 15_999})
+    );
+    let change = &compared["data"]["changes"][0];
+    assert_eq!(change["qualified_name"], "f_7_7");
+    assert_eq!(change["delta"]["cyclomatic"], 1);
+    here.end().await;
+}

@@ -183,7 +183,7 @@ async fn a_first_baseline_survives_more_than_a_hundred_results() {
     let kept = &view["data"]["kept"];
     assert_eq!(
         (&kept["results_limit"], &kept["bytes_limit"]),
-        (&json!(1000), &json!(16 << 20))
+        (&json!(1000), &json!(56 << 20))
     );
     assert!(kept["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
     let (session, baseline) = (session.as_str().unwrap(), baseline.as_str().unwrap());

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::analyzed::AnalyzedFile;
 use super::super::names;
+use super::super::rows::{Function as KeptFunction, FunctionsOf, Rows};
 use super::super::text::{counted, figure, one_line, rounded};
+use super::super::whole::ROWS_PER_CHECK;
 use super::View;
 use super::scores::Tally;
 use crate::analysis::metrics::{self, Scores};
@@ -113,6 +116,36 @@ pub(super) fn kept_function(view: &View<'_>, file: usize, function: usize) -> Va
     value.insert("body_digest".into(), hex(facts.body_digest));
     value.insert("body_sketch".into(), hex(facts.body_sketch));
     Value::Object(value)
+}
+
+/// All of them in the compact form. `None`: told to stop.
+pub(super) fn compact(view: &View<'_>, stop: &dyn Fn() -> bool) -> Option<Rows> {
+    let mut rows = FunctionsOf::default();
+    for (at, (file, function)) in view.all_functions().enumerate() {
+        if at % ROWS_PER_CHECK == 0 && stop() {
+            return None;
+        }
+        let own = &view.scores[file].own[function];
+        let AnalyzedFile { path, analysis } = &view.analyzed.files[file];
+        let facts = &analysis.functions[function];
+        rows.push(&KeptFunction {
+            path,
+            name: &facts.name,
+            qualified_name: &facts.qualified_name,
+            kind: names::function_kind(facts.kind),
+            start_line: facts.start_line,
+            end_line: facts.end_line,
+            sloc: facts.lines.sloc,
+            cyclomatic: own.cyclomatic,
+            cognitive: own.cognitive,
+            max_nesting: facts.max_nesting,
+            parameters: facts.parameters,
+            maintainability_index: function_index(view, file, function),
+            body_digest: Some(facts.body_digest),
+            body_sketch: Some(facts.body_sketch),
+        });
+    }
+    Some(Rows::Functions(rows.finish()))
 }
 
 pub(super) fn file(view: &View<'_>, file: usize) -> Value {

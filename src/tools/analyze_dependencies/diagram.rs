@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::output::Outcome;
 use super::super::shared::Shared;
 use super::super::text::counted;
+use super::super::whole::Made;
 use super::view::View;
 use crate::answer::page::Fitted;
 use crate::answer::{Coverage, Page};
@@ -91,7 +92,7 @@ pub(super) fn outcome(
         },
         row: "node",
         rows: total,
-        whole: None,
+        whole: Made::default(),
         summary: view.one_line(),
     }
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::super::names;
+use super::super::rows::{Graph as Kept, List, Rows};
 use super::super::text::{counted, figure, one_line, rounded};
+use super::super::whole::ROWS_PER_CHECK;
 use crate::analysis::graph::{Coupling, Edge, External, Graph, Shown, ShownCycle, Unresolved};
 use crate::answer::lean::Shape;
 use crate::answer::page::Row;
@@ -199,6 +201,27 @@ impl<'g> View<'g> {
             "importers": importers,
             "importers_total": external.importers.len(),
         })
+    }
+
+    /// All of it in the compact form: each edge and package lists no more than in an answer. `None`: told to stop.
+    pub(super) fn compact(&self, stop: &dyn Fn() -> bool) -> Option<Rows> {
+        let graph = self.graph;
+        let nodes = (0..graph.nodes.len()).map(|node| (List::Nodes, self.node(node)));
+        let edges = (graph.edges.iter()).map(|edge| (List::Edges, self.edge(edge, true)));
+        let cycles = (self.cycles.iter()).map(|cycle| (List::Cycles, self.cycle(cycle, false)));
+        let external =
+            (graph.external.iter()).map(|external| (List::External, self.external(external, true)));
+        let unresolved = (graph.unresolved.iter())
+            .map(|unresolved| (List::Unresolved, self::unresolved(unresolved)));
+        let all = (nodes.chain(edges).chain(cycles)).chain(external.chain(unresolved));
+        let mut kept = Kept::default();
+        for (at, (list, row)) in all.enumerate() {
+            if at % ROWS_PER_CHECK == 0 && stop() {
+                return None;
+            }
+            kept.push(list, &row);
+        }
+        Some(Rows::Graph(kept))
     }
 
     pub(super) fn totals(&self) -> Value {

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::analyzed::{Analyzed, AnalyzedFile};
 use super::super::names;
+use super::super::rows::{Rows as Kept, Symbol, SymbolsOf};
 use super::super::text::one_line;
+use super::super::whole::ROWS_PER_CHECK;
 use super::Filter;
 use super::items::Outline;
 use crate::analysis::{Export, Import, Visibility};
@@ -152,6 +154,30 @@ pub(super) fn symbol(file: &AnalyzedFile, at: usize, bounded: bool) -> Value {
         "doc": doc,
         "parent": parent.map(|parent| &parent.qualified_name),
     })
+}
+
+/// Every symbol in the compact form. `None`: told to stop.
+pub(super) fn compact(analyzed: &Analyzed, stop: &dyn Fn() -> bool) -> Option<Kept> {
+    let mut rows = SymbolsOf::default();
+    let mut seen = 0_usize;
+    for AnalyzedFile { path, analysis } in &analyzed.files {
+        for symbol in &analysis.symbols {
+            if seen.is_multiple_of(ROWS_PER_CHECK) && stop() {
+                return None;
+            }
+            seen += 1;
+            rows.push(&Symbol {
+                path,
+                qualified_name: &symbol.qualified_name,
+                kind: names::symbol_kind(symbol.kind),
+                signature: &symbol.signature,
+                visibility: names::visibility(symbol.visibility),
+                start_line: symbol.start_line,
+                end_line: symbol.end_line,
+            });
+        }
+    }
+    Some(Kept::Symbols(rows.finish()))
 }
 
 pub(super) fn import(path: &str, import: &Import) -> Value {

@@ -1,5 +1,6 @@
 //! The functions of a result of analyze_complexity.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::text::rounded;
@@ -28,7 +29,8 @@ pub(in crate::tools) struct Function<'a> {
     pub(in crate::tools) body_sketch: Option<u64>,
 }
 
-#[derive(Debug, Default, PartialEq)]
+/// Its form is stored: a new field needs a new [`super::compact::FORM`].
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Functions {
     pub(in crate::tools) path: Column,
     pub(in crate::tools) kind: Column,
@@ -49,7 +51,7 @@ pub(in crate::tools) struct Functions {
 }
 
 /// Eight bytes as they are; [`Word::NONE`] stands for none.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Word([u8; 8]);
 
 /// Fills [`Functions`].
@@ -88,6 +90,27 @@ impl Functions {
 
     pub(in crate::tools) fn len(&self) -> usize {
         self.start_line.len()
+    }
+
+    /// Every column has a value for each row.
+    pub(super) fn is_sound(&self) -> bool {
+        let rows = self.len();
+        let numbers = [
+            &self.name_bytes,
+            &self.end_line,
+            &self.sloc,
+            &self.cyclomatic,
+            &self.cognitive,
+            &self.max_nesting,
+            &self.parameters,
+        ];
+        self.path.is_sound(rows)
+            && self.kind.is_sound(rows)
+            && numbers.iter().all(|column| column.len() == rows)
+            && self.qualified_name.len() == rows
+            && self.maintainability_index.len() == rows
+            && self.body_digest.len() == rows
+            && self.body_sketch.len() == rows
     }
 
     /// Empty where it has none.

@@ -1,6 +1,7 @@
 //! The five lists of a result of analyze_dependencies. A row is only looked at to name it and shown as it is, so it is
 //! kept as the JSON that an answer gives.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::list;
@@ -50,15 +51,18 @@ impl List {
     }
 }
 
-#[derive(Debug, Default, PartialEq)]
+/// Its form is stored: a new field needs a new [`super::compact::FORM`].
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Graph {
     /// In the order of [`List::ALL`].
     lists: [Details; 5],
 }
 
 /// The rows of one list.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Details {
+    /// Follow from the rows.
+    #[serde(skip)]
     identities: Texts,
     rows: Texts,
 }
@@ -78,6 +82,20 @@ impl Graph {
         let details = &mut self.lists[list as usize];
         details.identities.push(&list.identity(row));
         details.rows.push(&row.to_string());
+    }
+
+    /// Names the rows that were read. False: one is no JSON.
+    pub(super) fn name_rows(&mut self) -> bool {
+        for list in List::ALL {
+            let details = &mut self.lists[list as usize];
+            for row in details.rows.iter() {
+                match serde_json::from_str(row) {
+                    Ok(row) => details.identities.push(&list.identity(&row)),
+                    Err(_) => return false,
+                }
+            }
+        }
+        true
     }
 
     pub(in crate::tools) fn list(&self, list: List) -> &Details {

@@ -1,5 +1,6 @@
 //! The symbols of a result of analyze_structure.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::texts::{Column, Filling, Texts};
@@ -16,7 +17,8 @@ pub(in crate::tools) struct Symbol<'a> {
     pub(in crate::tools) end_line: u32,
 }
 
-#[derive(Debug, Default, PartialEq)]
+/// Its form is stored: a new field needs a new [`super::compact::FORM`].
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Symbols {
     pub(in crate::tools) path: Column,
     pub(in crate::tools) kind: Column,
@@ -55,6 +57,16 @@ impl Symbols {
 
     pub(in crate::tools) fn len(&self) -> usize {
         self.start_line.len()
+    }
+
+    /// Every column has a value for each row.
+    pub(super) fn is_sound(&self) -> bool {
+        let rows = self.len();
+        let columns = [&self.path, &self.kind, &self.visibility];
+        columns.iter().all(|column| column.is_sound(rows))
+            && self.qualified_name.len() == rows
+            && self.signature.len() == rows
+            && self.end_line.len() == rows
     }
 
     /// One side of a change.

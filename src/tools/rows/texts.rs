@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 /// Texts in the order in which they came.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(try_from = "Stored")]
 pub(in crate::tools) struct Texts {
     all: String,
     /// Where each ends in `all`.
@@ -42,8 +45,48 @@ impl Texts {
     }
 }
 
+/// What is stored of texts: lengths are small numbers.
+#[derive(Deserialize)]
+struct Stored {
+    all: String,
+    lengths: Vec<u32>,
+}
+
+impl Serialize for Texts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut last = 0;
+        let lengths = self.ends.iter().map(|end| {
+            let length = end - last;
+            last = *end;
+            length
+        });
+        (&self.all, lengths.collect::<Vec<u32>>()).serialize(serializer)
+    }
+}
+
+impl TryFrom<Stored> for Texts {
+    type Error = &'static str;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        let Stored { all, lengths } = stored;
+        let mut end = 0_u32;
+        let mut ends = lengths;
+        for slot in &mut ends {
+            end = end.checked_add(*slot).ok_or("texts are too long")?;
+            if !all.is_char_boundary(end as usize) {
+                return Err("a text ends within a character, or beyond all");
+            }
+            *slot = end;
+        }
+        if end as usize != all.len() {
+            return Err("the texts do not make up all");
+        }
+        Ok(Self { all, ends })
+    }
+}
+
 /// A column of texts that repeat: each distinct text once, and by row which one it is.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Column {
     pub(in crate::tools) table: Texts,
     pub(in crate::tools) rows: Vec<u32>,
@@ -53,6 +96,12 @@ impl Column {
     pub(in crate::tools) fn get(&self, row: usize) -> &str {
         let at = self.rows.get(row).copied().unwrap_or(u32::MAX);
         self.table.get(at as usize)
+    }
+
+    /// It has so many rows, and each is in the table.
+    pub(super) fn is_sound(&self, rows: usize) -> bool {
+        let known = self.table.len();
+        self.rows.len() == rows && self.rows.iter().all(|at| (*at as usize) < known)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::number;
@@ -18,7 +19,7 @@ pub(in crate::tools) const KEY: &str = "parse_errors";
 const UNCOUNTED: u32 = u32::MAX;
 
 /// By path: how many errors and missing tokens a file has. A file that is not there has none.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct FileErrors(HashMap<String, u32>);
 
 impl FileErrors {
