@@ -1,6 +1,6 @@
 //! Text to tree, and what did not parse; the one traversal that everything else watches.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
@@ -28,6 +28,9 @@ mod sound;
 mod suspects;
 mod tokens;
 
+/// Bytes that a parser gets at a time, with a look at `cancelled` each time: some ten microseconds of work. A lexer may
+/// read to the end of a long line for each token, and looks at nothing while it does.
+const BYTES_PER_CHECK: usize = 4096;
 /// Nodes between two looks at `cancelled`: well under a millisecond of work.
 const NODES_PER_CHECK: u32 = 4096;
 
@@ -180,12 +183,19 @@ fn parse_ranges(
     ranges: &[tree_sitter::Range],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Tree, Cancelled> {
-    let mut progress = |_: &tree_sitter::ParseState| {
-        if cancelled() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+    let stopped = Cell::new(false);
+    let stops = || {
+        stopped.set(stopped.get() || cancelled());
+        stopped.get()
+    };
+    let mut progress = |_: &tree_sitter::ParseState| match stops() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    // Where the parser has to stop, the text ends.
+    let mut read = |at: usize, _: Point| match bytes.get(at..) {
+        Some(rest) if !stops() => &rest[..rest.len().min(BYTES_PER_CHECK)],
+        Some(_) | None => &[],
     };
     PARSER.with_borrow_mut(|parser| {
         // Whatever a parse that was cut off has left.
@@ -203,10 +213,11 @@ fn parse_ranges(
             .expect("ranges do not overlap");
         parser
             .parse_with_options(
-                &mut |at, _| bytes.get(at..).unwrap_or_default(),
+                &mut read,
                 None,
                 Some(ParseOptions::new().progress_callback(&mut progress)),
             )
+            .filter(|_| !stopped.get())
             .ok_or(Cancelled)
     })
 }

@@ -6,7 +6,8 @@ use std::cell::Cell;
 /// The reason under which a file is counted whose analysis takes more steps than it may.
 pub(crate) const WORK_LIMIT: &str = "work_limit";
 
-/// Looks of the parser at whether to stop, one in a hundred steps, for each KiB of source. Ordinary code takes 4 to 22 of
+/// Looks of the parser at whether to stop, one in a hundred steps and one for each 4 KiB that it reads, for each KiB of
+/// source. Ordinary code takes 4 to 22 of
 /// them, the worst of a hundred hostile shapes in seven languages 82 (`a!a!a!` in TypeScript). What does not parse is
 /// read again, up to nine times in all.
 const LOOKS_PER_KIB: u64 = 1000;
@@ -72,5 +73,16 @@ mod tests {
             };
             assert!(analyze(language, &text, &look).is_ok(), "{name}");
         }
+    }
+    /// Each slash may begin a regular expression: the parser reads to the end of the line for each of them.
+    #[test]
+    fn a_line_that_is_read_again_for_each_token_is_too_much() {
+        let text = "/[".repeat(30_000);
+        let steps = Steps::of(text.len());
+        let look = || {
+            steps.look();
+            steps.is_too_much()
+        };
+        assert!(analyze(Language::JavaScript, &text, &look).is_err());
     }
 }
