@@ -322,3 +322,31 @@ fn filled(region: Region, tree: Tree, holes: Vec<Region>, shell: usize) -> Regio
         ..region
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of a stretch without its pieces is paid for as the pieces are.
+    #[test]
+    fn the_budget_is_for_every_parse() {
+        let text = "function f() { a b; c d }\n";
+        let code = Code::new(Language::JavaScript, text, &|| false).expect("nobody cancels");
+        let mut buffer = text.as_bytes().to_vec();
+        buffer.resize(text.len() + ROOM, b' ');
+        let mut reader = Reader {
+            code: &code,
+            buffer,
+            length: text.len(),
+            left: text.len(),
+            cancelled: &|| false,
+        };
+        let mut shell = |span: Range<usize>| {
+            let tree = reader.shell(&span, TOP, &[]).expect("nobody cancels");
+            (tree.is_some(), reader.left)
+        };
+        assert_eq!(shell(0..text.len()), (true, 0));
+        assert_eq!(shell(0..text.len()), (false, 0));
+        assert_eq!(shell(15..19), (false, 0));
+    }
+}
