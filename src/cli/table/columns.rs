@@ -24,12 +24,14 @@ pub(super) enum Source {
     Place,
 }
 
-/// How a text gives way.
+/// What becomes of a text where there is too little room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
-    /// In its middle.
+    /// It goes on below, between its parts.
     Name,
-    /// Not at all: it is copied.
+    /// The same, but other columns go first: terminals and editors open what stands in one piece.
+    Path,
+    /// It stays whole: it is copied.
     Whole,
     /// It goes on below, between words.
     Words,
@@ -99,6 +101,13 @@ impl Column {
         }
     }
 
+    pub(in crate::cli) const fn path(self) -> Self {
+        Self {
+            text: Text::Path,
+            ..self
+        }
+    }
+
     pub(in crate::cli) const fn words(self) -> Self {
         Self {
             text: Text::Words,
@@ -107,7 +116,9 @@ impl Column {
     }
 }
 
-const PLACE: Column = of("location", Source::Place, Uniform::Stays).always();
+const PLACE: Column = of("location", Source::Place, Uniform::Stays)
+    .path()
+    .always();
 const COMMENT: Column = of("comment", Source::CommentLines, Uniform::ZerosGo);
 
 pub(in crate::cli) const FUNCTIONS: [Column; 8] = [
@@ -129,7 +140,7 @@ pub(in crate::cli) const FILES: [Column; 9] = [
     ranked("worst", "/cyclomatic_max").keep(60),
     count("cognitive", "/cognitive").keep(70),
     figure("language", "/language").keep(10),
-    column("path", "/path").always(),
+    column("path", "/path").path().always(),
 ];
 pub(in crate::cli) const LANGUAGES: [Column; 8] = [
     column("language", "/language").always(),
@@ -146,7 +157,7 @@ pub(super) const NODES: [Column; 5] = [
     column("fan-out", "/fan_out").always(),
     figure("instability", "/instability").keep(40),
     figure("language", "/language").keep(30),
-    column("node", "/id").always(),
+    column("node", "/id").path().always(),
 ];
 pub(super) const EXTERNAL: [Column; 2] = [
     column("external", "/name").always(),

@@ -1,69 +1,95 @@
-//! Text made to fit: how wide it is, cut in its middle, broken between words. Pure.
+//! Text made to fit: how wide it is, and where its lines break. Nothing is left out. Pure.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Stands for what was cut out.
-const CUT: char = '…';
+/// Where a name may go on in the next line: behind these, the first that help.
+const BREAKS: [&[char]; 2] = [&['/', ':', ' '], &['.', '_', '-', ',', '<', '(']];
 
 pub(in crate::cli) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// No wider than `room`: what stands in the middle gives way, so that both ends are seen. A path keeps its last part
-/// (the file, and the line) as long as there is room for it.
-pub(super) fn elided(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
-    }
-    let room = room.saturating_sub(1);
-    let last = text.rfind('/').map_or("", |at| &text[at..]);
-    let ending = match last.is_empty() || width(last) > room {
-        true => ending_of(text, room - room / 3),
-        false => last,
-    };
-    let beginning = beginning_of(text, room - width(ending));
-    format!("{beginning}{CUT}{ending}")
+/// Lines of a path or a qualified name, none wider than `room`: broken between the parts of the path or name, and within
+/// one only where that alone is wider.
+pub(super) fn broken(text: &str, room: usize) -> Vec<String> {
+    filled(&pieces(text, room, &BREAKS), room)
 }
 
-fn beginning_of(text: &str, room: usize) -> &str {
-    let mut left = room;
-    for (at, c) in text.char_indices() {
-        let wide = c.width().unwrap_or(0);
-        if wide > left {
-            return &text[..at];
-        }
-        left -= wide;
-    }
-    text
-}
-
-fn ending_of(text: &str, room: usize) -> &str {
-    let mut left = room;
-    for (at, c) in text.char_indices().rev() {
-        let wide = c.width().unwrap_or(0);
-        if wide > left {
-            return &text[at + c.len_utf8()..];
-        }
-        left -= wide;
-    }
-    text
-}
-
-/// Lines of whole words, none wider than `room`; a word that is wider is cut in its middle.
+/// Lines of whole words, none wider than `room`; a word that is wider is broken like a name.
 pub(in crate::cli) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
-        let word = elided(word, room);
-        if !line.is_empty() && width(&line) + 1 + width(&word) > room {
+        if !line.is_empty() && width(&line) + 1 + width(word) > room {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(&word);
+        if width(word) <= room {
+            line.push_str(word);
+            continue;
+        }
+        let mut parts = broken(word, room);
+        line = parts.pop().unwrap_or_default();
+        lines.append(&mut parts);
     }
     lines.push(line);
+    lines
+}
+
+/// Parts no wider than `room`, each with the mark that ends it.
+fn pieces<'t>(text: &'t str, room: usize, breaks: &[&[char]]) -> Vec<&'t str> {
+    let Some((marks, finer)) = breaks.split_first() else {
+        return chunks(text, room);
+    };
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(*marks).map_or(rest.len(), |at| {
+            // `::` is one mark, and a line number stays with its file.
+            let behind = rest[at..].trim_start_matches(*marks);
+            match behind.starts_with(|c: char| c.is_ascii_digit()) {
+                true => rest.len(),
+                false => rest.len() - behind.len(),
+            }
+        });
+        let (piece, behind) = rest.split_at(end);
+        match width(piece) <= room {
+            true => pieces.push(piece),
+            false => pieces.extend(self::pieces(piece, room, finer)),
+        }
+        rest = behind;
+    }
+    pieces
+}
+
+/// As many characters as fit, at least one.
+fn chunks(text: &str, room: usize) -> Vec<&str> {
+    let mut chunks = Vec::new();
+    let (mut start, mut taken) = (0, 0);
+    for (at, c) in text.char_indices() {
+        let wide = c.width().unwrap_or(0);
+        if at > start && taken + wide > room {
+            chunks.push(&text[start..at]);
+            (start, taken) = (at, 0);
+        }
+        taken += wide;
+    }
+    chunks.push(&text[start..]);
+    chunks
+}
+
+fn filled(pieces: &[&str], room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for piece in pieces {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || width(line) + width(piece) <= room => {
+                line.push_str(piece);
+            }
+            Some(_) | None => lines.push((*piece).to_owned()),
+        }
+    }
     lines
 }
 
@@ -72,30 +98,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_gives_way_and_the_file_with_its_line_stays() {
+    fn a_name_is_broken_between_its_parts_and_nothing_is_lost() {
         for text in [
             "a_rather_long_name",
             "src/deep/down/there/file.rs:12",
             "src/a_very_long_name_of_a_file.rs:12",
+            "analysis::Walker<'a, T>::walk",
             "日本語日本語日本語",
+            "",
         ] {
-            for room in 1..40 {
-                assert!(width(&elided(text, room)) <= room, "{text} in {room}");
+            for room in 2..40 {
+                let lines = broken(text, room);
+                assert_eq!(lines.concat(), text, "in {room}");
+                let widest = lines.iter().map(|line| width(line)).max();
+                assert!(widest <= Some(room), "{lines:?} in {room}");
             }
-            assert_eq!(elided(text, 40), text);
+            assert_eq!(broken(text, 40), [text]);
         }
-        assert_eq!(elided("a_rather_long_name", 10), "a_r…g_name");
-        assert_eq!(
-            elided("src/deep/down/there/file.rs:12", 20),
-            "src/deep…/file.rs:12"
+        let check = |text, room, lines: &[&str]| assert_eq!(broken(text, room), lines);
+        check(
+            "src/deep/down/there/file.rs:12",
+            16,
+            &["src/deep/down/", "there/file.rs:12"],
         );
+        check("a_rather_long_name", 10, &["a_rather_", "long_name"]);
+        check("one::two::three", 11, &["one::two::", "three"]);
+        check("unbreakable", 5, &["unbre", "akabl", "e"]);
     }
 
     #[test]
     fn lines_break_between_words() {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("one", 7), ["one"]);
-        assert_eq!(wrapped("antidisestablishmentarianism", 9), ["an…ianism"]);
+        assert_eq!(
+            wrapped("see src/answer/page.rs now", 11),
+            ["see", "src/answer/", "page.rs now"]
+        );
         assert_eq!(wrapped("", 9), [""]);
     }
 }

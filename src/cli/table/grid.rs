@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::columns::{ALWAYS, Column, NEEDED, Source, Text, Uniform};
-use super::fit::{elided, width, wrapped};
+use super::fit::{broken, width, wrapped};
 use super::rank;
 use crate::cli::printable;
 use crate::cli::screen::{Look, Screen};
@@ -12,9 +12,11 @@ use crate::cli::screen::{Look, Screen};
 const GAP: usize = 2;
 /// Before the first.
 const MARGIN: usize = 1;
-/// As much of a name as one likes to see before other columns go.
+/// A name that has less room than this is broken so often that other columns go instead.
 const COMFORT: usize = 26;
-/// Less of a name says nothing.
+/// Other columns go before a path is broken that takes no more than this share of a line: half of it.
+const PATH_SHARE: usize = 2;
+/// The least room of a name or a path where every other column has gone.
 const LEAST: usize = 12;
 
 /// A table, not yet laid out.
@@ -81,8 +83,8 @@ impl Grid {
             let natural: Vec<_> = (0..self.columns.len()).map(|at| self.natural(at)).collect();
             let Some(room) = room else { return natural };
             let (comfortable, least) = (
-                self.at_least(&natural, COMFORT),
-                self.at_least(&natural, LEAST),
+                self.at_least(&natural, COMFORT, room / PATH_SHARE),
+                self.at_least(&natural, LEAST, LEAST),
             );
             let first = (0..natural.len()).min_by_key(|at| self.columns[*at].keep);
             let too_wide = |keep: u8| match keep {
@@ -92,7 +94,7 @@ impl Grid {
             };
             match first {
                 Some(at) if too_wide(self.columns[at].keep) => self.remove(at),
-                Some(_) | None => return grown(least, &natural, room),
+                Some(_) | None => return self.grown(least, &natural, room),
             }
         }
     }
@@ -102,16 +104,35 @@ impl Grid {
         cells.max().unwrap_or(0).max(width(self.columns[at].title))
     }
 
-    /// The widths of columns of which those that may give way have this much.
-    fn at_least(&self, natural: &[usize], least: usize) -> Vec<usize> {
+    /// The widths of columns of which those that may be broken have this much, names and paths.
+    fn at_least(&self, natural: &[usize], name: usize, path: usize) -> Vec<usize> {
         let columns = self.columns.iter().enumerate();
         columns
-            .map(|(at, column)| match column.text {
-                Text::Whole => natural[at],
-                Text::Name | Text::Words if self.is_numeric(at) => natural[at],
-                Text::Name | Text::Words => natural[at].min(least.max(width(column.title))),
+            .map(|(at, column)| {
+                let least = match column.text {
+                    Text::Whole => usize::MAX,
+                    _ if self.is_numeric(at) => usize::MAX,
+                    Text::Name | Text::Words => name,
+                    Text::Path => path,
+                };
+                natural[at].min(least.max(width(column.title)))
             })
             .collect()
+    }
+
+    /// The room that is left goes to paths, so that they stay in one piece, then to the narrowest.
+    fn grown(&self, mut widths: Vec<usize>, natural: &[usize], room: usize) -> Vec<usize> {
+        let mut left = room.saturating_sub(whole(&widths));
+        while left > 0 {
+            let wanting = (0..widths.len()).filter(|at| widths[*at] < natural[*at]);
+            let first = |at: &usize| (self.columns[*at].text != Text::Path, widths[*at]);
+            let Some(at) = wanting.min_by_key(first) else {
+                break;
+            };
+            widths[at] += 1;
+            left -= 1;
+        }
+        widths
     }
 
     fn is_numeric(&self, at: usize) -> bool {
@@ -129,7 +150,8 @@ impl Grid {
         let cells: Vec<Vec<String>> = (row.iter().zip(&self.columns).zip(widths))
             .map(|((cell, column), room)| match column.text {
                 Text::Words => wrapped(&cell.full(), *room),
-                Text::Name | Text::Whole => vec![elided(&cell.full(), *room)],
+                Text::Name | Text::Path => broken(&cell.full(), *room),
+                Text::Whole => vec![cell.full()],
             })
             .collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(0);
@@ -154,8 +176,8 @@ impl Grid {
 
 fn painted(text: &str, rank: Option<&'static str>, screen: Screen) -> String {
     match rank {
-        Some(rank) => screen.paint(text, rank::look(rank)),
-        None => text.to_owned(),
+        Some(rank) if !text.is_empty() => screen.paint(text, rank::look(rank)),
+        Some(_) | None => text.to_owned(),
     }
 }
 
@@ -163,20 +185,6 @@ fn painted(text: &str, rank: Option<&'static str>, screen: Screen) -> String {
 fn whole(widths: &[usize]) -> usize {
     let gaps = widths.len().saturating_sub(1) * GAP;
     MARGIN + gaps + widths.iter().sum::<usize>()
-}
-
-/// What room is left goes to the columns that want it, the narrowest first.
-fn grown(mut widths: Vec<usize>, natural: &[usize], room: usize) -> Vec<usize> {
-    let mut left = room.saturating_sub(whole(&widths));
-    while left > 0 {
-        let wanting = (0..widths.len()).filter(|at| widths[*at] < natural[*at]);
-        let Some(at) = wanting.min_by_key(|at| widths[*at]) else {
-            break;
-        };
-        widths[at] += 1;
-        left -= 1;
-    }
-    widths
 }
 
 impl Cell {
