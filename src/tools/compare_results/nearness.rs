@@ -9,8 +9,15 @@ use super::Stop;
 use super::matching::{Subject, TELLING_LINES};
 use crate::analysis::metrics::sketch::{self, BINS};
 
-/// Of 16 bins, so many must be equal.
+/// Of 16 bins, so many must be equal. Measured: of 1.3 million pairs of a function of Flask 3.1 or requests 2.32 and one
+/// of Django 5.1, three are as near (`__getstate__` that copies a dictionary and drops a key). Of 715 functions that were
+/// edited between Django 4.2 and 5.1, 78 % are found again in their file with all names hidden (Flask 2.3 to 3.1: 62 of
+/// 78), and where their own is gone, 3 are taken for another that is removed. With 9 bins 14 pairs are as near, with 12
+/// bins 63 % are found.
 const NEAR_BINS: u32 = 10;
+/// The same where neither the qualified name nor the file is the same: a large project has so many bodies that some are
+/// alike by chance. Of the pairs above none is as near.
+const ELSEWHERE_BINS: u32 = 13;
 /// A body that fills fewer bins has too few tokens: some thirty fill so many.
 const FILLED_BINS: u32 = 12;
 /// Functions that one is compared with, of each sort: those next to it by line in its file, those of its name, those
@@ -18,8 +25,8 @@ const FILLED_BINS: u32 = 12;
 const CANDIDATES: usize = 64;
 /// The best of them that one keeps, in case another takes the first.
 const KEPT: usize = 8;
-/// Bins of a band: functions that share a band are candidates wherever they are. Of two bodies with 12 of 16 equal bins,
-/// 97 % share one.
+/// Bins of a band: functions that share a band are candidates wherever they are. Of two bodies with 12 equal
+/// bins nearly all share one.
 const BAND_BINS: u32 = 3;
 /// Bands begin at every second bin.
 const BAND_STEP: u32 = 2;
@@ -184,10 +191,14 @@ impl<'b, 's> Best<'b, 's> {
 /// Keeps a pair that is near enough, if it is among the best of its function.
 fn keep(best: &mut Vec<Candidate>, was: &Body<'_>, is: &Body<'_>) {
     let (equal, either) = sketch::nearness(was.sketch, is.sketch);
-    if equal * BINS < either * NEAR_BINS || was.subject.kind != is.subject.kind {
+    let (a, b) = (was.subject, is.subject);
+    let needed = match a.path == b.path || a.qualified_name == b.qualified_name {
+        true => NEAR_BINS,
+        false => ELSEWHERE_BINS,
+    };
+    if equal * BINS < either * needed || a.kind != b.kind {
         return;
     }
-    let (a, b) = (was.subject, is.subject);
     let candidate = Candidate {
         near: Reverse((equal * 1000 / either.max(1)) as u16),
         elsewhere: a.path != b.path,

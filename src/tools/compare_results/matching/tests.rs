@@ -62,6 +62,10 @@ fn bodies_that_are_near_match_and_those_that_are_not_do_not() {
         assert_eq!(pairs(&before, &after), [Some(0)], "{path} {name}");
         let after = [near(SKETCH ^ 0xffff_ffff_ffff, path, name)];
         assert_eq!(pairs(&before, &after), [None], "{path} {name}");
+        // Where neither name nor file is the same, more must be.
+        let after = [near(SKETCH ^ 0xf_ffff, path, name)];
+        let found = (path == A || name == F).then_some(0);
+        assert_eq!(pairs(&before, &after), [found], "{path} {name}");
     }
     // Too short to tell, or with too few tokens.
     let mut short = near(SKETCH ^ 0xfff, A, G);
