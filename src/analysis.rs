@@ -23,7 +23,7 @@ pub use metrics::{DecisionCounts, DecisionKind, Halstead};
 pub use profile::Profile;
 
 /// Changes whenever the same text may give another [`FileAnalysis`]: part of every cache key.
-pub const ENGINE_VERSION: u32 = 10;
+pub const ENGINE_VERSION: u32 = 11;
 
 /// Everything that one parse of one file yields. Keyed by content hash, language and [`ENGINE_VERSION`]; equal files
 /// share one. Immutable once made.
@@ -103,7 +103,10 @@ pub struct Function {
     pub parent: Option<u32>,
     pub decisions: DecisionCounts,
     pub cognitive: u32,
-    /// 1 where the function calls itself by name: reported apart from `cognitive`.
+    /// 1 where the function calls itself by name, also from a closure in it: reported apart from `cognitive`. Types are
+    /// not known, so this is a guess. A call on another object is not counted, though it may be of the same type. In Java
+    /// neither is a call with another number of arguments, or with a cast or literal that the parameter cannot take:
+    /// it means an overload.
     pub cognitive_recursion: u32,
     pub halstead: Halstead,
     pub lines: Lines,

@@ -23,6 +23,8 @@ const LIST: &[(&str, Act)] = &[
     ("import_declaration", Act::Import),
     ("requires_module_directive", Act::Requires),
     ("exports_module_directive", Act::Offers),
+    ("opens_module_directive", Act::Offers),
+    ("provides_module_directive", Act::Offers),
     ("class_declaration", Act::Type),
     ("interface_declaration", Act::Type),
     ("enum_declaration", Act::Type),
@@ -42,6 +44,8 @@ pub(super) struct Java {
     /// Once an import asks for all of a package, the names that the file says tell which of its classes it means.
     has_wildcard: bool,
     said: BTreeSet<String>,
+    /// What directives of a module offer: packages and services.
+    offered: BTreeSet<String>,
 }
 
 impl Rules for Java {
@@ -55,8 +59,10 @@ impl Rules for Java {
             Act::Import => self.import(cx, visit),
             Act::Requires => requires(cx, visit),
             Act::Offers => {
-                if let Some(package) = first_name(cx, visit) {
-                    cx.export(package, line(&visit.node), None);
+                // A package that is exported may be opened, too.
+                let name = first_name(cx, visit);
+                if let Some(name) = name.filter(|name| self.offered.insert(name.clone())) {
+                    cx.export(name, line(&visit.node), None);
                 }
             }
             Act::Type => export(cx, visit),

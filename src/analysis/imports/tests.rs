@@ -296,3 +296,27 @@ fn deep_nesting_is_read() {
         assert!(names < deep * 1024);
     }
 }
+
+#[test]
+fn directives_of_a_java_module() {
+    check(
+        Language::Java,
+        "
+module a.b {
+    requires java.base;
+    requires transitive c.d;
+    exports a.b.api;
+    exports a.b.internal to c.d;
+    opens a.b.api;
+    opens a.b.model to e.f;
+    uses a.b.api.Service;
+    provides a.b.api.Service with a.b.model.Impl;
+}
+",
+        expect![[r#"
+            3 Import java.base ["base"]
+            4 Import c.d ["d"]
+            offers a.b.api a.b.internal a.b.model a.b.api.Service
+        "#]],
+    );
+}

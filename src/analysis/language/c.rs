@@ -5,7 +5,7 @@ use tree_sitter::Node;
 
 use super::rules::{
     Callee, FunctionRule, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function,
-    member, never_declarative, parts, source,
+    member, never_declarative, never_other, parts, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
@@ -100,6 +100,7 @@ pub(super) const RULES: Rules = Rules {
         case,
         callee,
         declarative: never_declarative,
+        other_overload: never_other,
         dead,
     },
 };

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::rules::{
     Callee, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function, member,
-    never_dead, never_declarative, parts, plain_case, source,
+    never_dead, never_declarative, never_other, parts, plain_case, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
@@ -92,6 +92,7 @@ pub(super) const RULES: Rules = Rules {
         case: plain_case,
         callee,
         declarative: never_declarative,
+        other_overload: never_other,
         dead: never_dead,
     },
 };

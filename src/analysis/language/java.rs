@@ -9,6 +9,8 @@ use super::rules::{
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
 
+mod overload;
+
 pub(super) const RULES: Rules = Rules {
     extends: None,
     separator: ".",
@@ -116,6 +118,7 @@ pub(super) const RULES: Rules = Rules {
         case,
         callee,
         declarative: never_declarative,
+        other_overload: overload::is_other,
         dead: never_dead,
     },
 };

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::rules::{
     Callee, FunctionRule, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function,
-    member, never_dead, parts, plain_case, source,
+    member, never_dead, never_other, parts, plain_case, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
@@ -127,6 +127,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     case: plain_case,
     callee,
     declarative,
+    other_overload: never_other,
     dead: never_dead,
 };
 

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::rules::{
     Callee, Hooks, Named, Parameters, Role, Rules, Scope, Site, field, function, member,
-    never_dead, parts, source,
+    never_dead, never_other, parts, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
@@ -108,6 +108,7 @@ pub(super) const RULES: Rules = Rules {
         case,
         callee,
         declarative,
+        other_overload: never_other,
         dead: never_dead,
     },
 };

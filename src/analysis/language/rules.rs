@@ -12,8 +12,8 @@ mod hooks;
 mod kinds;
 
 pub(in crate::analysis) use self::hooks::{
-    argument_count, by_name_field, field, last_code, member, never_dead, never_declarative, parts,
-    plain_case, source,
+    argument_count, by_name_field, field, last_code, member, never_dead, never_declarative,
+    never_other, parts, plain_case, source,
 };
 pub(in crate::analysis) use self::kinds::{Fields, Kind, Kinds};
 
@@ -208,6 +208,8 @@ pub(in crate::analysis) struct Hooks {
     pub(in crate::analysis) callee: for<'t> fn(Node<'t>, &'t str) -> Callee<'t>,
     /// The function only declares others: cognitive nesting does not rise in it.
     pub(in crate::analysis) declarative: for<'t> fn(Node<'t>) -> bool,
+    /// A call of the function's own name, with as many arguments, means another function: of that function and the call.
+    pub(in crate::analysis) other_overload: for<'t> fn(Node<'t>, Node<'t>, &'t str) -> bool,
 }
 
 /// What a scope node contributes to qualified names.

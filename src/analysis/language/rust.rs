@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::rules::{
     Callee, Hooks, Named, Parameters, Role, Rules, Scope, Site, by_name_field, field, function,
-    member, never_dead, never_declarative, parts, source,
+    member, never_dead, never_declarative, never_other, parts, source,
 };
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
@@ -81,6 +81,7 @@ pub(super) const RULES: Rules = Rules {
         case,
         callee,
         declarative: never_declarative,
+        other_overload: never_other,
         dead: never_dead,
     },
 };

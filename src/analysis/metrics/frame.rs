@@ -1,5 +1,7 @@
 //! What is counted for one function while it is open.
 
+use tree_sitter::Node;
+
 use super::decision::{DecisionCounts, DecisionKind};
 use super::halstead::{FileTally, Tally};
 use super::hash;
@@ -14,6 +16,7 @@ const OWN_NAME: u64 = 0x6f77_6e20_6e61_6d65;
 pub(super) struct Frame<'t> {
     /// Index among the functions; `None` outside.
     pub(super) function: Option<u32>,
+    pub(super) node: Option<Node<'t>>,
     pub(super) name: Option<&'t str>,
     pub(super) name_hash: u64,
     /// What its body calls its receiver.

@@ -129,7 +129,13 @@ fn function() -> Value {
 fn scores() -> Value {
     strict(json!({
         "cyclomatic": count(), "cyclomatic_modified": count(),
-        "cognitive": count(), "cognitive_recursion": count(),
+        "cognitive": count(),
+        "cognitive_recursion": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "functions that call themselves by name; a guess, since types are not known: a call on another \
+                            object is not counted, nor a call of an overload where its arguments tell",
+        },
     }))
 }
 

@@ -65,6 +65,10 @@ pub(in crate::analysis) fn never_declarative(_: Node<'_>) -> bool {
     false
 }
 
+pub(in crate::analysis) fn never_other(_: Node<'_>, _: Node<'_>, _: &str) -> bool {
+    false
+}
+
 pub(in crate::analysis) fn never_dead(_: Node<'_>, _: &str) -> bool {
     false
 }

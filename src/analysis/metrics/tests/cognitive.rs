@@ -123,3 +123,41 @@ fn else_if_chains_do_not_nest() {
         assert_eq!(total(language, text), 5, "{}", language.name());
     }
 }
+
+#[test]
+fn a_call_of_an_overload_in_java_is_no_recursion() {
+    let recursion = |method: &str| {
+        let text = format!("class C {{ {method} }}");
+        let file = analyze(Language::Java, &text, &|| false).expect("not cancelled");
+        file.functions[0].cognitive_recursion
+    };
+    for overload in [
+        "int remove(Object[] a, int i) { return remove((Object) a, i); }",
+        "int f(int[] a) { return f((Object) a); }",
+        "int f(String s) { return f((Object) s); }",
+        "int f(Object a[]) { return this.f(new Foo()); }",
+        "int f(boolean b) { return f(1); }",
+        "int f(String s) { return f('c'); }",
+        "int f(int n) { return f(\"1\"); }",
+        "int f(long[] a, int n) { return f(true, n); }",
+        "int f(int n) { return f(n, 1); }",
+        // Of another object, be it of the same type.
+        "C pow(int n) { return this.mul().pow(n - 1); }",
+    ] {
+        assert_eq!(recursion(overload), 0, "{overload}");
+    }
+    for itself in [
+        "int f(int n) { return f(n - 1); }",
+        "int f(long n) { return f(1); }",
+        "int f(Object o) { return f((String) o); }",
+        "int f(Object o) { return f(new int[3]); }",
+        "int f(CharSequence s) { return f(\"x\"); }",
+        "<T> int f(T t) { return f((Object) t); }",
+        "int f(int... all) { return f(1); }",
+        "int f(Integer n) { return this.f((int) n); }",
+        "int f(int n) { return f((Integer) n); }",
+        "int f(Foo a) { return f((Bar) a); }",
+    ] {
+        assert_eq!(recursion(itself), 1, "{itself}");
+    }
+}

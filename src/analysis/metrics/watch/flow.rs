@@ -166,7 +166,7 @@ impl<'t> Watcher<'t> {
             let Some(name) = frame.name else {
                 continue;
             };
-            frame.recursive |= match callee {
+            let calls = match callee {
                 Callee::Plain(called) => {
                     called == name
                         && (!frame.is_method
@@ -181,6 +181,8 @@ impl<'t> Watcher<'t> {
                 }
                 Callee::Other => false,
             };
+            let means_other = |function| (rules.hooks.other_overload)(function, node, self.text);
+            frame.recursive |= calls && !frame.node.is_some_and(means_other);
             return;
         }
     }

@@ -57,6 +57,7 @@ impl<'t> Watcher<'t> {
         let index = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
         self.frames.push(Frame {
             function: Some(index),
+            node: Some(visit.node),
             name: named.name,
             name_hash: named.name.map_or(0, |name| hash::of(name.as_bytes())),
             receiver: named.receiver,
