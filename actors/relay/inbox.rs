@@ -387,3 +387,6 @@ impl Sessions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
