@@ -85,6 +85,18 @@ pub trait Store: Send + Sync + 'static {
     /// Applies commits of different sessions independently. Returns one answer each, in order.
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a>;
 
+    /// Counts how often the server behind the store was found restarted, or to be another one. It may have been rolled
+    /// back each time. 0: not since this node started.
+    fn run(&self) -> u64 {
+        0
+    }
+
+    /// [`Store::commit`], if the store is still in that run. If not, nothing is changed and the answers are
+    /// `Unavailable`.
+    fn commit_in<'a>(&'a self, _run: u64, commits: &'a [Commit]) -> CommitsFuture<'a> {
+        self.commit(commits)
+    }
+
     /// Extends the lease, and the session's expiry by its whole time to live, without a change. Returns the durability
     /// that the session has reached, without waiting for more.
     fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached>;

@@ -31,10 +31,12 @@ use crate::store::{
 mod alone;
 mod behind;
 mod breaker;
+mod commits;
 mod held;
 mod ledger;
 mod local;
 mod peers;
+mod restarted;
 mod returning;
 mod state;
 

@@ -51,6 +51,9 @@ pub struct MemoryStore {
     clock: Clock,
     limits: Limits,
     inner: Mutex<Tables>,
+    /// As of a server that restarts each time it is rolled back.
+    #[cfg(test)]
+    runs: std::sync::atomic::AtomicU64,
 }
 
 impl MemoryStore {
@@ -59,6 +62,8 @@ impl MemoryStore {
             clock,
             limits,
             inner: Mutex::default(),
+            #[cfg(test)]
+            runs: std::sync::atomic::AtomicU64::default(),
         }
     }
 
@@ -81,6 +86,7 @@ impl MemoryStore {
             inner.remove(id);
             inner.put_back(id, to);
         });
+        self.runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Tables, u64) -> R) -> R {
@@ -115,6 +121,11 @@ impl Store for MemoryStore {
     fn acquire_after(&self, id: SessionId, node: NodeId, after: u64) -> StoreFuture<'_, Acquired> {
         let lease = millis(self.limits.lease);
         self.at_once(|inner, now| inner.acquire(id, node, after, now, lease))
+    }
+
+    #[cfg(test)]
+    fn run(&self) -> u64 {
+        self.runs.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {

@@ -40,6 +40,8 @@ enum Rule {
     RepairNamesTheNewestFence,
     /// Asked before a repair: a store that was rolled back past a takeover does not know of it.
     LivingNodesAreAsked,
+    /// The same before an owner's first commit after a rollback, which the store may accept.
+    OwnersAskAfterARestart,
     TakingOverIsRemembered,
     ReleaseComparesTheVersion,
     /// The session's lineage is compared, not the store's: after a new acquisition the last commit tells whether the
@@ -192,6 +194,7 @@ fn every_rule_is_needed() {
             &[SAID],
         ),
         (LivingNodesAreAsked, LONG, &[ASKED]),
+        (OwnersAskAfterARestart, LONG, &[ASKED]),
         (TakingOverIsRemembered, STORMY, &[SAID]),
         (ReleaseComparesTheVersion, STORMY, &[SAID]),
         (LineageIsCompared, LONG, &[OWNER_KNOWS, SAID, ON_ITS_STATE]),

@@ -22,7 +22,7 @@
 //! extended over a separate connection on the keeper's thread, and transport sessions have two of their own. Blocking
 //! or large requests use a connection from the pool.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -158,22 +158,33 @@ struct Shared {
     address: String,
     counts: Counts,
     server: Mutex<Option<Server>>,
+    /// How often another run id was seen than before.
+    runs: AtomicU64,
     /// When a connection last broke or could not be opened.
     broken: Mutex<Option<Instant>>,
 }
 
 impl Shared {
-    fn saw(&self, mut server: Server, took: Duration) {
+    /// Returns the number of the server's run.
+    fn saw(&self, mut server: Server, took: Duration) -> u64 {
         server.link.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         server.seen = Some(Instant::now());
         let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = known.as_ref() {
+            if before.link.run_id != server.link.run_id {
+                self.runs.fetch_add(1, Ordering::SeqCst);
+            }
             let evicted = server.evicted_since(before);
             self.counts
                 .evicted_keys
                 .fetch_add(evicted, Ordering::Relaxed);
         }
         *known = Some(server);
+        self.run()
+    }
+
+    fn run(&self) -> u64 {
+        self.runs.load(Ordering::SeqCst)
     }
 
     fn broke(&self) {
@@ -219,6 +230,7 @@ impl RedisStore {
             address: info.addr().to_string(),
             counts: Counts::default(),
             server: Mutex::default(),
+            runs: AtomicU64::default(),
             broken: Mutex::default(),
         });
         let lane = || Lane::new(client.clone(), Arc::clone(&shared));

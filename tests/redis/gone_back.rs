@@ -17,11 +17,19 @@ pub(super) fn durable(server: &mut Server, tool: &str, arguments: &Value) -> Val
     })
 }
 
+/// A new session: its id, and arguments that name it.
+pub(super) fn created(server: &mut Server) -> (String, Value) {
+    let made = server.good("create_session", json!({}));
+    let id = text(&made, "/data/session_id").to_owned();
+    let arguments = json!({"session_id": id});
+    (id, arguments)
+}
+
 pub(super) fn result(answer: &Value) -> String {
     text(answer, "/context/result_id").to_owned()
 }
 
-fn lost(server: &mut Server) -> u64 {
+pub(super) fn lost(server: &mut Server) -> u64 {
     let status = server.good("get_server_status", json!({}));
     let lost = status["data"]["store"]["sheltered"]["lost"].as_u64();
     lost.unwrap_or_else(|| panic!("no count in {status}"))
@@ -81,8 +89,7 @@ fn the_history_knows_which_results_redis_has_forgotten() {
     };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
-    let made = server.good("create_session", json!({}));
-    let arguments = json!({"session_id": text(&made, "/data/session_id")});
+    let (_, arguments) = created(&mut server);
     let kept = result(&server.good("analyze_complexity", arguments.clone()));
     let then = redis.copy();
     let forgotten = result(&server.good("analyze_structure", arguments.clone()));
@@ -112,9 +119,7 @@ fn what_another_did_not_find_is_counted_and_told() {
     let project = Project::small();
     let mut first = serve(&project, &redis.url(), &[]);
     let mut second = serve(&project, &redis.url(), &[]);
-    let made = first.good("create_session", json!({}));
-    let id = text(&made, "/data/session_id").to_owned();
-    let arguments = json!({"session_id": id});
+    let (id, arguments) = created(&mut first);
     // No node owns it yet.
     let then = redis.copy();
     let gone: Vec<_> = ["analyze_complexity", "analyze_structure"]
@@ -161,8 +166,7 @@ fn nothing_is_lost_however_far_redis_goes_back() {
         };
         let project = Project::small();
         let mut server = serve(&project, &redis.url(), &[]);
-        let made = server.good("create_session", json!({}));
-        let arguments = json!({"session_id": text(&made, "/data/session_id")});
+        let (id, arguments) = created(&mut server);
         let mut known = vec![result(&server.good("analyze_structure", arguments.clone()))];
         assert_eq!(redis.cli(&["SAVE"]), "OK");
         for _ in 0..calls {
@@ -178,8 +182,7 @@ fn nothing_is_lost_however_far_redis_goes_back() {
             .any(|notice| notice.to_string().contains("lost"));
         assert!(!told, "{calls}: {answer}");
         assert_eq!(lost(&mut server), 0, "{calls}");
-        let id = text(&made, "/data/session_id");
-        let found = history(&mut server, id);
+        let found = history(&mut server, &id);
         // Newest first, and as many as a history keeps.
         let newest: Vec<_> = known.iter().rev().take(found.len()).cloned().collect();
         assert_eq!(found, newest, "{calls}");

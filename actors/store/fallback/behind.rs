@@ -62,12 +62,7 @@ impl Inner {
         acquired: Acquired,
         asked: Instant,
     ) -> Result<Acquired, StoreError> {
-        self.with(|state| {
-            if let Some(held) = state.held.get_mut(&id) {
-                held.real = acquired.fence;
-            }
-        });
-        match self.lay_down_again(id).await {
+        match self.lay_down_as(id, acquired.fence).await {
             Ok(()) => {}
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {

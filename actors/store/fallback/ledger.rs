@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use tokio::time::Instant;
+
 use crate::ids::{NodeId, SessionId};
 use crate::store::{Claim, Lineage};
 
@@ -20,6 +22,10 @@ pub(super) struct Known {
     pub(super) counted: Option<(NodeId, u64)>,
     /// Another node asked for this state, was told that it is lost, and counts the loss. Its claim at that time.
     pub(super) told: Option<Box<Claim>>,
+    /// The run of the store's server in which the other nodes were last asked about the session.
+    asked_in: u64,
+    /// A later run in which one of them cannot answer yet, and since when it is asked.
+    asking: Option<(u64, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +44,16 @@ impl Known {
             epoch,
             counted: None,
             told: None,
+            asked_in: 0,
+            asking: None,
+        }
+    }
+
+    /// Created in this run.
+    pub(super) fn made_in(self, run: u64) -> Self {
+        Self {
+            asked_in: run,
+            ..self
         }
     }
 
@@ -54,7 +70,11 @@ impl Known {
 impl Ledger {
     pub(super) fn note(&mut self, id: SessionId, mut known: Known) {
         self.next += 1;
-        known.counted = self.get(id).and_then(|before| before.counted);
+        if let Some(before) = self.get(id) {
+            known.counted = before.counted;
+            known.asked_in = known.asked_in.max(before.asked_in);
+            known.asking = before.asking;
+        }
         self.known.insert(id, (self.next, known));
         self.order.push_back((self.next, id));
         while self.known.len() > KNOWN_MAX || self.order.len() > 2 * KNOWN_MAX {
@@ -79,6 +99,34 @@ impl Ledger {
     pub(super) fn counted(&mut self, id: SessionId, state: (NodeId, u64)) {
         if let Some((_, known)) = self.known.get_mut(&id) {
             known.counted = Some(state);
+        }
+    }
+
+    /// Whether the other nodes were asked about the session in this run or a later one. An unknown session cannot be
+    /// asked about.
+    pub(super) fn is_asked_in(&self, id: SessionId, run: u64) -> bool {
+        self.get(id).is_none_or(|known| known.asked_in >= run)
+    }
+
+    pub(super) fn asked_in(&mut self, id: SessionId, run: u64) {
+        if let Some((_, known)) = self.known.get_mut(&id) {
+            known.asked_in = known.asked_in.max(run);
+            known.asking = None;
+        }
+    }
+
+    /// Since when the other nodes are asked in this run.
+    pub(super) fn asking_in(&mut self, id: SessionId, run: u64) -> Instant {
+        let now = Instant::now();
+        let Some((_, known)) = self.known.get_mut(&id) else {
+            return now;
+        };
+        match known.asking {
+            Some((asking, since)) if asking == run => since,
+            Some(_) | None => {
+                known.asking = Some((run, now));
+                now
+            }
         }
     }
 

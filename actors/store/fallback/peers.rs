@@ -3,10 +3,10 @@
 
 use super::*;
 use crate::store::lineage::Standing;
-use crate::store::{Claim, Peers, Repaired, Said, Shown};
+use crate::store::{Claim, Peers, Repaired, Said, Shown, Turn};
 
 /// A later state that its node no longer has.
-struct Forgotten {
+pub(super) struct Forgotten {
     state: (NodeId, u64),
     changes: u64,
 }
@@ -16,6 +16,7 @@ impl Inner {
     /// asked, and the store then refuses this one. The caller reports what is lost.
     pub(super) async fn lay_down(&self, repair: Repair) -> Result<Repaired, StoreError> {
         let (id, ours) = (repair.session.id, repair.claim());
+        let run = self.store.run();
         let said = self.ask_peers(id, &ours).await;
         let forgotten = forgotten(&ours, &said)?;
         let repaired = match in_time(self.store.repair(repair)).await {
@@ -30,6 +31,7 @@ impl Inner {
             }
         };
         let forgotten = self.count_once(id, forgotten);
+        self.with(|state| state.ledger.asked_in(id, run));
         // A live holder finds out when its next commit is refused.
         let hears = |holder| said.iter().any(|said| said.claim.node == holder);
         let dropped = match repaired.holder {
@@ -48,7 +50,7 @@ impl Inner {
 
     /// How many changes were lost with that state, or 0 if that is counted already: until this node commits as a later
     /// owner, the other one tells of the loss whenever it is asked.
-    fn count_once(&self, id: SessionId, forgotten: Option<Forgotten>) -> u64 {
+    pub(super) fn count_once(&self, id: SessionId, forgotten: Option<Forgotten>) -> u64 {
         let Some(Forgotten { state, changes }) = forgotten else {
             return 0;
         };
@@ -64,8 +66,12 @@ impl Inner {
         changes
     }
 
-    async fn ask_peers(&self, id: SessionId, ours: &Claim) -> Vec<Said> {
-        let Some(peers) = self.peers.get().filter(|_| !self.options.single_node) else {
+    pub(super) fn asks_peers(&self) -> bool {
+        self.peers.get().is_some() && !self.options.single_node
+    }
+
+    pub(super) async fn ask_peers(&self, id: SessionId, ours: &Claim) -> Vec<Said> {
+        let Some(peers) = self.peers.get().filter(|_| self.asks_peers()) else {
             return Vec::new();
         };
         // Nodes may have joined since the last heartbeat seen here.
@@ -74,7 +80,7 @@ impl Inner {
         peers.ask(nodes, id, ours.clone()).await
     }
 
-    /// Answers another node that is about to store its state, `theirs`.
+    /// Answers another node that is about to store its state, `theirs`, or to commit to it.
     pub(super) async fn asked(&self, id: SessionId, theirs: Claim) -> Option<Said> {
         let now_ms = self.clock.now_ms();
         let node = self.options.node;
@@ -91,10 +97,13 @@ impl Inner {
             let shown = Shown::Stored;
             return Some(Said { claim, shown });
         }
-        let aside = Some(Fence {
+        let fence = Fence {
             epoch: theirs.epoch,
             node: theirs.node,
-        });
+        };
+        // Under a fence that the claim does not include, the session was only acquired to be repaired.
+        let began = |turn: &Turn| (turn.epoch, turn.node) == (fence.epoch, fence.node);
+        let aside = (!theirs.lineage.last().is_some_and(began)).then_some(fence);
         let shown = if has {
             self.show(id, aside).await
         } else {
@@ -162,7 +171,7 @@ impl Inner {
 }
 
 /// The largest loss among the later states that no node has any more. Fails if a node cannot store its later state yet.
-fn forgotten(ours: &Claim, said: &[Said]) -> Result<Option<Forgotten>, StoreError> {
+pub(super) fn forgotten(ours: &Claim, said: &[Said]) -> Result<Option<Forgotten>, StoreError> {
     let later = said.iter().filter_map(|said| {
         let standing = ours.lineage.judge(ours.version, &said.claim);
         let Standing::Later { from } = standing else {

@@ -199,18 +199,16 @@ impl Inner {
                 self.with(|state| state.forget(id));
                 return Ok(());
             }
-            Plan::Astray => {
-                self.with(|state| {
-                    if let Some(held) = state.held.get_mut(&id) {
-                        held.real = acquired.fence;
-                    }
-                });
-                return self.lay_down_again(id).await;
-            }
+            Plan::Astray => return self.lay_down_as(id, acquired.fence).await,
             Plan::Settled => {}
             Plan::Commit(commit) => {
+                let run = self.store.run();
+                if self.is_later_elsewhere(run, id, acquired.fence).await {
+                    return self.lay_down_as(id, acquired.fence).await;
+                }
                 let group = [commit];
-                let answer = tokio::time::timeout(STORE_WITHIN, self.store.commit(&group)).await;
+                let sent = self.store.commit_in(run, &group);
+                let answer = tokio::time::timeout(STORE_WITHIN, sent).await;
                 let lost = || StoreError::Unavailable("it did not answer in time".to_owned());
                 let mut answers = answer.map_err(|_| lost())?;
                 answers.pop().unwrap_or_else(|| Err(lost()))?;
@@ -240,6 +238,16 @@ impl Inner {
 
     fn is_deleted(&self, id: SessionId) -> bool {
         self.with(|state| state.held.get(&id).is_some_and(|held| held.deleted))
+    }
+
+    /// Repairs a session that was just acquired under `fence`.
+    pub(super) async fn lay_down_as(&self, id: SessionId, fence: Fence) -> Result<(), StoreError> {
+        self.with(|state| {
+            if let Some(held) = state.held.get_mut(&id) {
+                held.real = fence;
+            }
+        });
+        self.lay_down_again(id).await
     }
 
     pub(super) async fn lay_down_again(&self, id: SessionId) -> Result<(), StoreError> {

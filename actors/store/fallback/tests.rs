@@ -1,6 +1,7 @@
 //! Nodes over one memory store that is rolled back: what they ask each other, count and report.
 
 use std::sync::Weak;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::session::machine::Machine;
@@ -29,10 +30,13 @@ struct Direct {
     nodes: Mutex<Vec<(NodeId, Weak<FallbackStore>)>>,
     /// A further node that had the session later and cannot store its state yet.
     cannot_yet: Mutex<Option<Claim>>,
+    /// How often nodes asked.
+    asked: AtomicUsize,
 }
 
 impl Peers for Direct {
     fn ask(&self, _: Vec<NodeId>, id: SessionId, ours: Claim) -> PeersFuture<'_, Vec<Said>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let nodes = self.nodes.lock().unwrap().clone();
         let claim = self.cannot_yet.lock().unwrap().clone();
         Box::pin(async move {
@@ -296,4 +300,118 @@ async fn losses_are_reported_until_the_notices_mention_them() {
     fleet.nodes[0].store.told(fleet.session, repaired.lost());
     assert_eq!(fleet.acquire(0).await.lost, Lost::default());
     assert_eq!(fleet.lost(0), 2);
+}
+
+/// The store accepts the older owner, because it was rolled back to a state that this node knows.
+async fn rolled_back_to_the_older_owner(fleet: &Fleet) -> (Acquired, Acquired) {
+    let older = fleet.acquire(0).await;
+    assert_eq!(fleet.commit(0, older.fence, 1).await, Ok(2));
+    let stored = fleet.store.as_stored(fleet.session);
+    tokio::time::sleep(LEASE).await;
+    let newer = fleet.acquire(1).await;
+    assert_eq!(fleet.commit(1, newer.fence, 2).await, Ok(3));
+    fleet.store.go_back(fleet.session, stored);
+    (older, newer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_owner_commits_nothing_once_the_newer_one_is_asked() {
+    let fleet = fleet(2).await;
+    let (older, newer) = rolled_back_to_the_older_owner(&fleet).await;
+    let refused = fleet.commit(0, older.fence, 2).await;
+    assert_eq!(refused, Err(StoreError::Fenced));
+    let repaired = fleet.repair(0, &older, 2).await;
+    assert_eq!(repaired.unwrap_err(), StoreError::Fenced, "nothing is lost");
+    // The newer owner goes on with its own fence.
+    assert_eq!(fleet.commit(1, newer.fence, 3).await, Ok(4));
+    assert_eq!([fleet.lost(0), fleet.lost(1)], [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_owner_that_commits_first_finds_its_state() {
+    let fleet = fleet(2).await;
+    let (older, newer) = rolled_back_to_the_older_owner(&fleet).await;
+    let refused = fleet.commit(1, newer.fence, 3).await;
+    assert!(refused.is_err(), "{refused:?}");
+    fleet.repair(1, &newer, 3).await.unwrap();
+    assert_eq!(
+        fleet.commit(1, newer.fence, 3).await,
+        Err(StoreError::Fenced)
+    );
+    assert_eq!(fleet.acquire(1).await.version, 3);
+    assert_eq!(
+        fleet.commit(0, older.fence, 2).await,
+        Err(StoreError::Fenced)
+    );
+    assert_eq!([fleet.lost(0), fleet.lost(1)], [0, 0]);
+}
+
+/// The newer owner has released the session, so its changes are lost. That is counted before the next answer.
+#[tokio::test(start_paused = true)]
+async fn an_older_owner_hears_of_a_loss_before_it_commits() {
+    let fleet = fleet(2).await;
+    let older = fleet.acquire(0).await;
+    assert_eq!(fleet.commit(0, older.fence, 1).await, Ok(2));
+    let stored = fleet.store.as_stored(fleet.session);
+    tokio::time::sleep(LEASE).await;
+    let newer = fleet.acquire(1).await;
+    assert_eq!(fleet.commit(1, newer.fence, 2).await, Ok(3));
+    fleet.release(1, newer.fence, 3).await;
+    fleet.store.go_back(fleet.session, stored);
+    let commit = fleet.commit(0, older.fence, 2).await;
+    assert_eq!(commit, Err(StoreError::Lapsed));
+    let again = fleet.acquire(0).await;
+    assert_eq!(again.lost.forgotten, 1);
+    assert_eq!(fleet.commit(0, again.fence, 2).await, Ok(3));
+    assert_eq!([fleet.lost(0), fleet.lost(1)], [1, 0]);
+}
+
+/// Commits wait for a newer owner that cannot store its state, but not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_newer_owner_is_waited_for_and_asked_once_in_each_run() {
+    let fleet = fleet(1).await;
+    let older = fleet.acquire(0).await;
+    assert_eq!(fleet.commit(0, older.fence, 1).await, Ok(2));
+    let asked = || fleet.peers.asked.load(Ordering::SeqCst);
+    assert_eq!(asked(), 0, "the server has not restarted");
+    let mut lineage = older.lineage.clone();
+    lineage.acquired(99, NodeId::from_u128(99), 2);
+    *fleet.peers.cannot_yet.lock().unwrap() = Some(Claim {
+        node: NodeId::from_u128(99),
+        epoch: 99,
+        lineage,
+        version: 3,
+    });
+    let stored = fleet.store.as_stored(fleet.session);
+    fleet.store.go_back(fleet.session, stored);
+    let started = Instant::now();
+    while let Err(error) = fleet.commit(0, older.fence, 2).await {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert!(started.elapsed() < LEASE, "it waits for too long");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(started.elapsed() > Duration::from_secs(5));
+    let before = asked();
+    assert_eq!(fleet.commit(0, older.fence, 3).await, Ok(4));
+    assert_eq!(asked(), before);
+}
+
+/// Changes that were kept during the outage are not written over those of a newer owner.
+#[tokio::test(start_paused = true)]
+async fn kept_changes_yield_to_a_newer_owner() {
+    let fleet = fleet(2).await;
+    let (older, _) = rolled_back_to_the_older_owner(&fleet).await;
+    let Node { store, .. } = &fleet.nodes[0];
+    store.is_away("a test");
+    // As recorded within its lease.
+    store.0.with(|all| {
+        let held = all.held.get_mut(&fleet.session).unwrap();
+        held.lease_until = Instant::now() + LEASE;
+    });
+    assert_eq!(fleet.commit(0, older.fence, 2).await, Ok(3));
+    while store.health().sheltered.sessions > 0 || store.health().away.is_some() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!([fleet.lost(0), fleet.lost(1)], [1, 0]);
+    assert_eq!(fleet.acquire(1).await.version, 3);
 }

@@ -21,6 +21,8 @@ pub(super) struct Node {
     pub(super) epoch: u8,
     pub(super) out: Option<u8>,
     pub(super) talk: Talk,
+    /// Whether it has asked the other node since the store was rolled back. Outlives the session actor.
+    pub(super) asked: bool,
 }
 
 impl Node {

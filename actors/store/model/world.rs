@@ -38,7 +38,7 @@ struct Wrongs {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
-    record: Record,
+    pub(super) record: Record,
     /// The replica's state, which a failover restores.
     behind: Record,
     pub(super) nodes: [Node; NODES as usize],
@@ -92,6 +92,7 @@ impl Model for Protocol {
             epoch: 0,
             out: None,
             talk: Talk::Silent,
+            asked: false,
         };
         vec![World {
             record: Record::default(),
@@ -126,7 +127,12 @@ impl Model for Protocol {
                 (Talk::Silent, None) => {}
                 (Talk::Asked(request), _) => {
                     actions.push(Action::Arrive(number));
-                    if bounds.deaf && matches!(request, Request::Repair { .. }) {
+                    let asks = match request {
+                        Request::Repair { .. } => true,
+                        Request::Commit { .. } => world.must_ask(number),
+                        Request::Acquire { .. } => false,
+                    };
+                    if bounds.deaf && asks {
                         actions.push(Action::ArriveUnasked(number));
                     }
                     if world.late.len() < bounds.late {
@@ -233,16 +239,18 @@ impl World {
                 }
             }
             Action::Arrive(number) => {
-                if let Talk::Asked(Request::Repair { .. }) = self.node(number).talk {
-                    self.ask_the_other(number, rules);
-                }
+                let must_ask = self.must_ask(number);
+                self.ask_first(number, rules);
                 let later = self.other_was_later(number);
+                let lacks_the_other = self.lacks_what_the_other_has(number);
                 self.arrive(number, rules);
-                let repaired = matches!(
-                    self.node(number).talk,
-                    Talk::Answered(Request::Repair { .. }, Reply::Repaired { .. })
-                );
-                self.wrongs.unasked |= later && repaired;
+                self.wrongs.unasked |= match self.node(number).talk {
+                    Talk::Answered(Request::Repair { .. }, Reply::Repaired { .. }) => later,
+                    Talk::Answered(Request::Commit { .. }, Reply::Committed) => {
+                        must_ask && lacks_the_other
+                    }
+                    Talk::Silent | Talk::Asked(_) | Talk::Answered(..) => false,
+                };
             }
             Action::ArriveUnasked(number) => self.arrive(number, rules),
             Action::Hear(number) => {
@@ -256,7 +264,11 @@ impl World {
                 }
             }
             Action::Linger(number) => {
+                if let Talk::Asked(Request::Commit { .. }) = self.node(number).talk {
+                    self.ask_first(number, rules);
+                }
                 if let Talk::Asked(request) = self.node(number).talk {
+                    self.sent(number, &request);
                     self.late.push(request);
                     self.late.sort_unstable();
                 }
@@ -279,6 +291,7 @@ impl World {
                 self.record = std::mem::take(&mut self.behind);
                 self.record.live |= skewed;
                 self.ended = [false; NODES as usize];
+                self.nodes.iter_mut().for_each(|node| node.asked = false);
                 // These requests were on their way to the old server.
                 self.late.clear();
             }
@@ -289,8 +302,20 @@ impl World {
         &mut self.nodes[usize::from(number)]
     }
 
+    /// Whether its next commit is the first after a rollback.
+    pub(super) fn must_ask(&self, number: u8) -> bool {
+        self.failovers > 0 && !self.nodes[usize::from(number)].asked
+    }
+
+    fn sent(&mut self, number: u8, request: &Request) {
+        if self.failovers > 0 && matches!(request, Request::Commit { .. }) {
+            self.node(number).asked = true;
+        }
+    }
+
     fn arrive(&mut self, number: u8, rules: Rules) {
         if let Talk::Asked(request) = self.node(number).talk {
+            self.sent(number, &request);
             let before = self.record.clone();
             let reply = self.apply(&request, rules);
             self.is_heard(&request, reply, &before);

@@ -4,6 +4,7 @@
 //! eighth of the budget; then the oldest is emptied and becomes the newest. One script does this, and it frees memory
 //! as soon as other data needs it: see `lua/cache_put.lua`.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,7 @@ impl RedisCache {
             address: info.addr().to_string(),
             counts: Counts::default(),
             server: Mutex::default(),
+            runs: AtomicU64::default(),
             broken: Mutex::default(),
         });
         let client = Client::open(info).map_err(unreadable)?;

@@ -14,8 +14,10 @@ use crate::store::{Change, Commit, Committed, Fence, Reached, StoreError};
 pub(super) const STATE_MAX: usize = 8 << 20;
 
 impl RedisStore {
+    /// `run`: the run of the server in which they may be applied. `None`: any.
     pub(super) async fn commit_all(
         &self,
+        run: Option<u64>,
         commits: &[Commit],
     ) -> Vec<Result<Committed, StoreError>> {
         let mut results: Vec<Result<Committed, StoreError>> = Vec::with_capacity(commits.len());
@@ -23,7 +25,7 @@ impl RedisStore {
         for group in
             commits.chunk_by(|a, b| std::ptr::eq(self.lane(a.session), self.lane(b.session)))
         {
-            results.extend(self.commit_group(group).await);
+            results.extend(self.commit_group(run, group).await);
         }
         if results.iter().any(Result::is_ok) {
             let reached = self.reached().await;
@@ -34,7 +36,11 @@ impl RedisStore {
         results
     }
 
-    async fn commit_group(&self, commits: &[Commit]) -> Vec<Result<Committed, StoreError>> {
+    async fn commit_group(
+        &self,
+        run: Option<u64>,
+        commits: &[Commit],
+    ) -> Vec<Result<Committed, StoreError>> {
         let Some(lane) = commits.first().map(|commit| self.lane(commit.session)) else {
             return Vec::new();
         };
@@ -52,7 +58,7 @@ impl RedisStore {
                 Err(error) => refused.push(Some(error)),
             }
         }
-        let mut answers = match lane.run(sent).await {
+        let mut answers = match lane.run_in(run, sent).await {
             Ok(answers) => answers.into_iter(),
             Err(error) => return vec![Err(error); commits.len()],
         };
@@ -65,7 +71,7 @@ impl RedisStore {
             if let Ok(committed) = result {
                 let version = committed.version;
                 if version != commit.expected + commit.change.versions() {
-                    *result = self.commit_surely(commit, version).await;
+                    *result = self.commit_surely(run, commit, version).await;
                 }
             }
         }
@@ -75,10 +81,15 @@ impl RedisStore {
     /// The store reports another version than this commit makes. The answer may be damaged, or belong to another
     /// commit, so the same commit is sent again over another connection; that changes nothing if it was applied. The
     /// same answer twice is believed.
-    async fn commit_surely(&self, commit: &Commit, said: u64) -> Result<Committed, StoreError> {
+    async fn commit_surely(
+        &self,
+        run: Option<u64>,
+        commit: &Commit,
+        said: u64,
+    ) -> Result<Committed, StoreError> {
         self.distrust();
-        let again = self.committing(commit)?;
-        let mut answers = self.lane(commit.session).run(vec![again]).await?;
+        let again = vec![self.committing(commit)?];
+        let mut answers = self.lane(commit.session).run_in(run, again).await?;
         let committed = self.committed(commit, answers.pop().unwrap_or(Ok(Value::Nil)))?;
         let made = commit.expected + commit.change.versions();
         if committed.version != made && committed.version != said {

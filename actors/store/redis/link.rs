@@ -66,12 +66,19 @@ pub(super) struct Lane {
 
 #[derive(Default)]
 struct Open {
-    connection: Option<(u64, MultiplexedConnection)>,
+    connection: Option<(Opened, MultiplexedConnection)>,
     /// When the attempt began.
     since: Option<Instant>,
     /// Counts connections: a caller that finds one broken must not close a later one.
     generation: u64,
     failed: Option<(Instant, StoreError)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Opened {
+    generation: u64,
+    /// The run of the server that it is connected to.
+    run: u64,
 }
 
 /// Counters of all lanes together.
@@ -166,12 +173,21 @@ impl Lane {
         &self,
         invocations: Vec<Invocation>,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        self.run_in(None, invocations).await
+    }
+
+    /// The same. If the server is not in `run`, nothing is sent.
+    pub(super) async fn run_in(
+        &self,
+        run: Option<u64>,
+        invocations: Vec<Invocation>,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let mut all = pipe();
         all.ignore_errors();
         for invocation in &invocations {
             all.add_command(invocation.command.clone());
         }
-        let mut answers = self.ask(&mut all).await?;
+        let mut answers = self.ask_in(run, &mut all).await?;
         let forgotten: Vec<usize> = (0..answers.len())
             .filter(|index| answers[*index].as_ref().is_err_and(is_forgotten))
             .collect();
@@ -184,7 +200,8 @@ impl Lane {
             again.add_command(invocations[index].operation.load());
             again.add_command(invocations[index].command.clone());
         }
-        let repeated = self.ask(&mut again).await?.into_iter().skip(1).step_by(2);
+        let repeated = self.ask_in(run, &mut again).await?;
+        let repeated = repeated.into_iter().skip(1).step_by(2);
         for (index, answer) in forgotten.into_iter().zip(repeated) {
             answers[index] = answer;
         }
@@ -209,7 +226,24 @@ impl Lane {
         &self,
         all: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
-        let (generation, mut connection) = self.connection().await?;
+        self.ask_in(None, all).await
+    }
+
+    async fn ask_in(
+        &self,
+        run: Option<u64>,
+        all: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        let (opened, mut connection) = self.connection().await?;
+        if run.is_some_and(|run| run != opened.run) {
+            if opened.run != self.shared.run() {
+                // To a server that was replaced since.
+                self.drop_connection(opened).await;
+            }
+            return Err(StoreError::Unavailable(
+                "its server restarted or was replaced".to_owned(),
+            ));
+        }
         match round_trip(&self.shared.counts, &mut connection, all).await {
             Ok(Answers::OutOfStep) => {
                 self.shared.broke();
@@ -222,13 +256,13 @@ impl Lane {
                     .find(|error| breaks(error));
                 if let Some(error) = broken {
                     let error = unavailable(error);
-                    self.drop_connection(generation).await;
+                    self.drop_connection(opened).await;
                     return Err(error);
                 }
                 Ok(answers)
             }
             Err(error) => {
-                self.drop_connection(generation).await;
+                self.drop_connection(opened).await;
                 // One late answer says nothing about the other connections.
                 if !error.is_timeout() {
                     self.shared.broke();
@@ -238,11 +272,11 @@ impl Lane {
         }
     }
 
-    async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
+    async fn connection(&self) -> Result<(Opened, MultiplexedConnection), StoreError> {
         let mut open = self.open.lock().await;
-        if let Some((generation, connection)) = &open.connection {
+        if let Some(made) = &open.connection {
             if open.since >= self.shared.broken() {
-                return Ok((*generation, connection.clone()));
+                return Ok(made.clone());
             }
             open.connection = None;
             self.shared.counts.open.fetch_sub(1, Ordering::Relaxed);
@@ -254,11 +288,12 @@ impl Lane {
         }
         let since = Instant::now();
         match self.connect().await {
-            Ok(connection) => {
+            Ok((run, connection)) => {
                 open.generation += 1;
                 open.since = Some(since);
                 open.failed = None;
-                let made = (open.generation, connection);
+                let generation = open.generation;
+                let made = (Opened { generation, run }, connection);
                 open.connection = Some(made.clone());
                 self.shared.counts.open.fetch_add(1, Ordering::Relaxed);
                 if open.generation > 1 {
@@ -273,8 +308,8 @@ impl Lane {
         }
     }
 
-    /// Connects, and checks that the server is a usable master and has the scripts.
-    async fn connect(&self) -> Result<MultiplexedConnection, StoreError> {
+    /// Connects, and checks that the server is a usable master and has the scripts. Returns the server's run, too.
+    async fn connect(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
         let config = connection_config();
         let connecting = self
             .client
@@ -294,7 +329,7 @@ impl Lane {
         let took = asked.elapsed();
         let fits = server.serves();
         let unusable = server.unusable().filter(|_| self.for_sessions);
-        self.shared.saw(server, took);
+        let run = self.shared.saw(server, took);
         fits.map_err(StoreError::Unavailable)?;
         // A server below the configured durability is used: its answers report that, and without it the node could
         // promise nothing at all.
@@ -302,7 +337,7 @@ impl Lane {
             return Err(StoreError::Unavailable(unusable));
         }
         if !self.for_sessions {
-            return Ok(connection);
+            return Ok((run, connection));
         }
         let mut load = pipe();
         load.ignore_errors();
@@ -314,16 +349,16 @@ impl Lane {
         // If one script may not be loaded, none may: report the first error.
         match loaded.iter().find_map(|answer| answer.as_ref().err()) {
             Some(error) => Err(unavailable(error)),
-            None => Ok(connection),
+            None => Ok((run, connection)),
         }
     }
 
-    async fn drop_connection(&self, broken: u64) {
+    async fn drop_connection(&self, broken: Opened) {
         let mut open = self.open.lock().await;
         if open
             .connection
             .as_ref()
-            .is_some_and(|(generation, _)| *generation == broken)
+            .is_some_and(|(opened, _)| *opened == broken)
         {
             open.connection = None;
             self.shared.counts.open.fetch_sub(1, Ordering::Relaxed);

@@ -58,7 +58,15 @@ impl Store for RedisStore {
     }
 
     fn commit<'a>(&'a self, commits: &'a [Commit]) -> CommitsFuture<'a> {
-        Box::pin(self.commit_all(commits))
+        Box::pin(self.commit_all(None, commits))
+    }
+
+    fn run(&self) -> u64 {
+        self.0.shared.run()
+    }
+
+    fn commit_in<'a>(&'a self, run: u64, commits: &'a [Commit]) -> CommitsFuture<'a> {
+        Box::pin(self.commit_all(Some(run), commits))
     }
 
     fn renew(&self, id: SessionId, fence: Fence) -> StoreFuture<'_, Reached> {

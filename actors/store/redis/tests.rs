@@ -19,6 +19,7 @@ mod index;
 mod levels;
 pub(crate) mod proxy;
 mod random;
+mod restarted;
 pub(crate) mod server;
 mod slots;
 
