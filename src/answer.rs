@@ -1,5 +1,5 @@
-//! The envelope that every answer comes in, validation, and every failure to its code and recovery: one place for the
-//! server, the command line and the batch.
+//! The envelope of every answer, validation, and the code and advice of every failure. The server, the command line and
+//! batches all use it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,27 +30,26 @@ pub use page::Page;
 pub use reason::Reason;
 pub(crate) use unparsed::ParseErrors;
 
-/// Notices that an answer carries, so that a session's whole past does not crowd out its data.
+/// Notices in one answer, so that a session's history does not crowd out the data.
 const NOTICES_SHOWN: usize = 5;
 /// Bytes of one notice.
 const NOTICE_BYTES: usize = 300;
-/// A name that differs by more than a third is no likely slip.
+/// A name that differs in more than a third of its letters is not a likely typo.
 const NEAREST_SIMILARITY: f64 = 0.66;
 
-/// What a caller gets, whatever happened.
+/// The answer to a call, successful or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// `data, status, context, page, coverage`; in full with `metadata`, too.
+    /// `data, status, context, page, coverage`; a full answer also has `metadata`.
     pub structured: Value,
     /// For programs and operators, not for models: tool, version, duration, time, input digest, cache.
     pub metadata: Value,
-    /// The same for a model or a person, compactly.
+    /// The same as compact text, for a model or a person.
     pub text: String,
     pub is_error: bool,
 }
 
-/// What a tool found: what the envelope is put around. Its JSON form travels through the session as
-/// [`ToolOutput::answer`].
+/// The result of a tool, without the envelope. Its JSON form passes through the session as [`ToolOutput::answer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Finding {
     pub(crate) data: Value,
@@ -59,12 +58,12 @@ pub(crate) struct Finding {
     pub(crate) coverage: Option<Coverage>,
     pub(crate) cache: CacheUse,
     pub(crate) empty: Option<Empty>,
-    /// What a reader should know of this answer.
+    /// Notices for the reader of this answer.
     pub(crate) notices: Vec<String>,
 }
 
 impl Finding {
-    /// Of a tool that reads no code.
+    /// The finding of a tool that reads no code.
     pub(crate) fn plain(data: Value, text: String) -> Self {
         Self {
             data,
@@ -78,7 +77,7 @@ impl Finding {
     }
 
     pub(crate) fn into_value(self) -> Value {
-        // Every part has string keys and finite numbers, so this cannot fail.
+        // All keys are strings and all numbers are finite, so this cannot fail.
         serde_json::to_value(self).unwrap_or_default()
     }
 
@@ -91,7 +90,7 @@ impl Finding {
     }
 }
 
-/// What was looked at, and what was not.
+/// Which files were analysed, and which were not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Coverage {
     pub(crate) files_seen: u64,
@@ -107,14 +106,14 @@ pub(crate) struct CacheUse {
     pub(crate) misses: u64,
 }
 
-/// Why there are no rows: one of [`reason::EMPTY_REASONS`], and words.
+/// Why there are no rows: one of [`reason::EMPTY_REASONS`], and a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Empty {
     pub(crate) reason: String,
     pub(crate) message: String,
 }
 
-/// Which session answered, and what it kept.
+/// The session that answered, and what it stored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
     pub(crate) session_id: Option<SessionId>,
@@ -125,7 +124,7 @@ pub(crate) struct Context {
     pub(crate) notices: Vec<String>,
 }
 
-/// One call, for its envelope.
+/// The facts about a call that its envelope needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Called<'a> {
     pub(crate) tool: &'a str,
@@ -135,12 +134,12 @@ pub(crate) struct Called<'a> {
 }
 
 impl Called<'_> {
-    /// What a session answered.
+    /// Puts the answer of a session into its envelope.
     pub(crate) fn answered(&self, answer: CallAnswer, mut notices: Vec<String>) -> Answer {
         notices.extend(answer.notices);
         if answer.result_id.is_some() && !answer.stored {
             notices.push(
-                "the whole result was too large to keep: it cannot be compared or read again"
+                "the complete result was too large to store: it cannot be compared or read again"
                     .into(),
             );
         }
@@ -235,9 +234,9 @@ impl Called<'_> {
     }
 }
 
-/// The nearest of the known names, if one is near.
+/// The most similar of the known names, if one is similar enough.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    // Far longer than any name of ours: comparing is quadratic.
+    // Far longer than any known name: comparing is quadratic.
     const MAX_COMPARED: usize = 100;
     if name.len() > MAX_COMPARED {
         return None;
@@ -266,7 +265,7 @@ pub(crate) fn rfc3339(ms: u64) -> String {
 
 // === parts ===
 
-/// As `json!` would make it, but for the copies: that macro copies each value that it is given.
+/// As `json!`, but without copying the values.
 pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let fields = fields.map(|(name, value)| (name.to_owned(), value));
     Value::Object(fields.into_iter().collect())
@@ -290,11 +289,11 @@ fn trim(notices: &mut Vec<String>) {
     }
 }
 
-/// The text with cursor, ids and notices below it, within `max_bytes`: what has to give way is the text, by whole
-/// lines, since without ids and cursor a caller could not go on.
+/// Adds cursor, ids and notices below the text, within `max_bytes`. If necessary, lines of the text are dropped:
+/// without ids and cursor a caller could not continue.
 ///
-/// Names in it are escaped where its lines are made, which alone knows the line breaks of its own; all else that a name
-/// may do to a terminal is escaped here once more.
+/// The code that builds the lines escapes line breaks in names, because only it knows its own line breaks. Other
+/// characters that affect a terminal are escaped here again.
 fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes: usize) -> String {
     let text = lines(&text);
     let mut footer = String::new();
@@ -308,7 +307,7 @@ fn with_footer(text: String, context: &Context, cursor: Option<&str>, max_bytes:
         footer.push_str(&format!("result_id={result}\n"));
     }
     if context.replayed {
-        footer.push_str("replayed: the answer of an earlier call under this idempotency key\n");
+        footer.push_str("replayed: the answer of an earlier call with this idempotency key\n");
     }
     for notice in &context.notices {
         let line = format!("note: {}\n", line(notice));

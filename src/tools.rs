@@ -1,4 +1,4 @@
-//! The tools: one list, from which names, schemas, documentation, validation and the registry of the sessions derive.
+//! The tools: one list. Names, schemas, documentation, validation and the registry of the sessions are derived from it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -44,7 +44,7 @@ pub use run_batch::{MAX_CALLS, MAX_CONCURRENT};
 pub use whole::WHOLE_CAP;
 pub(crate) use whole::reduced;
 
-/// One tool, as everything else sees it.
+/// One tool.
 pub struct Entry {
     pub name: &'static str,
     pub title: &'static str,
@@ -54,33 +54,33 @@ pub struct Entry {
     pub read_only: bool,
     pub idempotent: bool,
     pub destructive: bool,
-    /// By which arguments are checked.
+    /// The schema that validates arguments.
     pub input_schema: Value,
-    /// The same in `tools/list`, where bounds of values are left out.
+    /// The schema in `tools/list`, without the bounds of values.
     pub listed_input_schema: Value,
-    /// By which every answer validates, lean or in full.
+    /// The schema of every answer, lean or full.
     pub output_schema: Value,
-    /// The same, for answers in full, with every name: for `find_tools` and the generated page.
+    /// The schema of full answers, with all names, for `find_tools` and the generated page.
     pub full_schema: Value,
-    /// What of `data` a lean answer has.
+    /// The fields of `data` in a lean answer.
     pub(crate) lean: &'static [Field],
     /// category, tags, languages, stability, version, cost class: `_meta` of `tools/list`.
     pub meta: Value,
     pub kind: Kind,
     pub arguments: Vec<Argument>,
-    /// What a user might say who wants this tool and does not know its name.
+    /// Words of users who want this tool but do not know its name.
     pub words: &'static [&'static str],
-    /// What comes back, in words.
+    /// A description of the answer.
     pub returns: &'static str,
     pub examples: Vec<Example>,
-    /// Reasons that are this tool's own; those that any call may give are on the page once.
+    /// The specific reasons of this tool; the page lists the reasons of all calls once.
     pub reasons: &'static [&'static str],
     input: Validator,
     output: Validator,
     full: Validator,
 }
 
-/// Who runs a tool.
+/// How a tool runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// On the pool, inside a session.
@@ -91,11 +91,11 @@ pub enum Kind {
     Expanded,
 }
 
-/// A worked example. Valid over the tree of `tests/fixtures/sample`, and executed there by a test.
+/// A worked example. A test runs it on the tree of `tests/fixtures/sample`.
 #[derive(Debug, Clone)]
 pub struct Example {
     pub title: &'static str,
-    /// May hold [`SESSION_ID`] and [`RESULT_ID`]: see [`Example::arguments_with`].
+    /// May contain [`SESSION_ID`] and [`RESULT_ID`]: see [`Example::arguments_with`].
     pub arguments: Value,
 }
 
@@ -109,21 +109,21 @@ impl Example {
         Self { title, arguments }
     }
 
-    /// The arguments with ids that exist.
+    /// The arguments with existing ids.
     pub fn arguments_with(&self, session_id: &str, result_id: &str) -> Value {
         let text = self.arguments.to_string();
         let text = text
             .replace(SESSION_ID, session_id)
             .replace(RESULT_ID, result_id);
-        // Ids hold nothing that JSON would have to escape.
+        // Ids have no characters that JSON escapes.
         serde_json::from_str(&text).unwrap_or_default()
     }
 }
 
-/// Several paths in place of `path`: an argument of the command line alone, which no client is offered.
+/// Several paths instead of `path`: only the command line has this argument.
 pub const PATHS: &str = "paths";
 
-/// What a tool's file says about it.
+/// The definition of a tool in its file.
 struct Spec {
     name: &'static str,
     title: &'static str,
@@ -138,11 +138,11 @@ struct Spec {
     /// `low`: no code is read; `medium`: files are analysed once; `high`: many calls.
     cost: &'static str,
     arguments: Vec<Argument>,
-    /// Schema of `data` in full.
+    /// The schema of the full `data`.
     data: Value,
-    /// What a lean answer has of it.
+    /// The fields of it in a lean answer.
     lean: &'static [Field],
-    /// In a lean answer rows lie under the file that they are of.
+    /// A lean answer groups rows by file.
     grouped: bool,
     returns: &'static str,
     examples: Vec<Example>,
@@ -206,7 +206,7 @@ impl From<Spec> for Entry {
 }
 
 impl Entry {
-    /// Arguments in the form that the schema describes, from what a client sent; see [`normalize::normalized`].
+    /// Converts a client's arguments to the form that the schema describes; see [`normalize::normalized`].
     pub(crate) fn normalized(&self, arguments: Value) -> Value {
         if arguments.is_null() {
             return json!({});
@@ -214,8 +214,8 @@ impl Entry {
         normalize::normalized(&self.input_schema, arguments, &shared::EMPTY_IS_ABSENT)
     }
 
-    /// Checks arguments against the input schema. `limit: 0`, which means all rows, a `max_bytes` that no message may have,
-    /// and [`PATHS`] pass only where `allow_unlimited`.
+    /// Checks arguments against the input schema. Only with `allow_unlimited` may `limit` be 0 (all rows), `max_bytes`
+    /// exceed the limit of a message, and [`PATHS`] be set.
     pub fn check(&self, arguments: &Value, allow_unlimited: bool) -> Result<(), Failure> {
         if !allow_unlimited {
             return validation::check(&self.input, &self.input_schema, arguments);
@@ -235,10 +235,10 @@ impl Entry {
         validation::check(&self.input, &self.input_schema, &bounded)
     }
 
-    /// Everything in which an answer of this tool differs from its schemas: nothing, or it is a fault of ours.
+    /// All differences between an answer of this tool and its schemas. Any difference is a bug.
     pub fn output_errors(&self, structured: &Value) -> Vec<String> {
         let mut errors = validation::all_errors(&self.output, structured);
-        // Only an answer in full has metadata in it.
+        // Only a full answer has metadata.
         if structured.get("metadata").is_some() {
             errors.extend(validation::all_errors(&self.full, structured));
         }
@@ -277,16 +277,16 @@ pub fn entry(name: &str) -> Option<&'static Entry> {
     catalogue().iter().find(|entry| entry.name == name)
 }
 
-/// The name of a tool that is nearly this one.
+/// The most similar name of a tool.
 pub fn nearest_tool(name: &str) -> Option<&'static str> {
     nearest(name, catalogue().iter().map(|entry| entry.name))
 }
 
-/// Everything in which an answer differs from its tool's output schema: nothing, or it is a fault of ours.
+/// All differences between an answer and its tool's output schema. Any difference is a bug.
 pub fn output_errors(tool: &str, structured: &Value) -> Vec<String> {
     match entry(tool) {
         Some(entry) => entry.output_errors(structured),
-        None => vec![format!("no tool is called {tool:?}")],
+        None => vec![format!("there is no tool {tool:?}")],
     }
 }
 

@@ -1,9 +1,9 @@
-//! Cursors: stateless and sealed. A cursor says which arguments and which inputs it pages over and how far it has
-//! come, so any node can go on from it and no node keeps it.
+//! Cursors: stateless and sealed. A cursor contains digests of the arguments and of the inputs, and its position, so
+//! any node can continue from it and no node stores it.
 //!
-//! The seal is a digest over the content, not a secret: a cursor carries no authority (whoever presents it is checked
-//! as on the first page), so what matters is that damage and guessing are noticed, and that it outlives a restart and
-//! a change of node, which a key of the process would not.
+//! The seal is a digest of the content, not a secret. A cursor grants no access: every page checks its caller. The seal
+//! only detects damaged and invented cursors. A secret key of the process would make cursors invalid after a restart
+//! and on other nodes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,11 +22,11 @@ pub(crate) type Short = [u8; DIGEST_LEN];
 /// Where a page ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Of the tool's name and the arguments that decide what is listed.
+    /// Digest of the tool's name and of the arguments that select the rows.
     pub(crate) arguments: Short,
-    /// Of everything that was read.
+    /// Digest of everything that was read.
     pub(crate) inputs: Short,
-    /// How many rows came before (analyses), or the id of the last row (lists).
+    /// The number of rows on earlier pages (analyses), or the id of the last row (lists).
     pub(crate) mark: u128,
 }
 
@@ -41,10 +41,10 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Fails with `invalid_cursor`, and with `cursor_mismatch` where it was given out for other arguments.
+    /// Fails with `invalid_cursor`, or with `cursor_mismatch` if the cursor belongs to other arguments.
     pub(crate) fn open(text: &str, arguments: Short) -> Result<Self, Failure> {
         let cursor = Self::parse(text)
-            .ok_or_else(|| Failure::new("invalid_cursor", "the cursor is none of ours"))?;
+            .ok_or_else(|| Failure::new("invalid_cursor", "the cursor is invalid"))?;
         if cursor.arguments != arguments {
             return Err(Failure::new(
                 "cursor_mismatch",
@@ -54,7 +54,7 @@ impl Cursor {
         Ok(cursor)
     }
 
-    /// Fails with `cursor_stale` where the inputs are no longer those of the first page.
+    /// Fails with `cursor_stale` if the inputs have changed since the first page.
     pub(crate) fn check_inputs(&self, inputs: Short) -> Result<(), Failure> {
         if self.inputs == inputs {
             return Ok(());
@@ -81,7 +81,7 @@ impl Cursor {
     }
 }
 
-/// Of any text: an input digest, or the canonical form of arguments.
+/// The digest of any text: an input digest, or the canonical form of arguments.
 pub(crate) fn short(text: &str) -> Short {
     let mut short = [0; DIGEST_LEN];
     short.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..DIGEST_LEN]);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn other_arguments_and_other_inputs_are_told_apart() {
+    fn other_arguments_and_other_inputs_have_other_errors() {
         let sealed = cursor("a", "files", 50).seal();
         let opened = Cursor::open(&sealed, short("a")).unwrap();
         assert_eq!(opened.mark, 50);
@@ -126,13 +126,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_opens_as_sealed(args in ".*", inputs in ".*", mark: u128) {
+        fn a_sealed_cursor_opens(args in ".*", inputs in ".*", mark: u128) {
             let cursor = cursor(&args, &inputs, mark);
             prop_assert_eq!(Cursor::open(&cursor.seal(), cursor.arguments), Ok(cursor));
         }
 
         #[test]
-        fn any_change_is_noticed(mark: u64, at in 0_usize..53, with in "[A-Za-z0-9_-]") {
+        fn any_change_is_detected(mark: u64, at in 0_usize..53, with in "[A-Za-z0-9_-]") {
             let sealed = cursor("a", "b", mark.into()).seal();
             let mut changed = sealed.clone();
             changed.replace_range(at..=at, &with);
@@ -142,7 +142,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_no_cursor_is_refused(text in ".{0,200}") {
+        fn other_text_is_refused(text in ".{0,200}") {
             prop_assert!(Cursor::open(&text, short("a")).is_err());
         }
     }

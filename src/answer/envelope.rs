@@ -1,4 +1,4 @@
-//! The envelope around what a tool found, lean and in full, and its JSON Schema: one definition for every tool.
+//! The envelope of every answer, lean and full, and its JSON Schema: one definition for all tools.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ mod published;
 
 pub(crate) use published::{Answers, published};
 
-/// One answer's, before they are put together.
+/// The parts of one answer.
 pub(super) struct Parts<'a> {
     pub(super) data: Value,
     pub(super) status: Status<'a>,
@@ -24,13 +24,13 @@ pub(super) struct Parts<'a> {
 }
 
 pub(super) enum Status<'a> {
-    /// Perhaps with nothing to show, and why.
+    /// A success; `Some`: without rows, for this reason.
     Success(Option<&'a Empty>),
     Failed(&'a Failure),
 }
 
 impl Parts<'_> {
-    /// Every part with every field.
+    /// The full answer: every part with every field.
     pub(super) fn full(self, metadata: Value) -> Value {
         object([
             ("data", self.data),
@@ -42,8 +42,8 @@ impl Parts<'_> {
         ])
     }
 
-    /// `data`, `status.success` and `context.durability` are there in any case; the rest where it says something.
-    /// `data` is as its tool made it.
+    /// The lean answer. It always has `data`, `status.success` and `context.durability`, and the other fields unless
+    /// they are empty. `data` is as its tool made it.
     pub(super) fn lean(self) -> Value {
         let mut context = context(self.context);
         let durability = context["durability"].take();
@@ -68,7 +68,7 @@ impl Parts<'_> {
 
 fn coverage_told(coverage: Option<&Coverage>) -> Value {
     let mut told = json!(coverage);
-    // Files with syntax errors are worth a word only where there are any.
+    // Mention files with syntax errors only if there are any.
     if let Some(told) = told.as_object_mut()
         && told["parse_errors"]["count"] == 0
     {
@@ -115,7 +115,7 @@ impl Status<'_> {
 }
 
 fn context(context: &Context) -> Value {
-    // A throwaway session keeps nothing, whatever the store could do.
+    // A throwaway session stores nothing, even if the store is durable.
     let durability = match (context.session_id, context.durability) {
         (Some(_), Some(kept)) => json!({
             "level": DurabilityLevel::name(kept.level),
@@ -141,9 +141,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-// === the schema of answers in full ===
+// === the schema of full answers ===
 
-/// What a tool's answers in full validate by, where `data` has this schema.
+/// The schema of a tool's full answers. `data`: the schema of that field.
 pub(crate) fn full_schema(data: &Value) -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -169,7 +169,7 @@ pub(crate) fn full_schema(data: &Value) -> Value {
     })
 }
 
-/// An object all of whose properties are required and that has no others.
+/// An object with exactly these properties, all required.
 pub(crate) fn strict(properties: Value) -> Value {
     let required: Vec<&String> = properties
         .as_object()
@@ -184,7 +184,7 @@ pub(crate) fn strict(properties: Value) -> Value {
     })
 }
 
-/// As [`strict`], but these may be missing.
+/// As [`strict`], but these properties are optional.
 pub(crate) fn strict_but(optional: &[&str], properties: Value) -> Value {
     let mut schema = strict(properties);
     if let Some(required) = schema["required"].as_array_mut() {

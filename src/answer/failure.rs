@@ -1,4 +1,4 @@
-//! A call that failed: a reason of the table, and words about this case. Every error of every layer ends here.
+//! A failed call: a reason of the table, and a message about this case. Errors of all layers are converted to it.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use actors::tool::ToolError;
 
 use super::reason::{self, Reason};
 
-/// Lets a client that asks again find another state of affairs.
+/// Suggested retry time: most running calls have ended by then.
 const STORE_RETRY: Duration = Duration::from_millis(500);
-/// Another node takes over by then, or this one has been started again.
+/// Suggested retry time: another node has taken over by then, or this one has restarted.
 const RESTART_RETRY: Duration = Duration::from_secs(1);
-/// Longest message: it may quote what a client sent.
+/// Longest message: it may quote a client's text.
 const MESSAGE_BYTES: usize = 1000;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -39,7 +39,7 @@ impl Failure {
         reason::reason(&self.reason)
     }
 
-    /// In whole milliseconds, as it is told: whoever waits for them is not too early.
+    /// Rounded up to whole milliseconds, so that a client that waits this long does not retry too early.
     pub fn after(mut self, retry_after: Duration) -> Self {
         let millis = retry_after.as_nanos().div_ceil(1_000_000);
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
@@ -58,7 +58,7 @@ impl From<ToolError> for Failure {
     }
 }
 
-/// The way back: a tool fails with what a shared part of the edge refused.
+/// The reverse conversion: a tool fails with a failure of shared code.
 impl From<Failure> for ToolError {
     fn from(failure: Failure) -> Self {
         let mut error = Self::new(failure.reason, failure.message);

@@ -1,15 +1,15 @@
-//! How much of a finding an answer gives. Models pay for every byte of the structured part, so by default an answer has
-//! the few fields of each row that its tool names, and nothing that is null, empty or as it usually is. Tools make full
-//! rows; what is kept whole is made of those, and what is sent is projected here.
+//! Selects the fields of an answer. Models pay for every byte of the structured part, so by default an answer has only
+//! the fields of each row that its tool lists, and no null, empty or usual values. Tools build full rows. Stored
+//! results have the full rows; answers are projected here.
 
 use serde_json::{Map, Value};
 
-/// What a caller asks for.
+/// The argument `detail`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Detail {
     #[default]
     Lean,
-    /// Every field, those without a value too.
+    /// Every field, also those without a value.
     Full,
 }
 
@@ -25,11 +25,11 @@ impl Detail {
     }
 }
 
-/// A key of `data` that a lean answer has, and which fields below it: of each row where it is a list. A dot leads into
-/// an object or into each object of a list. No field stands for all.
+/// A key of `data` in a lean answer, and the fields below it; for a list, the fields of each row. A dot selects a field
+/// of an inner object, or of each object of an inner list. An empty list selects all fields.
 pub(crate) type Field = (&'static str, &'static [&'static str]);
 
-/// Values that say nothing new: fields that have them are left out of a lean answer.
+/// The usual values: fields that have them are left out of a lean answer.
 pub(crate) const USUAL: [(&str, &str); 12] = [
     ("conditional", "false"),
     ("draining", "false"),
@@ -45,15 +45,15 @@ pub(crate) const USUAL: [(&str, &str); 12] = [
     ("visibility", "public"),
 ];
 
-/// Fields with objects that are not this server's own form: a call's arguments, a JSON schema. Nothing inside is usual.
+/// Fields with foreign objects: a call's arguments, a JSON schema. Nothing inside them is left out.
 const FOREIGN: [&str; 2] = ["arguments", "schema"];
 
 /// Projects the rows of one answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shape {
-    /// `None`: everything.
+    /// `None`: all fields.
     fields: Option<&'static [Field]>,
-    /// More columns of some lists: what their rows are sorted by.
+    /// Additional columns of some lists: the metrics that rows are sorted by.
     also: [Option<(&'static str, &'static str)>; 2],
 }
 
@@ -65,7 +65,7 @@ impl Shape {
         }
     }
 
-    /// Also by these rows are shown, of two lists at most.
+    /// Shows these additional columns, in at most two lists.
     pub(crate) fn and(
         self,
         first: Option<(&'static str, &'static str)>,
@@ -81,7 +81,7 @@ impl Shape {
         self.fields.is_some()
     }
 
-    /// Whether anything of a key of `data` is shown.
+    /// Whether a key of `data` is shown at all.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.fields
             .is_none_or(|fields| fields.iter().any(|(name, _)| *name == key))
@@ -115,7 +115,7 @@ impl Shape {
         data
     }
 
-    /// A row of a list, or the whole value of another key. `None`: it is not shown.
+    /// Projects a row of a list, or the value of another key. `None`: the key is not shown.
     pub(crate) fn part(&self, key: &str, value: Value) -> Option<Value> {
         let Some(fields) = self.fields else {
             return Some(value);
@@ -172,7 +172,7 @@ pub(crate) fn by_first_name<'c>(columns: &[&'c str]) -> Vec<(&'c str, Vec<&'c st
     named
 }
 
-/// Takes out, at every depth, what is null, empty or as usual.
+/// Removes null, empty and usual values, at every depth.
 pub(crate) fn strip(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(strip),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lean_row_has_the_columns_of_its_table_and_what_it_is_sorted_by() {
+    fn a_lean_row_has_its_columns_and_its_sort_key() {
         let shape = Shape::new(Detail::Lean, FIELDS).and(Some(("rows", "total.a")), None);
         let lean = shape.part("rows", row()).unwrap();
         let expected = json!({"name": "n", "own": {"a": 0}, "parts": [{"id": 1}, {"id": 3}], "total": {"a": 1}});
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_left_out_and_a_zero_says_something() {
+    fn empty_values_are_left_out_and_zeros_are_kept() {
         let data = json!({
             "totals": {"files": 0, "type_only": false, "stored": false, "success": false, "why": "", "none": {"x": []}},
             "rows": [], "else": 1,
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(
             call,
             json!({"arguments": {"path": "", "required": false, "x": null}}),
-            "what a caller sent stays as it was"
+            "a caller's values stay unchanged"
         );
         let shape = Shape::new(Detail::Lean, FIELDS);
         let lean = shape.data(data.as_object().unwrap().clone());

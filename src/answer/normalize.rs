@@ -1,14 +1,14 @@
-//! Arguments as clients really send them, brought into the form that the input schema describes.
+//! Converts arguments as clients really send them into the form that the input schema describes.
 //!
 //! Some clients fill every optional argument with `null`, some send `""` for an id that they do not have, and some send
-//! a list or a number as a string of its JSON. What can mean one thing only is taken so; everything else is left as it
-//! is, to be refused by name.
+//! a list or a number as a string of its JSON. Values with only one meaning are converted; all others stay as they are,
+//! and validation refuses them by name.
 
 use serde_json::{Map, Value};
 
-/// An optional property that is `null` is left out; so is one of `empty_is_absent` that is `""`. A string stands for
-/// the list, number, boolean or object that it is the JSON of, where the schema takes no string; a lone word stands for
-/// a list of one where the schema takes a list of strings; a whole number may be written `3.0`.
+/// Removes optional properties that are `null`, and those of `empty_is_absent` that are `""`. If the schema expects
+/// another type than a string, a string with the JSON of that type is parsed. If it expects a list of strings, a single
+/// word becomes a list of one. A whole number may be written `3.0`.
 pub(crate) fn normalized(schema: &Value, value: Value, empty_is_absent: &[&str]) -> Value {
     match decoded(schema, value) {
         Value::Object(object) => Value::Object(normalized_object(schema, object, empty_is_absent)),
@@ -64,7 +64,7 @@ fn decoded(schema: &Value, value: Value) -> Value {
     }
 }
 
-/// `3`, `3.0`, `"3"` and `"3.0"` are all 3; `"3.5"` is left to be refused.
+/// `3`, `3.0`, `"3"` and `"3.0"` are all 3; `"3.5"` stays, and is refused later.
 fn whole(value: Value) -> Value {
     let number = match &value {
         Value::String(text) => serde_json::from_str::<serde_json::Number>(text.trim()).ok(),
@@ -83,11 +83,11 @@ fn whole(value: Value) -> Value {
         .map_or(value, |number| Value::from(number as i64))
 }
 
-/// Beyond it a float no longer tells neighbouring integers apart.
+/// Above this, floats cannot represent every integer.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A word is a list of itself. With a space, comma or bracket it may have been meant as several, and `null`, `true` and
-/// `false` as no word: those are refused, not guessed.
+/// A single word becomes a list of one. Text with a space, comma or bracket may mean several words, and `null`, `true`
+/// and `false` may mean no word: those are refused, not guessed.
 fn list_of_one(schema: &Value, text: &str) -> Option<Value> {
     let of_strings = schema["type"] == "array" && schema["items"]["type"] == "string";
     let parts = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}' | '"');
@@ -152,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_string_is_absent_for_ids_alone() {
+    fn an_empty_string_is_absent_only_for_ids() {
         check(json!({"cursor": "", "path": ""}), json!({"path": ""}));
     }
 
     #[test]
-    fn json_in_a_string_is_taken_where_no_string_is() {
+    fn json_in_a_string_is_parsed_unless_a_string_is_expected() {
         check(
             json!({"languages": "[\"python\", \"go\"]", "limit": "3", "strict": "true", "ratio": "0.5"}),
             json!({"languages": ["python", "go"], "limit": 3, "strict": true, "ratio": 0.5}),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_a_list_of_itself() {
+    fn a_word_becomes_a_list_of_one() {
         check(json!({"languages": "go"}), json!({"languages": ["go"]}));
         check(
             json!({"languages": "go,python"}),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_integers_however_they_are_written() {
+    fn whole_numbers_are_integers_in_any_notation() {
         check(json!({"limit": 3.0}), json!({"limit": 3}));
         check(json!({"limit": "3.0"}), json!({"limit": 3}));
         check(json!({"limit": " 3 "}), json!({"limit": 3}));
@@ -223,15 +223,15 @@ mod tests {
     }
 
     proptest! {
-        /// So an idempotency key sees the same arguments however often they are normalized.
+        /// Otherwise an idempotency key could see different arguments for the same call.
         #[test]
-        fn what_is_normal_stays_as_it_is(value in any_json()) {
+        fn normalizing_twice_changes_nothing(value in any_json()) {
             let once = normalized(&schema(), value, &["cursor"]);
             prop_assert_eq!(normalized(&schema(), once.clone(), &["cursor"]), once);
         }
 
         #[test]
-        fn a_value_and_its_json_in_a_string_are_the_same(limit in any::<i64>(), words in prop::collection::vec("[a-z]{1,5}", 0..4)) {
+        fn a_value_and_its_json_string_are_equal(limit in any::<i64>(), words in prop::collection::vec("[a-z]{1,5}", 0..4)) {
             let plain = json!({"limit": limit, "languages": words});
             let quoted = json!({"limit": limit.to_string(), "languages": json!(words).to_string()});
             prop_assert_eq!(normalized(&schema(), quoted, &[]), normalized(&schema(), plain, &[]));

@@ -1,5 +1,5 @@
-//! Pages: whole rows, at least one, within `limit` and within `max_bytes` of what is sent: the structured part as JSON,
-//! envelope and all, and the text.
+//! Pages: complete rows, at least one. `limit` bounds their number. `max_bytes` bounds the size of the text, and the
+//! size of the structured part as JSON, including the envelope.
 
 use std::io;
 
@@ -11,43 +11,43 @@ use super::lean::{Detail, Shape};
 
 mod grouped;
 
-/// Rows of a page where nothing is said.
+/// Rows of a page by default.
 pub const DEFAULT_LIMIT: usize = 50;
 /// More rows than this fit no context window.
 pub const MAX_LIMIT: usize = 1000;
 /// About 6,000 tokens: clients cap answers at 25,000 tokens, and text and structure may both be shown to a model.
 pub const DEFAULT_MAX_BYTES: usize = 24_000;
-/// Below it not even one row and its ids fit.
+/// Not even one row and its ids fit into less.
 pub const MIN_MAX_BYTES: usize = 1000;
-/// An answer has its text, which JSON may make twice as long, and `data`, in one message: three times this, and an
-/// envelope. Real clients read no more than 1 MiB of one (the Python client over HTTP+SSE). What is larger is paged.
+/// A message contains the text, which JSON escapes may double, and `data`: three times this, and an envelope. The
+/// smallest known limit of a client is 1 MiB per message (the Python client over HTTP+SSE). Larger results are paged.
 pub const MAX_MAX_BYTES: usize = 300_000;
-/// What the text keeps free for ids, cursor and notices.
+/// Reserved in the text for ids, cursor and notices.
 pub(crate) const FOOTER_BYTES: usize = 400;
-/// What the structured part keeps free for status, context and page: both ids, a cursor and large numbers.
+/// Reserved in the structured part for status, context and page: both ids, a cursor and large numbers.
 const ENVELOPE_BYTES: usize = 600;
-/// The same with every field, and the metadata.
+/// The same for a full answer, with the metadata.
 const FULL_ENVELOPE_BYTES: usize = 1100;
-/// A string that is clipped is not clipped below this.
+/// A clipped string keeps at least this many bytes.
 const MIN_CLIPPED: usize = 16;
 
-/// Which part of the rows an answer holds.
+/// The rows of one page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     pub total: usize,
     pub returned: usize,
-    /// Rows are left, after these.
+    /// More rows follow.
     pub truncated: bool,
     pub next_cursor: Option<String>,
 }
 
-/// How large an answer may be. `usize::MAX` stands for no bound (the command line's `--limit 0`).
+/// Size limits of an answer. `usize::MAX`: no limit (the command line's `--limit 0`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {
     pub(crate) rows: usize,
-    /// Of `data` as JSON: what the envelope leaves of it.
+    /// Bytes of `data` as JSON, without the envelope.
     pub(crate) data: usize,
-    /// Of the text without its footer.
+    /// Bytes of the text, without its footer.
     pub(crate) text: usize,
 }
 
@@ -69,7 +69,7 @@ impl Budget {
         })
     }
 
-    /// With what else is sent. A row is worth more: it gets half of a very small budget in any case.
+    /// Subtracts the bytes of other parts. Rows come first: they always get at least half of the budget.
     pub(crate) fn beside(self, bytes: usize) -> Self {
         let data = match self.data {
             usize::MAX => usize::MAX,
@@ -89,15 +89,15 @@ impl Default for Budget {
     }
 }
 
-/// One row: what it adds to which arrays of `data`, and its line or lines of text.
+/// One row: the values that it adds to arrays of `data`, and its lines of text.
 pub(crate) struct Row {
     pub(crate) parts: Vec<(&'static str, Value)>,
-    /// Without a line break other than between lines: names may hold any, and would forge lines of an answer.
+    /// Line breaks separate lines only. Those in names are escaped, or a name could forge lines of an answer.
     line: String,
 }
 
 impl Row {
-    /// `value`: as it is shown, if it is.
+    /// `value`: the projected row; `None` if it is not shown.
     pub(crate) fn new(key: &'static str, value: Option<Value>, line: &str) -> Self {
         Self {
             parts: value.map(|value| (key, value)).into_iter().collect(),
@@ -105,20 +105,20 @@ impl Row {
         }
     }
 
-    /// This line above those that are there.
+    /// Adds a line above the existing ones.
     pub(crate) fn under(mut self, line: &str) -> Self {
         self.line = format!("{}\n{}", visible::line(line), self.line);
         self
     }
 
-    /// This line below those that are there.
+    /// Adds a line below the existing ones.
     pub(crate) fn over(mut self, line: &str) -> Self {
         self.line.push('\n');
         self.line.push_str(&visible::line(line));
         self
     }
 
-    /// What else it adds, if that is shown.
+    /// Adds another value to an array, if it is shown.
     pub(crate) fn add(&mut self, key: &'static str, value: Option<Value>) {
         self.parts.extend(value.map(|value| (key, value)));
     }
@@ -131,28 +131,28 @@ impl Row {
     }
 }
 
-/// What belongs to the answer beside its rows.
+/// The parts of an answer other than its rows.
 pub(crate) struct Frame {
-    /// `data` with its arrays empty, in full.
+    /// The full `data`, with empty arrays.
     pub(crate) data: Map<String, Value>,
-    /// What of it is shown; rows come as they are shown.
+    /// The fields that are shown; rows are already projected.
     pub(crate) shape: Shape,
-    /// Rows lie under the file that they are of.
+    /// Rows are grouped by file.
     pub(crate) grouped: bool,
-    /// Keys of `data` that may be left out where not even one row would fit, the most dispensable first.
+    /// Keys of `data` that are dropped if not even one row fits, the least important first.
     pub(crate) droppable: &'static [&'static str],
-    /// The lines above the rows, without names in them, or with names that are escaped.
+    /// The lines above the rows. Names in them must be escaped.
     pub(crate) heading: String,
 }
 
-/// A page that fits.
+/// A page within its limits.
 pub(crate) struct Fitted {
     pub(crate) data: Map<String, Value>,
     pub(crate) text: String,
     pub(crate) returned: usize,
 }
 
-/// Takes rows `from..total`, one after the other, for as long as they fit.
+/// Adds rows `from..total` in order, as long as they fit.
 pub(crate) fn fit(
     frame: Frame,
     budget: Budget,
@@ -231,7 +231,7 @@ fn added_len(data: &Map<String, Value>, row: &Row, grouped: bool) -> usize {
     }
 }
 
-/// Leaves out dispensable keys until the row fits.
+/// Drops dispensable keys until the row fits.
 fn make_room(data: &mut Map<String, Value>, droppable: &[&str], row: &Row, budget: usize) {
     let row_len = parts_len(row);
     for key in droppable {
@@ -247,7 +247,7 @@ fn parts_len(row: &Row) -> usize {
     row.parts.iter().map(|(_, value)| json_len(value) + 1).sum()
 }
 
-/// Bytes of the lists that a row adds to and `data` does not have yet: `"key":[],`.
+/// Bytes of the new lists that a row creates in `data`: `"key":[],`.
 fn new_lists_len(data: &Map<String, Value>, row: &Row) -> usize {
     let mut new: Vec<&str> = Vec::new();
     for (key, _) in &row.parts {
@@ -258,8 +258,8 @@ fn new_lists_len(data: &Map<String, Value>, row: &Row) -> usize {
     new.iter().map(|key| key.len() + 6).sum()
 }
 
-/// Makes one row fit: clips its longest strings and lists, leaves out what it lists beside itself (and says so in its
-/// line), and clips harder; numbers stay.
+/// Makes one row fit: clips its longest strings and lists, then drops its additional values and says so in its line,
+/// then clips more. Numbers stay.
 fn shrink(row: &mut Row, budget: usize) {
     clip_parts(row, &[4096, 1024, 256], budget);
     let mut bytes = parts_len(row);
@@ -289,7 +289,7 @@ fn clip_parts(row: &mut Row, caps: &[usize], budget: usize) {
     }
 }
 
-/// Rows are a few levels deep, by the shape of our own answers.
+/// Rows are only a few levels deep.
 fn cap_value(value: &mut Value, cap: usize) {
     match value {
         Value::String(text) => clip(text, cap),
@@ -302,7 +302,7 @@ fn cap_value(value: &mut Value, cap: usize) {
     }
 }
 
-/// Cuts a text to at most `max` bytes, at a character, with `…` at the end.
+/// Cuts a text to at most `max` bytes, at a character boundary, with `…` at the end.
 pub(crate) fn clip(text: &mut String, max: usize) {
     const MARK: &str = "…";
     if text.len() <= max {
@@ -318,7 +318,7 @@ pub(crate) fn clip(text: &mut String, max: usize) {
     }
 }
 
-/// As many whole lines as fit; each ends in a line break.
+/// As many complete lines as fit; each ends in a line break.
 pub(crate) fn clipped_lines(text: &str, max: usize) -> String {
     let mut kept = String::new();
     for line in text.lines() {
@@ -344,7 +344,7 @@ pub(crate) fn json_len(value: &impl Serialize) -> usize {
         }
     }
     let mut count = Count(0);
-    // Counting cannot fail, and our values have string keys only.
+    // Counting cannot fail, and all keys are strings.
     let _ = serde_json::to_writer(&mut count, value);
     count.0
 }
@@ -375,7 +375,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_page_keeps_to_its_bounds_and_holds_a_row(
+        fn a_page_stays_within_its_limits_and_has_a_row(
             texts in prop::collection::vec("(?s).{0,300}", 1..40),
             rows in 1_usize..20,
             max_bytes in MIN_MAX_BYTES..5000,
@@ -386,13 +386,13 @@ mod tests {
             prop_assert!(json_len(&fitted.data) <= max_bytes);
             prop_assert!(fitted.text.len() <= max_bytes - FOOTER_BYTES);
             prop_assert_eq!(fitted.data["rows"].as_array().unwrap().len(), fitted.returned);
-            // Whatever the rows hold, each is a line.
+            // Each row is one line, for any content.
             prop_assert_eq!(fitted.text.split('\n').count(), 1 + fitted.returned + 1);
         }
     }
 
     #[test]
-    fn without_bounds_all_rows_come() {
+    fn without_limits_a_page_has_all_rows() {
         let texts = vec!["x".repeat(1000); 300];
         let fitted = page(&texts, usize::MAX, usize::MAX);
         assert_eq!(fitted.returned, 300);

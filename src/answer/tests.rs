@@ -36,7 +36,7 @@ fn finding(text: &str) -> Finding {
 }
 
 #[test]
-fn the_text_ends_in_what_is_needed_to_go_on() {
+fn the_text_ends_with_ids_and_cursor() {
     let answer = called(1000).found(finding("one row\n"), "", context());
     expect![[r#"
         one row
@@ -48,7 +48,7 @@ fn the_text_ends_in_what_is_needed_to_go_on() {
 }
 
 #[test]
-fn the_text_gives_way_to_ids_and_cursor_by_whole_lines() {
+fn the_text_is_cut_at_lines_to_fit_ids_and_cursor() {
     let many = "a line of text\n".repeat(1000);
     let answer = called(1000).found(finding(&many), "", context());
     assert!(answer.text.len() <= 1000);
@@ -70,7 +70,7 @@ fn notices_are_few_and_short() {
 }
 
 #[test]
-fn an_empty_answer_succeeds_and_says_why() {
+fn an_empty_answer_succeeds_with_a_reason() {
     let mut finding = finding("0 sessions\n");
     finding.empty = Some(Empty {
         reason: "nothing_matched".into(),
@@ -84,7 +84,7 @@ fn an_empty_answer_succeeds_and_says_why() {
 }
 
 #[test]
-fn a_failure_has_the_whole_shape_and_says_what_to_do() {
+fn a_failure_has_the_complete_envelope_and_advice() {
     let error = ToolError {
         retry_after: Some(Duration::from_millis(250)),
         ..ToolError::new("busy", "busy: 16 calls run in this session")
@@ -111,7 +111,7 @@ fn a_failure_has_the_whole_shape_and_says_what_to_do() {
 }
 
 #[test]
-fn a_reason_nobody_knows_is_internal_and_not_passed_on() {
+fn an_unknown_reason_becomes_internal() {
     let error = ToolError::new("never_heard_of", "something odd");
     let answer = called(1000).failed(&error.into(), Context::default());
     assert_eq!(answer.structured["status"]["code"], "INTERNAL");
@@ -119,7 +119,7 @@ fn a_reason_nobody_knows_is_internal_and_not_passed_on() {
 }
 
 #[test]
-fn a_finding_reads_back_from_what_a_session_keeps() {
+fn a_finding_round_trips_through_a_session() {
     let finding = finding("text");
     let output = ToolOutput {
         answer: finding.clone().into_value(),
@@ -142,7 +142,7 @@ fn a_finding_reads_back_from_what_a_session_keeps() {
 }
 
 #[test]
-fn only_a_likely_slip_is_called_near() {
+fn only_a_likely_typo_has_a_suggestion() {
     let known = ["limit", "cursor", "max_bytes", "session_id"];
     assert_eq!(nearest("limti", known), Some("limit"));
     assert_eq!(nearest("sessionid", known), Some("session_id"));

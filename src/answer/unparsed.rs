@@ -1,4 +1,4 @@
-//! Which files hold source that did not parse, and where: part of every answer's coverage.
+//! The files with source that did not parse, and the lines: part of every answer's coverage.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -6,30 +6,30 @@ use serde_json::{Value, json};
 use super::envelope::{count, list, strict, string};
 use crate::analysis::SyntaxReport;
 
-/// Files that are named in an answer; all are counted.
+/// Files named in an answer; all are counted.
 const FILES_NAMED: usize = 5;
-/// Stretches of lines that are named of one file.
+/// Ranges of lines given for one file.
 const STRETCHES_NAMED: usize = 5;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Kept")]
 pub(crate) struct ParseErrors {
-    /// Files that hold source which did not parse.
+    /// The number of files with source that did not parse.
     pub(crate) count: u64,
-    /// Those of which most lines did not, worst first.
+    /// The files with the most such lines, worst first.
     pub(crate) files: Vec<Unparsed>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unparsed {
     pub(crate) path: String,
-    /// How many of its lines hold something that did not parse.
+    /// The number of lines with source that did not parse.
     pub(crate) broken_lines: u32,
-    /// The first of them: first and last line of each stretch.
+    /// The first ranges of them: first and last line.
     pub(crate) lines: Vec<(u32, u32)>,
 }
 
-/// Answers that were stored before files were named have the count alone.
+/// Answers stored by older versions have only the count.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Kept {
@@ -50,7 +50,7 @@ impl From<Kept> for ParseErrors {
 }
 
 impl ParseErrors {
-    /// Notes a file, unless all of it parsed.
+    /// Counts a file, unless all of it parsed.
     pub(crate) fn add(&mut self, path: &str, syntax: &SyntaxReport) {
         if syntax.is_clean() {
             return;
@@ -76,7 +76,7 @@ impl ParseErrors {
         }
     }
 
-    /// `a.ts:12-14 20, b.c:3`: the worst of them, for a line of text.
+    /// `a.ts:12-14 20, b.c:3`: the worst files, for a line of text.
     pub(crate) fn places(&self) -> String {
         let files = self.files.iter().map(|file| {
             let lines = file.lines.iter().map(|(first, last)| match first == last {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_was_stored_alone_is_read() {
+    fn a_stored_count_without_files_is_read() {
         let old: ParseErrors = serde_json::from_value(json!(3)).expect("it was a number");
         assert_eq!((old.count, old.files.len()), (3, 0));
         let mut new = ParseErrors::default();

@@ -1,5 +1,5 @@
-//! Arguments against a tool's input schema, with errors that name the path, what was expected and the nearest known
-//! name; answers against its output schema.
+//! Validates arguments against a tool's input schema, and answers against its output schema. An error names the path,
+//! the expected value and the nearest known name.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, ValidationError, Validator};
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{Failure, nearest};
 
-/// How much of a wrong value is shown.
+/// Bytes of a wrong value that an error shows.
 const SHOWN: usize = 60;
 
-/// Compiles a schema of ours (2020-12). A schema that does not compile is a fault that every test would show.
+/// Compiles one of this server's schemas (2020-12). A schema that does not compile would fail every test.
 pub(crate) fn compile(schema: &Value) -> Validator {
     #[expect(
         clippy::expect_used,
@@ -22,7 +22,7 @@ pub(crate) fn compile(schema: &Value) -> Validator {
         .expect("the schema is valid")
 }
 
-/// The first thing that is wrong; unknown names before everything else, since they explain the rest.
+/// Returns the first error. Unknown names come first, because they explain other errors.
 pub(crate) fn check(
     validator: &Validator,
     schema: &Value,
@@ -49,7 +49,7 @@ pub(crate) fn check(
     worst.map_or(Ok(()), |(_, failure)| Err(failure))
 }
 
-/// Everything that is wrong with a value, for tests of answers.
+/// All errors of a value, for tests of answers.
 pub(crate) fn all_errors(validator: &Validator, value: &Value) -> Vec<String> {
     validator
         .iter_errors(value)
@@ -62,7 +62,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value) -> Failure {
     let value = error.instance();
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "a foreign enum; our schemas use these keywords, others keep the library's words"
+        reason = "a foreign enum; the schemas use these keywords, and other errors keep the library's message"
     )]
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -138,7 +138,7 @@ fn not_among(place: &str, value: &Value, options: &Value) -> Failure {
     )
 }
 
-/// The names that the object at the error's place may have.
+/// The valid names of the object at the error's place.
 fn known_names<'s>(schema: &'s Value, error: &ValidationError<'_>) -> Vec<&'s str> {
     let pointer = error.schema_path().to_string();
     let object = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_the_nearest() {
+    fn an_unknown_name_has_a_suggestion() {
         check_says(
             json!({"path": "src", "limti": 3}),
             expect![[
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_named_with_what_was_expected() {
+    fn an_error_names_the_wrong_and_the_expected_value() {
         check_says(
             json!({"path": "src", "limit": 0}),
             expect!["invalid_argument: /limit: expected at least 1, got 0"],

@@ -23,10 +23,10 @@ mod sort;
 
 const NAME: &str = "analyze_complexity";
 const LEVELS: [&str; 3] = ["summary", "files", "functions"];
-/// Functions and files that a summary names: enough to see where to look.
+/// Functions and files in a summary: enough to see the worst places.
 const SUMMARY_ROWS: usize = 10;
 
-/// The names of a function's figures alone, as JSON.
+/// The least size of a function as JSON: the names of its figures.
 const FUNCTION_BYTES: usize = 400;
 
 pub(super) fn spec() -> Spec {
@@ -80,7 +80,7 @@ pub(super) fn spec() -> Spec {
                 "level",
                 one_of(&LEVELS, "functions"),
                 "what is listed",
-                "What is listed: `functions`, `files`, or a `summary` with the worst few of both.",
+                "The rows: `functions`, `files`, or a `summary` with the worst few of both.",
             ),
             Argument::new(
                 "sort_by",
@@ -105,13 +105,13 @@ pub(super) fn spec() -> Spec {
         lean: schema::LEAN,
         grouped: false,
         returns: "`functions` (level functions: one page), `files` (level files), both short and `languages` (level \
-                  summary); always `totals` over everything analysed. Rows have what they are sorted by. `own` leaves \
-                  nested functions out, `total` includes them. In full: always `languages` and `profile`, and `files` \
+                  summary); always `totals` over everything analysed. Rows include their sort key. `own` excludes \
+                  nested functions, `total` includes them. In full: always `languages` and `profile`, and `files` \
                   of the page of functions.",
         examples: vec![
             Example::new("The most complex functions", json!({"path": "."})),
             Example::new(
-                "Functions that a reviewer would stop at, in Python only",
+                "Functions that a reviewer would question, in Python only",
                 json!({"path": ".", "languages": ["python"], "sort_by": "cognitive", "min_cognitive": 3}),
             ),
             Example::new(
@@ -128,7 +128,7 @@ pub(super) fn spec() -> Spec {
     }
 }
 
-/// Reads what the operator allows.
+/// Creates the tool. It reads only the roots that the operator allows.
 pub(super) struct AnalyzeComplexity(pub(super) ReadAccess);
 
 impl Tool for AnalyzeComplexity {
@@ -142,7 +142,7 @@ impl Tool for AnalyzeComplexity {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let sort_by = SortBy::read(&arguments["sort_by"]);
-        // The order is part of the arguments even when it is the default: a cursor belongs to one order.
+        // The order is part of the arguments even if it is the default, because a cursor belongs to one order.
         let arguments = &with_given(arguments, "sort_by", sort_by.name());
         let shared = Shared::read(NAME, arguments)?;
         let analyzed = Analyzed::of(ctx, &self.0, &shared.selection)?;
@@ -186,13 +186,13 @@ fn floor(value: &Value) -> u32 {
         .map_or(0, |floor| u32::try_from(floor).unwrap_or(u32::MAX))
 }
 
-/// Which function of which file.
+/// Index of a file, and of a function in it.
 type At = (usize, usize);
 
-/// Everything that was measured, and how it is to be shown.
+/// All measurements, and how to show them.
 struct View<'a> {
     analyzed: &'a Analyzed,
-    /// One for each file.
+    /// One per file.
     scores: &'a [FileScores],
     totals: Tally,
     languages: Vec<(&'static str, Tally)>,
@@ -220,7 +220,7 @@ impl View<'_> {
         }
         frame.data.insert("functions".into(), json!([]));
         frame.data.insert("files".into(), json!(all_files));
-        // Rendered one after the other; the last that is asked for may not fit, and its file is then rendered again.
+        // Rows are rendered in order. If the last one does not fit, the next page renders its file again.
         let budget = shared.paging.budget_beside(&self.analyzed.coverage);
         let fitted = fit(frame, budget, from, order.len(), |at| {
             let (file, function) = order[at];
@@ -249,7 +249,7 @@ impl View<'_> {
         Ok(self.outcome(shared, fitted, from, order.len(), "file"))
     }
 
-    /// No pages: the worst few of each.
+    /// The worst few functions and files, without pages.
     fn summary(&self, shared: &Shared) -> Outcome {
         let functions = self.sorted_functions();
         let files = self.sorted_files();
@@ -334,7 +334,7 @@ then {some_files} files: {}
         data
     }
 
-    /// Unfiltered, so that two results compare whatever was shown of them; functions carry their `body_digest`.
+    /// Unfiltered, so that any two results can be compared; functions have their `body_digest`.
     fn whole(&self, ctx: &ToolContext, shared: &Shared) -> Made {
         let mut whole = Whole::new(ctx, self.base(shared));
         let at_least = self.totals.functions as usize * FUNCTION_BYTES;
@@ -349,7 +349,7 @@ then {some_files} files: {}
         whole.finish(self.analyzed, |stop| rows::compact(self, stop))
     }
 
-    /// Those that the profile lists.
+    /// The functions that the profile lists.
     fn all_functions(&self) -> impl Iterator<Item = At> {
         self.scores.iter().enumerate().flat_map(|(file, scores)| {
             let listed = scores.listed.iter().enumerate();

@@ -1,4 +1,4 @@
-//! `analyze_dependencies`: the import graph, its cycles, coupling, what is external and what stays unresolved.
+//! `analyze_dependencies`: the import graph, its cycles and coupling, external packages, and unresolved imports.
 
 use actors::tool::{Tool, ToolContext, ToolError, ToolOutput};
 use serde_json::{Map, Value, json};
@@ -21,12 +21,12 @@ mod view;
 mod world;
 
 const NAME: &str = "analyze_dependencies";
-/// No graph that can be read is deeper; it also bounds the walk.
+/// Deeper graphs are unreadable. This also bounds the walk.
 const MAX_DEPTH: u64 = 100;
-/// A focus shows its neighbours, and theirs are asked for.
+/// By default a focus shows only its direct neighbours.
 const DEFAULT_DEPTH: u64 = 1;
 
-/// The names of an edge's parts alone, as JSON.
+/// The least size of an edge as JSON: the names of its fields.
 const EDGE_BYTES: usize = 80;
 
 pub(super) fn spec() -> Spec {
@@ -127,9 +127,9 @@ pub(super) fn spec() -> Spec {
         grouped: false,
         returns: "One page of `nodes`, those in cycles first, then those with unresolved imports, then the most \
                   connected; with each node the `edges` that \
-                  leave it, the `cycles` it is the first of (each as a shortest way round, closed, with the `size` of the whole knot; `cut`: only its first 100 steps, not closed), its `unresolved` imports and the `external` packages it is \
-                  the first to use. All pages together hold everything exactly once; `totals` counts it all. Of what \
-                  depends on a focus (`direction: \"in\"`) `external` and the `lines` of cycles are given in full only. As a \
+                  leave it, the `cycles` it is the first of (each as a shortest closed path, with the `size` of the whole cycle; `cut`: only its first 100 steps, not closed), its `unresolved` imports and the `external` packages it is \
+                  the first to use. All pages together hold everything exactly once; `totals` counts it all. With \
+                  `direction: \"in\"`, `external` and the `lines` of cycles are in full answers only. As a \
                   diagram: `diagram`, and how much of the graph it shows.",
         examples: vec![
             Example::new("Cycles and the most connected files", json!({"path": "."})),
@@ -138,7 +138,7 @@ pub(super) fn spec() -> Spec {
                 json!({"path": ".", "focus": "python/shop/cart.py", "direction": "in", "depth": 3}),
             ),
             Example::new(
-                "A picture of the folders",
+                "A diagram of the folders",
                 json!({"path": ".", "granularity": "directory", "format": "mermaid"}),
             ),
         ],
@@ -158,7 +158,7 @@ fn depth() -> Value {
     schema
 }
 
-/// Reads what the operator allows.
+/// Creates the tool. It reads only the roots that the operator allows.
 pub(super) struct AnalyzeDependencies(pub(super) ReadAccess);
 
 impl Tool for AnalyzeDependencies {
@@ -238,7 +238,7 @@ fn base(view: &View<'_>, with_lists: bool) -> Map<String, Value> {
     data
 }
 
-/// The graph that was asked for, unpaged.
+/// The requested graph, without pages.
 fn whole(ctx: &ToolContext, view: &View<'_>, analyzed: &Analyzed) -> Made {
     let graph = view.graph;
     let mut whole = Whole::new(ctx, base(view, false));

@@ -1,4 +1,4 @@
-//! `analyze_structure`: the outline of code, its imports and exports.
+//! `analyze_structure`: symbols, imports and exports.
 
 use actors::tool::{Tool, ToolContext, ToolError, ToolOutput};
 use serde_json::{Map, Value, json};
@@ -21,17 +21,17 @@ mod rows;
 mod schema;
 
 const NAME: &str = "analyze_structure";
-/// Deeper nesting of declarations is not found in code that people read.
+/// Real code has no deeper nesting of declarations.
 const MAX_DEPTH: u64 = 100;
 
-/// Rows of a page where nothing is said: symbols are short, so the bytes decide.
+/// Rows of a page by default. Symbols are short, so `max_bytes` decides.
 const DEFAULT_ROWS: usize = 500;
-/// What `with` adds.
+/// The values of `with`.
 const LISTS: [&str; 2] = ["imports", "exports"];
-/// Files whose imports and exports are listed where no file has a symbol to go with: one is what is asked about then.
+/// Files whose imports and exports are listed if no file has a symbol: then usually one file was selected.
 const UNLISTED_SHOWN: usize = 5;
 
-/// The names of a symbol's parts alone, as JSON.
+/// The least size of a symbol as JSON: the names of its fields.
 const SYMBOL_BYTES: usize = 120;
 
 pub(super) fn spec() -> Spec {
@@ -87,7 +87,7 @@ pub(super) fn spec() -> Spec {
                 "query",
                 text(),
                 "part of a name",
-                "Only symbols whose name or qualified name holds this, in any case; exact matches first, then beginnings.",
+                "Only symbols whose (qualified) name contains this, in any case; exact matches first, then prefixes.",
             ),
             Argument::new(
                 "kinds",
@@ -105,7 +105,7 @@ pub(super) fn spec() -> Spec {
                 "with",
                 json!({"type": "array", "items": {"type": "string", "enum": LISTS}}),
                 "also list these",
-                "What to list beside symbols, of the files on the page: each file once, with its first symbol.",
+                "Lists in addition to symbols, of the files on the page: each file once, with its first symbol.",
             ),
         ])),
         data: schema::data(),
@@ -138,7 +138,7 @@ pub(super) fn spec() -> Spec {
     }
 }
 
-/// Reads what the operator allows.
+/// Creates the tool. It reads only the roots that the operator allows.
 pub(super) struct AnalyzeStructure(pub(super) ReadAccess);
 
 impl Tool for AnalyzeStructure {
@@ -201,11 +201,11 @@ impl Tool for AnalyzeStructure {
     }
 }
 
-/// Which symbols are asked for.
+/// The requested symbols.
 struct Filter {
     query: Option<String>,
     kinds: Vec<String>,
-    /// 0-based nesting that is left out.
+    /// 0-based nesting from which symbols are left out.
     depth: u32,
     imports: bool,
     exports: bool,
@@ -229,12 +229,12 @@ impl Filter {
         filter
     }
 
-    /// Whether something of files is listed beside symbols.
+    /// Whether imports or exports are listed in addition to symbols.
     fn lists_files(&self) -> bool {
         self.imports || self.exports
     }
 
-    /// Whether files as such are asked for, with their imports and exports.
+    /// Whether the request is about whole files, not about single symbols.
     fn takes_files(&self) -> bool {
         self.query.is_none() && self.kinds.is_empty()
     }
@@ -288,7 +288,7 @@ fn base(outline: &Outline, with_lists: bool) -> Map<String, Value> {
     data
 }
 
-/// Every symbol, import and export, whatever was asked for.
+/// Every symbol, import and export, regardless of the filters.
 fn whole(ctx: &ToolContext, analyzed: &Analyzed, outline: &Outline) -> Made {
     let files = || analyzed.files.iter();
     let mut whole = Whole::new(ctx, base(outline, false));

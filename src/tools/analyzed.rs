@@ -1,5 +1,5 @@
-//! From a selection of files to their analyses: walk, ask the cache once for all, read and parse what is missing on
-//! all cores. Nothing is kept here: a crash of any actor costs a computation, no answer.
+//! Analyses a selection of files: walks, asks the cache once for all files, then reads and parses the missing ones on
+//! all cores. It keeps no state: the crash of an actor only repeats work.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -31,37 +31,37 @@ mod weight;
 mod work;
 pub(super) use work::WORK_LIMIT;
 
-/// One file, analysed. Equal files share an analysis.
+/// One analysed file. Equal files share an analysis.
 pub(crate) struct AnalyzedFile {
     pub(crate) path: String,
     pub(crate) analysis: Arc<FileAnalysis>,
 }
 
-/// A file around the selection, of which no more is known than its imports and what they lead to.
+/// A file around the selection. Only its imports and their targets are known.
 pub(crate) struct Surrounding {
     pub(crate) path: String,
     pub(crate) analysis: Arc<FileAnalysis>,
-    /// Why no answer measures it.
+    /// Why it is not measured.
     pub(crate) left_out: Option<SkipReason>,
-    /// It lies where the selection does.
+    /// It is in the selected folder.
     pub(crate) in_place: bool,
 }
 
-/// Everything that a tool is a view over.
+/// The data that all analysis tools show.
 pub(crate) struct Analyzed {
     /// Sorted by path.
     pub(crate) files: Vec<AnalyzedFile>,
-    /// Sorted by path; empty where they were not asked for.
+    /// Sorted by path; empty if they were not requested.
     pub(crate) surroundings: Vec<Surrounding>,
     pub(crate) links: Vec<Link>,
     pub(crate) manifests: Vec<Manifest>,
     pub(crate) coverage: Coverage,
     pub(crate) cache: CacheUse,
-    /// Stands for everything that was read.
+    /// The digest of everything that was read.
     pub(crate) digest: String,
-    /// What a reader should know of the files that were taken.
+    /// Notices about the files.
     pub(crate) notices: Vec<String>,
-    /// Room for the analyses that were made here, as long as the call looks at them.
+    /// Memory of the analyses that were computed here, reserved until the call ends.
     _held: memory::Held,
 }
 
@@ -74,7 +74,7 @@ impl Analyzed {
         Self::analyze(ctx, reach, selection, false)
     }
 
-    /// With the imports of everything else that the roots of the session hold.
+    /// As `of`, with the imports of all other files in the session's roots.
     pub(crate) fn with_surroundings(
         ctx: &ToolContext,
         reach: &ReadAccess,
@@ -99,7 +99,7 @@ impl Analyzed {
         };
         let mut scan = scan.map_err(|error| stopped_or(ctx, error))?;
         let around = Around::of(ctx, &mut scan)?;
-        // The selection first, so that an index below its length means the same everywhere.
+        // The selection comes first: an index below its length is a selected file.
         let files: Vec<File> = (scan.files.iter())
             .chain(around.unknown.iter().map(|neighbour| &neighbour.file))
             .cloned()
@@ -134,7 +134,7 @@ impl Analyzed {
     }
 }
 
-/// What lies around the selection: what a full analysis is at hand for, and what is to be asked for its imports.
+/// The files around the selection: those with a cached full analysis, and those whose imports must be found.
 #[derive(Default)]
 struct Around {
     known: Vec<Surrounding>,
@@ -147,7 +147,7 @@ impl Around {
             .into_iter()
             .partition(|neighbour| neighbour.left_out == Some(SkipReason::Minified));
         let mut around = Self::default();
-        // What a tool squeezed is code of others, on lines of a megabyte: imports lead to it, none leads on.
+        // Minified files have lines of a megabyte. They can be imported, but their own imports are not read.
         around.known.extend(squeezed.into_iter().map(|neighbour| {
             let analysis = FileAnalysis::empty(neighbour.file.language);
             surrounding(neighbour, Arc::new(analysis))
@@ -158,7 +158,7 @@ impl Around {
         if keys.is_empty() {
             return Ok(around);
         }
-        // Nothing is computed in full for its imports alone.
+        // Do not compute a full analysis only for imports.
         let found = ctx
             .cache
             .get_or_compute(&keys, ctx.deadline, |_, _| Ok::<_, ToolError>(()))?;
@@ -186,15 +186,15 @@ fn stopped_or(ctx: &ToolContext, error: workspace::Error) -> ToolError {
         .unwrap_or_else(|| Failure::from(error).into())
 }
 
-/// How much of a file is looked at.
+/// How much of a file is analysed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
     Full,
-    /// What resolving imports needs: see [`crate::analysis::imports_of`].
+    /// Only what the resolution of imports needs: see [`crate::analysis::imports_of`].
     Imports,
 }
 
-/// Files by what they hold: one key for equal files of one depth.
+/// Files grouped by content: equal files with the same depth share a key.
 pub(super) struct Slots {
     pub(super) keys: Vec<CacheKey>,
     /// Indexes of the files of each key.
@@ -203,7 +203,7 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// The first `selected` files are wanted in full.
+    /// The first `selected` files are analysed in full.
     fn of(files: &[File], selected: usize) -> Self {
         let mut at: HashMap<CacheKey, usize> = HashMap::with_capacity(files.len());
         let mut slots = Self {
@@ -229,7 +229,7 @@ impl Slots {
     }
 }
 
-/// A [`FileAnalysis`] depends on these four and nothing else.
+/// A [`FileAnalysis`] depends only on these four.
 fn key_of(hash: &ContentHash, language: crate::analysis::Language, depth: Depth) -> CacheKey {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&hash.0);
@@ -265,7 +265,7 @@ fn assemble(
     }
     let mut coverage = Coverage {
         files_seen: scan.files_seen,
-        // Directories that were not entered have reasons of their own, which say so in their names.
+        // Skipped directories have separate reasons, with names that say so.
         skipped: (scan.skipped.iter().chain(&scan.pruned))
             .map(|(reason, count)| (reason.name().to_owned(), *count))
             .collect(),
@@ -312,7 +312,7 @@ fn assemble(
     }
 }
 
-/// Those of which something is known, sorted by path.
+/// The surrounding files with an analysis, sorted by path.
 fn surroundings(around: Around, analyses: Vec<Option<Arc<FileAnalysis>>>) -> Vec<Surrounding> {
     let Around { mut known, unknown } = around;
     let read = unknown
@@ -325,7 +325,7 @@ fn surroundings(around: Around, analyses: Vec<Option<Arc<FileAnalysis>>>) -> Vec
     known
 }
 
-/// The scan's digest, and what was read otherwise than it was scanned.
+/// The digest of the scan, and of files that have changed since the scan.
 fn digest_of(scanned: String, otherwise: &BTreeMap<usize, [u8; 32]>) -> String {
     if otherwise.is_empty() {
         return scanned;

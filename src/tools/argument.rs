@@ -1,16 +1,16 @@
-//! One argument of a tool: its schema, and what the generated page says about it.
+//! One argument of a tool: its schema, and its documentation for the generated page.
 
 use serde_json::{Map, Value, json};
 
-/// Agents pay for schemas on every turn: the schema describes an argument in a few words, `doc` in full.
+/// Agents pay for schemas on every turn, so the schema has a brief description. `doc` is the full one.
 #[derive(Debug, Clone)]
 pub struct Argument {
     pub name: &'static str,
     pub schema: Value,
     pub required: bool,
-    /// In full, for `find_tools` and the generated page.
+    /// The full documentation, for `find_tools` and the generated page.
     pub doc: &'static str,
-    /// False where it changes nothing that the tool tells, and is taken all the same: `tools/list` leaves it out.
+    /// False if the argument is accepted but has no effect on the tool's answer: `tools/list` leaves it out.
     pub listed: bool,
 }
 
@@ -65,8 +65,8 @@ pub(crate) fn input_schema(arguments: &[Argument]) -> Value {
     schema
 }
 
-/// The schema as it is listed: without the bounds of values. They would cost every agent some 200 tokens on every turn;
-/// the documentation has them, and so does the error of a value beyond them.
+/// The schema in `tools/list`, without the bounds of values. They would cost every agent some 200 tokens on every turn.
+/// The documentation has them, and so does the error for a value out of bounds.
 pub(crate) fn listed(schema: &Value) -> Value {
     const BOUNDS: [&str; 6] = [
         "minimum",

@@ -1,4 +1,4 @@
-//! `close_session`: ends a session and deletes what it stored. Answered by the service.
+//! `close_session`: ends a session and deletes its data. Answered by the service.
 
 use actors::ids::SessionId;
 use serde_json::json;

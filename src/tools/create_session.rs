@@ -1,4 +1,4 @@
-//! `create_session`: a session that is kept. Answered by the service.
+//! `create_session`: creates a stored session. Answered by the service.
 
 use actors::sessions::SessionView;
 use serde_json::json;
@@ -11,9 +11,9 @@ use crate::answer::Finding;
 use crate::answer::lean::{Detail, Shape};
 
 pub(crate) const NAME: &str = "create_session";
-/// Shorter, and a session could end between two thoughts of a model.
+/// With less, a session could expire while a model thinks.
 const MIN_TTL_SECONDS: u64 = 60;
-/// Thirty days: what nobody asked about for longer is better analysed again.
+/// Thirty days: after that, code should be analysed again.
 const MAX_TTL_SECONDS: u64 = 30 * 24 * 3600;
 const MAX_ROOTS: usize = 20;
 const MAX_LABEL: usize = 200;
@@ -48,7 +48,7 @@ pub(super) fn spec() -> Spec {
                 "label",
                 json!({"type": "string", "maxLength": MAX_LABEL}),
                 "to know it again",
-                "Words by which you know it again in list_sessions.",
+                "A name that list_sessions shows.",
             ),
             Argument::new(
                 "roots",
@@ -74,7 +74,7 @@ pub(super) fn spec() -> Spec {
                 json!({"label": "refactor the cart"}),
             ),
             Example::new(
-                "One that reads a single folder and is kept for an hour",
+                "A session that reads one folder and is kept for an hour",
                 json!({"roots": ["python"], "ttl_seconds": 3600}),
             ),
         ],

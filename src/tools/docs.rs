@@ -1,4 +1,4 @@
-//! The page about every tool and every reason, generated from the catalogue and the table of reasons.
+//! Generates the page about tools and reasons from the catalogue and the table of reasons.
 
 use std::fmt::Write as _;
 
@@ -37,12 +37,11 @@ pub fn markdown() -> String {
     }
     page.push_str(&envelope());
     page.push_str("\
-         `context.durability.version` is the version of the session's state that holds the answer. The session commits what is \
-         ready together, so answers of concurrent calls may share a version.\n\n\
+         `context.durability.version` is the version of the session's state that contains the answer. The session commits \
+         finished calls together, so answers of concurrent calls may share a version.\n\n\
          `structuredContent` has names of files, symbols and labels exactly as they are. The text of an answer, diagrams, \
-         prompts, titles, messages of errors, the log and the tables of the command line show characters escaped that a \
-         terminal acts on or nobody sees: a line break is `\\n`, a right-to-left override `\\u{202e}`. Completion leaves such \
-         names out.\n");
+         prompts, titles, error messages, the log and the tables of the command line escape control characters and invisible \
+         characters: a line break is `\\n`, a right-to-left override `\\u{202e}`. Completion leaves such names out.\n");
     for entry in catalogue() {
         page.push_str(&section(entry));
     }
@@ -56,16 +55,16 @@ pub fn markdown() -> String {
 
 fn envelope() -> String {
     format!(
-        "\nEvery answer has the same envelope: `data` as described here, `status`, `context`, `page` where there are rows, and \
-         `coverage` where code is read. It validates by the tool's `outputSchema`. `_meta.metadata` of the result is for \
+        "\nEvery answer has the same envelope: `data` as described here, `status`, `context`, `page` if there are rows, and \
+         `coverage` if code is read. It is valid under the tool's `outputSchema`. `_meta.metadata` of the result is for \
          programs and operators: `tool`, `version`, `duration_ms`, `timestamp`, `input_digest`, `cache`.\n\n\
          Answers are lean unless `detail` is `full`, since most clients give all of `structuredContent` to the model. A lean \
-         answer has the fields of `data` that are marked so below, and what its rows are sorted by. It has nothing that is \
-         null or empty, and no field with its usual value ({usual}). `data`, `status.success` and `context.durability` are \
-         there in any case. A full answer has every field, and the metadata in its structure, too. Stored results, \
-         resources and the JSON of the command line are always full. With `find_tools`, `name` and `detail: \"full\"` the \
-         JSON Schema of a tool's full answers can be read. `max_bytes` counts the structured part as it is sent, and the \
-         text.\n\n",
+         answer has the fields of `data` that are marked so below, and the sort key of its rows. It has no null or empty \
+         fields, and no field with its usual value ({usual}). It always has `data`, `status.success` and \
+         `context.durability`. A full answer has every field, and the metadata in its structure. Stored results, \
+         resources and the JSON of the command line are always full. `find_tools` with `name` and `detail: \"full\"` \
+         returns the JSON Schema of a tool's full answers. `max_bytes` limits the size of the structured part, and the \
+         size of the text.\n\n",
         usual = fields::usual(),
     )
 }
@@ -73,7 +72,7 @@ fn envelope() -> String {
 fn changes(entry: &Entry) -> &'static str {
     match (entry.read_only, entry.destructive) {
         (true, _) => "nothing",
-        (false, true) if entry.kind == Kind::Expanded => "what its calls change",
+        (false, true) if entry.kind == Kind::Expanded => "the changes of its calls",
         (false, true) => "deletes a session",
         (false, false) => "sessions only",
     }
@@ -89,7 +88,7 @@ fn section(entry: &Entry) -> String {
         entry.tags.join(", "),
     );
     if entry.arguments.is_empty() {
-        text.push_str("\nIt takes no arguments.\n");
+        text.push_str("\nIt has no arguments.\n");
     } else {
         text.push_str("\n| argument | type and bounds | default | meaning |\n|---|---|---|---|\n");
     }
@@ -122,7 +121,7 @@ fn section(entry: &Entry) -> String {
             .collect();
         let _ = write!(
             text,
-            "\nFails, beside what any call may fail with, with {}.\n",
+            "\nSpecific reasons of failure, in addition to those of any call: {}.\n",
             names.join(", ")
         );
     }
@@ -171,7 +170,7 @@ fn default(argument: &Argument) -> String {
 
 fn reasons() -> String {
     let mut text = String::from(
-        "\n## Reasons\n\nA call that fails says so in `status`: a canonical `code`, one of these reasons, and what to do.\n\n\
+        "\n## Reasons\n\nA failed call has in `status` a canonical `code`, one of these reasons, and advice.\n\n\
          | reason | code | retry | given when | what to do |\n|---|---|---|---|---|\n",
     );
     for reason in REASONS {
@@ -190,7 +189,7 @@ fn reasons() -> String {
 
 fn empties() -> String {
     let mut text = String::from(
-        "\n## Empty answers\n\nAn answer without rows succeeds, and says in `status.reason` and `status.message` why.\n\n\
+        "\n## Empty answers\n\nA successful answer without rows has the reason in `status.reason` and `status.message`.\n\n\
          | reason | given when |\n|---|---|\n",
     );
     for (name, meaning) in EMPTY_REASONS {
@@ -211,53 +210,53 @@ fn skips() -> String {
         names.join(", ")
     };
     format!(
-        "\n## What is left out\n\nNothing is left out in silence: `coverage.skipped` counts by reason. Files: {}, \
-         `{FAILED}` where the analysis of one file broke off, `{MEMORY_LIMIT}` where it takes more memory than it may \
-         (`--memory`), and `{WORK_LIMIT}` where its parser takes more steps than text of that size may. `{ENDED_NODE}`: a node ended while it analysed this file for an earlier attempt of the same \
-         call; a notice names the file. C++ in a file that ends as C is an `unsupported_language`, \
-         told by what its lines start with. A hard link cannot be told from any other file, so it is read like one, even \
-         where the file has another name outside of the roots. Directories that were not entered: {}.\n\n\
+        "\n## What is left out\n\nEvery file that is left out is counted: `coverage.skipped` has the counts by reason. Files: {}, \
+         `{FAILED}` if the analysis of the file panicked, `{MEMORY_LIMIT}` if it exceeds its memory limit \
+         (`--memory`), and `{WORK_LIMIT}` if its parser takes too many steps for its size. `{ENDED_NODE}`: a node ended \
+         while it analysed this file for an earlier attempt of the same call; a notice names the file. C++ in a file with a \
+         name of C is an `unsupported_language`, detected by how its lines start. A hard link looks like any other file, \
+         so it is read, even if the file has another name outside of the roots. Directories that were not entered: {}.\n\n\
          `ignored` means what git ignores: `.gitignore` of every folder up to the top of the repository, also above the \
          root, `.git/info/exclude` (a linked worktree has that of its repository), and `core.excludesFile` with its \
-         default `~/.config/git/ignore`. These files are read as rules only. What a repository itself sets as \
-         `core.excludesFile` counts only inside a root. What is asked for by name is analysed all \
-         the same. Git's index is not read: a file that is tracked although a rule ignores it is left out.\n",
+         default `~/.config/git/ignore`. These files are read only as rules. A `core.excludesFile` that a repository sets \
+         counts only inside a root. A file that is selected by name is analysed anyway. Git's index is not read: a tracked \
+         file that a rule ignores is left out.\n",
         names(files),
         names(directories),
     )
 }
 
-/// What a reader of `analyze_dependencies` has to know of how it resolves.
+/// How `analyze_dependencies` resolves imports.
 fn imports() -> &'static str {
     "\n## How imports are resolved\n\n\
-     **The whole project is known; `path` is what is shown.** Imports are resolved over all roots of the session (on the \
-     command line: over the enclosing project), whatever `path`, `include`, `exclude`, `languages` and `focus` choose. \
-     The answer then has the nodes of the selection, every edge that leaves one of them, and the nodes that these edges \
+     **The graph covers the whole project; `path` selects the nodes of the answer.** Imports are resolved over all roots of \
+     the session (on the command line: over the enclosing project), for any `path`, `include`, `exclude`, `languages` and \
+     `focus`. The answer then has the nodes of the selection, every edge that leaves one of them, and the nodes that these edges \
      lead to; those that were not selected are marked `outside: true`. `fan_in`, `fan_out`, `instability` and cycles are \
-     those of the whole graph, so answers about a file, a folder and everything agree. Of files around the selection only \
-     imports are read. Where they are more than a scan takes, they are left out and the notice `surroundings_too_large` \
-     says so. `coverage` counts what was selected.\n\n\
-     **Files that are left out** (generated, minified, hidden, ignored) are nodes where an analysed file imports them, \
+     those of the whole graph, so answers about a file, a folder and the project agree. Of files around the selection only \
+     imports are read. If they exceed the limit of a scan, they are left out, with the notice \
+     `surroundings_too_large`. `coverage` counts what was selected.\n\n\
+     **Files that are left out** (generated, minified, hidden, ignored) are nodes if an analysed file imports them, \
      directly or through others. They are marked `left_out` with the reason, and are not measured.\n\n\
      **Cycles.** Each entry of `cycles` is a set of nodes that all reach one another: `size` says how many, `path` is a \
-     shortest way round through some of them, closed: its last id is its first. `lines` has the lines of each \
-     import on the way, `more` counts the nodes beside it, and with `detail: \"full\"` `members` has all of them. Imports that are erased when compiled (`import type`, \
+     shortest closed path through some of them: its last id is its first. `lines` has the lines of each \
+     import on the path, `more` counts the other nodes, and with `detail: \"full\"` `members` has all of them. Imports that are erased when compiled (`import type`, \
      `TYPE_CHECKING`) make no cycle, nor does a Rust `mod` declaration; `cycles: \"all\"` counts the former.\n\n\
-     **Never a guess.** An import ends as an edge, in `external`, or in `unresolved` with the reason. Where several files \
-     fit and only the build knows which is meant, the reason is `ambiguous` and names them. Imports that lead to nothing \
-     and lack nothing (a file's own nested class, a namespace package, `import p.*` of which nothing is used) are none of \
+     **Never a guess.** An import ends as an edge, in `external`, or in `unresolved` with the reason. If several files \
+     fit and only the build can decide, the reason is `ambiguous` and names them. Imports that need no target (a file's \
+     own nested class, a namespace package, `import p.*` with no used name) are in none of \
      the three.\n\n\
-     What is heeded: TypeScript: the tsconfig.json that includes the file, with `extends` (of packages too), `paths`, \
+     Supported configuration: TypeScript: the tsconfig.json that includes the file, with `extends` (of packages too), `paths`, \
      `baseUrl`, `rootDirs`, `moduleSuffixes`, `${configDir}`; package.json `exports` and `imports` in the written order \
      of conditions; workspaces of npm, Yarn, pnpm and Lerna; deno.json and import maps; React Native's platform files. \
      Python: source folders of setuptools, Poetry, Hatch, PDM, uv, Maturin and scikit-build, namespace packages, the \
-     nearest project first. Go: go.mod and go.work with `replace`, `vendor`. Rust: Cargo workspaces; what a facade \
-     re-exports is an edge to the facade. C: include folders of compile_commands.json. Symbolic links inside the roots.\n"
+     nearest project first. Go: go.mod and go.work with `replace`, `vendor`. Rust: Cargo workspaces; an import of an item that a \
+     facade re-exports is an edge to the facade. C: include folders of compile_commands.json. Symbolic links inside the roots.\n"
 }
 
 fn limits() -> String {
     let mut text = String::from(
-        "\n## Limits\n\n`get_server_status` gives those of the running server.\n\n| limit | value |\n|---|---|\n",
+        "\n## Limits\n\n`get_server_status` returns the limits of the running server.\n\n| limit | value |\n|---|---|\n",
     );
     for (name, value) in super::get_server_status::limits()
         .as_object()

@@ -1,4 +1,4 @@
-//! `find_tools`: discovery by the words that a user would use, and one tool in full. Answered by the service.
+//! `find_tools`: finds tools by the words of a user, and describes one tool in full. Answered by the service.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ mod search;
 
 pub(crate) const NAME: &str = "find_tools";
 const CATEGORIES: [&str; 3] = ["analysis", "sessions", "server"];
-/// What a lean answer has of `data`: what helps to choose a tool, or to call one.
+/// The fields of `data` in a lean answer: those that help to choose and call a tool.
 const LEAN: &[Field] = &[
     ("tools", &["name", "description"]),
     (
@@ -30,7 +30,7 @@ const LEAN: &[Field] = &[
         ],
     ),
 ];
-/// Longest query; more words only blur it.
+/// Longest query; more words do not improve the result.
 const MAX_QUERY: usize = 200;
 
 pub(super) fn spec() -> Spec {
@@ -99,7 +99,10 @@ pub(super) fn spec() -> Spec {
         returns: "`tools`, the best match first; with `name`, `tool`: its arguments, what it returns, worked examples \
                   and its reasons for failure; in full also the schema of its answers in full.",
         examples: vec![
-            Example::new("By what is wanted", json!({"query": "circular imports"})),
+            Example::new(
+                "By what you want to know",
+                json!({"query": "circular imports"}),
+            ),
             Example::new("One tool in full", json!({"name": "analyze_complexity"})),
         ],
         reasons: &["unknown_tool"],
@@ -174,7 +177,7 @@ fn one(name: &str, detail: Detail) -> Result<Finding, Failure> {
             nearest_tool(name).map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
         return Err(Failure::new(
             "unknown_tool",
-            format!("no tool is called {name:?}{hint}"),
+            format!("there is no tool {name:?}{hint}"),
         ));
     };
     let data = match detail {
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn users_words_find_the_tool() {
+    fn words_of_users_find_the_tool() {
         for (query, tool) in [
             ("which functions are too complicated", "analyze_complexity"),
             ("cyclomatic", "analyze_complexity"),
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_matches_says_so() {
+    fn a_query_without_matches_says_so() {
         let finding = finding(&json!({"query": "xylophone quark"})).unwrap();
         assert_eq!(finding.empty.unwrap().reason, "nothing_matched");
     }
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tool_in_full_has_examples_and_an_unknown_one_a_suggestion() {
+    fn one_tool_has_examples_and_an_unknown_name_a_suggestion() {
         for entry in catalogue() {
             let finding = finding(&json!({"name": entry.name})).unwrap();
             assert!(

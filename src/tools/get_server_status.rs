@@ -1,4 +1,5 @@
-//! `get_server_status`: what works, what does not and why; store, cache, versions, limits. Answered by the service.
+//! `get_server_status`: features with their states and reasons; store, cache, versions, limits. Answered by the
+//! service.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -25,7 +26,7 @@ mod store;
 
 pub(crate) const NAME: &str = "get_server_status";
 
-/// What a lean answer has of `data`.
+/// The fields of `data` in a lean answer.
 const LEAN: &[Field] = &[
     (
         "server",
@@ -48,12 +49,12 @@ const LEAN: &[Field] = &[
     ("limits", &[]),
 ];
 
-/// One thing that a user may rely on, and whether it does.
+/// A feature, and whether it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
     pub name: &'static str,
     pub state: FeatureState,
-    /// Why it is so, and what could be done; empty where it is available and there is nothing to say.
+    /// The cause, with advice; empty if the feature is available without restrictions.
     pub why: String,
 }
 
@@ -112,7 +113,7 @@ pub(super) fn spec() -> Spec {
         grouped: false,
         returns: "`features` with their states and why; `server`, `store`, the `nodes` that share it, `cache`, `pool`, \
                   `sessions`, `actors`; what may be read (`roots`), `languages` and `limits`; in full also `profiles`.",
-        examples: vec![super::Example::new("Is everything well", json!({}))],
+        examples: vec![super::Example::new("Does everything work", json!({}))],
         reasons: &[],
     }
 }
@@ -145,7 +146,7 @@ fn data_schema() -> Value {
     }))
 }
 
-/// The same for as long as the program runs.
+/// The facts that do not change while the program runs.
 static LANGUAGES: LazyLock<Value> = LazyLock::new(|| {
     let languages = Language::ALL.map(|language| {
         json!({
@@ -232,7 +233,7 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
     Finding::plain(data, text)
 }
 
-/// As much of it as is asked for.
+/// The requested fields.
 pub(crate) fn shown(finding: Finding, arguments: &Value) -> Finding {
     let shape = Shape::new(Detail::of(arguments), LEAN);
     Finding {
@@ -241,7 +242,7 @@ pub(crate) fn shown(finding: Finding, arguments: &Value) -> Finding {
     }
 }
 
-/// What the status says of the store, for the operator's pages too.
+/// The data about the store, also for the admin port.
 pub(crate) fn store_data(status: &StoreStatus) -> Value {
     store::data(status)
 }
@@ -251,7 +252,7 @@ pub(crate) fn nodes_data(status: &Status) -> Value {
     store::nodes(status)
 }
 
-/// Every bound that a caller can meet, by name.
+/// Every limit that a caller can reach, by name.
 pub(crate) fn limits() -> Value {
     json!({
         "rows_default": DEFAULT_LIMIT,
@@ -294,7 +295,7 @@ fn own_features(status: &Status) -> Vec<Feature> {
         feature(
             "cache",
             FeatureState::Degraded,
-            "the cache does not answer: calls analyse every file anew",
+            "the cache does not answer: calls analyse every file again",
         )
     };
     let mut features = vec![analysis];
@@ -310,7 +311,7 @@ struct Census {
     restarts: u64,
 }
 
-/// Counts only: names hold the ids of sessions, which are their owners' alone.
+/// Only counts, because names contain the ids of sessions, which only their owners may see.
 fn census(tree: &ActorStatus) -> Census {
     let mut census = Census {
         running: 0,

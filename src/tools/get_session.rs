@@ -1,4 +1,4 @@
-//! `get_session`: what a session does and has done. Answered by the service.
+//! `get_session`: the running calls and the history of a session. Answered by the service.
 
 use actors::sessions::{HistoryView, SessionView};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(super) fn spec() -> Spec {
                 "history_limit",
                 history_limit,
                 "results of a page",
-                "Results of a page at most, newest first.",
+                "Maximum results of a page, newest first.",
             ),
             cursor(),
             detail(),
@@ -56,9 +56,9 @@ pub(super) fn spec() -> Spec {
         lean: LEAN,
         grouped: false,
         returns: "The session, and one page of its `history`: each result with its id, tool, arguments and summary. \
-                  Without `session_id`: the connection's own session. `kept` says how much is kept of results and how \
-                  much may be: the oldest go first, and `pinned` ones last: baselines of `compare_results`, and the first \
-                  ones of a session with a label.",
+                  Without `session_id`: the connection's own session. `kept` has the numbers of stored results and their \
+                  limits. The oldest results are dropped first, and `pinned` ones last: baselines of `compare_results`, and \
+                  the first results of a session with a label.",
         examples: vec![Example::new(
             "What was done so far",
             json!({"session_id": SESSION_ID, "history_limit": 5}),
@@ -76,14 +76,14 @@ fn data_schema() -> Value {
     schema
 }
 
-/// The session with all of its history, for those who are not billed by the word.
+/// The session with its complete history, for resources and the command line.
 pub(crate) fn whole(view: &SessionView) -> Value {
     let mut data = session(view);
     data["history"] = view.history.iter().map(result).collect();
     data
 }
 
-/// The cursor names the last result shown, so that results that came since do not shift the page.
+/// The cursor names the last result shown, so that new results do not shift the page.
 pub(crate) fn finding(view: &SessionView, arguments: &Value) -> Result<Finding, Failure> {
     let paging = Paging::read(NAME, arguments)?;
     let from = match paging.after() {

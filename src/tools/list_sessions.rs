@@ -1,4 +1,4 @@
-//! `list_sessions`: the caller's own. Answered by the service.
+//! `list_sessions`: lists the caller's sessions. Answered by the service.
 
 use actors::ids::SessionId;
 use actors::sessions::SessionRow;
@@ -15,12 +15,12 @@ use crate::answer::{Empty, Finding};
 
 pub(crate) const NAME: &str = "list_sessions";
 
-/// What a lean answer has of `data`: all that there is.
+/// The fields of `data` in a lean answer: all of them.
 const LEAN: &[Field] = &[(
     "sessions",
     &["session_id", "status", "label", "created", "expires"],
 )];
-/// Sessions of one answer at most: one less than a store lists at once.
+/// Most sessions of one answer: one less than a store lists at once.
 const MAX_ROWS: usize = 999;
 
 pub(super) fn spec() -> Spec {
@@ -40,14 +40,13 @@ pub(super) fn spec() -> Spec {
         data: strict(json!({"sessions": list(row_schema())})),
         lean: LEAN,
         grouped: false,
-        returns: "One page of `sessions`: id, status, label, when made and how long kept.",
+        returns: "One page of `sessions`: id, status, label, creation and expiry.",
         examples: vec![Example::new("The newest sessions", json!({"limit": 10}))],
         reasons: &["store_unavailable"],
     }
 }
 
-/// After which session the page begins, and how many rows to ask for: one more than is shown tells whether there is
-/// a next page.
+/// The session before the page, and the number of rows to request: one more than shown, to detect a next page.
 pub(crate) fn wanted(paging: &Paging) -> (Option<(u64, SessionId)>, usize) {
     let rows = paging.budget.rows.min(MAX_ROWS);
     let after = paging.after();
@@ -79,7 +78,7 @@ pub(crate) fn finding(rows: &[SessionRow], total: u64, paging: &Paging) -> Findi
     let page = paging.page_after(fitted.returned, total, more, last);
     let empty = rows.is_empty().then(|| Empty {
         reason: "nothing_matched".to_owned(),
-        message: "you have no sessions here; create_session makes one".to_owned(),
+        message: "you have no sessions; create_session creates one".to_owned(),
     });
     Finding {
         page: Some(page),

@@ -1,4 +1,4 @@
-//! What kinds are called in arguments and answers.
+//! The names of kinds in arguments and answers.
 
 use crate::analysis::{FunctionKind, ImportKind, SymbolKind, Visibility};
 
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_name_of_its_own() {
+    fn every_kind_has_a_unique_name() {
         let names: BTreeSet<_> = SYMBOL_KINDS.map(symbol_kind).into();
         assert_eq!(names.len(), SYMBOL_KINDS.len());
     }

@@ -1,4 +1,4 @@
-//! What the analysis tools have in common when they answer: why nothing was found, what is kept whole.
+//! Shared parts of the analysis tools' answers: the reason of an empty answer, and the complete result that is stored.
 
 use actors::tool::ToolOutput;
 use serde_json::Value;
@@ -11,13 +11,13 @@ use crate::answer::page::Fitted;
 use crate::answer::{CacheUse, Coverage, Empty, Finding, Page};
 use crate::workspace::Selection;
 
-/// An answer of one page over analysed files.
+/// One page of an answer about analysed files.
 pub(crate) struct Outcome {
     pub(crate) fitted: Fitted,
     pub(crate) page: Option<Page>,
-    /// What one row is called.
+    /// The name of one row.
     pub(crate) row: &'static str,
-    /// How many rows there are in all.
+    /// The total number of rows.
     pub(crate) rows: usize,
     pub(crate) whole: Made,
     pub(crate) summary: String,
@@ -46,7 +46,7 @@ pub(crate) fn output(analyzed: Analyzed, selection: &Selection, outcome: Outcome
     }
 }
 
-/// An answer over stored results, which read no files.
+/// An answer about stored results, which reads no files.
 pub(crate) fn output_of_results(
     fitted: Fitted,
     page: Page,
@@ -82,7 +82,7 @@ pub(crate) fn page_of(
     paging.page(digest, from, fitted.returned, total)
 }
 
-/// A zero says why.
+/// The reason of an answer without rows.
 pub(crate) fn why_empty(
     coverage: &Coverage,
     selection: &Selection,
@@ -97,7 +97,7 @@ pub(crate) fn why_empty(
     } else {
         format!("{:?}", selection.path)
     };
-    // Directories that were not entered say nothing of the files that were seen.
+    // Skipped directories do not count as files.
     let mut skipped_files = coverage
         .skipped
         .keys()
@@ -116,7 +116,7 @@ pub(crate) fn why_empty(
         let files = counted(coverage.files_seen, "file");
         (
             "nothing_supported",
-            format!("none of {files} below {place} is in a language that is analysed"),
+            format!("none of {files} below {place} is in a supported language"),
         )
     } else {
         (
@@ -140,7 +140,7 @@ fn skips(coverage: &Coverage) -> String {
     skips.join(", ")
 }
 
-/// The line that says how much of the code the answer is about.
+/// The line about the coverage.
 fn coverage_line(coverage: &Coverage) -> String {
     let mut line = format!(
         "coverage: {} of {} analysed",
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_answer_says_which_kind_of_empty() {
+    fn an_empty_answer_has_its_reason() {
         let mut coverage = Coverage::default();
         assert_eq!(reason(&coverage, 0).as_deref(), Some("no_files"));
         coverage.files_seen = 3;

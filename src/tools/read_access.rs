@@ -1,6 +1,5 @@
-//! What may be read, and by whom. The same for the service, which gives sessions their roots, and for the tools, which
-//! look again: a session may have been made under other settings, and outlives them in its store. Fixed at the start,
-//! so a crash costs it nothing.
+//! Read access of each principal. The service uses it to give sessions their roots. The tools check it again, because a
+//! stored session may be older than the settings. It does not change after the start, so a crash loses nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +14,11 @@ use crate::workspace::{self, Limits, Workspace};
 #[derive(Clone)]
 pub struct ReadAccess {
     pub limits: Limits,
-    /// What analyses may take, all calls together.
+    /// The memory budget of all analyses.
     pub memory: Arc<Memory>,
-    /// The server's own.
+    /// The roots of the server.
     everybody: Arc<[Root]>,
-    /// Of principals from whom some of it was taken away.
+    /// The roots of principals with narrower access.
     narrowed: Arc<HashMap<Principal, Arc<[Root]>>>,
 }
 
@@ -41,7 +40,7 @@ impl ReadAccess {
         }
     }
 
-    /// Each principal's roots must lie inside of everybody's.
+    /// Each principal's roots must be inside the server's.
     pub fn narrowed(
         self,
         principals: impl IntoIterator<Item = (Principal, Vec<workspace::Root>)>,
@@ -55,17 +54,17 @@ impl ReadAccess {
         }
     }
 
-    /// All that the principal may read.
+    /// The roots of the principal.
     pub fn roots(&self, principal: &Principal) -> Arc<[Root]> {
         Arc::clone(self.narrowed.get(principal).unwrap_or(&self.everybody))
     }
 
-    /// The same, as paths are looked up in.
+    /// The same, in the form that resolves paths.
     pub fn workspace(&self, principal: &Principal) -> Workspace {
         open(&self.roots(principal), self.limits)
     }
 
-    /// What a call may read: its session's roots, of which none may have been taken away since it was made.
+    /// The roots of a call's session. Fails if the principal no longer has access to one of them.
     pub(super) fn open(&self, ctx: &ToolContext) -> Result<Workspace, ToolError> {
         let allowed = self.roots(&ctx.principal);
         let is_allowed = |root: &Root| {
@@ -77,7 +76,7 @@ impl ReadAccess {
             Some(root) => Err(ToolError::new(
                 "path_outside_roots",
                 format!(
-                    "the session was made to read the root `{}`, which may not be read any more; call create_session",
+                    "the session has the root `{}`, which you may no longer read; call create_session",
                     root.name
                 ),
             )),
@@ -93,7 +92,7 @@ fn open(roots: &[Root], limits: Limits) -> Workspace {
     Workspace::from_roots(roots.collect()).with_limits(limits)
 }
 
-/// The roots of a workspace, as sessions know them.
+/// The roots of a workspace, in the form that sessions use.
 pub fn to_actors(roots: &[workspace::Root]) -> Arc<[Root]> {
     let roots = roots.iter().map(|root| Root {
         name: root.name.clone(),
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_was_made_to_read_more_than_may_be_read_now_reads_nothing() {
+    fn a_session_with_a_root_outside_of_its_access_is_refused() {
         let outside = Err("path_outside_roots".to_owned());
         assert_eq!(
             opened("ann", &["/a", "/b/in"]),
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_named_reads_all_and_who_is_reads_what_is_said() {
+    fn named_principals_are_narrowed_and_others_read_all() {
         let names = |name: &str| -> Vec<String> {
             let roots = reach().roots(&Principal::named(name));
             roots.iter().map(|root| root.name.clone()).collect()

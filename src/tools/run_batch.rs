@@ -1,5 +1,5 @@
-//! `run_batch`: many calls in one. The service expands it into ordinary calls, so that no job waits for another on the
-//! pool that it occupies; this file says what it takes and puts the answers together.
+//! `run_batch`: many calls in one. The service expands it into ordinary calls, so that no job on the pool waits for
+//! another job. This file has its schema, and joins the answers.
 
 use serde_json::{Value, json};
 
@@ -11,11 +11,11 @@ use crate::answer::page::{Budget, clipped_lines, json_len};
 use crate::answer::{Answer, Detail, Finding, Page};
 
 pub(crate) const NAME: &str = "run_batch";
-/// More calls than this are better said by one call with a wider path.
+/// Instead of more calls, use one call with a wider path.
 pub const MAX_CALLS: usize = 50;
 /// Calls of one batch that run at once: each uses all cores, so more would only hold memory.
 pub const MAX_CONCURRENT: usize = 4;
-/// Less than this for one call holds no row; what does not fit then is left out, and said to be.
+/// The minimum for one call: less has no room for a row. Data that does not fit is left out, with a note.
 const MIN_SHARE: usize = 1000;
 
 pub(super) fn spec() -> Spec {
@@ -32,7 +32,7 @@ pub(super) fn spec() -> Spec {
         kind: Kind::Expanded,
         read_only: false,
         idempotent: false,
-        // What deletes is refused in a batch.
+        // Calls that delete are refused in a batch.
         destructive: false,
         cost: "high",
         arguments: vec![
@@ -53,7 +53,7 @@ pub(super) fn spec() -> Spec {
                     },
                 }),
                 "in order",
-                "What to call. Any tool but run_batch and close_session; a call without `session_id` takes that of the batch.",
+                "The calls. Any tool but run_batch and close_session; a call without `session_id` uses that of the batch.",
             )
             .required(),
             session_id(),
@@ -86,7 +86,7 @@ fn data() -> Value {
             "context": {"type": "object"},
             "page": {"type": ["object", "null"]},
             "coverage": {"type": ["object", "null"]},
-            // Of an answer in full.
+            // Of a full answer.
             "metadata": {"type": "object"},
         },
         "required": ["data", "status", "context"],
@@ -99,12 +99,12 @@ fn data() -> Value {
     }))
 }
 
-/// What one of `calls` calls may take of `max_bytes`.
+/// The share of `max_bytes` for one of `calls` calls.
 pub(crate) fn share(max_bytes: usize, calls: usize) -> usize {
     (max_bytes / calls.max(1)).max(MIN_SHARE)
 }
 
-/// The answers of all calls, in order, as one. `data` of those that do not fit together is left out, from the last.
+/// Joins the answers of all calls, in order. If they do not fit, `data` is left out, from the last answer on.
 pub(crate) fn finding(answers: Vec<(String, Answer)>, max_bytes: usize) -> Finding {
     let total = answers.len();
     let failed = answers.iter().filter(|(_, answer)| answer.is_error).count();
@@ -149,7 +149,7 @@ pub(crate) fn finding(answers: Vec<(String, Answer)>, max_bytes: usize) -> Findi
     }
 }
 
-/// As many lines as fit, and the result's id in any case: by it the whole can be read.
+/// As many lines as fit, and always the result's id, with which the complete result can be read.
 fn shortened(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
@@ -159,7 +159,7 @@ fn shortened(text: &str, max: usize) -> String {
     clipped_lines(text, max.saturating_sub(id.len())) + &id
 }
 
-/// Bytes of an answer without its data, and of what stands between two.
+/// Bytes of an answer without its data, including the separator.
 fn around(structured: &Value) -> usize {
     json_len(structured).saturating_sub(json_len(&structured["data"])) + 1
 }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out_and_said_to_be() {
+    fn data_that_does_not_fit_is_left_out_with_a_note() {
         let large = || answer(json!({"x": "y".repeat(900)}));
         let finding = finding(vec![large(), large(), answer(json!({}))], 2500);
         let answers = finding.data["answers"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! Sessions as answers show them.
+//! Sessions in answers.
 
 use actors::sessions::{CallView, HistoryView, SessionRow, SessionStatus, SessionView};
 use actors::store::NodeRecord;
@@ -12,13 +12,13 @@ use crate::answer::lean::Field;
 use crate::answer::page::clip;
 use crate::answer::rfc3339;
 
-/// Bytes of the arguments of an earlier call on its line of text.
+/// Bytes of an earlier call's arguments on its line of text.
 const ARGUMENTS_SHOWN: usize = 200;
 
-/// Calls of a session that are shown: those that run, at most 16, come first.
+/// Calls shown of a session: running ones, at most 16, come first.
 const CALLS_SHOWN: usize = 20;
 
-/// What a lean answer has of a session.
+/// The fields of a session in a lean answer.
 pub(crate) const LEAN: &[Field] = &[
     ("session_id", &[]),
     ("status", &[]),
@@ -43,7 +43,7 @@ pub(crate) const LEAN: &[Field] = &[
     ("kept", &[]),
 ];
 
-/// The same of one that has no past yet.
+/// The same for a new session.
 pub(crate) const LEAN_OF_NEW: &[Field] = LEAN.split_at(LEAN.len() - 3).0;
 
 /// A session without its history.
@@ -95,7 +95,7 @@ pub(crate) fn session_schema() -> Value {
     }))
 }
 
-/// How much of the results is kept, and how much may be.
+/// The stored results, and their limits.
 pub(crate) fn kept_text(view: &SessionView) -> String {
     let kept = &view.kept;
     format!(
@@ -112,7 +112,7 @@ pub(crate) fn kept_text(view: &SessionView) -> String {
 pub(crate) fn session_text(view: &SessionView) -> String {
     let label = view.label.as_deref().map(one_line);
     let mut text = format!(
-        "session {} {}{}: kept until {} (idle for {} s ends it), version {}\n",
+        "session {} {}{}: kept until {} (expires after {} s idle), version {}\n",
         view.id,
         status(&view.status),
         label.map_or_else(String::new, |label| format!(" {:?}", line(&label))),
@@ -125,7 +125,7 @@ pub(crate) fn session_text(view: &SessionView) -> String {
     }
     let roots: Vec<&str> = view.roots.iter().map(|root| root.name.as_str()).collect();
     text.push_str(&format!("roots: {}\n", line(&roots.join(", "))));
-    // What succeeded is in the history, with its result.
+    // Successful calls are in the history, with their results.
     let calls = view.calls.iter().filter(|call| call.state != "succeeded");
     for call in calls.take(CALLS_SHOWN) {
         text.push_str(&format!(
@@ -223,7 +223,7 @@ pub(crate) fn row_line(row: &SessionRow) -> String {
     )
 }
 
-/// A node as it announces itself.
+/// The announcement of a node.
 pub(crate) fn node(node: &NodeRecord) -> Value {
     json!({
         "node": node.node,

@@ -1,4 +1,4 @@
-//! The arguments that the analysis tools share, and what they mean.
+//! The arguments that the analysis tools share.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::answer::page::{
 use crate::answer::{Coverage, Failure};
 use crate::workspace::{Lift, Selection};
 
-/// Globs in one list: more are better said by one with braces.
+/// Globs in one list: instead of more, use one with braces.
 const MAX_GLOBS: usize = 100;
 /// Longest idempotency key; a UUID has 36.
 const MAX_KEY_LEN: usize = 128;
 
-/// Arguments that say where an answer goes or how much of it is shown, not what it is.
+/// Arguments that change only how an answer is sent or how much is shown, not its content.
 const NOT_WHAT: [&str; 6] = [
     Detail::ARGUMENT,
     "session_id",
@@ -30,10 +30,10 @@ const NOT_WHAT: [&str; 6] = [
     "max_bytes",
 ];
 
-/// Arguments for the service alone; a tool never sees them.
+/// Arguments for the service only; a tool never gets them.
 pub(crate) const ROUTING: [&str; 2] = ["session_id", "idempotency_key"];
 
-/// Ids and cursors: some clients send `""` where they have none.
+/// Ids and cursors: some clients send `""` if they have none.
 pub(crate) const EMPTY_IS_ABSENT: [&str; 7] = [
     "session_id",
     "idempotency_key",
@@ -44,9 +44,9 @@ pub(crate) const EMPTY_IS_ABSENT: [&str; 7] = [
     "name",
 ];
 
-// === declared ===
+// === declarations ===
 
-/// `path`, then what the tool adds, then the shared ones.
+/// `path`, then the tool's own arguments, then the shared ones.
 pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
     let globs = json!({"type": "array", "items": {"type": "string"}, "maxItems": MAX_GLOBS});
     let languages: Vec<_> = Language::ALL.map(Language::name).into();
@@ -55,7 +55,7 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
         json!({"type": "string", "default": "."}),
         "file or folder",
         "File or folder to look at, relative to the root, with `/`; with several roots it starts with the root's \
-             name. An absolute path is taken if it lies inside a root.",
+             name. An absolute path is accepted if it is inside a root.",
     )];
     all.extend(own);
     all.extend([
@@ -76,14 +76,14 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
             "include_skipped",
             json!({"type": "array", "items": {"type": "string"}}),
             "e.g. generated",
-            "What is left out by default and wanted all the same: `generated`, `vendored`, `hidden`, `ignored`, \
+            "Files that are left out by default, to analyse anyway: `generated`, `vendored`, `hidden`, `ignored`, \
              `minified`, `build_output`.",
         ),
         Argument::new(
             "languages",
             json!({"type": "array", "items": {"type": "string", "enum": languages}}),
             "only these",
-            "Only files in these languages; `typescript` takes in `tsx`.",
+            "Only files in these languages; `typescript` includes `tsx`.",
         ),
         profile().unlisted(),
     ]);
@@ -93,7 +93,7 @@ pub(crate) fn with_shared(own: Vec<Argument>) -> Vec<Argument> {
     all
 }
 
-/// For the analysis that counts: its profile is listed.
+/// For the analysis that uses the profile: `tools/list` has the argument.
 pub(crate) fn counted_by_profile(mut arguments: Vec<Argument>) -> Vec<Argument> {
     for argument in &mut arguments {
         argument.listed |= argument.name == "profile";
@@ -101,14 +101,14 @@ pub(crate) fn counted_by_profile(mut arguments: Vec<Argument>) -> Vec<Argument> 
     arguments
 }
 
-/// Every analysis takes it; only one counts by it.
+/// Every analysis accepts the profile, but only one uses it.
 pub(crate) fn profile() -> Argument {
     let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
     Argument::new(
         "profile",
         one_of(&profiles, "strict"),
         "whose way of counting",
-        "The convention of counting for `cyclomatic`: what the linter of that name prints.",
+        "The convention of counting for `cyclomatic`: that of the linter with this name.",
     )
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn detail() -> Argument {
         Detail::ARGUMENT,
         json!({"type": "string", "enum": Detail::NAMES}),
         "full: every field",
-        "`lean`, the default: the fields that are marked below, without what is null, empty or as usual. `full`: every field.",
+        "`lean`, the default: the fields marked below, without null, empty and usual values. `full`: every field.",
     )
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn idempotency_key() -> Argument {
         "idempotency_key",
         json!({"type": "string", "minLength": 1, "maxLength": MAX_KEY_LEN}),
         "same key, same answer",
-        "The same key with the same arguments gives the answer of the first call again. Needs a session.",
+        "A call with the same key and arguments returns the answer of the first call. Needs a session.",
     )
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn paging() -> Vec<Argument> {
 pub(crate) fn limit() -> Argument {
     let mut schema = integer(1, MAX_LIMIT as u64);
     schema["default"] = json!(DEFAULT_LIMIT);
-    Argument::new("limit", schema, "rows", "Rows of a page at most.")
+    Argument::new("limit", schema, "rows", "Maximum rows of a page.")
 }
 
 pub(crate) fn cursor() -> Argument {
@@ -154,7 +154,7 @@ pub(crate) fn cursor() -> Argument {
         "cursor",
         text(),
         "page.next_cursor",
-        "`page.next_cursor` of the answer before, to go on from there, with the same arguments.",
+        "`page.next_cursor` of the previous answer, for the next page, with the same arguments.",
     )
 }
 
@@ -165,14 +165,14 @@ pub(crate) fn max_bytes() -> Argument {
         "max_bytes",
         schema,
         "size of the answer",
-        "Size of the answer at most: of its text, and of its structured part as JSON. It is cut at whole rows, at least \
-         one; notices may come on top.",
+        "Maximum size of the text, and of the structured part as JSON. Pages have complete rows, at least one; notices \
+         are not counted.",
     )
 }
 
-// === read ===
+// === reading ===
 
-/// The shared arguments of one call, read. They have been validated; what is missing has its default.
+/// The shared arguments of one call, validated and with their defaults.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) selection: Selection,
@@ -181,7 +181,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Fails where the cursor is not one of these arguments.
+    /// Fails if the cursor does not belong to these arguments.
     pub(crate) fn read(tool: &str, arguments: &Value) -> Result<Self, Failure> {
         let path = arguments["path"].as_str().unwrap_or_default();
         let path = if path == "." { "" } else { path };
@@ -203,7 +203,7 @@ impl Shared {
     }
 }
 
-/// Which page of how many rows and bytes.
+/// The page: its position, rows and bytes.
 #[derive(Debug)]
 pub(crate) struct Paging {
     pub(crate) budget: Budget,
@@ -228,17 +228,17 @@ impl Paging {
         })
     }
 
-    /// What an answer shows of these fields.
+    /// The projection to these lean fields.
     pub(crate) fn shape(&self, fields: &'static [Field]) -> Shape {
         Shape::new(self.detail, fields)
     }
 
-    /// For what is sent together with this.
+    /// The budget next to these other parts.
     pub(crate) fn budget_beside(&self, coverage: &Coverage) -> Budget {
         self.budget.beside(json_len(coverage))
     }
 
-    /// How many rows came on earlier pages.
+    /// The number of rows on earlier pages.
     pub(crate) fn offset(&self, input_digest: &str) -> Result<usize, Failure> {
         let Some(cursor) = &self.cursor else {
             return Ok(0);
@@ -247,13 +247,13 @@ impl Paging {
         Ok(usize::try_from(cursor.mark).unwrap_or(usize::MAX))
     }
 
-    /// What stands for the last row of the page before, where rows are listed by id: see [`Paging::page_after`].
+    /// The last row of the previous page, if rows are listed by id: see [`Paging::page_after`].
     pub(crate) fn after(&self) -> Option<(u64, u128)> {
         let cursor = self.cursor?;
         Some((u64::from_le_bytes(cursor.inputs), cursor.mark))
     }
 
-    /// A page of rows that no digest stands for, since they may come and go: the cursor names the last row shown.
+    /// A page of rows that come and go, so there is no digest of them: the cursor names the last row shown.
     pub(crate) fn page_after(
         &self,
         returned: usize,
@@ -291,7 +291,7 @@ impl Paging {
     }
 }
 
-/// The arguments with one more, where it was not given.
+/// The arguments with a default added, if it was not given.
 pub(crate) fn with_given(arguments: &Value, name: &str, value: impl Into<Value>) -> Value {
     let mut arguments = arguments.clone();
     if arguments[name].is_null() {
@@ -300,7 +300,7 @@ pub(crate) fn with_given(arguments: &Value, name: &str, value: impl Into<Value>)
     arguments
 }
 
-/// `limit`; 0, which only the command line may pass, means all.
+/// `limit`; 0 means all rows, which only the command line may request.
 pub(crate) fn rows(arguments: &Value) -> usize {
     match arguments["limit"].as_u64() {
         None => DEFAULT_LIMIT,
@@ -309,7 +309,7 @@ pub(crate) fn rows(arguments: &Value) -> usize {
     }
 }
 
-/// `max_bytes`; where all rows are asked for, only a bound that was given counts.
+/// `max_bytes`; if all rows are requested, there is no default limit.
 pub(crate) fn bytes(arguments: &Value) -> usize {
     match arguments["max_bytes"].as_u64() {
         Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
@@ -328,7 +328,7 @@ pub(crate) fn strings(value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The tool and the arguments that decide what is listed, in one form whatever their order.
+/// The tool and the arguments that select the rows, in a canonical form that does not depend on their order.
 fn canonical(tool: &str, arguments: &Value) -> String {
     let what: BTreeMap<&String, &Value> = arguments
         .as_object()
@@ -344,7 +344,7 @@ fn lifts(value: &Value) -> Result<Vec<Lift>, Failure> {
         let kinds = Lift::ALL.map(Lift::name);
         let message = || {
             format!(
-                "/include_skipped: {name:?} is no kind of what is left out: {}",
+                "/include_skipped: {name:?} is not a kind of files that are left out: {}",
                 kinds.join(", ")
             )
         };
@@ -358,7 +358,7 @@ fn languages(value: &Value) -> Vec<Language> {
         .iter()
         .filter_map(|name| Language::from_name(name))
         .collect();
-    // Users think of both as TypeScript.
+    // To users, both are TypeScript.
     if languages.contains(&Language::TypeScript) && !languages.contains(&Language::Tsx) {
         languages.push(Language::Tsx);
     }
@@ -370,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_holds_for_any_order_and_any_size_of_page() {
+    fn a_cursor_is_valid_for_any_argument_order_and_page_size() {
         let first = Paging::read("t", &json!({"path": "a", "sort_by": "x"})).unwrap();
         let cursor = first.page("digest", 0, 10, 20).next_cursor.unwrap();
         let again =
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn typescript_takes_in_tsx() {
+    fn typescript_includes_tsx() {
         let shared = Shared::read("t", &json!({"languages": ["typescript"], "path": "."})).unwrap();
         assert_eq!(
             shared.selection.languages,

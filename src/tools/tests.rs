@@ -1,4 +1,4 @@
-//! What holds for every tool, and for every reason that code gives.
+//! Tests of every tool, and of every reason in the code.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 mod published;
 
-/// Names, titles, descriptions and input schemas are paid for by every agent on every turn.
+/// Every agent pays for names, titles, descriptions and input schemas on every turn.
 const TOKENS: usize = 2400;
 const BYTES_PER_TOKEN: usize = 4;
 
@@ -54,7 +54,7 @@ fn every_argument_has_a_type_and_a_description() {
     assert!(seen > 60, "only {seen} arguments were looked at");
 }
 
-/// As clients of strict modes do, and those that fill in what their user left out.
+/// Some clients send null for arguments that their user left out.
 #[test]
 fn null_for_every_optional_argument_is_an_empty_call() {
     for entry in catalogue() {
@@ -139,7 +139,7 @@ fn every_analysis_tool_is_registered() {
 }
 
 #[test]
-fn examples_are_valid_and_hold_no_placeholder_once_filled_in() {
+fn examples_are_valid_and_have_no_placeholder_left() {
     for entry in catalogue() {
         assert!(!entry.examples.is_empty(), "{} has no example", entry.name);
         for example in &entry.examples {
@@ -170,7 +170,7 @@ fn an_empty_call_is_refused_only_for_what_is_required() {
 }
 
 #[test]
-fn no_limit_is_refused_unless_it_is_allowed() {
+fn limit_zero_is_refused_unless_allowed() {
     let entry = entry("analyze_complexity").unwrap();
     assert!(entry.check(&json!({"limit": 0}), true).is_ok());
     let failure = entry.check(&json!({"limit": 0}), false).unwrap_err();
@@ -207,12 +207,12 @@ fn tools_name_only_reasons_of_the_table() {
     }
 }
 
-/// Walks the sources: whoever makes a failure names its reason there, as a literal.
+/// Walks the sources: every failure is created with its reason as a literal.
 #[test]
-fn every_reason_that_code_gives_is_in_the_table() {
+fn every_reason_in_the_code_is_in_the_table() {
     let known = known_reasons();
     let mut found = 0;
-    // What a request hears that never became a call has words of its own.
+    // Requests that never became a call have other reasons.
     let refusals = ["src/server/access", "src/server/admin"];
     for path in sources() {
         if refusals
@@ -233,7 +233,7 @@ fn every_reason_that_code_gives_is_in_the_table() {
     }
     assert!(
         found > 20,
-        "the walk found {found} reasons: it does not look where they are"
+        "the walk found {found} reasons: it does not find them"
     );
 }
 
@@ -241,7 +241,7 @@ fn known_reasons() -> BTreeSet<&'static str> {
     REASONS.iter().map(|reason| reason.name).collect()
 }
 
-/// Production code: tests make reasons up.
+/// Production code only: tests use invented reasons.
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut left = vec![root.join("src"), root.join("actors")];
@@ -263,7 +263,7 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// The literals after `Failure::new(` and `ToolError::new(`, and those that `fn reason` gives.
+/// The literals after `Failure::new(` and `ToolError::new(`, and those in `fn reason`.
 fn reasons_in(text: &str) -> Vec<String> {
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
     let mut reasons = Vec::new();

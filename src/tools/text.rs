@@ -1,4 +1,4 @@
-//! Text for a model: figures first, in columns as narrow as they are, since every space is paid for.
+//! Text for a model: figures first, without padding, because every space costs tokens.
 
 use serde_json::Value;
 
@@ -14,14 +14,14 @@ pub(crate) fn counted(count: impl Into<u64>, one: &str) -> String {
     }
 }
 
-/// Four decimals: finer than any use, coarser than rounding noise between platforms. Null where there is no number.
+/// Four decimals: finer than any use, coarser than rounding noise between platforms. Null if there is no number.
 pub(crate) fn rounded(number: Option<f64>) -> Value {
     number
         .map(|number| (number * 10_000.0).round() / 10_000.0)
         .map_or(Value::Null, Value::from)
 }
 
-/// For a column: the number as the structured part has it, `-` where there is none.
+/// For a column: the number as in the structured part, or `-`.
 pub(crate) fn figure(value: &Value) -> String {
     if value.is_null() {
         return "-".to_owned();
@@ -29,7 +29,7 @@ pub(crate) fn figure(value: &Value) -> String {
     value.to_string()
 }
 
-/// On one line, whatever the source held.
+/// On one line, for any source.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -39,14 +39,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_agree_with_their_words() {
+    fn a_count_has_the_right_plural() {
         assert_eq!(counted(1_u32, "file"), "1 file");
         assert_eq!(counted(0_u32, "file"), "0 files");
         assert_eq!(counted(2_u32, "dependency"), "2 dependencies");
     }
 
     #[test]
-    fn what_is_no_number_is_null_never_zero() {
+    fn a_missing_number_is_null_not_zero() {
         assert_eq!(rounded(None), Value::Null);
         assert_eq!(rounded(Some(f64::NAN)), Value::Null);
         assert_eq!(rounded(Some(1.234_567)), 1.2346);

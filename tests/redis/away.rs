@@ -19,7 +19,7 @@ fn feature(server: &mut Server, name: &str) -> Value {
 }
 
 #[test]
-fn a_start_without_redis_works_and_says_so() {
+fn a_start_without_redis_works_with_a_warning() {
     if !installed("redis-server") {
         return;
     }
@@ -72,7 +72,7 @@ fn strict_mode_does_not_start_without_redis() {
 }
 
 #[test]
-fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
+fn changes_during_an_outage_become_durable_after_it() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -110,7 +110,7 @@ fn what_happens_while_redis_is_away_is_durable_when_it_is_back() {
 
 /// Also the default session of a new connection: it is kept in memory, and stays the default once Redis is back.
 #[test]
-fn a_new_connection_has_its_session_while_redis_is_away() {
+fn a_new_connection_has_its_session_while_redis_is_down() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -165,7 +165,7 @@ fn a_new_connection_has_its_session_while_redis_is_away() {
 }
 
 #[test]
-fn what_is_lost_with_the_node_is_said() {
+fn a_loss_with_the_node_is_reported() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -183,7 +183,7 @@ fn what_is_lost_with_the_node_is_said() {
 }
 
 #[test]
-fn strict_mode_refuses_while_redis_is_away() {
+fn strict_mode_refuses_while_redis_is_down() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -206,7 +206,7 @@ fn strict_mode_refuses_while_redis_is_away() {
 }
 
 #[test]
-fn a_redis_that_comes_later_is_found() {
+fn a_redis_that_starts_later_is_used() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -228,7 +228,7 @@ fn a_redis_that_comes_later_is_found() {
 
 /// No call needs to use Redis: the status alone notices the outage.
 #[test]
-fn a_shared_cache_that_is_away_is_told() {
+fn a_shared_cache_that_is_down_is_reported() {
     let Some(redis) = Redis::good() else { return };
     let Some(mut cache) = Redis::with(&["--maxmemory-policy", "allkeys-lru"]) else {
         return;
@@ -242,7 +242,7 @@ fn a_shared_cache_that_is_away_is_told() {
         let told = feature(&mut server, "shared_cache");
         (told["state"] == "degraded").then_some(told)
     });
-    assert!(text(&told, "/why").contains("left alone"), "{told}");
+    assert!(text(&told, "/why").contains("its Redis is down"), "{told}");
     let status = server.good("get_server_status", json!({}));
     let shared = &status["data"]["cache"]["shared"];
     assert_eq!(shared["available"], false, "{shared}");

@@ -1,23 +1,23 @@
-//! The output schema that a client is given with the list of tools: every answer validates by it, lean or in full, good
-//! or failed. It is made of the schema of `data` in full and of the fields that a lean answer has: those are named and
-//! typed, and what else a full answer has is typed as a whole, since every client pays for the list.
+//! The output schema in `tools/list`. Every answer is valid under it: lean, full or failed. It is derived from the
+//! schema of the full `data` and from the list of lean fields. Lean fields have names and types. All other fields of a
+//! full answer share one type, because every client pays for the list in tokens.
 
 use serde_json::{Map, Value, json};
 
 use super::super::lean::{Field, by_first_name};
 
-/// Which answers a tool gives.
+/// The form of a tool's answers.
 pub(crate) struct Answers {
-    /// Rows lie under the file that they are of.
+    /// Rows are grouped by file.
     pub(crate) grouped: bool,
     pub(crate) pages: bool,
-    /// They have a coverage.
+    /// Answers have a coverage.
     pub(crate) reads_code: bool,
-    /// They have other parts: in full, the metadata, and parts that are null.
+    /// Answers have more parts: full ones have the metadata, and parts that are null.
     pub(crate) more: bool,
 }
 
-/// `data`: its schema in full.
+/// `data`: its full schema.
 pub(crate) fn published(data: &Value, fields: &[Field], of: &Answers) -> Value {
     let mut properties = json!({
         "data": if of.grouped { grouped_data(data, fields) } else { of_data(data, fields) },
@@ -41,7 +41,7 @@ pub(crate) fn published(data: &Value, fields: &[Field], of: &Answers) -> Value {
     schema
 }
 
-/// Lists of `data` whose rows have their columns named: those that a tool's own table names first.
+/// The lists of `data` whose columns are named in the schema: those that the tool's lean table lists first.
 const NAMED_LISTS: usize = 2;
 
 fn status() -> Value {
@@ -80,7 +80,7 @@ fn coverage() -> Value {
     })
 }
 
-/// The named keys, and the types of all others.
+/// The named keys, and the common type of all others.
 fn of_data(full: &Value, fields: &[Field]) -> Value {
     let known = full["properties"].as_object();
     let mut properties = Map::new();
@@ -105,7 +105,7 @@ fn of_data(full: &Value, fields: &[Field]) -> Value {
     schema
 }
 
-/// Lists of rows lie in `files`; in full they lie in `data`.
+/// Lists of rows are in `files`; in a full answer they are in `data`.
 fn grouped_data(full: &Value, fields: &[Field]) -> Value {
     const PATH: &str = "path";
     let mut schema = of_data(full, fields);
@@ -132,17 +132,17 @@ fn grouped_data(full: &Value, fields: &[Field]) -> Value {
         "items": {"type": "object", "properties": file, "additionalProperties": rest},
     });
     schema["properties"]["files"] = files;
-    // Totals, and the lists of an answer in full.
+    // Totals, and the lists of a full answer.
     schema["additionalProperties"] = json!({"type": ["array", "object"]});
     schema
 }
 
-/// More than one column of them is shown.
+/// Whether more than one column of these rows is shown.
 fn is_list_of_rows(full: &Value, columns: &[&str]) -> bool {
     columns.len() > 1 && !fields_of(&full["items"]).is_empty()
 }
 
-/// A list of rows by the columns that are shown; anything else by its types.
+/// A list of rows has the types of its shown columns; any other value has its plain type.
 fn of_key(full: &Value, columns: &[&str]) -> Value {
     let known = fields_of(&full["items"]);
     if columns.is_empty() || known.is_empty() {
@@ -151,7 +151,7 @@ fn of_key(full: &Value, columns: &[&str]) -> Value {
     json!({"type": "array", "items": of_row(&known, columns)})
 }
 
-/// Of a row; of one kind of row or another, where there are several.
+/// The schema of a row; `anyOf` if the list has several kinds of rows.
 fn fields_of(row: &Value) -> Map<String, Value> {
     let mut fields = Map::new();
     let kinds = row["oneOf"].as_array().into_iter().flatten();
@@ -182,7 +182,7 @@ fn of_row(known: &Map<String, Value>, columns: &[&str]) -> Value {
     schema
 }
 
-/// Types without names: those of its own, and of what lies directly in it.
+/// Types without names: the value's own, and those of its direct children.
 fn flat(full: &Value) -> Value {
     let mut schema = typed(&types(full));
     let inner = match full.get("properties") {
@@ -220,7 +220,7 @@ fn types_of<'s>(schemas: impl Iterator<Item = (&'s String, &'s Value)>) -> Vec<&
     all
 }
 
-/// In the alphabet's order.
+/// In alphabetical order.
 fn types(schema: &Value) -> Vec<&str> {
     let mut all: Vec<&str> = match &schema["type"] {
         Value::String(one) => vec![one],
@@ -232,11 +232,11 @@ fn types(schema: &Value) -> Vec<&str> {
         all.extend(choices.flat_map(types));
     }
     if schema.get("enum").is_some() || schema.get("const").is_some() {
-        // All that we enumerate are names.
+        // All enumerations are strings.
         all.push("string");
     }
     if schema.get("$ref").is_some() {
-        // A part of the envelope, of a call in a batch.
+        // A part of the envelope of a call in a batch.
         all.extend(["null", "object"]);
     }
     all.sort_unstable();

@@ -1,5 +1,5 @@
-//! Rows under the file that they are of, so that its path is not said with each. A page still counts rows: a file that
-//! goes on is named again on the next page.
+//! Groups rows by file, so that the path is not repeated in each row. A page still counts rows: a file whose rows
+//! continue is named again on the next page.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::json_len;
 pub(super) const FILES: &str = "files";
 const PATH: &str = "path";
 
-/// Puts a row into a list of its file: the last one, or a new one. A row without a path stays in a list of its own.
+/// Appends a row to its file, which is the last one or a new one. A row without a path stays in its own list.
 pub(super) fn append(data: &mut Map<String, Value>, key: &str, mut row: Value) {
     let Some(path) = row.as_object_mut().and_then(|row| row.remove(PATH)) else {
         return super::append(data, key, row);
@@ -26,7 +26,7 @@ pub(super) fn append(data: &mut Map<String, Value>, key: &str, mut row: Value) {
     }
 }
 
-/// Puts the rows that `data` has already under their files. A file has one entry, whatever list its rows were in.
+/// Groups the rows that `data` already has. Each file gets one entry for the rows of all lists.
 pub(super) fn regroup(data: &mut Map<String, Value>) {
     let mut files: Vec<(Value, Map<String, Value>)> = Vec::new();
     for (key, value) in data.iter_mut().filter(|(key, _)| *key != FILES) {
@@ -58,7 +58,7 @@ pub(super) fn regroup(data: &mut Map<String, Value>) {
     }
 }
 
-/// Bytes that these parts add to `data` at most: `append` says where they go.
+/// The most bytes that these parts add to `data` when they are appended.
 pub(super) fn added_len(data: &Map<String, Value>, parts: &[(&'static str, Value)]) -> usize {
     let last = data.get(FILES).and_then(Value::as_array);
     let last = last.and_then(|files| files.last());
@@ -73,13 +73,13 @@ pub(super) fn added_len(data: &Map<String, Value>, parts: &[(&'static str, Value
         None => list_len(FILES),
     };
     for (key, row) in parts {
-        // `"path":…,` goes with the file.
+        // `"path":…,` belongs to the file.
         let named = json_len(&row[PATH]) + PATH.len() + 4;
         bytes += json_len(row).saturating_sub(named) + 1;
         if path != Some(&row[PATH]) {
             path = Some(&row[PATH]);
             lists.clear();
-            // Its braces and a comma.
+            // Braces and a comma.
             bytes += named + 3;
         }
         if !lists.contains(key) {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_that_were_there_before_lie_under_their_files_too() {
+    fn existing_rows_are_grouped_by_file_too() {
         let data = json!({
             "totals": {"files": 2},
             "imports": [{"path": "a", "line": 1}, {"path": "b", "line": 2}],
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_said_once_for_the_rows_that_follow_each_other() {
+    fn consecutive_rows_share_one_path() {
         let rows = [
             ("s", "a", 1),
             ("t", "a", 2),
@@ -135,7 +135,7 @@ mod tests {
             let [(key, row)] = parts;
             append(&mut data, key, row);
             assert!(json_len(&data) <= before, "{data:?}");
-            // Commas that the last of a list does not have.
+            // The last item of a list has no comma.
             assert!(before - json_len(&data) <= 4, "{data:?}");
         }
         assert_eq!(

@@ -1,4 +1,4 @@
-//! One function, one file, one language: as JSON and as a line.
+//! Rows of functions, files and languages, as JSON and as lines of text.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use crate::analysis::metrics::{self, Scores};
 use crate::analysis::{FileAnalysis, Function, Halstead, Lines};
 use crate::answer::page::Row;
 
-/// Figures of a line of text: their heading, and where a row has them. The first few are in a lean row.
+/// The figures of a line of text: heading, and place in a row. The first few are in a lean row.
 const OF_FUNCTION: [(&str, &str); 5] = [
     ("cyclomatic", "own.cyclomatic"),
     ("cognitive", "own.cognitive"),
@@ -33,10 +33,10 @@ const OF_FILE: [(&str, &str); 7] = [
 ];
 const LEAN_OF_FILE: usize = 6;
 
-/// Why a figure is null.
+/// The reason of a null figure.
 const NO_TOKENS: &str = "no operators or operands to measure";
 
-/// The headings of the columns that a function's line has.
+/// The column headings of a function's line.
 pub(super) fn function_columns(view: &View<'_>) -> String {
     format!("{}  where  function", headings(&of_function(view)))
 }
@@ -59,7 +59,7 @@ fn of_file(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
     columns(view, &OF_FILE, LEAN_OF_FILE, view.sort_by.of_files())
 }
 
-/// Those that the row has, and what the rows are sorted by.
+/// The figures that the row has, and the sort key.
 fn columns(
     view: &View<'_>,
     all: &[(&'static str, &'static str)],
@@ -78,7 +78,7 @@ fn columns(
     columns
 }
 
-/// The figures of a row, as the structured part has them.
+/// The figures of a row, as in the structured part.
 fn figures(row: &Value, columns: &[(&str, &str)]) -> String {
     let of = |at: &str| at.split('.').fold(row, |value, name| &value[name]);
     let figures: Vec<String> = columns.iter().map(|(_, at)| figure(of(at))).collect();
@@ -108,7 +108,7 @@ pub(super) fn function(view: &View<'_>, file: usize, function: usize) -> Row {
     Row::new("functions", view.shape.part("functions", value), &line)
 }
 
-/// As in the whole result: with what a comparison matches by.
+/// The row in the stored result, with the fields that a comparison matches by.
 pub(super) fn kept_function(view: &View<'_>, file: usize, function: usize) -> Value {
     let facts = &view.analyzed.files[file].analysis.functions[function];
     let mut value = function_value(view, file, function);
@@ -206,14 +206,14 @@ pub(super) fn max_parameters(analysis: &FileAnalysis) -> u32 {
     parameters.max().unwrap_or(0)
 }
 
-/// The maintainability index over the figures that the row shows.
+/// The maintainability index from the figures of the row.
 pub(super) fn function_index(view: &View<'_>, file: usize, function: usize) -> Option<f64> {
     let facts = &view.analyzed.files[file].analysis.functions[function];
     let cyclomatic = view.scores[file].own[function].cyclomatic;
     metrics::maintainability_index(&facts.halstead, cyclomatic, facts.lines.sloc)
 }
 
-/// Over the whole file: its Halstead volume, the sum of its functions' complexity, its lines.
+/// The index of a whole file: from its Halstead volume, the sum of its functions' complexity, and its lines.
 pub(super) fn file_index(view: &View<'_>, file: usize) -> Option<f64> {
     let analysis = &view.analyzed.files[file].analysis;
     let cyclomatic = file_cyclomatic(view, file);
@@ -308,7 +308,7 @@ fn halstead(halstead: &Halstead) -> Value {
     })
 }
 
-/// A null is never without a reason.
+/// Adds the reasons of null figures.
 fn say_nulls(row: &mut Map<String, Value>) {
     let mut missing = Map::new();
     for (name, value) in row.iter() {

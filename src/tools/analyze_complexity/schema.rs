@@ -1,4 +1,4 @@
-//! The schema of `data`, and what of it a lean answer has.
+//! The schema of `data`, and its fields in a lean answer.
 
 use serde_json::{Value, json};
 
@@ -52,10 +52,10 @@ const FILES: Field = (
         "functions",
     ],
 );
-/// What a lean answer has of `data` at one level or another.
+/// The fields of `data` in a lean answer, at any level.
 pub(super) const LEAN: &[Field] = &[TOTALS, FUNCTIONS, FILES, LANGUAGES];
 
-/// Those of one level.
+/// The fields at one level.
 pub(super) fn fields(level: &Value) -> &'static [Field] {
     match level.as_str() {
         Some("summary") => LEAN,
@@ -66,7 +66,7 @@ pub(super) fn fields(level: &Value) -> &'static [Field] {
 
 pub(super) fn data() -> Value {
     let profiles: Vec<_> = Profile::ALL.map(Profile::name).into();
-    // A very small `max_bytes` leaves the dispensable lists out.
+    // A very small `max_bytes` drops the dispensable lists.
     strict_but(
         &["functions", "files", "languages", "totals"],
         json!({
@@ -120,7 +120,7 @@ fn function() -> Value {
             "sloc": count(), "ploc": count(), "cloc": count(), "blank": count(), "lloc": count(),
             "max_nesting": count(), "parameters": count(),
             "has_receiver": {"type": "boolean"}, "exits": count(),
-            "recovered": {"type": "boolean", "description": "it holds or stands in something that did not parse: its lines may be a guess"},
+            "recovered": {"type": "boolean", "description": "some of its source did not parse: its lines may be a guess"},
             "not_computed": not_computed(),
         }),
     )

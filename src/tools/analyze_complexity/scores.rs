@@ -1,4 +1,4 @@
-//! The figures behind the rows: what each function scores under a profile, and sums of them.
+//! The figures behind the rows: the scores of each function under a profile, and their sums.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use super::super::text::rounded;
 use crate::analysis::metrics::{self, Scores};
 use crate::analysis::{FileAnalysis, Profile};
 
-/// Of one file, in the order of its functions.
+/// The scores of one file, in the order of its functions.
 pub(super) struct FileScores {
     pub(super) own: Vec<Scores>,
     pub(super) total: Vec<Scores>,
-    /// `cognitive_recursion` with nested functions.
+    /// `cognitive_recursion` including nested functions.
     pub(super) total_recursion: Vec<u32>,
-    /// Whether the profile's tool shows the function on a line of its own; what it folds into the function around it
-    /// is counted there, and neither listed nor counted again.
+    /// Whether the profile's tool lists the function. A function that it folds into the enclosing one is counted there,
+    /// and is neither listed nor counted again.
     pub(super) listed: Vec<bool>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn of(analyzed: &Analyzed, profile: Profile) -> Vec<FileScores> {
         .collect()
 }
 
-/// Nested functions follow the function around them, so one pass from the end adds each to its parent once.
+/// Nested functions follow their enclosing function, so one pass from the end adds each to its parent once.
 fn total_recursion(analysis: &FileAnalysis) -> Vec<u32> {
     let functions = &analysis.functions;
     let mut total: Vec<u32> = functions.iter().map(|f| f.cognitive_recursion).collect();
@@ -46,7 +46,7 @@ fn total_recursion(analysis: &FileAnalysis) -> Vec<u32> {
     total
 }
 
-/// Line counts summed over files; a repository may hold more lines than a `u32` counts.
+/// Line counts summed over files; a repository may have more lines than fit in a `u32`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct LineSums {
     pub(super) sloc: u64,
@@ -92,7 +92,7 @@ impl Tally {
         tallies
     }
 
-    /// `None` where there is no function.
+    /// `None` if there is no function.
     pub(super) fn cyclomatic_mean(&self) -> Option<f64> {
         (self.functions > 0).then(|| self.cyclomatic_sum as f64 / self.functions as f64)
     }
@@ -132,9 +132,9 @@ impl Tally {
     }
 }
 
-/// Of one file, over its functions.
+/// The sums of one file, over its functions.
 impl FileScores {
-    /// `own` of the functions that are listed.
+    /// `own` of the listed functions.
     pub(super) fn listed(&self) -> impl Iterator<Item = &Scores> {
         let own = self.own.iter().zip(&self.listed);
         own.filter(|(_, listed)| **listed).map(|(own, _)| own)
@@ -148,7 +148,7 @@ impl FileScores {
         self.listed().map(|own| own.cyclomatic).max().unwrap_or(0)
     }
 
-    /// With what stands outside every function.
+    /// Includes the code outside of functions.
     pub(super) fn cognitive_sum(&self, analysis: &FileAnalysis) -> u64 {
         let functions: u64 = self.listed().map(|own| u64::from(own.cognitive)).sum();
         functions + u64::from(analysis.outside_cognitive)

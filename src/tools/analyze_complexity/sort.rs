@@ -1,4 +1,4 @@
-//! What "worst" means.
+//! Sort keys: the meaning of "worst".
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{At, View, rows};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum SortBy {
     Cyclomatic,
-    /// What is hard to read comes first; a long flat match is not.
+    /// The default: code that is hard to read comes first. A long flat match is easy to read.
     #[default]
     Cognitive,
     TotalCyclomatic,
@@ -55,7 +55,7 @@ impl SortBy {
         known.unwrap_or_default()
     }
 
-    /// Where a function's row has it.
+    /// Its place in a function's row.
     pub(super) fn of_functions(self) -> &'static str {
         match self {
             Self::Cyclomatic => "own.cyclomatic",
@@ -71,7 +71,7 @@ impl SortBy {
         }
     }
 
-    /// Where a file's row has it.
+    /// Its place in a file's row.
     pub(super) fn of_files(self) -> &'static str {
         match self {
             Self::Cyclomatic | Self::TotalCyclomatic => "cyclomatic",
@@ -85,7 +85,7 @@ impl SortBy {
         }
     }
 
-    /// Higher is worse; what has no value comes last.
+    /// Higher is worse; rows without a value come last.
     pub(super) fn of_function(self, view: &View<'_>, (file, function): At) -> f64 {
         let scores = &view.scores[file];
         let facts = &view.analyzed.files[file].analysis.functions[function];

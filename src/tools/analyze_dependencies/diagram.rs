@@ -1,4 +1,4 @@
-//! The graph as a picture in Mermaid or DOT. It is pruned by whole nodes, so that what is left is always valid.
+//! The graph as a diagram in Mermaid or DOT. Complete nodes are pruned, so the diagram is always valid.
 
 use std::fmt::Write as _;
 
@@ -12,9 +12,9 @@ use super::view::View;
 use crate::answer::page::Fitted;
 use crate::answer::{Coverage, Page};
 
-/// Bytes beside the diagram: the rest of `data`, and the lines above and below.
+/// Bytes reserved for the rest of `data`, and for the lines above and below the diagram.
 const AROUND: usize = 200;
-/// Longest label that is drawn whole.
+/// Longest label that is not clipped.
 const LABEL: usize = 120;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn outcome(
     let (mut low, mut high) = (0, total.min(budget.rows));
     let mut best = draw(view, format, high);
     if best.escaped_len() > bytes {
-        // The largest number of nodes whose diagram fits: it grows with the nodes.
+        // Find the largest number of nodes that fits: a diagram grows with its nodes.
         while low < high {
             let middle = (low + high).div_ceil(2);
             if draw(view, format, middle).escaped_len() <= bytes {
@@ -82,7 +82,7 @@ pub(super) fn outcome(
             total,
             returned: best.nodes,
             truncated: best.nodes < total,
-            // A part of a picture is of no use: a larger one is asked for by limit and max_bytes.
+            // Diagrams have no pages: limit and max_bytes allow a larger one.
             next_cursor: None,
         }),
         fitted: Fitted {
@@ -104,7 +104,7 @@ struct Drawing {
 }
 
 impl Drawing {
-    /// Bytes in JSON, where quotes and line breaks take two.
+    /// Bytes as JSON, where quotes and line breaks take two.
     fn escaped_len(&self) -> usize {
         crate::answer::page::json_len(&self.text)
     }
@@ -132,7 +132,7 @@ fn draw(view: &View<'_>, format: Format, count: usize) -> Drawing {
         .filter(|edge| shown[edge.from as usize] && shown[edge.to as usize])
         .map(|edge| (edge.from, edge.to, edge.type_only))
         .collect();
-    // A pair with two kinds of import is one arrow, drawn through if either is there at run time.
+    // A pair with two kinds of import is one arrow: solid if one of them exists at run time.
     pairs.sort_unstable();
     pairs.dedup_by_key(|(from, to, _)| (*from, *to));
     for &(from, to, type_only) in &pairs {
@@ -153,7 +153,7 @@ fn draw(view: &View<'_>, format: Format, count: usize) -> Drawing {
     }
 }
 
-/// Paths may hold anything: what would end a label, or start markup, is written as an entity or escaped.
+/// Escapes characters that would end a label or start markup, because paths may contain any character.
 fn label(id: &str, format: Format) -> String {
     let mut id = otel::visible::line(id).into_owned();
     crate::answer::page::clip(&mut id, LABEL);

@@ -1,4 +1,4 @@
-//! The schema of `data`, and what of it a lean answer has.
+//! The schema of `data`, and its fields in a lean answer.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const EDGES: Field = ("edges", &["from", "to", "type_only"]);
 const CYCLES: Field = ("cycles", &[]);
 const UNRESOLVED: Field = ("unresolved", &[]);
 
-/// What a lean answer has of `data`.
+/// The fields of `data` in a lean answer.
 pub(super) const LEAN: &[Field] = &[
     TOTALS,
     NODES,
@@ -28,7 +28,7 @@ pub(super) const LEAN: &[Field] = &[
     ("edges_shown", &[]),
 ];
 
-/// Of one question. Who asks what depends on a node does not ask which packages those use beside it.
+/// The lean fields for these arguments. A question for dependents does not need the packages that the dependents use.
 pub(super) fn fields(arguments: &Value) -> &'static [Field] {
     let incoming = arguments["focus"].is_string() && arguments["direction"] == "in";
     let listed = matches!(arguments["format"].as_str(), None | Some("json"));
@@ -45,7 +45,7 @@ pub(super) fn fields(arguments: &Value) -> &'static [Field] {
 }
 
 pub(super) fn data() -> Value {
-    // A diagram takes the place of the lists; a very small `max_bytes` leaves dispensable ones out.
+    // A diagram replaces the lists; a very small `max_bytes` drops dispensable ones.
     strict_but(
         &[
             "totals",

@@ -1,4 +1,4 @@
-//! A graph as rows: each node with everything that belongs to it, so that pages partition the graph.
+//! A graph as rows. Each node lists its own edges, cycles and imports, so that pages partition the graph.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use crate::analysis::graph::{Coupling, Edge, External, Graph, Shown, ShownCycle,
 use crate::answer::lean::Shape;
 use crate::answer::page::Row;
 
-/// What one row lists of each kind where the answer is bounded: more is for the whole result.
+/// Items of each kind in one row of a bounded answer; the stored result has all.
 const LISTED: usize = 20;
-/// Steps shown of one cycle in a bounded answer: nobody can follow a longer path.
+/// Steps shown of one cycle in a bounded answer: longer paths are unreadable.
 const CYCLE_LISTED: usize = 100;
 /// Names on one line of text.
 const NAMED: usize = 8;
@@ -26,15 +26,15 @@ pub(super) struct View<'g> {
     pub(super) cycles: &'g [ShownCycle],
     /// The argument `cycles`.
     cycles_by: &'static str,
-    /// Nodes, the worst first: by cycle, then what has unresolved imports, then by how connected they are.
+    /// Nodes, the worst first: those in cycles, then those with unresolved imports, then by their number of edges.
     pub(super) order: Vec<usize>,
     coupling: &'g [Coupling],
-    /// By node: the edges that leave it, the cycles, externals and unresolved imports that its row lists.
+    /// By node: the outgoing edges, cycles, externals and unresolved imports in its row.
     edges: Vec<Vec<usize>>,
     cycles_at: HashMap<usize, Vec<usize>>,
     external_at: HashMap<usize, Vec<usize>>,
     unresolved_at: HashMap<usize, Vec<usize>>,
-    /// By node: the cycle it is in.
+    /// By node: the cycle that contains it.
     in_cycle: Vec<Option<usize>>,
 }
 
@@ -85,7 +85,7 @@ impl<'g> View<'g> {
         view
     }
 
-    /// Gives every edge, cycle, package and unresolved import to the one row that lists it.
+    /// Assigns every edge, cycle, package and unresolved import to exactly one row.
     fn hand_out(&mut self) {
         let graph = self.graph;
         for (at, edge) in graph.edges.iter().enumerate() {
@@ -245,7 +245,7 @@ impl<'g> View<'g> {
         }
     }
 
-    /// In words.
+    /// For the text.
     pub(super) fn cycles_by(&self) -> &'static str {
         match self.cycles_by {
             "runtime" => "run-time",
@@ -269,7 +269,7 @@ impl<'g> View<'g> {
         &self.graph.nodes[node as usize].id
     }
 
-    /// The node alone, and its lines.
+    /// The node without its lists, and its lines of text.
     fn told(&self, node: usize) -> Row {
         let coupling = &self.coupling[node];
         let mut line = format!("{} {}", coupling.fan_in, coupling.fan_out);
@@ -320,7 +320,7 @@ impl<'g> View<'g> {
     }
 }
 
-/// Edge by edge, with the line of each import: `a.py:3 -> b.py:1 -> a.py and 4 more files in this knot`.
+/// The path of a cycle, with the line of each import: `a.py:3 -> b.py:1 -> a.py and 4 more in this cycle`.
 fn way_round(cycle: &ShownCycle) -> String {
     let mut way = String::new();
     for step in cycle.path.iter().take(NAMED) {
@@ -336,17 +336,17 @@ fn way_round(cycle: &ShownCycle) -> String {
     way.push_str(cycle.path.first().map_or("", |step| &step.id));
     match more(cycle) {
         0 => way,
-        more => format!("{way} and {more} more in this knot"),
+        more => format!("{way} and {more} more in this cycle"),
     }
 }
 
-/// Nodes of the knot that the way round does not pass.
+/// The number of nodes of the cycle that are not on its path.
 fn more(cycle: &ShownCycle) -> usize {
     cycle.size.saturating_sub(cycle.path.len())
 }
 
-/// By node: its unresolved imports. A folded node is the nearest folder around the file; what none holds goes with the
-/// first node.
+/// By node: its unresolved imports. If the graph is folded, the node is the nearest folder around the file. Imports
+/// without such a node go to the first node.
 fn unresolved_at(graph: &Graph) -> HashMap<usize, Vec<usize>> {
     let by_path: HashMap<&str, usize> = (graph.nodes.iter().enumerate())
         .map(|(at, node)| (node.path.as_str(), at))
@@ -379,7 +379,7 @@ pub(super) fn unresolved(unresolved: &Unresolved) -> Value {
     })
 }
 
-/// The first few names, and whether any are left.
+/// The first few names, and the number of others.
 fn some(names: &[&str]) -> String {
     let shown = names
         .iter()

@@ -1,5 +1,5 @@
-//! From the arguments to the part of the graph that is shown: everything is resolved, folded and measured first, and
-//! narrowed to the selection and the focus last.
+//! Selects the shown part of the graph. The whole graph is resolved, folded and measured first, and narrowed to the
+//! selection and the focus last.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::analysis::graph::{
 };
 use crate::answer::{Failure, nearest};
 
-/// The files around the selection count as much as those in it; only what is told of them differs.
+/// Builds the graph of all files. Files around the selection count like selected ones; only their rows differ.
 pub(super) fn shown(
     ctx: &ToolContext,
     reach: &ReadAccess,
@@ -47,13 +47,13 @@ pub(super) fn shown(
     let nearer: HashSet<&str> = nearer
         .filter_map(|(node, is_nearer)| is_nearer.then_some(node.id.as_str()))
         .collect();
-    leave_out_beside(&mut shown.graph, &nearer, direction);
+    keep_steps(&mut shown.graph, &nearer, direction);
     Ok(shown)
 }
 
-/// In one direction, only the edges that lead from step to step are asked for: not what dependents import from each
-/// other. `nearer`: nodes that the last step starts from, or an earlier one.
-fn leave_out_beside(graph: &mut Graph, nearer: &HashSet<&str>, direction: Direction) {
+/// In one direction, keeps only the edges between one step and the next, and drops imports between dependents of the
+/// same step. `nearer`: nodes of all steps before the last.
+fn keep_steps(graph: &mut Graph, nearer: &HashSet<&str>, direction: Direction) {
     let Graph { nodes, edges, .. } = graph;
     let is_nearer = |node: u32| nearer.contains(nodes[node as usize].id.as_str());
     edges.retain(|edge| match direction {
@@ -74,7 +74,7 @@ fn direction(arguments: &Value) -> Direction {
 /// The argument `cycles`.
 const ALL: &str = "all";
 
-/// Which imports make cycles, as the argument says it.
+/// The name of the argument's value.
 pub(super) fn cycles_by(arguments: &Value) -> &'static str {
     match arguments["cycles"].as_str() {
         Some(ALL) => ALL,
@@ -91,7 +91,7 @@ fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
         left_out: file.left_out.map(crate::workspace::SkipReason::name),
     });
     let mut files: Vec<SourceFile<'_>> = selected.chain(around).collect();
-    // In one order, whatever was selected, so that every answer folds and breaks ties alike.
+    // In the same order for any selection, so that every answer folds and breaks ties alike.
     files.sort_unstable_by(|a, b| a.path.cmp(b.path));
     let links: Vec<(String, String)> = (analyzed.links.iter())
         .map(|link| (link.path.clone(), link.target.clone()))
@@ -106,14 +106,14 @@ fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
         .map_err(|_| ctx.stop_reason().unwrap_or_else(ToolError::cancelled))
 }
 
-/// The focus as nodes are named.
+/// Converts the focus to the id of a node.
 fn named(
     ctx: &ToolContext,
     reach: &ReadAccess,
     graph: &Graph,
     focus: &str,
 ) -> Result<String, ToolError> {
-    // As `path`, it may be absolute, or lead through a link. A package is named by its id alone.
+    // Like `path`, it may be absolute, or contain a link. A package has only its id.
     let resolved = reach.open(ctx)?.resolved(focus);
     let names = [
         Some(focus.trim_start_matches("./").trim_end_matches('/')),
@@ -129,7 +129,7 @@ fn named(
     }
 }
 
-/// It is the node, or a folder around it; the root is around all of them.
+/// Whether the focus is the node or a folder around it; the root is around all nodes.
 fn is_named(node: &Node, focus: &str) -> bool {
     node.id == focus
         || node.path == focus
@@ -156,7 +156,7 @@ fn unknown_node(graph: &Graph, focus: &str) -> Failure {
         .map_or_else(String::new, |id| format!("; did you mean {id:?}?"));
     Failure::new(
         "unknown_node",
-        format!("no node has the id or lies below {focus:?}{hint}"),
+        format!("no node has the id {focus:?} or is below it{hint}"),
     )
 }
 
@@ -194,7 +194,7 @@ mod tests {
         let left = |direction, nearer: &[&'static str]| {
             let mut graph = graph.clone();
             let nearer = nearer.iter().copied().collect();
-            leave_out_beside(&mut graph, &nearer, direction);
+            keep_steps(&mut graph, &nearer, direction);
             let edges = graph.edges.iter().map(|edge| (edge.from, edge.to));
             edges.collect::<Vec<_>>()
         };

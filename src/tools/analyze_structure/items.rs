@@ -1,4 +1,4 @@
-//! Which symbols are listed, and in which order.
+//! Selects and orders the listed symbols.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,9 +16,9 @@ pub(super) struct Item {
 
 pub(super) struct Outline {
     pub(super) items: Vec<Item>,
-    /// By row: the files whose imports and exports are listed with it. Without `query` and `kinds`, each file once.
+    /// By row: the files whose imports and exports are listed with it. Without `query` and `kinds`, every file once.
     pub(super) listed_with: HashMap<usize, Vec<usize>>,
-    /// Files that no row could list, since there is none.
+    /// Files to list if there are no rows.
     pub(super) unlisted: Vec<usize>,
     pub(super) files: u64,
     pub(super) symbols: u64,
@@ -48,7 +48,7 @@ impl Outline {
                 }
             }
         }
-        // Stable: within a rank by path and line, as they came.
+        // A stable sort: within a rank, rows stay ordered by path and line.
         ranked.sort_by_key(|(rank, _)| *rank);
         let mut outline = Self {
             items: ranked.into_iter().map(|(_, item)| item).collect(),
@@ -63,14 +63,14 @@ impl Outline {
             if filter.takes_files() {
                 outline.list_files(analyzed.files.len());
             } else {
-                outline.list_files_of_items();
+                outline.list_files_with_first_rows();
             }
         }
         outline
     }
 
-    /// Each file that has a row goes with the first.
-    fn list_files_of_items(&mut self) {
+    /// Lists each file that has a row with its first row.
+    fn list_files_with_first_rows(&mut self) {
         let mut seen = HashSet::new();
         for (at, item) in self.items.iter().enumerate() {
             if seen.insert(item.file) {
@@ -79,7 +79,7 @@ impl Outline {
         }
     }
 
-    /// Each file goes with its first row, one without rows with the next row, or else with the last.
+    /// Lists each file with its first row. A file without rows goes to the next row, or else to the last.
     fn list_files(&mut self, files: usize) {
         let mut next = 0;
         for (at, item) in self.items.iter().enumerate() {
@@ -102,7 +102,7 @@ impl Outline {
     }
 }
 
-/// How many symbols lie around each; what encloses comes first.
+/// The nesting of each symbol; an enclosing symbol comes before its content.
 fn depths(symbols: &[Symbol]) -> Vec<u32> {
     let mut depths = vec![0; symbols.len()];
     for (at, symbol) in symbols.iter().enumerate() {
@@ -113,7 +113,7 @@ fn depths(symbols: &[Symbol]) -> Vec<u32> {
     depths
 }
 
-/// How well a symbol matches, 0 the best; `None` where it does not.
+/// How well a symbol matches, 0 is best; `None` if it does not match.
 fn rank(symbol: &Symbol, filter: &Filter) -> Option<u8> {
     let kind = names::symbol_kind(symbol.kind);
     if !filter.kinds.is_empty() && !filter.kinds.iter().any(|wanted| wanted == kind) {
@@ -125,7 +125,8 @@ fn rank(symbol: &Symbol, filter: &Filter) -> Option<u8> {
     rank_by(query, &symbol.name, &symbol.qualified_name)
 }
 
-/// Exact names before exact last segments, before beginnings, before parts; of each, in the case that was given first.
+/// Exact names, then exact last segments, then prefixes, then other parts; in each group, matches with equal case
+/// first.
 fn rank_by(query: &str, name: &str, qualified: &str) -> Option<u8> {
     let lower = query.to_lowercase();
     let (name_lower, qualified_lower) = (name.to_lowercase(), qualified.to_lowercase());
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearer_a_name_is_to_the_query_the_earlier_it_comes() {
+    fn better_matches_come_first() {
         let order = |query: &str| {
             let names = [
                 "shop.cart.unrelated_total",

@@ -1,4 +1,4 @@
-//! One symbol, import or export: as JSON and as a line.
+//! Rows of symbols, imports and exports, as JSON and as lines of text.
 
 use serde_json::{Value, json};
 
@@ -13,18 +13,18 @@ use crate::analysis::{Export, Import, Visibility};
 use crate::answer::lean::Shape;
 use crate::answer::page::{Row, clip};
 
-/// Bytes of documentation that a bounded answer gives of one symbol; the whole result has all of it.
+/// Bytes of one symbol's documentation in a bounded answer; the stored result has all of it.
 const DOC_SHOWN: usize = 300;
 /// Bytes of a signature in a bounded answer.
 const SIGNATURE_SHOWN: usize = 300;
-/// Imports and exports that the text names.
+/// Imports and exports named in the text.
 const NAMED: usize = 8;
-/// Bytes of a signature in a lean answer: as a rule all of it.
+/// Bytes of a signature in a lean answer: enough for nearly all.
 const LEAN_SIGNATURE: usize = 100;
 /// Imports and exports of one file in a bounded answer; `totals` counts all.
 const LISTED: usize = 50;
 
-/// Makes the rows of one answer.
+/// Builds the rows of one answer.
 pub(super) struct Rows<'a> {
     pub(super) analyzed: &'a Analyzed,
     pub(super) outline: &'a Outline,
@@ -51,7 +51,7 @@ impl Rows<'_> {
                 row.add(key, self.shape.part(key, value));
             }
         }
-        // From the last on, since each goes above those that are there.
+        // In reverse, because each line is added above the others.
         for &file in listed.iter().rev() {
             let file = &self.analyzed.files[file];
             row = row.under(&format!(
@@ -67,7 +67,7 @@ impl Rows<'_> {
     }
 }
 
-/// The imports and exports of a file that are asked for, as parts of `data`.
+/// The requested imports and exports of a file, as parts of `data`.
 pub(super) fn ins_and_outs(
     file: &AnalyzedFile,
     filter: &Filter,
@@ -84,7 +84,7 @@ pub(super) fn ins_and_outs(
     imports.chain(exports.map(|export| ("exports", self::export(&file.path, export))))
 }
 
-/// Leaves a signature out that says no more than kind and name, and clips a long one.
+/// Drops a signature that only repeats kind and name, and clips a long one.
 fn shorten(symbol: &mut Value, name: &str) {
     let Value::String(signature) = &mut symbol["signature"] else {
         return;
@@ -96,7 +96,7 @@ fn shorten(symbol: &mut Value, name: &str) {
     }
 }
 
-/// Whether anything is left of a signature without its name, the words that declare it, and empty brackets.
+/// Whether a signature has more than its name, declaring keywords, and empty brackets.
 fn says_more(signature: &str, name: &str) -> bool {
     const DECLARING: [&str; 24] = [
         "class",
@@ -201,7 +201,7 @@ pub(super) fn export(path: &str, export: &Export) -> Value {
     })
 }
 
-/// `shown`: the row. What a lean row leaves out, its line does not say either.
+/// `shown`: the row. The line has only fields of the row.
 fn line(file: &AnalyzedFile, at: usize, shown: &Value, lean: bool) -> String {
     let symbols = &file.analysis.symbols;
     let facts = &symbols[at];
@@ -211,7 +211,7 @@ fn line(file: &AnalyzedFile, at: usize, shown: &Value, lean: bool) -> String {
         depth += 1;
         parent = outer.parent;
     }
-    // Indenting further than this shows nothing more.
+    // Deeper indentation is unreadable.
     let indent = "  ".repeat(depth.min(8));
     let signature = one_line(shown["signature"].as_str().unwrap_or_default());
     let mut line = format!("{indent}{}-{} ", facts.start_line, facts.end_line);
@@ -239,7 +239,7 @@ fn line(file: &AnalyzedFile, at: usize, shown: &Value, lean: bool) -> String {
     line
 }
 
-/// What is imported and exported, by name: the rows themselves are in the structured part.
+/// The names of imports and exports; their rows are in the structured part.
 fn ins_and_outs_line(file: &AnalyzedFile, filter: &Filter) -> String {
     let imports = (file.analysis.imports.iter()).map(|import| import.specifier.as_str());
     let exports = file
@@ -257,7 +257,7 @@ fn ins_and_outs_line(file: &AnalyzedFile, filter: &Filter) -> String {
     format!(" ({})", one_line(&said.join("; ")))
 }
 
-/// The first few, each once.
+/// The first few names, without duplicates.
 fn some<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let mut names: Vec<&str> = names.collect();
     names.dedup();

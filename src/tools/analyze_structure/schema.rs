@@ -1,4 +1,4 @@
-//! The schema of `data`, and what of it a lean answer has.
+//! The schema of `data`, and its fields in a lean answer.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use super::super::names::{self, SYMBOL_KINDS};
 use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
 use crate::answer::lean::Field;
 
-/// What a lean answer has of `data`. Rows lie under their file, which has the path. A signature is there where it says
-/// more than kind and name.
+/// The fields of `data` in a lean answer. Rows are grouped by file, which has the path. A signature is left out if it
+/// only repeats kind and name.
 pub(super) const LEAN: &[Field] = &[
     ("totals", &["files", "symbols", "imports", "exports"]),
     (

@@ -1,15 +1,16 @@
-//! The large files of a call that was cut off before, perhaps together with its node: one at a time, each noted in the
-//! store before it is parsed. Where the node ends once more, the next attempt leaves that file out.
+//! Analyses the large files of a call that was interrupted before, perhaps by the crash of its node: one file at a
+//! time. Each is recorded in the store before it is parsed. If the node crashes again, the next attempt leaves that
+//! file out.
 
 use actors::tool::{Care, InputKey, ToolContext, ToolError};
 
 use super::Slots;
 
-/// The reason under which a file is counted that was being analysed when the node of an earlier attempt ended.
+/// The skip reason of a file that was being analysed when the node of an earlier attempt ended.
 pub(crate) const ENDED_NODE: &str = "analysis_ended_node";
 
-/// Files from here on are noted, at the price of a commit each. 4 KiB of `a<a<a<` in Java took 41 MB; sixteen such files
-/// at once end no node.
+/// Files of this size or more are recorded, which costs one commit each. 4 KiB of `a<a<a<` in Java took 41 MB, and
+/// sixteen such files at once crash no node.
 pub(super) const NOTED_FROM: u64 = 8 * 1024;
 
 pub(super) struct Careful<'c> {
@@ -19,7 +20,7 @@ pub(super) struct Careful<'c> {
 }
 
 impl<'c> Careful<'c> {
-    /// `None` in a first attempt: it pays nothing.
+    /// `None` in a first attempt, which records nothing.
     pub(super) fn of(ctx: &'c ToolContext, slots: &'c Slots) -> Option<Self> {
         let care = ctx.care.as_ref()?;
         Some(Self { ctx, care, slots })
@@ -34,7 +35,7 @@ impl<'c> Careful<'c> {
         analyse: impl Fn(usize),
     ) -> Result<(), ToolError> {
         for &slot in large {
-            // A node that drains stops its calls: the note of the last file is cleared below, and no other is made.
+            // A draining node stops its calls: the record of the last file is cleared below, and no other is written.
             if self.ctx.stop_reason().is_some() {
                 break;
             }
@@ -49,7 +50,7 @@ impl<'c> Careful<'c> {
         if large.is_empty() {
             return Ok(());
         }
-        // What ends the node from here on is none of them.
+        // A crash after this is not caused by these files.
         self.care.note(self.ctx, None)
     }
 }

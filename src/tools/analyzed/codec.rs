@@ -1,5 +1,5 @@
-//! How an analysis is shared between nodes: as bytes that mean something to the same version of the engine alone, which
-//! is part of every key they lie under.
+//! Encodes analyses as bytes, to share them between nodes. Only the same version of the engine can decode them, and
+//! every key contains the version.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use actors::cache::{CacheValue, Codec, Weighed};
 use super::weight;
 use crate::analysis::{ENGINE_VERSION, FileAnalysis};
 
-/// What the keys of shared analyses begin with: another engine, or another way of writing, finds none of them.
+/// The prefix of the keys of shared analyses. Another engine or encoding has another prefix.
 pub(crate) fn namespace() -> String {
-    /// Raise it when an analysis is written otherwise: a field that is added or moved is enough.
+    /// Increase this when the encoding changes, also for an added or moved field.
     const FORM: u32 = 1;
     format!("{ENGINE_VERSION}.{FORM}")
 }
@@ -25,7 +25,7 @@ impl Codec for AnalysisCodec {
 
     fn decode(&self, bytes: &[u8]) -> Option<Weighed> {
         let (analysis, rest) = postcard::take_from_bytes::<FileAnalysis>(bytes).ok()?;
-        // Bytes that are left over were written by somebody else.
+        // Trailing bytes mean that the value was not written by this code.
         if !rest.is_empty() {
             return None;
         }
@@ -63,9 +63,9 @@ mod tests {
         assert!(AnalysisCodec.decode(&longer).is_none());
     }
 
-    /// Every source file of this project, whatever its language.
+    /// Every source file of this project, in any language.
     #[test]
-    fn real_files_read_back_as_they_were() {
+    fn analyses_of_real_files_round_trip() {
         let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
         let mut languages = std::collections::BTreeSet::new();
         while let Some(folder) = folders.pop() {
@@ -87,15 +87,15 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
-        /// Whatever parses or does not, in every language.
+        /// Valid and invalid source, in every language.
         #[test]
-        fn anything_reads_back_as_it_was(text in "[a-z(){};:=\"/*#<> \n]{0,200}", nth: prop::sample::Index) {
+        fn analyses_of_any_text_round_trip(text in "[a-z(){};:=\"/*#<> \n]{0,200}", nth: prop::sample::Index) {
             let language = Language::ALL[nth.index(Language::ALL.len())];
             round_trip(analyze(language, &text, &|| false).unwrap());
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = AnalysisCodec.decode(&bytes);
         }
     }

@@ -1,5 +1,5 @@
-//! Reads and analyses the files that the cache did not have: on all cores, the largest first, so that no core is left
-//! alone with a large file at the end.
+//! Reads and analyses the files that are not in the cache: on all cores, the largest first, so that no core still works
+//! on a large file while the others are idle.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -19,18 +19,18 @@ use super::{Depth, Slots, weight};
 use crate::analysis::{self, Cancelled, FileAnalysis};
 use crate::workspace::{ContentHash, File, Workspace};
 
-/// The reason under which a file is counted whose analysis panicked: a fault of ours, which must not cost the others.
+/// The skip reason of a file whose analysis panicked: a bug, which must not fail the other files.
 pub(crate) const FAILED: &str = "analysis_failed";
 
-/// What came of it beside the values that went to the cache.
+/// The results other than the values that went to the cache.
 #[derive(Default)]
 pub(super) struct Computed {
-    /// By index of the file: read otherwise than it was scanned, so that no other file shares the analysis.
+    /// By index: files that changed after the scan, so no other file shares their analysis.
     pub(super) changed: HashMap<usize, (ContentHash, Arc<FileAnalysis>)>,
     pub(super) skipped: HashMap<usize, &'static str>,
-    /// Digests of what was read otherwise; zeros for what could no longer be read.
+    /// Digests of files that changed after the scan; zeros if a file is no longer readable.
     pub(super) read_otherwise: BTreeMap<usize, [u8; 32]>,
-    /// Room for the analyses.
+    /// Memory reserved for the analyses.
     pub(super) held: Held,
 }
 
@@ -60,7 +60,7 @@ impl Computed {
     }
 }
 
-/// What a call analyses with.
+/// The context of a call.
 pub(super) struct Means<'c> {
     pub(super) ctx: &'c ToolContext,
     pub(super) memory: &'c Arc<Memory>,
@@ -129,10 +129,10 @@ pub(super) fn all(
             count();
         }
     };
-    // Threads of this call alone: in a pool that calls share, a small call would wait for a large one to end.
+    // Each call has its own threads: in a shared pool, a small call would wait for a large one.
     std::thread::scope(|scope| {
         for _ in 1..workspace.limits.threads.min(order.len()) {
-            // A thread that cannot be had is done without.
+            // If a thread cannot be started, the others do its work.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work_through);
         }
         work_through();
@@ -152,13 +152,13 @@ enum Broken {
     Stopped,
     /// The file is left out for this reason.
     Skipped(&'static str),
-    /// The file can be read no more, for this reason.
+    /// The file is no longer readable, for this reason.
     Unread(&'static str),
-    /// The budget had no room for it to grow into.
+    /// The memory budget had no room for the share to grow.
     NoRoom,
 }
 
-/// A file as it was read, and what was found in it.
+/// The hash of a file as it was read, and its analysis.
 struct Analysis {
     hash: ContentHash,
     found: Arc<FileAnalysis>,
@@ -187,7 +187,7 @@ impl Work<'_> {
         stop
     }
 
-    /// It was being analysed when a node ended.
+    /// A node ended while it analysed this file.
     fn leave_out(&self, slot: usize) {
         for &index in &self.slots.files[slot] {
             let path = &self.files[index].path;
@@ -199,11 +199,11 @@ impl Work<'_> {
         }
     }
 
-    /// The first of the equal files that still holds what was scanned stands for all of them.
+    /// Analyses one of the equal files: the first that has not changed since the scan.
     fn slot(&self, slot: usize) {
         for &index in &self.slots.files[slot] {
             let file = &self.files[index];
-            // With what ordinary code takes; where that finds no room to grow, with the most that it may take.
+            // Start with the memory of ordinary code. If there is no room to grow, try again with the maximum.
             let depth = self.slots.depths[slot];
             let tried = match self.attempt(file, depth, Start::Ordinary) {
                 Err(Broken::NoRoom) => self.attempt(file, depth, Start::Most),
@@ -246,7 +246,7 @@ impl Work<'_> {
         }
     }
 
-    /// Reads and analyses one file within a share of the budget, which is given back at the end.
+    /// Reads and analyses one file with a share of the memory budget, which is returned at the end.
     fn attempt(&self, file: &File, depth: Depth, start: Start) -> Result<Analysis, Broken> {
         let bytes = usize::try_from(file.bytes).unwrap_or(usize::MAX);
         let share = self.memory.share(bytes, start, &|| self.should_stop());
@@ -261,7 +261,7 @@ impl Work<'_> {
         })
     }
 
-    /// `before`: what this thread had allocated when it began with the file.
+    /// `before`: the thread's allocated bytes when it began with the file.
     fn analysis(
         &self,
         file: &File,

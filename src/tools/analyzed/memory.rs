@@ -1,66 +1,68 @@
-//! How much memory analyses take together: one budget for all calls of the process, however many cores there are.
+//! Limits the memory of all analyses together: one budget for all calls of the process, on any number of cores.
 //!
-//! A file is analysed once it has a share of the budget. The share begins with what ordinary code takes and grows while
-//! the file is parsed, always ahead of the parser. Where the budget has no room to grow into, the analysis is given up
-//! and begun again with a share of the most that the file may take. Shares are waited for before the file is read, by
-//! threads that hold none, so a thread that waits for a share waits only for analyses that run, and each of those ends:
-//! with its result, or because it may take no more. What an analysis leaves behind is held until its call ends, in a part
-//! of the budget of its own, so that results never keep files waiting.
+//! A file is analysed once it has a share of the budget. The share begins with the memory of ordinary code, and grows
+//! while the file is parsed, always ahead of the parser. If the budget has no room for that, the analysis is stopped
+//! and started again with the largest share that the file may have.
+//!
+//! A thread waits for a share before it reads the file, and holds no other share meanwhile. So it waits only for
+//! running analyses, and each of those ends: with its result, or at its limit. Results are held until their call ends.
+//! They have a separate half of the budget, so that they never block files.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The reason under which a file is counted whose analysis takes more memory than it may.
+/// The skip reason of a file whose analysis exceeds its memory limit.
 pub(crate) const MEMORY_LIMIT: &str = "memory_limit";
 
-/// What analyses may take together where the operator says nothing.
+/// The default memory limit of all analyses together.
 pub const DEFAULT_MEMORY: usize = 2 * 1024 * 1024 * 1024;
 
-/// What one byte of source may cost. Of 5,700 files of more than 20 kB in five languages none took more than 250, and
-/// text that is a token for each byte (`((((`, `[1,1,1`) takes 256. Beyond this the parser follows several readings at
-/// once, and then it may take a gigabyte between two looks at the count: 20 kB of `a<a<a<` in Java do, where nothing
-/// stops them. Stopped here, the process that parses them stays below 18 MB.
+/// Memory limit per byte of source. Of 5,700 files of more than 20 kB in five languages, none took more than 250 bytes.
+/// Text with one token per byte (`((((`, `[1,1,1`) takes 256. A parser that takes more follows several readings at
+/// once, and can then allocate a gigabyte between two checks: 20 kB of `a<a<a<` in Java do so without a limit. With
+/// this limit, the process that parses them stays below 18 MB.
 const PER_BYTE: usize = 384;
-/// What a small file may take beyond that: the parser's own memory.
+/// Additional memory for every file: the parser's own.
 const PER_FILE: usize = 2 * 1024 * 1024;
-/// The parser is asked to stop at every hundredth step. The most that was seen between two looks is 64 bytes for each
-/// byte of source: its largest list doubles. A share always has room for that.
+/// The parser checks for a stop at every hundredth step. The most that it allocated between two checks is 64 bytes per
+/// byte of source, when its largest list doubles. A share always has room for that.
 const MARGIN_PER_BYTE: usize = 64;
-/// Before that much was taken, what may come at once is this part of it, and [`MARGIN`]: a list that doubles is there
-/// already. It was 0.27 of it at most in a hundred hostile shapes of seven languages, 0.08 in ordinary code.
+/// Until a file has taken that much, the margin is this part of its memory, plus [`MARGIN`]: a list that doubles is
+/// already part of it. The largest allocation between two checks was 0.27 of the memory in a hundred hostile shapes of
+/// seven languages, and 0.08 in ordinary code.
 const MARGIN_OF_TAKEN: usize = 2;
-/// What may come at once where next to nothing was taken.
+/// The margin of a file that has taken almost no memory.
 const MARGIN: usize = 1024 * 1024;
-/// What one byte of ordinary source takes: a share begins with it.
+/// Memory per byte of ordinary source: the initial share.
 const ORDINARY_PER_BYTE: usize = 40;
-/// A share grows by this part of what has been taken, so that a file asks the budget some ten times.
+/// A share grows by this part of the memory taken, so that a file asks the budget about ten times.
 const GROWTH: usize = 4;
 
-/// How much a share begins with.
+/// The initial size of a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
-    /// What ordinary code takes. It may find no room to grow.
+    /// The memory of ordinary code. The share may have to grow, and may find no room.
     Ordinary,
-    /// The most that the file may take: it needs to grow no more.
+    /// The most that the file may take: the share never grows.
     Most,
 }
 
-/// What an analysis hears when it says how much it has taken.
+/// Whether an analysis may take more memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
-    /// Go on.
+    /// Continue.
     Enough,
-    /// The budget has no more just now: begin again with [`Start::Most`].
+    /// The budget has no room now: start again with [`Start::Most`].
     NotNow,
-    /// No analysis of this file may take so much.
+    /// The analysis of this file has reached its limit.
     Never,
 }
 
 /// Shared by all calls of the process.
 pub struct Memory {
-    /// For analyses that run; the other half is for what they leave.
+    /// For running analyses; the other half is for their results.
     half: usize,
     state: Mutex<State>,
     freed: Condvar,
@@ -70,24 +72,24 @@ pub struct Memory {
 struct State {
     running: usize,
     held: usize,
-    /// Who waits, in order: a large file is not overtaken by small ones for ever.
+    /// Waiting threads, in order, so that small files do not overtake a large one for ever.
     waiting: VecDeque<u64>,
     tickets: u64,
 }
 
-/// Room for the analysis of one file. Gives it back when dropped.
+/// Memory reserved for the analysis of one file. Returned when dropped.
 pub(super) struct Share {
     memory: Arc<Memory>,
     bytes: Cell<usize>,
-    /// It never has more than that.
+    /// The maximum of `bytes`.
     most: usize,
-    /// The most that the parser may take until it is asked again.
+    /// The most that the parser may allocate until the next check.
     margin: usize,
-    /// What the analysis may take.
+    /// The memory limit of the analysis.
     pub(super) limit: usize,
 }
 
-/// Room for what an analysis left. Gives it back when dropped.
+/// Memory reserved for results. Returned when dropped.
 #[derive(Default)]
 pub(super) struct Held {
     memory: Option<Arc<Memory>>,
@@ -95,7 +97,7 @@ pub(super) struct Held {
 }
 
 impl Memory {
-    /// How often a thread that waits looks whether its call should stop.
+    /// How often a waiting thread checks whether its call should stop.
     const WAIT: Duration = Duration::from_millis(20);
 
     pub fn new(bytes: usize) -> Arc<Self> {
@@ -106,7 +108,7 @@ impl Memory {
         })
     }
 
-    /// Waits until the analysis of so many bytes of source has room. `None`: the call should stop.
+    /// Waits until the analysis of this many bytes of source has room. `None`: the call should stop.
     pub(super) fn share(
         self: &Arc<Self>,
         source: usize,
@@ -117,7 +119,7 @@ impl Memory {
         let margin = of(MARGIN_PER_BYTE);
         let most = of(PER_BYTE + MARGIN_PER_BYTE).saturating_add(PER_FILE);
         let most = most.min(self.half);
-        // A file that could take more than there is may take all of it, less the margin that it needs.
+        // A file that could take more than the budget may take all of it, minus its margin.
         let margin = margin.min(most / 4);
         let ordinary = of(ORDINARY_PER_BYTE).saturating_add(PER_FILE);
         let bytes = match start {
@@ -133,7 +135,7 @@ impl Memory {
         })
     }
 
-    /// Takes so many bytes in turn. False: the call should stop.
+    /// Waits in line for this many bytes. False: the call should stop.
     fn wait_for(&self, bytes: usize, should_stop: &dyn Fn() -> bool) -> bool {
         let mut state = self.lock();
         let ticket = state.tickets;
@@ -155,7 +157,7 @@ impl Memory {
         }
     }
 
-    /// Takes these bytes if they are free. It never waits, because the caller already holds a share.
+    /// Takes these bytes if they are free. Never waits, because the caller already holds a share.
     fn take(&self, bytes: usize) -> bool {
         let mut state = self.lock();
         let has_room = state.running + bytes <= self.half;
@@ -170,13 +172,13 @@ impl Memory {
     }
 }
 
-/// What the parser may take until it is asked again, where it has taken so much already.
+/// The most that the parser may allocate until the next check, if it has taken this much.
 fn margin_at(taken: usize, most: usize) -> usize {
     most.min(taken / MARGIN_OF_TAKEN + MARGIN)
 }
 
 impl Share {
-    /// `taken`: by the analysis so far. Sees to it that the share has room for the margin beyond it.
+    /// `taken`: bytes of the analysis so far. Grows the share so that it includes the margin.
     pub(super) fn covers(&self, taken: usize) -> Room {
         if taken > self.limit {
             return Room::Never;
@@ -185,7 +187,7 @@ impl Share {
         if needs <= has {
             return Room::Enough;
         }
-        // Never beyond `most`, which is the limit and the margin.
+        // Never beyond `most`, which is the limit plus the margin.
         for wanted in [needs + taken / GROWTH, needs] {
             let wanted = wanted.min(self.most);
             if self.memory.take(wanted - has) {
@@ -216,7 +218,7 @@ impl Held {
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
-    /// False where there is no room for so much more.
+    /// False if there is no room for this many bytes.
     pub(super) fn hold(&mut self, bytes: usize) -> bool {
         let Some(memory) = &self.memory else {
             return true;

@@ -1,4 +1,4 @@
-//! How far a call has come, from 0 to 100, a few times a second: clients draw it, and each report costs a message.
+//! Reports the progress of a call, from 0 to 100, a few times a second, because each report costs a message.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,22 +7,22 @@ use actors::tool::{ProgressSink, WHOLE};
 
 const EVERY: Duration = Duration::from_millis(100);
 
-/// How many files seen are half of the walk: nobody knows how many there are before it ends.
+/// After this many files the walk counts as half done: their total is unknown before the walk ends.
 const HALF_WALKED: u64 = 2000;
 
-/// What a call goes through, in this order. Each has its part of the whole by what it takes of a call over a tree that
-/// was not read before: most of that is reading and parsing.
+/// The phases of a call, in order. Each has a share of the progress like its share of the time of a call over an
+/// uncached tree: most of that is reading and parsing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Walk,
     Analyse,
-    /// Imports to files. Tools without it go from 85 to 95 at once.
+    /// Resolving imports. Tools without this phase jump from 85 to 95.
     Resolve,
     Answer,
 }
 
 impl Phase {
-    /// From where to where.
+    /// The start and the end of the phase.
     fn range(self) -> (u64, u64) {
         match self {
             Self::Walk => (0, 10),
@@ -32,7 +32,7 @@ impl Phase {
         }
     }
 
-    /// Where a call stands that has done so much of this phase. Without a total it never reaches the end.
+    /// The progress of a call within this phase. Without a total it never reaches the end.
     fn place(self, done: u64, total: Option<u64>) -> u64 {
         let (from, to) = self.range();
         let (done, total) = match total {
@@ -44,7 +44,7 @@ impl Phase {
         from + u64::try_from(part).unwrap_or(to - from)
     }
 
-    /// Says that the phase has begun.
+    /// Reports the beginning of the phase.
     pub(crate) fn begins(self, sink: &ProgressSink, message: &str) {
         if !sink.is_silent() {
             sink.report(self.range().0, Some(WHOLE), message);
@@ -65,7 +65,7 @@ impl<'s> Throttle<'s> {
         }
     }
 
-    /// The end of a phase is always reported; what comes between, not more often than [`EVERY`].
+    /// Always reports the end of a phase, and other progress at most once per [`EVERY`].
     pub(crate) fn report(
         &self,
         phase: Phase,
@@ -77,7 +77,7 @@ impl<'s> Throttle<'s> {
             return;
         }
         let is_end = total == Some(done);
-        // A thread that finds the lock taken leaves reporting to the one that holds it.
+        // If another thread holds the lock, that thread reports.
         let Ok(mut last) = self.last.try_lock().or_else(|error| match error {
             std::sync::TryLockError::Poisoned(poisoned) => Ok(PoisonError::into_inner(poisoned)),
             std::sync::TryLockError::WouldBlock => Err(()),
@@ -101,7 +101,7 @@ mod tests {
     const PHASES: [Phase; 4] = [Phase::Walk, Phase::Analyse, Phase::Resolve, Phase::Answer];
 
     #[test]
-    fn phases_follow_one_another_from_0_to_100() {
+    fn phases_are_contiguous_from_0_to_100() {
         let mut at = 0;
         for phase in PHASES {
             let (from, to) = phase.range();
@@ -116,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn more_done_is_never_less_and_stays_in_its_phase(done: u64, more: u64, total in prop::option::of(any::<u64>())) {
+        fn progress_never_decreases_and_stays_in_its_phase(done: u64, more: u64, total in prop::option::of(any::<u64>())) {
             for phase in PHASES {
                 let (from, to) = phase.range();
                 let place = phase.place(done, total);

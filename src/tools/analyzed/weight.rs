@@ -1,4 +1,4 @@
-//! What an analysis weighs in the cache, in bytes: the structs and the strings they own.
+//! The size of an analysis in the cache, in bytes: structs and their strings.
 
 use std::mem::size_of;
 

@@ -1,20 +1,19 @@
-//! How much work one file may take: steps of its parser, whatever the clock says. A call has a deadline; without this bound
-//! one file could take all of it, and the others would not be answered.
+//! Limits the work for one file, in steps of its parser. A call has a deadline, and without this limit one file could
+//! use all of it, so that the other files would have no answer.
 
 use std::cell::Cell;
 
-/// The reason under which a file is counted whose analysis takes more steps than it may.
+/// The skip reason of a file whose analysis exceeds its limit of steps.
 pub(crate) const WORK_LIMIT: &str = "work_limit";
 
-/// Looks of the parser at whether to stop, one in a hundred steps and one for each 4 KiB that it reads, for each KiB of
-/// source. Ordinary code takes 4 to 22 of
-/// them, the worst of a hundred hostile shapes in seven languages 82 (`a!a!a!` in TypeScript). What does not parse is
-/// read again, up to nine times in all.
+/// Checks of the parser (one per hundred steps, and one per 4 KiB that it reads) per KiB of source. Ordinary code takes
+/// 4 to 22, the worst of a hundred hostile shapes in seven languages 82 (`a!a!a!` in TypeScript). Source that does not
+/// parse is read again, up to nine times in all.
 const LOOKS_PER_KIB: u64 = 1000;
-/// For small files, which may be read again more often: 64 KiB in all.
+/// The minimum, for small files, which may be read again more often: 64 KiB in all.
 const LOOKS: u64 = 10_000;
 
-/// Of one file.
+/// The checks of one file.
 pub(super) struct Steps {
     done: Cell<u64>,
     most: u64,
@@ -29,7 +28,7 @@ impl Steps {
         }
     }
 
-    /// Counts one look.
+    /// Counts one check.
     pub(super) fn look(&self) {
         self.done.set(self.done.get() + 1);
     }
@@ -45,7 +44,7 @@ mod tests {
     use crate::analysis::{Language, analyze};
 
     #[test]
-    fn more_looks_than_a_file_may_take_are_too_much() {
+    fn too_many_checks_exceed_the_limit() {
         let work = Steps::of(3000);
         for _ in 0..LOOKS + 3 * LOOKS_PER_KIB {
             work.look();
@@ -55,9 +54,9 @@ mod tests {
         assert!(work.is_too_much());
     }
 
-    /// What takes the most stays below it.
+    /// The most expensive ordinary code stays below the limit.
     #[test]
-    fn the_bound_leaves_ordinary_and_dense_code_alone() {
+    fn ordinary_and_dense_code_stay_below_the_limit() {
         for (name, unit) in [
             ("x.ts", "a!"),
             ("x.py", "a,"),

@@ -1,4 +1,4 @@
-//! The fields of an answer in full, with their types, and which of them a lean answer has.
+//! The fields of a full answer, with their types, and whether a lean answer has them.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::Entry;
 use crate::answer::lean::USUAL;
 
-/// A table of everything in `data`.
+/// A table of all fields of `data`.
 pub(super) fn table(entry: &Entry) -> String {
     let mut rows = Vec::new();
     walk(&entry.full_schema["$defs"]["data"], "", &mut rows);
@@ -22,7 +22,7 @@ pub(super) fn table(entry: &Entry) -> String {
     text
 }
 
-/// Fields with a value of their own, a list of objects as `rows[].field`.
+/// Fields with plain values; those in a list of objects are written `rows[].field`.
 fn walk(schema: &Value, path: &str, rows: &mut Vec<(String, String)>) {
     let choices = ["anyOf", "oneOf"]
         .into_iter()

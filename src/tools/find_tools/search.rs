@@ -1,22 +1,22 @@
-//! Ranks tools by the words of a query: stems of names, tags, synonyms and descriptions, with slips forgiven. Pure.
+//! Ranks tools by the words of a query: stems of names, tags, synonyms and descriptions; typos match too. Pure.
 
 use super::super::Entry;
 
-/// What a match is worth, by where it is found.
+/// The value of a match in each place.
 const NAME: f64 = 5.0;
 const TAG: f64 = 4.0;
 const WORD: f64 = 3.0;
 const TITLE: f64 = 2.0;
 const DESCRIPTION: f64 = 1.5;
 const ARGUMENT: f64 = 1.0;
-/// A word that is only nearly the same counts half.
+/// A similar word counts half.
 const NEARLY: f64 = 0.5;
-/// Two words are nearly the same from here on (Jaro-Winkler): one slip in six letters.
+/// Words are similar from this value on (Jaro-Winkler): one typo in six letters.
 const SIMILAR: f64 = 0.92;
-/// Words that are looked for; the rest of a long query adds nothing.
+/// Words used of a query; more words of a long query do not improve the result.
 const MAX_WORDS: usize = 20;
 
-/// Say nothing about what is wanted.
+/// Words without information about the wanted tool.
 const STOP_WORDS: [&str; 45] = [
     "a", "an", "and", "are", "as", "at", "be", "by", "can", "code", "did", "do", "does", "find",
     "for", "from", "has", "have", "i", "in", "into", "is", "it", "its", "make", "me", "my", "of",
@@ -24,7 +24,7 @@ const STOP_WORDS: [&str; 45] = [
     "want", "we", "what", "which", "with",
 ];
 
-/// The best first; all of them, unranked, where the query says nothing.
+/// The best first; all tools, unranked, if the query has no words.
 pub(super) fn ranked<'e>(
     query: &str,
     entries: impl Iterator<Item = &'e Entry>,
@@ -53,12 +53,12 @@ pub(super) fn ranked<'e>(
         .zip(worths.iter().map(score))
         .filter(|(_, score)| *score > 0.0)
         .collect();
-    // Stable: equals stay in the order of the catalogue.
+    // A stable sort: equal tools stay in the order of the catalogue.
     found.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     found
 }
 
-/// The stems of what a query says; stop words only where it says nothing else.
+/// The stems of a query; stop words only if it has no other words.
 fn wanted(query: &str) -> Vec<String> {
     let all: Vec<String> = words(query).take(MAX_WORDS).collect();
     let telling = all
@@ -71,13 +71,13 @@ fn wanted(query: &str) -> Vec<String> {
     telling
 }
 
-/// What a word that few tools know says more about: inverse document frequency.
+/// A word of few tools counts more: inverse document frequency.
 fn telling(word: usize, worths: &[Vec<f64>]) -> f64 {
     let knowing = worths.iter().filter(|worths| worths[word] > 0.0).count();
     (1.0 + worths.len() as f64 / knowing.max(1) as f64).ln()
 }
 
-/// For each wanted word, the best place where it is found.
+/// The best match of each wanted word.
 fn worths(entry: &Entry, wanted: &[String]) -> Vec<f64> {
     let mut places: Vec<(f64, String)> = Vec::new();
     let mut place = |weight: f64, text: &str| {
@@ -104,7 +104,7 @@ fn likeness(word: &str, known: &str) -> f64 {
     if word == known {
         return 1.0;
     }
-    // Short words are alike by chance.
+    // Short words are similar by chance.
     let (shorter, longer) = (word.len().min(known.len()), word.len().max(known.len()));
     if shorter < 4 {
         return 0.0;
@@ -122,12 +122,12 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_lowercase)
 }
 
-/// Endings that change no meaning here: `functions`, `imported`, `nesting`, `complicated` and `complexity` alike.
+/// Endings that do not change the meaning: `functions`, `imported`, `nesting`, `complicated` and `complexity`.
 fn stem(word: &str) -> String {
     const ENDINGS: [&str; 12] = [
         "icated", "ities", "ity", "ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y",
     ];
-    /// What is left must still be a word.
+    /// The minimum length of a stem.
     const MIN_STEM: usize = 3;
     for ending in ENDINGS {
         if let Some(stem) = word.strip_suffix(ending)

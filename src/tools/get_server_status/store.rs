@@ -1,4 +1,4 @@
-//! The store in the status: what it promises and keeps, how its server is, and which nodes share it.
+//! The store in the status: durability, pending data, state of its server, and the nodes that share it.
 
 use actors::sessions::DurabilityLevel;
 use actors::status::{SharedCacheStatus, Status, StoreStatus};
@@ -104,7 +104,7 @@ pub(super) fn nodes(status: &Status) -> Value {
     status.nodes.iter().map(told).collect()
 }
 
-/// Whether what is answered now is what the operator asked for.
+/// Whether answers now have the durability that the operator configured.
 fn is_durable(store: &StoreStatus) -> bool {
     let health = &store.health;
     let promises = health.away.is_none() && health.shortfall.is_none();
@@ -121,8 +121,8 @@ pub(super) fn features(store: &StoreStatus) -> Vec<Feature> {
         return names.map(|name| feature(name, Off, why.clone())).into();
     }
     if store.level == DurabilityLevel::Memory {
-        let ends = "sessions are kept in memory: they survive a crash of any actor, and end with this process";
-        let alone = "this node shares its sessions with no other: --store redis does";
+        let ends = "sessions are kept in memory: they survive a crash of any actor, but not of this process";
+        let alone = "this node does not share its sessions: use --store redis to share them";
         return vec![
             feature("sessions", Available, String::new()),
             feature("durable_sessions", Degraded, ends.to_owned()),
@@ -130,8 +130,7 @@ pub(super) fn features(store: &StoreStatus) -> Vec<Feature> {
         ];
     }
     if let Some(why) = &store.health.away {
-        let kept =
-            format!("the store is away ({why}): what happens now is kept in memory, or refused");
+        let kept = format!("the store is down ({why}): calls are answered from memory, or refused");
         return vec![
             feature("sessions", Degraded, kept),
             feature("durable_sessions", Off, why.clone()),
@@ -173,7 +172,7 @@ pub(super) fn text(status: &Status) -> String {
     let sheltered = &store.health.sheltered;
     if sheltered.changes > 0 || sheltered.lost > 0 {
         text.push_str(&format!(
-            "; kept for it meanwhile: {} of {}; lost so far: {}",
+            "; kept in memory for it: {} of {}; lost so far: {}",
             counted(sheltered.changes, "change"),
             counted(sheltered.sessions, "session"),
             sheltered.lost
@@ -188,7 +187,7 @@ pub(super) fn text(status: &Status) -> String {
     if let Some(eviction) = store.health.eviction.as_ref().filter(|it| it.keys > 0) {
         let evicted = counted(eviction.keys, "key");
         text.push_str(&format!(
-            "; {evicted} evicted by it, sessions' or others'; {} found to be gone before their end, {} stored again",
+            "; it evicted {evicted} of any kind; {} evicted before they expired, {} restored",
             counted(eviction.sessions, "session"),
             eviction.stored_again
         ));
@@ -200,7 +199,7 @@ pub(super) fn text(status: &Status) -> String {
     text
 }
 
-/// Of what nodes share beside sessions; null where this node shares nothing.
+/// The cache that nodes share; null if this node shares nothing.
 pub(super) fn shared_cache_schema() -> Value {
     let shared = strict(json!({
         "available": {"type": "boolean"}, "away": or_null("string"), "hits": count(), "misses": count(),
@@ -232,14 +231,14 @@ pub(super) fn shared_cache_feature(shared: Option<&SharedCacheStatus>) -> Featur
     let (state, why) = match shared {
         None => (
             FeatureState::Off,
-            "sessions are kept in memory: there is nobody to share with".to_owned(),
+            "sessions are kept in memory: there are no other nodes to share with".to_owned(),
         ),
         Some(SharedCacheStatus {
             away: Some(away), ..
         }) => (
             FeatureState::Degraded,
             format!(
-                "it is left alone until it answers again ({away}): files are analysed here instead"
+                "its Redis is down ({away}): this node analyses files itself until it answers again"
             ),
         ),
         Some(SharedCacheStatus {

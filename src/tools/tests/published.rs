@@ -1,4 +1,4 @@
-//! The output schemas that are published: small, typed, and true to the tables that they are made of.
+//! The published output schemas: small, typed, and consistent with the tables that they are derived from.
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn every_property_has_a_type() {
             });
             assert!(seen > 2, "{}: {seen}", entry.name);
         }
-        // What clients are given has plain types everywhere.
+        // Published schemas have plain types everywhere.
         every(&entry.output_schema, entry.name, &mut |schema, at| {
             assert!(
                 schema["type"].is_string() || schema["type"].is_array(),
@@ -85,7 +85,7 @@ fn lean_fields_are_fields_of_the_full_answer() {
                         .iter()
                         .flat_map(|schema| known(schema, part))
                         .collect();
-                    // What a comparison says of one side is of many kinds.
+                    // A comparison has values of many kinds for each side.
                     let is_open = schemas.iter().any(|schema| {
                         schema["properties"].is_null()
                             && !schema["type"].is_null()

@@ -35,14 +35,14 @@ fn slots() -> Slots {
 }
 
 #[test]
-fn each_file_is_noted_before_it_is_analysed_and_the_last_note_is_cleared() {
+fn each_file_is_recorded_before_its_analysis_and_cleared_after() {
     let (noted, slots) = (Arc::default(), slots());
     let ctx = context(&[1], &noted);
     let careful = Careful::of(&ctx, &slots).unwrap();
     let (analysed, left_out) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let analyse = |slot| {
         let now = noted.lock().unwrap().last().copied().flatten();
-        assert_eq!(now.map(usize::from), Some(slot), "not noted before");
+        assert_eq!(now.map(usize::from), Some(slot), "not recorded before");
         analysed.lock().unwrap().push(slot);
     };
     let leave_out = |slot| left_out.lock().unwrap().push(slot);
@@ -55,24 +55,24 @@ fn each_file_is_noted_before_it_is_analysed_and_the_last_note_is_cleared() {
 }
 
 #[test]
-fn a_call_that_is_stopped_does_not_wait_for_its_note() {
+fn a_stopped_call_does_not_wait_for_its_record() {
     let slots = slots();
     let mut ctx = context(&[], &Arc::default());
-    // The sender is kept, so that nobody answers.
+    // The sender stays open but never answers.
     let kept = Mutex::new(Vec::new());
     ctx.care = Some(Care::new([], move |_, told| {
         kept.lock().unwrap().push(told)
     }));
     ctx.cancel.cancel();
     let careful = Careful::of(&ctx, &slots).unwrap();
-    let never = |_| panic!("it was not noted");
+    let never = |_| panic!("it was not recorded");
     let stopped = careful.work_through(&[0], never, never);
     assert_eq!(stopped, Err(ToolError::cancelled()));
 }
 
-/// As a drain stops it: no file is blamed for that.
+/// A drain stops the call, so no file may be blamed.
 #[test]
-fn a_call_that_is_stopped_clears_its_note_and_makes_no_other() {
+fn a_stopped_call_clears_its_record_and_writes_no_other() {
     let (noted, slots) = (Arc::default(), slots());
     let ctx = context(&[], &noted);
     let careful = Careful::of(&ctx, &slots).unwrap();
@@ -81,7 +81,7 @@ fn a_call_that_is_stopped_clears_its_note_and_makes_no_other() {
 }
 
 #[test]
-fn a_first_attempt_takes_no_care() {
+fn a_first_attempt_records_nothing() {
     let slots = slots();
     let mut ctx = context(&[], &Arc::default());
     ctx.care = None;

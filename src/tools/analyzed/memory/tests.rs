@@ -1,4 +1,4 @@
-//! The budget holds on any number of threads, and nobody waits for ever.
+//! The budget holds on any number of threads, and no thread waits for ever.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use super::*;
 
 const MIB: usize = 1024 * 1024;
 
-/// What a file takes while it is analysed, look by look, never more than the margin from one look to the next.
+/// Simulates the memory of an analysis, check by check. It grows by at most the margin between two checks.
 fn looks(share: &Share, in_all: usize, step: usize) -> Room {
     let mut taken = 0;
     while taken < in_all {
@@ -29,12 +29,12 @@ fn looks(share: &Share, in_all: usize, step: usize) -> Room {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Sixteen threads, each with files of its own: ordinary ones, ones that take all that they may, and ones that want
-    /// more. Each file ends, after two attempts at most, and what is taken never passes the half.
+    /// Sixteen threads, each with its own files: ordinary ones, ones that reach their limit, and ones that exceed it.
+    /// Each file ends after at most two attempts, and the memory never exceeds the half.
     #[test]
     fn every_file_ends_within_the_budget_on_sixteen_threads(
         files in prop::collection::vec(
-            // Bytes of source; what each of them takes; how much of the margin is taken between two looks.
+            // Bytes of source; memory per byte; part of the margin taken between two checks.
             prop::collection::vec((1_usize..200_000, 1_usize..500, 1_usize..4), 1..12), 16
         ),
         mib in 2_usize..64,
@@ -70,7 +70,7 @@ proptest! {
     }
 }
 
-/// What the shares are for: as many large files at once as there are cores.
+/// The purpose of shares: one large file per core at the same time.
 #[test]
 fn many_large_files_of_ordinary_code_fit_at_once() {
     let memory = Memory::new(DEFAULT_MEMORY);
@@ -88,9 +88,9 @@ fn many_large_files_of_ordinary_code_fit_at_once() {
     assert!(shares.len() >= 14, "{}", shares.len());
 }
 
-/// One that grows where nothing is left is put back, and gets its most once the others have ended.
+/// A file that cannot grow starts again with its maximum once the others have ended.
 #[test]
-fn a_file_that_finds_no_room_to_grow_is_begun_again_alone() {
+fn a_file_without_room_to_grow_starts_again_alone() {
     let memory = Memory::new(64 * MIB);
     let first = memory
         .share(100_000, Start::Ordinary, &|| false)
@@ -108,7 +108,7 @@ fn a_file_that_finds_no_room_to_grow_is_begun_again_alone() {
 }
 
 #[test]
-fn a_thread_that_waits_stops_with_its_call_and_lets_the_next_one_through() {
+fn a_waiting_thread_stops_with_its_call_and_frees_its_place() {
     let memory = Memory::new(64 * MIB);
     let all = memory
         .share(10 * MIB, Start::Most, &|| false)
@@ -119,7 +119,7 @@ fn a_thread_that_waits_stops_with_its_call_and_lets_the_next_one_through() {
 }
 
 #[test]
-fn what_is_held_is_bounded_and_given_back() {
+fn held_memory_is_bounded_and_returned() {
     let memory = Memory::new(8 * MIB);
     let mut held = Held::of(&memory);
     assert!(held.hold(3 * MIB));
