@@ -1,4 +1,4 @@
-//! The command line: thin fronts over the same sessions, tools and answers as the server.
+//! The command line: thin commands over the same sessions, tools and answers as the server.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -34,15 +34,15 @@ const EXAMPLES: &str = "\
 Examples:
   mcp-code-analysis analyze                      an overview of the code in this folder
   mcp-code-analysis analyze complexity src       the most complex functions below src
-  mcp-code-analysis serve                        what an MCP client starts: it speaks over stdin and stdout
+  mcp-code-analysis serve                        the server for an MCP client, over stdin and stdout
   mcp-code-analysis serve --http 127.0.0.1:8642  for many clients, at http://127.0.0.1:8642/mcp
-  mcp-code-analysis doctor                       what is set up, and what to do if not
+  mcp-code-analysis doctor                       a check of the setup, with advice
 
-`mcp-code-analysis help COMMAND` tells more of each.";
+`mcp-code-analysis help COMMAND` describes one command.";
 
-/// Understand code: how complex it is, what depends on what, how it is built.
+/// Understand code: its complexity, its dependencies and its structure.
 ///
-/// For people at a prompt and in CI (analyze), and for AI agents over the Model Context Protocol (serve).
+/// For people and CI (analyze), and for AI agents over the Model Context Protocol (serve).
 #[derive(Debug, Parser)]
 #[command(
     name = "mcp-code-analysis",
@@ -62,13 +62,13 @@ pub enum Command {
     Analyze(Box<analyze::Analyze>),
     /// Serve MCP: to one client over stdin and stdout, or to many over HTTP
     Serve(Box<serve::Serve>),
-    /// List the tools that agents are offered, or explain one
+    /// List the tools for agents, or describe one
     Tools(tools::Tools),
-    /// Handle the sessions that are kept in Redis, beside running nodes
+    /// Manage the sessions in Redis, also while nodes are running
     Sessions(Box<sessions::Sessions>),
-    /// Check configuration, roots, sessions and Redis, and say what to do
+    /// Check configuration, roots, sessions and Redis, with advice
     Doctor(Box<doctor::Doctor>),
-    /// Print what makes a shell complete commands and flags
+    /// Print a completion script for a shell
     Completions(manual::Completions),
     /// Print a manual page, as for `man -l -`
     #[command(hide = true)]
@@ -78,8 +78,7 @@ pub enum Command {
 /// Reads the command line.
 ///
 /// # Errors
-/// What to do instead: help that was asked for ends with [`Exit::Ok`], anything else with [`Exit::Usage`]. It has been
-/// printed then.
+/// The exit code: [`Exit::Ok`] after requested help, otherwise [`Exit::Usage`]. The message has been printed.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
     let arguments = help_first(arguments.into_iter().collect());
     Cli::try_parse_from(arguments)
@@ -94,13 +93,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
                 });
                 return Exit::Usage;
             }
-            // There is nobody to tell where stdout cannot be written to.
+            // If stdout is closed, there is nowhere to report it.
             let _ = error.print();
             Exit::Ok
         })
 }
 
-/// `analyze help` means `help analyze`, unless a file is called so.
+/// `analyze help` means `help analyze`, unless a file has that name.
 fn help_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let is_command = |word: &OsString| {
         let word = word.to_str().unwrap_or_default();
@@ -116,7 +115,7 @@ fn help_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Writes a result to stdout. A reader that has seen enough (`| head`) is no failure.
+/// Writes a result to stdout. A reader that closes the pipe early (`| head`) is not an error.
 fn print(text: &str) -> Exit {
     let mut stdout = io::stdout().lock();
     let line_break = if text.ends_with('\n') { "" } else { "\n" };
@@ -128,25 +127,25 @@ fn print(text: &str) -> Exit {
         Ok(()) => Exit::Ok,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
         Err(error) => {
-            complain(&format!("the result cannot be written: {error}"));
+            complain(&format!("cannot write the result: {error}"));
             Exit::Internal
         }
     }
 }
 
-/// Says something to the person, on stderr, as one line.
+/// Prints one line to stderr, for the user.
 pub fn complain(message: &str) {
     otel::stderr::say(&format!("mcp-code-analysis: {message}"));
 }
 
-/// The same, with lines below it that are our own.
+/// As [`complain`], with more lines below, which must be safe for a terminal.
 fn complain_at_length(message: &str, below: &str) {
     let message = otel::visible::line(message);
     let below = otel::visible::lines(below);
     otel::stderr::show(&format!("mcp-code-analysis: {message}\n{below}\n"));
 }
 
-/// Makes text from analysed code safe for a terminal: it stays on its line, and shows all that it has.
+/// Makes text from analysed code safe for a terminal: one line, with visible characters only.
 fn printable(text: &str) -> String {
     otel::visible::line(text).into_owned()
 }

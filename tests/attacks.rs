@@ -135,7 +135,7 @@ fn bearer((token, _): (&str, &str)) -> String {
     format!("Bearer {token}")
 }
 
-/// Sends one request and expects one answer; `headers` are sent beside the usual ones.
+/// Sends one request and expects one answer; `headers` are sent in addition to the usual ones.
 fn ask(to: SocketAddr, (method, target): (&str, &str), headers: &[(&str, &str)]) -> Reply {
     let headers = [&USUAL, headers].concat();
     let body = if method == "POST" { PING } else { b"" };

@@ -15,7 +15,7 @@ fn on(project: &Project, arguments: &[&str]) -> Ended {
     run(project.path(), arguments)
 }
 
-/// With these variables, in place of any other that is ours.
+/// With these variables, and no other variable of the program.
 fn with(project: &Project, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let output = program()
         .args(arguments)
@@ -33,7 +33,7 @@ fn function<'a>(answer: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn json_is_the_whole_answer_with_numbers_that_hold() {
+fn json_is_the_complete_answer_with_correct_numbers() {
     let project = Project::small();
     let answer = on(
         &project,
@@ -61,12 +61,12 @@ fn json_is_the_whole_answer_with_numbers_that_hold() {
     assert_eq!(answer["coverage"]["parse_errors"]["count"], 1);
     assert!(
         answer["context"]["session_id"].is_null(),
-        "a run keeps nothing"
+        "a run stores nothing"
     );
 }
 
 #[test]
-fn a_file_is_analysed_alone_and_named_from_the_current_folder() {
+fn one_file_is_analysed_with_a_path_relative_to_the_current_folder() {
     let project = Project::small();
     let answer = on(
         &project,
@@ -84,7 +84,7 @@ fn a_file_is_analysed_alone_and_named_from_the_current_folder() {
 }
 
 #[test]
-fn cplusplus_under_the_ending_of_c_is_left_out_and_counted() {
+fn cplusplus_in_a_c_file_is_left_out_and_counted() {
     let project = Project::small();
     let folder = project.path().join("headers");
     let cplusplus = "class A : public B {\npublic:\n  int f();\n};\n";
@@ -98,7 +98,7 @@ fn cplusplus_under_the_ending_of_c_is_left_out_and_counted() {
 }
 
 #[test]
-fn an_overview_is_worth_reading() {
+fn an_overview_has_all_its_parts() {
     let project = Project::small();
     let text = on(&project, &["analyze", "."]).ok();
     for part in [
@@ -123,7 +123,7 @@ fn an_overview_is_worth_reading() {
 }
 
 #[test]
-fn an_overview_knows_of_every_cycle_and_its_length() {
+fn an_overview_counts_every_cycle_with_its_length() {
     let ring = |name: &'static str, length: usize| {
         (0..length).map(move |n| {
             let next = (n + 1) % length;
@@ -134,7 +134,7 @@ fn an_overview_knows_of_every_cycle_and_its_length() {
         })
     };
     let mut project = Project::empty();
-    // The largest alone has more nodes than an overview has rows.
+    // The largest cycle has more nodes than an overview has rows.
     for (path, text) in ring("large", 30)
         .chain(ring("small", 2))
         .chain(ring("odd", 3))
@@ -187,7 +187,7 @@ fn every_analysis_has_every_format() {
 }
 
 #[test]
-fn fail_on_judges_everything_and_lists_what_it_found() {
+fn fail_on_checks_all_files_and_lists_its_findings() {
     let project = Project::small();
     let found = on(
         &project,
@@ -231,14 +231,17 @@ fn fail_on_judges_everything_and_lists_what_it_found() {
 }
 
 #[test]
-fn a_wrong_command_line_is_told_so() {
+fn a_wrong_command_line_is_refused_with_advice() {
     let project = Project::small();
     for (arguments, word) in [
         (
             ["analyze", ".", "--fail-on", "beauty>3"].as_slice(),
             "cyclomatic",
         ),
-        (&["analyze", ".", "--fail-on", "cyclomatic"], "no condition"),
+        (
+            &["analyze", ".", "--fail-on", "cyclomatic"],
+            "not a condition",
+        ),
         (&["analyze", ".", "--no-such-flag"], "--no-such-flag"),
         (&["analyze", "beauty", "."], "complexity"),
         (&["analyze", ".", "--format", "dot"], "analyze dependencies"),
@@ -276,7 +279,7 @@ fn a_wrong_command_line_is_told_so() {
 }
 
 #[test]
-fn what_is_not_there_is_no_input() {
+fn a_missing_path_is_an_input_error() {
     let project = Project::small();
     for arguments in [
         ["analyze", "no/such/folder"].as_slice(),
@@ -292,7 +295,7 @@ fn what_is_not_there_is_no_input() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_so() {
+fn a_wrong_configuration_is_refused_with_its_source() {
     let project = Project::small().with("mca.toml", "sesion_ttl = '1h'\n");
     for arguments in [["analyze", "."].as_slice(), &["serve"], &["doctor"]] {
         let output = program()
@@ -313,7 +316,7 @@ fn a_wrong_configuration_is_told_so() {
 }
 
 #[test]
-fn doctor_says_what_it_looked_at() {
+fn doctor_lists_its_checks() {
     let project = Project::small();
     let text = on(&project, &["doctor"]).ok();
     for part in ["languages", "configuration", "root .", "memory store"] {
@@ -321,9 +324,9 @@ fn doctor_says_what_it_looked_at() {
     }
 }
 
-/// As `serve` would have them, and nothing is left listening.
+/// With the settings of `serve`; no port stays open.
 #[test]
-fn doctor_tries_ports_and_reads_what_they_need() {
+fn doctor_checks_ports_certificates_and_tokens() {
     let project = Project::small()
         .with("tokens", "ann: no-digest\n")
         .with("key.pem", "no key");
@@ -335,7 +338,7 @@ fn doctor_tries_ports_and_reads_what_they_need() {
             0,
             "ok    ports: free: MCP at 127.0.0.1:0",
         ),
-        (&["--http", &taken], 0, "is a server running there already?"),
+        (&["--http", &taken], 0, "if that is not your server"),
         (
             &["--http", "192.0.2.1:0", "--insecure-no-auth"],
             78,
@@ -368,7 +371,7 @@ fn doctor_tries_ports_and_reads_what_they_need() {
 }
 
 #[test]
-fn tools_are_listed_as_agents_get_them() {
+fn tools_are_listed_as_in_tools_list() {
     let project = Project::empty();
     let text = on(&project, &["tools"]).ok();
     assert_eq!(text.lines().count(), 11);
@@ -384,14 +387,14 @@ fn tools_are_listed_as_agents_get_them() {
 }
 
 #[test]
-fn an_empty_folder_says_that_it_is_empty() {
+fn an_empty_folder_is_reported() {
     let project = Project::empty();
     let text = on(&project, &["analyze", "complexity", "."]).ok();
     assert!(text.contains("0 files seen"), "{text}");
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_pipe_is_not_an_error() {
     let project = Project::large(5);
     let mut child = program()
         .args([

@@ -98,7 +98,7 @@ fn the_newest_typescript_client_calls_every_tool() {
 
 /// A stored result of more than 1 MiB, which the Python client does not read in one message.
 fn reads_large(interpreter: &Path, script: &str, package: Option<&str>, spoken: &[&str]) {
-    /// Functions of the project; as a whole they are more than 1.1 MB. Larger ones take a debug build minutes over HTTP.
+    /// Functions of the project; together they are more than 1.1 MB. A debug build takes minutes for more over HTTP.
     const ROWS: usize = 300 * LARGE_FILES;
     let project = Project::large(LARGE_FILES);
     let mut node = Node::start(project.path(), &[]);
@@ -121,7 +121,7 @@ fn reads_large(interpreter: &Path, script: &str, package: Option<&str>, spoken: 
     assert!(node.over().success(), "{}", node.log());
 }
 
-/// Files of the project whose whole result is large but still kept.
+/// Files of the project whose complete result is large but still stored.
 const LARGE_FILES: usize = 7;
 
 #[test]

@@ -32,7 +32,7 @@ fn text(word: &Yaml<'_>) -> String {
 }
 
 #[test]
-fn the_composed_service_reads_one_folder_and_nothing_else() {
+fn the_composed_service_reads_only_one_folder() {
     let documents = composed();
     let service = &documents[0]["services"]["mcp-code-analysis"];
     let mounted = service["volumes"][0].as_str().expect("a volume");

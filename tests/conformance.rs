@@ -27,13 +27,13 @@ mod rounds;
 
 const SUITE: &str = "node_modules/@modelcontextprotocol/conformance/dist/index.js";
 
-/// Characters of a cause that are shown: some quote whole messages.
+/// Characters shown of a cause: some quote complete messages.
 const CAUSE_MAX: usize = 300;
 
-/// After the suite is through, nothing runs.
+/// After the suite has ended, no call runs.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
-/// One thing that the suite looked at.
+/// One check of the suite.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Check {
@@ -42,9 +42,9 @@ struct Check {
     error_message: Option<String>,
 }
 
-/// What the suite said.
+/// The output of the suite.
 struct Report {
-    /// Whether all that counts for the revision passed.
+    /// Whether all checks that count for the revision passed.
     passed: bool,
     said: String,
     scored: Vec<String>,
@@ -52,7 +52,7 @@ struct Report {
 }
 
 impl Report {
-    /// What was not as it should be, but for what `forgiven` names.
+    /// The failed checks, except those in `forgiven`.
     fn wrong<'a>(
         &'a self,
         scenario: &'a str,
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-/// `None` where the suite is not installed.
+/// `None` if the suite is not installed.
 fn examine(url: &str, revision: &str) -> Option<Report> {
     let suite = clients_folder().join(SUITE);
     let Some(node) = node().filter(|_| suite.exists()) else {
@@ -98,7 +98,7 @@ fn examine(url: &str, revision: &str) -> Option<Report> {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let (_, summary) = said.split_once("=== SUMMARY ===").unwrap_or_else(|| {
         let errors = String::from_utf8_lossy(&output.stderr);
-        panic!("the suite came to no end: {said}\n{errors}")
+        panic!("the suite did not end: {said}\n{errors}")
     });
     let checks = checks(results.path());
     let unscored: Vec<_> = summary.lines().filter_map(unscored).collect();
@@ -120,7 +120,7 @@ fn unscored(line: &str) -> Option<&str> {
     name.split_once(' ').map(|(_, name)| name)
 }
 
-/// Of each scenario: its folder is `server-<name>-<time>`.
+/// The results of each scenario: its folder is `server-<name>-<time>`.
 fn checks(results: &Path) -> BTreeMap<String, Vec<Check>> {
     let folders = std::fs::read_dir(results).expect("results");
     folders
@@ -141,7 +141,7 @@ fn checks(results: &Path) -> BTreeMap<String, Vec<Check>> {
 
 // === the fixture, on the program's stack ===
 
-/// The stack as the program puts it together, with other tools on top, until `examined` has come back.
+/// Runs the program's stack with the fixture's tools until `examined` returns.
 fn with_fixture<T: Send + 'static>(examined: impl FnOnce(String) -> T + Send + 'static) -> T {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -184,7 +184,7 @@ fn with_fixture<T: Send + 'static>(examined: impl FnOnce(String) -> T + Send + '
     })
 }
 
-/// All that counts, and what does not count yet but is about what this server has.
+/// All scenarios that count, and those that do not count yet but are about features of this server.
 fn all_pass(revision: &'static str, scored: usize, beside: &[&str]) {
     let Some(report) = with_fixture(move |url| examine(&url, revision)) else {
         return;
@@ -200,7 +200,7 @@ fn all_pass(revision: &'static str, scored: usize, beside: &[&str]) {
 }
 
 #[test]
-fn what_the_revision_of_november_2025_requires() {
+fn the_fixture_conforms_to_november_2025() {
     let beside = [
         "server-session-lifecycle",
         "json-schema-2020-12",
@@ -210,7 +210,7 @@ fn what_the_revision_of_november_2025_requires() {
 }
 
 #[test]
-fn what_the_revision_of_july_2026_requires() {
+fn the_fixture_conforms_to_july_2026() {
     let beside = [
         "json-schema-2020-12",
         "http-header-validation",
@@ -221,7 +221,7 @@ fn what_the_revision_of_july_2026_requires() {
 
 // === the program itself ===
 
-/// Scenarios that ask for nothing of a fixture's, with the checks in them that do.
+/// Scenarios that need no fixture, with their checks that do.
 fn program_passes(revision: &str, scenarios: &[(&str, &[&str])]) {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
@@ -236,9 +236,9 @@ fn program_passes(revision: &str, scenarios: &[(&str, &[&str])]) {
 }
 
 #[test]
-fn the_program_itself_as_of_november_2025() {
-    // The others call tools, read resources, fill in prompts or complete arguments of a fixture's names, or want what
-    // this server has no use for: sampling, elicitation, logging, subscriptions to a resource.
+fn the_program_conforms_to_november_2025() {
+    // The others use tools, resources, prompts or arguments of the fixture, or need features that this server does not
+    // have: sampling, elicitation, logging, subscriptions to a resource.
     program_passes(
         "2025-11-25",
         &[
@@ -255,8 +255,8 @@ fn the_program_itself_as_of_november_2025() {
 }
 
 #[test]
-fn the_program_itself_as_of_july_2026() {
-    // No tool of its own asks its client for anything, or logs: what would need one cannot be looked at here.
+fn the_program_conforms_to_july_2026() {
+    // The program's tools send no requests to their client, and do not log, so scenarios about that cannot run here.
     let needs_tools = [
         "sep-2575-server-rejects-undeclared-capability",
         "sep-2575-missing-capability-http-400",

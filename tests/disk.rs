@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Project, Server};
 
-/// Set to run what takes minutes.
+/// Set to run tests that take minutes.
 const THOROUGH: &str = "CODE_ANALYSIS_THOROUGH";
 
 fn complexity(project: &Project) -> Value {
@@ -18,7 +18,7 @@ fn complexity(project: &Project) -> Value {
 }
 
 fn paths(answer: &Value) -> Vec<&str> {
-    // Where there is none, there is no list.
+    // Without such files there is no list.
     let functions = answer["data"]["functions"].as_array();
     functions
         .into_iter()
@@ -74,7 +74,7 @@ fn nothing_outside_the_roots_is_read() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_plain_file_is_passed_over() {
+fn other_than_plain_files_are_skipped() {
     let project = Project::empty().with("a.py", "def a():\n    return 1\n");
     let made = Command::new("mkfifo")
         .arg(project.path().join("pipe.py"))
@@ -150,7 +150,7 @@ fn deep_nesting_costs_no_stack() {
 }
 
 #[test]
-fn one_line_a_megabyte_long_is_a_file_as_any() {
+fn a_line_of_a_megabyte_is_analysed() {
     let minified = "function f(a){return a?1:2}".repeat(40_000);
     let project = Project::empty().with("lib.js", &minified);
     let mut server = Server::initialized(project.path());
@@ -162,7 +162,7 @@ fn one_line_a_megabyte_long_is_a_file_as_any() {
 }
 
 #[test]
-fn bytes_that_are_no_text_have_an_answer() {
+fn binary_files_have_an_answer() {
     let project = Project::empty();
     project.write("binary.py", &[0, 159, 146, 150, 0, 1, 2]);
     project.write("latin.py", b"# caf\xe9\ndef f():\n    return 1\n");
@@ -183,7 +183,7 @@ fn bytes_that_are_no_text_have_an_answer() {
 }
 
 #[test]
-fn files_that_come_and_go_while_they_are_read_break_nothing() {
+fn files_that_change_during_a_scan_break_nothing() {
     let project = Project::small();
     let folder = project.path().join("flicker");
     fs::create_dir(&folder).expect("a folder");
@@ -193,7 +193,7 @@ fn files_that_come_and_go_while_they_are_read_break_nothing() {
             let mut round = 0_usize;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let file = folder.join(format!("f{}.py", round % 20));
-                // Some are there and some are not: both ways of failing belong to the test.
+                // Some files exist and some do not: the test needs both kinds of failure.
                 let _ = fs::write(&file, format!("def f{round}():\n    return {round}\n"));
                 let _ = fs::remove_file(folder.join(format!("f{}.py", (round + 7) % 20)));
                 round += 1;
@@ -210,12 +210,12 @@ fn files_that_come_and_go_while_they_are_read_break_nothing() {
 }
 
 #[test]
-fn an_answer_is_about_the_bytes_that_are_there_now() {
+fn an_answer_is_about_the_current_bytes() {
     let project = Project::empty().with("a.py", "def first():\n    return 1\n");
     let mut server = Server::initialized(project.path());
     let name = |answer: &Value| answer["data"]["functions"][0]["qualified_name"].clone();
     assert_eq!(name(&server.good("analyze_complexity", json!({}))), "first");
-    // The same length within the same second: only the bytes tell.
+    // The same length within the same second: only the bytes differ.
     project.write("a.py", b"def other():\n    return 1\n");
     assert_eq!(name(&server.good("analyze_complexity", json!({}))), "other");
     fs::remove_file(project.path().join("a.py")).expect("removed");
@@ -223,7 +223,7 @@ fn an_answer_is_about_the_bytes_that_are_there_now() {
     assert_eq!(paths(&answer), Vec::<&str>::new());
     assert!(
         answer["status"]["reason"].is_string(),
-        "a zero says why: {}",
+        "an empty answer has no reason: {}",
         answer["status"]
     );
 }

@@ -107,7 +107,7 @@ fn all() -> Vec<Scenario> {
 }
 
 #[test]
-fn the_promises_hold_under_every_fault() {
+fn the_guarantees_hold_under_every_fault() {
     let wanted = std::env::var("FAULTS").unwrap_or_default();
     let chosen: Vec<_> = all()
         .into_iter()

@@ -50,7 +50,7 @@ fn texts(answer: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_text_of_every_answer_has_the_lines_that_it_was_given() {
+fn no_name_adds_a_line_to_an_answer() {
     let project = project();
     let mut server = Server::initialized(project.path());
     let made = server.good("create_session", json!({"label": HOSTILE.concat()}));
@@ -158,7 +158,7 @@ fn every_string(value: &Value, look: &mut impl FnMut(&str)) {
 }
 
 #[test]
-fn a_terminal_gets_none_of_it() {
+fn a_terminal_gets_only_escaped_names() {
     let project = project();
     let below = |arguments: &[&str]| {
         let Ended { stdout, stderr, .. } = run(project.path(), arguments);

@@ -1,4 +1,4 @@
-//! The README shows what the program prints, and the commands of the README and the docs do what they say as typed.
+//! The README shows the real output of the program, and the commands of the README and the docs work as written.
 
 mod blocks;
 mod commands;
@@ -10,7 +10,7 @@ use crate::support::run;
 const PROMPT: &str = "$ mcp-code-analysis ";
 
 #[test]
-fn console_blocks_are_what_the_program_prints() {
+fn console_blocks_show_the_real_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).expect("there is a README");
     let blocks = readme.split("```console\n").skip(1);

@@ -10,7 +10,7 @@ use crate::tidy::root;
 const PACKAGES: [&str; 3] = ["mcp", "anyio", "pydantic"];
 
 #[test]
-fn radon_prints_what_the_profile_of_its_name_gives() {
+fn radon_agrees_with_the_radon_profile() {
     let python = clients_folder().join("venv/bin/python");
     if !python.exists() {
         return skip("radon");

@@ -14,7 +14,7 @@ mod tools;
 const REVISIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 
 #[test]
-fn every_revision_is_agreed_to_and_an_unknown_one_gets_the_newest() {
+fn every_revision_is_accepted_and_an_unknown_one_gets_the_newest() {
     let project = Project::small();
     for revision in REVISIONS.into_iter().chain(["2099-01-01", STATELESS]) {
         let mut server = Server::start(project.path());
@@ -29,7 +29,7 @@ fn every_revision_is_agreed_to_and_an_unknown_one_gets_the_newest() {
         assert_eq!(
             result["capabilities"],
             json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {}}),
-            "only what is there is advertised"
+            "only existing features are advertised"
         );
         assert!(result["instructions"].as_str().expect("said").len() < 1000);
         let status = server.good("get_server_status", json!({}));
@@ -39,7 +39,7 @@ fn every_revision_is_agreed_to_and_an_unknown_one_gets_the_newest() {
 }
 
 #[test]
-fn what_is_not_advertised_is_not_found() {
+fn features_that_are_not_advertised_are_not_found() {
     let project = Project::empty();
     let mut server = Server::initialized(project.path());
     for (method, params) in [
@@ -60,7 +60,7 @@ fn what_is_not_advertised_is_not_found() {
 }
 
 #[test]
-fn requests_that_cannot_be_routed_say_why() {
+fn requests_that_cannot_be_routed_have_a_reason() {
     let project = Project::empty();
     let mut server = Server::initialized(project.path());
     let answer = server.request(
@@ -84,7 +84,7 @@ fn requests_that_cannot_be_routed_say_why() {
 }
 
 #[test]
-fn garbage_is_answered_and_survived() {
+fn garbage_is_answered_and_the_connection_survives() {
     let project = Project::empty();
     let mut server = Server::start(project.path());
     let too_long = vec![b'x'; 5 << 20];
@@ -147,13 +147,13 @@ fn a_stateless_request_needs_no_initialize_and_gets_no_session() {
     let bare = server.request("tools/list", json!({}));
     assert_eq!(
         bare["error"]["code"], -32602,
-        "every stateless request says what it speaks: {bare}"
+        "every stateless request names its revision: {bare}"
     );
     assert!(server.close().status.success());
 }
 
 #[test]
-fn an_initialised_connection_has_one_session_of_its_own() {
+fn an_initialised_connection_has_its_own_session() {
     let project = Project::small();
     let mut server = Server::initialized(project.path());
     let first = server.good("analyze_complexity", json!({}))["context"].clone();
@@ -169,7 +169,7 @@ fn an_initialised_connection_has_one_session_of_its_own() {
 }
 
 #[test]
-fn progress_is_told_to_who_asked_and_to_nobody_else() {
+fn progress_is_sent_only_on_request() {
     let project = Project::large(40);
     let mut server = Server::initialized(project.path());
     let id = server.ask(
@@ -187,7 +187,7 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
     };
     assert!(
         told.iter().any(analysed),
-        "the long step is silent: {told:?}"
+        "no progress during the long step: {told:?}"
     );
     for notification in told {
         assert_eq!(notification["method"], "notifications/progress");
@@ -199,7 +199,7 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
         assert_eq!(notification["params"]["total"], 100.0, "{notification}");
         last = progress;
     }
-    assert_eq!(last, 100.0, "the end is told");
+    assert_eq!(last, 100.0, "the end is reported");
     server.good("analyze_structure", json!({}));
     assert_eq!(server.notifications(), Vec::<Value>::new());
     assert_eq!(
@@ -209,9 +209,9 @@ fn progress_is_told_to_who_asked_and_to_nobody_else() {
     );
 }
 
-/// For every tool that takes a while, from start to end.
+/// For every slow tool, from start to end.
 #[test]
-fn progress_runs_over_the_whole_of_a_call() {
+fn progress_covers_the_whole_call() {
     let project = Project::large(20);
     let mut server = Server::initialized(project.path());
     let baseline = server.good("analyze_complexity", json!({}))["context"]["result_id"].clone();
@@ -243,7 +243,7 @@ fn progress_runs_over_the_whole_of_a_call() {
 }
 
 #[test]
-fn nothing_is_read_before_it_is_asked_for() {
+fn nothing_is_read_before_the_first_call() {
     let project = Project::small();
     let folder = project.path().join("app");
     let read_at = || {
@@ -254,7 +254,7 @@ fn nothing_is_read_before_it_is_asked_for() {
     let mut server = Server::initialized(project.path());
     server.request("tools/list", json!({}));
     let status = server.good("get_server_status", json!({}))["data"].clone();
-    assert_eq!(read_at(), before, "the folder was looked into");
+    assert_eq!(read_at(), before, "the folder was read");
     for counter in ["entries", "misses", "hits"] {
         assert_eq!(status["cache"][counter], 0, "{status}");
     }
@@ -264,11 +264,11 @@ fn nothing_is_read_before_it_is_asked_for() {
 }
 
 #[test]
-fn the_status_names_no_session_and_no_caller() {
+fn the_status_reveals_no_session_and_no_caller() {
     let project = Project::small();
     let mut server = Server::initialized(project.path());
     let own = server.good("analyze_complexity", json!({}))["context"]["session_id"].clone();
-    let label = "a label that is nobody else's business";
+    let label = "a label that only its owner may see";
     let made = server.good("create_session", json!({"label": label}));
     let made = made["data"]["session_id"].clone();
     server.good("get_session", json!({"session_id": made}));

@@ -74,7 +74,7 @@ impl Screen {
 }
 
 #[test]
-fn progress_is_shown_and_gone_before_the_result() {
+fn progress_is_shown_and_erased_before_the_result() {
     let project = Project::large(40);
     let Some(screen) = Screen::start(&project, &["analyze", "complexity", "."]) else {
         return skip("`script` (util-linux)");
@@ -105,7 +105,7 @@ fn ctrl_c_ends_a_run_without_a_result() {
 }
 
 #[test]
-fn a_server_in_a_terminal_says_that_it_waits_and_for_what() {
+fn a_server_in_a_terminal_explains_that_it_waits_for_a_client() {
     let project = Project::small();
     let Some(mut screen) = Screen::start(&project, &["serve"]) else {
         return skip("`script` (util-linux)");

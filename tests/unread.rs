@@ -116,7 +116,7 @@ fn read(stdout: ChildStdout) -> Receiver<Value> {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_stops_nothing() {
+fn an_unread_stderr_stops_nothing() {
     let project = Project::small();
     let mut server = Unread::start(&project);
     for id in 0..CALLS {
@@ -133,7 +133,7 @@ fn a_stderr_that_nobody_reads_stops_nothing() {
 }
 
 #[test]
-fn what_was_dropped_is_said_once_it_is_read_again() {
+fn dropped_messages_are_reported_once_stderr_is_read_again() {
     let project = Project::small();
     let mut server = Unread::start(&project);
     let mut dropped = 0;
@@ -155,7 +155,7 @@ fn what_was_dropped_is_said_once_it_is_read_again() {
             }
         }
     });
-    let notice = notice.recv_timeout(PATIENCE).expect("it is said");
+    let notice = notice.recv_timeout(PATIENCE).expect("the notice");
     let count: u64 = notice
         .split(' ')
         .next()

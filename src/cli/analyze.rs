@@ -18,14 +18,14 @@ use crate::config::{Config, Layer};
 const EXAMPLES: &str = "\
 Examples:
   mcp-code-analysis analyze                                      an overview of this folder
-  mcp-code-analysis analyze complexity src --sort-by cognitive   what is hardest to understand
+  mcp-code-analysis analyze complexity src --sort-by cognitive   the functions that are hardest to understand
   mcp-code-analysis analyze dependencies src --format mermaid    a diagram
-  mcp-code-analysis analyze structure src/main.rs                what is in a file
+  mcp-code-analysis analyze structure src/main.rs                the symbols of a file
   mcp-code-analysis analyze a.py lib/b.py --fail-on 'cyclomatic>20'
   mcp-code-analysis analyze complexity . --format json --limit 0
 
-A folder that is called like an analysis is written ./complexity. Exit codes: 0; 1 found by --fail-on; 64 wrong usage;
-66 input not found, or nothing to judge; 70 internal; 78 wrong configuration; 130 Ctrl-C.";
+Write ./complexity for a folder with the name of an analysis. Exit codes: 0 success; 1 findings of --fail-on; 64 wrong
+usage; 66 input not found, or nothing analysed; 70 internal error; 78 wrong configuration; 130 Ctrl-C.";
 
 #[derive(Debug, Args)]
 #[command(
@@ -42,10 +42,10 @@ pub struct Analyze {
     /// When to colour tables
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
-    /// Exit with 1 where this holds, as in `cyclomatic>20` or `cycles>0`; may be given more than once
+    /// Exit with 1 if this is true, as in `cyclomatic>20` or `cycles>0`; repeat it for several
     #[arg(long, value_name = "CONDITION")]
     fail_on: Vec<Condition>,
-    /// Let --fail-on pass where nothing was analysed, in place of exit code 66
+    /// Let --fail-on pass if nothing was analysed, instead of exit code 66
     #[arg(long)]
     allow_empty: bool,
     #[command(flatten)]
@@ -54,29 +54,29 @@ pub struct Analyze {
     limits: RunLimits,
 }
 
-/// The settings that mean something for one run.
+/// The settings of one run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 struct RunLimits {
     /// Read settings from this TOML file [env: MCA_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// How long one analysis may run [default: 1h]
+    /// Time limit of one analysis [default: 1h]
     #[arg(long, value_name = "TIME")]
     call_deadline: Option<Period>,
-    /// Memory for analyses within this run [default: 256MiB]
+    /// Size of the in-memory cache of analyses [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     cache_bytes: Option<Bytes>,
-    /// Memory that analyses may take together [default: 2GiB]
+    /// Memory limit of all analyses together [default: 2GiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Bytes>,
-    /// Larger files are skipped, and counted [default: 10MiB]
+    /// Files larger than this are skipped, and counted [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     max_file_bytes: Option<Bytes>,
-    /// How many tools run at once [default: one for each core]
+    /// Number of tools that run at the same time [default: one per core]
     #[arg(long, value_name = "N")]
     workers: Option<Count>,
-    /// What is logged to stderr [default: warn]
+    /// Log filter for stderr [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
 }
@@ -96,7 +96,7 @@ impl Analyze {
         }
     }
 
-    /// Runs to its end, and prints.
+    /// Runs the analysis and prints the result.
     pub async fn run(&self, config: Config) -> Exit {
         let targets = self
             .targets()
@@ -165,8 +165,8 @@ impl Analyze {
         })
     }
 
-    /// Which analysis of what. A first word that names an analysis is one; a folder of that name is written
-    /// `./complexity`.
+    /// The analysis and its paths. If the first word names an analysis, it is one; write `./complexity` for a folder
+    /// with that name.
     fn targets(&self) -> Result<(Option<Kind>, Vec<OsString>), Exit> {
         let kind = self.what.first().and_then(|word| word.to_str());
         let kind = kind.and_then(|word| Kind::from_str(word, false).ok());
@@ -175,7 +175,7 @@ impl Analyze {
             && is_bare_word(Path::new(first))
         {
             return Err(refused(&format!(
-                "no analysis is called {first:?}, and no file: there are complexity, dependencies and structure"
+                "{first:?} is neither an analysis nor a file: the analyses are complexity, dependencies and structure"
             )));
         }
         if let Some((flag, known)) = self.selection.misplaced(kind) {
@@ -184,7 +184,7 @@ impl Analyze {
                 .map(|kind| format!("`analyze {}`", kind.name()));
             let known: Vec<_> = known.collect();
             return Err(refused(&format!(
-                "{flag} belongs to {}: name the analysis, as in {} PATH {flag} …",
+                "{flag} is a flag of {}: name the analysis, as in {} PATH {flag} …",
                 known.join(" and "),
                 known.first().map_or("", |known| known.trim_matches('`')),
             )));
@@ -206,13 +206,13 @@ fn refused(why: &str) -> Exit {
     Exit::Usage
 }
 
-/// A word that was probably meant to name an analysis.
+/// Whether a word was probably meant as the name of an analysis.
 fn is_bare_word(path: &Path) -> bool {
     let letters = |word: &str| word.chars().all(char::is_alphabetic);
     path.to_str().is_some_and(letters) && !path.exists()
 }
 
 fn pretty(value: &Value) -> String {
-    // Values that were parsed or built here have text keys: this cannot fail.
+    // All keys are strings, so this cannot fail.
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }

@@ -1,4 +1,4 @@
-//! Flags of `analyze`, and the tool arguments that they stand for.
+//! Flags of `analyze`, and the tool arguments that they set.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -9,10 +9,10 @@ use super::targets::Targets;
 use crate::tools;
 use crate::workspace::Lift;
 
-/// Rows of a table on a screen; `--limit` changes it.
+/// Rows of a table by default; `--limit` changes it.
 const DEFAULT_ROWS: usize = 50;
 
-/// More than any message may have: a terminal scrolls, and `--limit` already says how much is wanted.
+/// More than a message may have: a terminal scrolls, and `--limit` already limits the output.
 const ANSWER_BYTES: u64 = 1_000_000;
 
 /// Which analysis.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As it is called on the command line.
+    /// Its name on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Complexity => "complexity",
@@ -42,38 +42,38 @@ impl Kind {
     }
 }
 
-/// How the result is written.
+/// The output format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     #[default]
     Table,
-    /// The whole answer: data, metadata, status, page, coverage.
+    /// The complete answer: data, metadata, status, page, coverage.
     Json,
     Mermaid,
     Dot,
 }
 
-/// What the tools are asked. A flag that the chosen analysis does not know is refused.
+/// The flags that become tool arguments. A flag that the chosen analysis does not have is refused.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Selection {
-    /// Only files that match this glob (`*.py`, `src/**`); may be given more than once
+    /// Only files that match this glob (`*.py`, `src/**`); repeat it for several
     #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     include: Vec<String>,
-    /// Leave out files that match this glob; may be given more than once
+    /// Leave out files that match this glob; repeat it for several
     #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     exclude: Vec<String>,
-    /// Analyse these too, which are left out otherwise; joined by commas
+    /// Also analyse these files, which are left out by default; separated by commas
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = SELECTION,
           value_parser = PossibleValuesParser::new(Lift::ALL.map(Lift::name)))]
     include_skipped: Vec<String>,
-    /// Only these languages, joined by commas; `typescript` takes in `tsx`
+    /// Only these languages, separated by commas; `typescript` includes `tsx`
     #[arg(long, value_name = "LANGUAGE", value_delimiter = ',', help_heading = SELECTION,
           value_parser = choices(Kind::Complexity, "languages"))]
     languages: Vec<String>,
-    /// Rows to show, the worst first; 0 shows all [default: 50, of each list of an overview 10]
+    /// Rows to show, the worst first; 0 shows all [default: 50; in an overview 10 per list]
     #[arg(long, value_name = "ROWS", help_heading = SELECTION)]
     limit: Option<usize>,
-    /// Count cyclomatic complexity as the linter of this name does [default: strict]
+    /// Count cyclomatic complexity as the linter with this name does [default: strict]
     #[arg(long, value_name = "NAME", help_heading = SELECTION,
           value_parser = choices(Kind::Complexity, "profile"))]
     profile: Option<String>,
@@ -81,7 +81,7 @@ pub(super) struct Selection {
     #[arg(long, value_name = "METRIC", help_heading = OF_COMPLEXITY,
           value_parser = choices(Kind::Complexity, "sort_by"))]
     sort_by: Option<String>,
-    /// What a row is
+    /// What a row describes
     #[arg(long, value_name = "LEVEL", help_heading = OF_COMPLEXITY,
           value_parser = choices(Kind::Complexity, "level"))]
     level: Option<String>,
@@ -91,39 +91,39 @@ pub(super) struct Selection {
     /// Only functions of at least this cognitive complexity
     #[arg(long, value_name = "N", help_heading = OF_COMPLEXITY)]
     min_cognitive: Option<u64>,
-    /// What a node of the graph is [default: file]
+    /// What a node of the graph stands for [default: file]
     #[arg(long, value_name = "UNIT", help_heading = OF_DEPENDENCIES,
           value_parser = choices(Kind::Dependencies, "granularity"))]
     granularity: Option<String>,
-    /// Only what this file or folder is connected with
+    /// Only files connected with this file or folder
     #[arg(long, value_name = "PATH", help_heading = OF_DEPENDENCIES)]
     focus: Option<String>,
-    /// From the focus: what it depends on (out), what depends on it (in), or both [default: both]
+    /// Dependencies of the focus (out), its dependents (in), or both [default: both]
     #[arg(long, value_name = "WAY", help_heading = OF_DEPENDENCIES,
           value_parser = choices(Kind::Dependencies, "direction"))]
     direction: Option<String>,
-    /// Imports that make cycles: those there at run time, or all [default: runtime]
+    /// Imports that make cycles: those that exist at run time, or all [default: runtime]
     #[arg(long, value_name = "IMPORTS", help_heading = OF_DEPENDENCIES,
           value_parser = choices(Kind::Dependencies, "cycles"))]
     cycles: Option<String>,
-    /// Steps from the focus; of `analyze structure`, levels of nesting
+    /// Steps from the focus; for `analyze structure`, levels of nesting
     #[arg(long, value_name = "N", help_heading = OF_DEPENDENCIES)]
     depth: Option<u64>,
-    /// Only symbols whose name holds this
+    /// Only symbols whose name contains this
     #[arg(long, value_name = "TEXT", help_heading = OF_STRUCTURE)]
     query: Option<String>,
-    /// Only these kinds of symbol, joined by commas
+    /// Only these kinds of symbol, separated by commas
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = OF_STRUCTURE,
           value_parser = choices(Kind::Structure, "kinds"))]
     kinds: Vec<String>,
 }
 
 const SELECTION: &str = "Selection";
-const OF_COMPLEXITY: &str = "Of `analyze complexity`";
-const OF_DEPENDENCIES: &str = "Of `analyze dependencies`";
-const OF_STRUCTURE: &str = "Of `analyze structure`";
+const OF_COMPLEXITY: &str = "For `analyze complexity`";
+const OF_DEPENDENCIES: &str = "For `analyze dependencies`";
+const OF_STRUCTURE: &str = "For `analyze structure`";
 
-/// The values that the tool takes for an argument.
+/// The values that the tool accepts for an argument.
 fn choices(kind: Kind, argument: &str) -> PossibleValuesParser {
     let schema = tools::entry(kind.tool()).map(|entry| &entry.input_schema["properties"][argument]);
     let values = schema.and_then(|schema| {
@@ -136,7 +136,7 @@ fn choices(kind: Kind, argument: &str) -> PossibleValuesParser {
 }
 
 impl Selection {
-    /// Rows that an overview shows of each list, where nobody said how many.
+    /// The rows from `--limit`, or this default.
     pub(super) fn rows_or(&self, default: usize) -> usize {
         self.limit.unwrap_or(default)
     }
@@ -145,10 +145,10 @@ impl Selection {
         self.sort_by.as_deref()
     }
 
-    /// Everything that was said: for one analysis alone.
+    /// All arguments of one analysis.
     ///
     /// # Errors
-    /// A glob or a path that lies outside of the root, told.
+    /// A glob or a path is outside of the root; the error has been printed.
     pub(super) fn arguments(&self, targets: &Targets) -> Result<Map<String, Value>, Exit> {
         let mut arguments = self.shared(targets)?;
         arguments.extend(page(self.limit.unwrap_or(DEFAULT_ROWS)));
@@ -188,10 +188,10 @@ impl Selection {
         Ok(arguments)
     }
 
-    /// What every analysis understands: where to look, and how to count.
+    /// The arguments of every analysis: the files, and the way of counting.
     ///
     /// # Errors
-    /// A glob that lies outside of the root, told.
+    /// A glob is outside of the root; the error has been printed.
     pub(super) fn shared(&self, targets: &Targets) -> Result<Map<String, Value>, Exit> {
         let mut arguments = Map::new();
         match targets.paths.as_slice() {
@@ -218,7 +218,8 @@ impl Selection {
         Ok(arguments)
     }
 
-    /// The first flag that `kind` does not know, and the analyses that do. `None` is an overview, which knows none.
+    /// The first flag that `kind` does not have, and the analyses that have it. `None` is an overview, which has none
+    /// of them.
     pub(super) fn misplaced(&self, kind: Option<Kind>) -> Option<(&'static str, &'static [Kind])> {
         use Kind::{Complexity, Dependencies, Structure};
         let given: [(&'static str, bool, &'static [Kind]); 11] = [
@@ -249,7 +250,7 @@ impl Selection {
     }
 }
 
-/// The arguments for this many rows; zero: all.
+/// The arguments for this number of rows; zero: all.
 pub(super) fn page(rows: usize) -> Map<String, Value> {
     let mut arguments = Map::new();
     arguments.insert("limit".to_owned(), json!(rows));

@@ -1,5 +1,5 @@
-//! Diagrams. Dependencies come drawn from their tool, pruned so that they stay readable; functions and symbols are
-//! drawn here, as a tree below their files.
+//! Diagrams. The tool draws dependencies, pruned so that they stay readable. Functions and symbols are drawn here, as a
+//! tree below their files.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::arguments::Kind;
 
-/// From this cyclomatic complexity on a function is worth a look (McCabe 1976), and from the second it is marked more
-/// strongly (NIST 500-235 allows up to 15 in rare cases).
+/// Functions with a higher cyclomatic complexity than the first limit are marked (McCabe 1976), and above the second
+/// limit more strongly (NIST 500-235 allows up to 15 in rare cases).
 const NOTABLE: u64 = 10;
 const HIGH: u64 = 20;
-/// Longest label: boxes become unreadable beyond.
+/// Longest label: larger boxes are unreadable.
 const MAX_LABEL: usize = 60;
 
-/// Boxes, each below another or at the top.
+/// A tree of boxes.
 pub(super) struct Tree {
     nodes: Vec<Node>,
 }
@@ -34,7 +34,7 @@ enum Weight {
     High,
 }
 
-/// The diagram that the tool drew.
+/// The diagram from the tool.
 pub(super) fn given(envelope: &Value) -> String {
     envelope["data"]["diagram"]
         .as_str()
@@ -42,7 +42,7 @@ pub(super) fn given(envelope: &Value) -> String {
         .to_owned()
 }
 
-/// Files with their functions, or with their symbols as they are nested.
+/// Files with their functions, or with their nested symbols.
 pub(super) fn tree(kind: Kind, envelope: &Value) -> Tree {
     let data = &envelope["data"];
     let rows = match kind {
@@ -118,7 +118,7 @@ pub(super) fn mermaid(tree: &Tree) -> String {
             Weight::Notable => ("[", "]", ":::notable"),
             Weight::High => ("[", "]", ":::high"),
         };
-        // Writing to a text cannot fail, here and below.
+        // Writing to a string cannot fail, here and below.
         let _ = writeln!(text, "  n{id}{open}\"{label}\"{close}{class}");
         if let Some(parent) = node.parent {
             let _ = writeln!(text, "  n{parent} --> n{id}");
@@ -155,7 +155,7 @@ pub(super) fn dot(tree: &Tree) -> String {
     text
 }
 
-/// What would end a Mermaid label, or be read as markup in it, as numbered entities.
+/// Characters that would end a Mermaid label, or start markup in it, become numbered entities.
 fn entities(label: &str) -> String {
     let mut safe = String::with_capacity(label.len());
     for c in label.chars() {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn symbols_hang_below_what_holds_them() {
+    fn symbols_are_below_their_parents() {
         expect![[r#"
             flowchart LR
               n0(["a.rs"])
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn dot_quotes_what_would_end_a_label() {
+    fn dot_labels_are_quoted() {
         expect![[r#"
             digraph code {
               rankdir=LR;

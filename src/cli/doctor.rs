@@ -1,4 +1,4 @@
-//! `doctor`: is everything here that a server needs, and if not, what to do.
+//! `doctor`: checks everything that a server needs, and gives advice.
 
 use std::fmt::Write;
 use std::io::ErrorKind;
@@ -19,28 +19,28 @@ use crate::server::ports::{self, Ports};
 use crate::startup;
 use crate::workspace::Workspace;
 
-/// Nothing runs in a session that was only started to see whether it starts.
+/// The sessions were only started as a check, so no call runs in them.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Set keys in Redis that are of a wrong type aside, and list the sessions that are there again
+    /// Rename keys of a wrong type in Redis, and rebuild the list of sessions
     #[arg(long)]
     pub repair: bool,
     #[command(flatten)]
     pub settings: Layer,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 struct Check {
     name: String,
-    /// What was found, or what failed and what to do.
+    /// What was found; or what failed, with advice.
     outcome: Result<Found, Failure>,
 }
 
 struct Found {
     what: String,
-    /// What would be better, where something would.
+    /// A recommendation, if there is one.
     advice: Option<String>,
 }
 
@@ -50,7 +50,7 @@ struct Failure {
     exit: Exit,
 }
 
-/// Looks at everything, prints it, and ends as the first failure does.
+/// Runs all checks, prints the results, and returns the exit code of the first failure.
 pub async fn run(config: Result<Config, config::Error>, mends: bool) -> Exit {
     let mut checks = vec![languages()];
     match config {
@@ -67,7 +67,7 @@ pub async fn run(config: Result<Config, config::Error>, mends: bool) -> Exit {
         Err(error) => checks.push(Check::bad(
             "configuration",
             error.to_string(),
-            "correct the setting; `serve --help` lists all",
+            "correct the setting; `serve --help` lists all settings",
             Exit::Config,
         )),
     }
@@ -129,28 +129,28 @@ fn describe(config: &Config) -> String {
     format!("understood; sessions {store}; roots: {}", roots.join(", "))
 }
 
-/// What a variable or the file sets, and nothing here has a use for.
+/// Settings from variables or the file that have no effect here.
 fn idle(config: &Config) -> Option<Check> {
     if config.idle.is_empty() {
         return None;
     }
     Some(Check {
-        name: "settings without use".to_owned(),
+        name: "settings without effect".to_owned(),
         outcome: Ok(Found {
             what: format!("{} (from the environment or the file)", config.idle.join(", ")),
-            advice: Some("`serve` wants --http or --admin beside them; look at both with `doctor --http 127.0.0.1:8642 …`".into()),
+            advice: Some("these settings of `serve` need --http or --admin; check them with `doctor --http 127.0.0.1:8642 …`".into()),
         }),
     })
 }
 
-/// Every grammar is loaded once: one that was built for another version of the parser would show here.
+/// Loads every grammar once, to detect one that was built for another version of the parser.
 fn languages() -> Check {
     for language in Language::ALL {
         if analysis::analyze(language, "", &|| false).is_err() {
             return Check::bad(
                 "languages",
                 format!("{} cannot be parsed", language.name()),
-                "the program was built wrong: install it again",
+                "the program was built incorrectly: install it again",
                 Exit::Internal,
             );
         }
@@ -166,21 +166,21 @@ fn check_root(root: &Path) -> Check {
         Err(error) => Check::bad(
             name,
             error.to_string(),
-            "give a folder that exists and that this user may list, with --root",
+            "set --root to a folder that exists and that this user may list",
             Exit::NoInput,
         ),
     }
 }
 
-/// What the Redis of the sessions is like, that of the cache, and who shares it.
+/// Checks the Redis of the sessions, the Redis of the cache, and the nodes that share them.
 async fn redis(config: &Config, mends: bool) -> Vec<Check> {
     let Store::Redis(redis) = &config.store else {
         return Vec::from_iter(mends.then(|| {
-            let what = "sessions are kept in memory: there is nothing to mend".to_owned();
+            let what = "sessions are kept in memory: there is nothing to repair".to_owned();
             Check::bad(
                 "repair",
                 what,
-                "name their Redis: --store redis --redis-url …",
+                "give the URL of their Redis: --store redis --redis-url …",
                 Exit::Usage,
             )
         }));
@@ -211,7 +211,7 @@ async fn redis(config: &Config, mends: bool) -> Vec<Check> {
     checks
 }
 
-/// What listens where, with which certificates and tokens: bound for a moment, as `serve` does it.
+/// Checks ports, certificates and tokens: binds the ports for a moment, as `serve` does.
 async fn ports(config: &Config) -> Option<Check> {
     let http = config.http.as_ref().map(|http| ("MCP", http.address));
     let admin = config.admin.as_ref().map(|admin| ("admin", admin.address));
@@ -232,11 +232,11 @@ async fn ports(config: &Config) -> Option<Check> {
             name: name.to_owned(),
             outcome: Ok(Found {
                 what,
-                advice: Some("is a server running there already? Otherwise choose another".into()),
+                advice: Some("if that is not your server, choose another port".into()),
             }),
         },
         ports::Error::Bind { .. } => {
-            let advice = "choose an address of this machine, and a port that this user may have";
+            let advice = "choose an address of this machine, and a port that this user may open";
             Check::bad(name, what, advice, exit)
         }
         ports::Error::Tls { .. } => {
@@ -244,7 +244,7 @@ async fn ports(config: &Config) -> Option<Check> {
             Check::bad(name, what, advice, exit)
         }
         ports::Error::Tokens(_) => {
-            let advice = "correct the file: `serve` starts with no other, and a running server keeps what it knew";
+            let advice = "correct the file: `serve` does not start with it, and a running server keeps the tokens from before";
             Check::bad(name, what, advice, exit)
         }
     })
@@ -262,12 +262,12 @@ async fn nodes(config: &Config) -> Check {
     let nodes = match operator.nodes().await {
         Ok(nodes) => nodes,
         Err(error) => {
-            let advice = "ask again: the checks above found nothing wrong";
+            let advice = "run doctor again: the checks above found no error";
             return Check::bad(name, error.to_string(), advice, Exit::Unavailable);
         }
     };
     if nodes.is_empty() {
-        return Check::good(name, "none was heard of lately");
+        return Check::good(name, "no node is running");
     }
     let listed: Vec<_> = nodes
         .iter()
@@ -280,20 +280,20 @@ async fn nodes(config: &Config) -> Check {
         return Check::bad(
             name,
             format!(
-                "several were heard of within 30 s, and --single-node says that there is one: {listed}"
+                "several nodes were running in the last 30 s, but --single-node allows only one: {listed}"
             ),
-            "take --single-node away, stop the others, or give one of them a --redis-prefix of its own; one that was \
-             killed is forgotten within 30 s",
+            "remove --single-node, stop the other nodes, or give one of them its own --redis-prefix; a killed node is \
+             forgotten within 30 s",
             Exit::Config,
         );
     }
     let evicted: u64 = nodes.iter().map(|node| node.evicted_sessions).sum();
     if evicted > 0 {
         let what = format!(
-            "{listed}; sessions that Redis evicted before their end, as they count them: {evicted}"
+            "{listed}; sessions that Redis evicted before they expired, as counted by these nodes: {evicted}"
         );
         let advice = "set `maxmemory-policy noeviction` in redis.conf, and CONFIG SET maxmemory-policy noeviction now; \
-                      what is evicted and in no node's memory is lost";
+                      an evicted session that is in no node's memory is lost";
         let advice = Some(advice.to_owned());
         let outcome = Ok(Found { what, advice });
         return Check {
@@ -307,7 +307,7 @@ async fn nodes(config: &Config) -> Check {
 fn told(node: &Value) -> String {
     let text = |key: &str| printable(node[key].as_str().unwrap_or_default());
     let going = if node["draining"] == true {
-        ", about to go"
+        ", draining"
     } else {
         ""
     };
@@ -321,7 +321,7 @@ fn told(node: &Value) -> String {
     )
 }
 
-/// `is_up`: nothing was found wrong with the store.
+/// `is_up`: the checks of the store found no error.
 async fn start(config: &Config, is_up: bool) -> Check {
     let name = "sessions";
     let service = match startup::start_unannounced(config).await {
@@ -337,9 +337,9 @@ async fn start(config: &Config, is_up: bool) -> Check {
         Err(error) => {
             let exit = Exit::of_startup(&error);
             let advice = if exit == Exit::Internal {
-                "report this as a fault"
+                "report this as a bug"
             } else {
-                "correct what is said above first"
+                "correct the errors above first"
             };
             return Check::bad(name, error.to_string(), advice, exit);
         }
@@ -350,18 +350,18 @@ async fn start(config: &Config, is_up: bool) -> Check {
         let detail = status.store.detail.unwrap_or_default();
         return Check::bad(
             name,
-            format!("the {} store is away: {detail}", status.store.kind),
-            "start it, or choose another with --store",
+            format!("the {} store is down: {detail}", status.store.kind),
+            "start it, or choose another store with --store",
             Exit::Unavailable,
         );
     }
     let workers = status.pool.workers;
     if !is_up {
         let what = format!(
-            "started without their {} store; {workers} workers",
+            "started, but the {} store is down; {workers} workers",
             status.store.kind
         );
-        let advice = "what is answered until the store is back is not durable".into();
+        let advice = "answers are not durable until the store is back".into();
         return Check {
             name: name.to_owned(),
             outcome: Ok(Found {
@@ -378,7 +378,7 @@ fn report(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
         let name = printable(&check.name);
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = match &check.outcome {
             Ok(Found { what, advice: None }) => {
                 writeln!(text, "ok    {name}: {}", printable(what))

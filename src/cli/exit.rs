@@ -1,4 +1,4 @@
-//! How the program ends: after `sysexits.h`, where it has a number.
+//! Exit codes: those of `sysexits.h`, where it has a suitable one.
 
 use std::process::ExitCode;
 
@@ -7,23 +7,23 @@ use serde_json::Value;
 use crate::server::ports;
 use crate::startup;
 
-/// The end of a run.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Ok,
-    /// Something was found that the caller asked to fail on.
+    /// A condition of `--fail-on` is true.
     Finding,
     /// The command line, or an argument of a tool, is wrong.
     Usage,
-    /// What should be analysed is not there, or cannot be read.
+    /// The input does not exist, or cannot be read.
     NoInput,
-    /// A service that is needed is away.
+    /// A required service is down.
     Unavailable,
-    /// A fault of ours.
+    /// A bug of this program.
     Internal,
     /// The configuration is wrong.
     Config,
-    /// Ctrl-C: what a shell expects of it.
+    /// Ctrl-C, with the code that shells expect.
     Interrupted,
 }
 
@@ -60,13 +60,13 @@ impl Exit {
         }
     }
 
-    /// What a failed answer means for the program.
+    /// The exit code of a failed answer.
     pub(super) fn of_failure(envelope: &Value) -> Self {
         match envelope["status"]["code"].as_str() {
             Some("INVALID_ARGUMENT" | "OUT_OF_RANGE" | "FAILED_PRECONDITION") => Self::Usage,
             Some("NOT_FOUND" | "PERMISSION_DENIED") => Self::NoInput,
             Some("UNAVAILABLE") => Self::Unavailable,
-            // A bound of the command line's own: --memory, --call-deadline, more files than are taken.
+            // A limit of the command line: --memory, --call-deadline, or the number of files.
             Some("RESOURCE_EXHAUSTED" | "DEADLINE_EXCEEDED") => Self::Usage,
             Some("CANCELLED") => Self::Interrupted,
             _ => Self::Internal,

@@ -1,4 +1,4 @@
-//! `--fail-on 'cyclomatic>20'`: conditions over everything that was analysed, not only over the rows shown.
+//! `--fail-on 'cyclomatic>20'`: conditions over all analysed files, not only over the rows shown.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -10,12 +10,12 @@ use super::arguments::{Kind, Selection, page};
 use super::run::{Run, parse_errors};
 use super::{Exit, complain, printable};
 
-const NOTHING: &str = "nothing was analysed, so --fail-on has nothing to judge: look at PATH, --include, --exclude and \
-                       --languages, or say --allow-empty where that is fine";
-/// Findings that are listed; the rest is counted.
+const NOTHING: &str = "nothing was analysed, so --fail-on cannot be checked: correct PATH, --include, --exclude and \
+                       --languages, or permit that with --allow-empty";
+/// Findings that are listed; the others are only counted.
 const LISTED: usize = 100;
 
-/// A number of every function, and where it stands in a row of `functions`.
+/// Metrics of every function, and their places in a row of `functions`.
 const OF_FUNCTIONS: [(&str, &str); 13] = [
     ("cyclomatic", "/own/cyclomatic"),
     ("cyclomatic_modified", "/own/cyclomatic_modified"),
@@ -31,9 +31,9 @@ const OF_FUNCTIONS: [(&str, &str); 13] = [
     ("max_nesting", "/max_nesting"),
     ("parameters", "/parameters"),
 ];
-/// A number of the whole: from the totals of the dependency graph.
+/// A total of the dependency graph.
 const OF_GRAPH: [&str; 2] = ["cycles", "unresolved"];
-/// A number of the whole: from the coverage of the analysis.
+/// The number of files with parse errors, from the coverage.
 const PARSE_ERRORS: &str = "parse_errors";
 
 /// One condition, as `metric operator number`.
@@ -78,12 +78,12 @@ const OPERATORS: [(&str, Operator); 7] = [
 #[derive(Debug, Clone, PartialEq, Error)]
 pub(super) enum Invalid {
     #[error(
-        "{0:?} is no condition: write a metric, one of > >= < <= == !=, and a number, as in cyclomatic>20"
+        "{0:?} is not a condition: write a metric, one of > >= < <= == !=, and a number, as in cyclomatic>20"
     )]
     Shape(String),
-    #[error("no metric is called {name:?}; known are {}", known())]
+    #[error("there is no metric {name:?}: the metrics are {}", known())]
     Metric { name: String },
-    #[error("{0:?} is no number")]
+    #[error("{0:?} is not a number")]
     Number(String),
 }
 
@@ -100,7 +100,7 @@ impl FromStr for Condition {
         let (at, sign, operator) = OPERATORS
             .iter()
             .filter_map(|(sign, operator)| Some((text.find(sign)?, *sign, *operator)))
-            // The first sign in the text; of two that start there, the longer one, which is listed first.
+            // The first operator in the text. If two start there, the longer one, which is listed first.
             .reduce(|best, next| if next.0 < best.0 { next } else { best })
             .ok_or_else(|| Invalid::Shape(text.to_owned()))?;
         let (name, bound) = (text[..at].trim(), text[at + sign.len()..].trim());
@@ -161,7 +161,7 @@ impl Condition {
         format!("{sign} {}", self.bound)
     }
 
-    /// What it finds in the answers of one analysis, a line each.
+    /// The findings in the answers of one analysis, one per line.
     fn findings(&self, kind: Kind, envelope: &Value, unparsed: &[String]) -> Vec<String> {
         match (self.metric, kind) {
             (Metric::Function { name, pointer }, Kind::Complexity) => {
@@ -215,7 +215,7 @@ impl Condition {
     }
 }
 
-/// Analyses what the conditions speak of, whole, and lists what they find on stderr.
+/// Runs the analyses that the conditions need, on all files, and lists the findings on stderr.
 pub(super) async fn judge(
     run: &Run,
     selection: &Selection,
@@ -238,7 +238,7 @@ pub(super) async fn judge(
                 arguments.extend(page(0));
                 arguments.insert("level".to_owned(), json!("functions"));
             }
-            // The totals are of the whole graph, whatever is listed of it.
+            // The totals cover the whole graph, even if few rows are listed.
             Kind::Dependencies | Kind::Structure => arguments.extend(page(1)),
         }
         let answer = run.call(kind.tool(), arguments).await?;
@@ -269,7 +269,7 @@ pub(super) async fn judge(
     if let Some(more) = findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
         complain(&format!("… and {more} more"));
     }
-    complain(&format!("{} found by --fail-on", findings.len()));
+    complain(&format!("--fail-on found {}", findings.len()));
     Ok(Exit::Finding)
 }
 
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operator_says_what_it_looks_like() {
+    fn every_operator_compares() {
         for (text, below, at, above) in [
             ("cyclomatic>20", false, false, true),
             ("cyclomatic >= 20", false, true, true),
@@ -299,15 +299,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_condition_is_refused_with_what_is_known() {
+    fn invalid_conditions_are_refused_with_advice() {
         for (text, word) in [
-            ("", "is no condition"),
-            ("cyclomatic", "is no condition"),
-            (">20", "is no condition"),
-            ("cyclomatic>", "is no condition"),
-            ("cyclomatic>many", "is no number"),
-            ("cyclomatic>nan", "is no number"),
-            ("beauty<3", "known are cyclomatic,"),
+            ("", "is not a condition"),
+            ("cyclomatic", "is not a condition"),
+            (">20", "is not a condition"),
+            ("cyclomatic>", "is not a condition"),
+            ("cyclomatic>many", "is not a number"),
+            ("cyclomatic>nan", "is not a number"),
+            ("beauty<3", "the metrics are cyclomatic,"),
         ] {
             let error = text.parse::<Condition>().expect_err("refused").to_string();
             assert!(error.contains(word), "{text}: {error}");
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_name_place_function_value_and_bound() {
+    fn findings_have_place_function_value_and_limit() {
         let envelope = json!({
             "data": {"functions": [
                 {"path": "a.rs", "start_line": 7, "qualified_name": "f\u{1b}[2J", "own": {"cyclomatic": 21}},

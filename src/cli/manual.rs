@@ -1,4 +1,4 @@
-//! `completions` and `man`: made from the same description of the command line as its help.
+//! `completions` and `man`: generated from the same definitions as the help.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -12,7 +12,7 @@ Examples:
   mcp-code-analysis completions zsh >\"${fpath[1]}/_mcp-code-analysis\"
   mcp-code-analysis completions fish >~/.config/fish/completions/mcp-code-analysis.fish")]
 pub struct Completions {
-    /// Which shell
+    /// The shell
     #[arg(value_enum, value_name = "SHELL")]
     shell: Shell,
 }
@@ -29,7 +29,7 @@ impl Completions {
 
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Of this command, as in `sessions list` [default: of the program]
+    /// A command, as in `sessions list` [default: the program]
     #[arg(value_name = "COMMAND", num_args = 0..)]
     command: Vec<String>,
 }
@@ -37,7 +37,7 @@ pub struct Man {
 impl Man {
     pub fn run(&self) -> Exit {
         let mut command = Cli::command();
-        // Each command knows its whole name only then.
+        // Sets the full name of each command.
         command.build();
         let mut found = &command;
         for word in &self.command {
@@ -45,7 +45,7 @@ impl Man {
                 Some(inner) => found = inner,
                 None => {
                     complain(&format!(
-                        "no command is called {word:?}: `--help` lists all"
+                        "there is no command {word:?}: `--help` lists all commands"
                     ));
                     return Exit::Usage;
                 }
@@ -55,7 +55,7 @@ impl Man {
         match clap_mangen::Man::new(found.clone()).render(&mut page) {
             Ok(()) => print(&String::from_utf8_lossy(&page)),
             Err(error) => {
-                complain(&format!("the manual page cannot be written: {error}"));
+                complain(&format!("cannot write the manual page: {error}"));
                 Exit::Internal
             }
         }

@@ -1,5 +1,4 @@
-//! What a person wants to know of a folder first: where it hurts, what is large, what goes in circles, what is written
-//! in which language, and what was left out.
+//! The overview of a folder: hot spots, largest files, dependency cycles, languages, and what was left out.
 
 use serde_json::{Map, Value, json};
 
@@ -11,15 +10,15 @@ use super::table::{self, Page};
 
 /// Rows of each list: an overview fits a screen.
 const ROWS: usize = 10;
-/// Nodes of the graph that are asked for, those in cycles first: each cycle comes with its first node, so that a few
-/// nodes could all be of one cycle. The largest page there is.
+/// Nodes requested from the graph, those in cycles first. Each cycle is listed with its first node, and a few nodes
+/// could all be in one cycle, so this is the largest page.
 const NODES: usize = 1000;
-/// Members of a cycle that are named: enough to see where it runs.
+/// Members of a cycle that are named: enough to recognise it.
 const CHAIN: usize = 6;
 /// The lists of the graph's answer.
 const OF_GRAPH: [&str; 4] = ["cycles", "nodes", "external", "unresolved"];
 
-/// Three answers over one folder; the second and third find everything parsed.
+/// Three answers about one folder. The second and third use the cached analyses of the first.
 pub(super) struct Overview {
     hot_spots: Value,
     largest: Value,
@@ -53,7 +52,7 @@ impl Overview {
         })
     }
 
-    /// One envelope: `data` has what the three found, beside what is said of all.
+    /// Merges the three answers into one envelope.
     pub(super) fn into_json(self) -> Value {
         let Self {
             mut hot_spots,
@@ -107,7 +106,7 @@ impl Overview {
         page.end()
     }
 
-    /// Says that there are none, or that there are more. Where nothing was analysed, nothing is said.
+    /// Says that there are no cycles, or more than shown. Says nothing if nothing was analysed.
     fn count_cycles(&self, page: &mut Page) {
         let graph = &self.graph["data"];
         let shown = graph["cycles"].as_array().map_or(0, Vec::len);
@@ -124,7 +123,7 @@ impl Overview {
     }
 }
 
-/// Leaves `rows` of each list; zero: all. What there is in all stands in the totals.
+/// Keeps `rows` of each list; zero: all. The totals have the full counts.
 fn cut(graph: &mut Value, rows: usize) {
     if rows == 0 {
         return;

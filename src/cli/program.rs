@@ -1,7 +1,7 @@
-//! The program from start to exit code: command line, configuration, telemetry; then the command, within a runtime.
+//! The program from start to exit code: command line, configuration, telemetry; then the command, in a runtime.
 //!
-//! [`program`] is a plain function with no type parameter and no future in its signature: all of the server's futures
-//! are compiled with the library, none with the binary that calls it.
+//! [`program`] is a plain function without type parameters or futures in its signature. So the server's futures are
+//! compiled with the library, and not with the binary that calls it.
 
 use std::ffi::OsString;
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use tokio::runtime::Runtime;
 use super::{Command, Exit, complain, doctor, parse, serve};
 use crate::config::{self, Config, Layer, Scope};
 
-/// On the command line only what is wrong is said: the result is what was asked for.
+/// The command line logs only warnings and errors, because the result is the output.
 const QUIET: &str = "warn";
 
-/// Runs the program with these arguments, the first of which is its name.
+/// Runs the program with these arguments. The first is its name.
 pub fn program(arguments: Vec<OsString>) -> Exit {
     match parse(arguments) {
         Ok(command) => run(command),
@@ -72,7 +72,7 @@ fn configure(scope: Scope, flags: Layer, default_filter: &str) -> Result<Config,
     Ok(config)
 }
 
-/// Of a command that has no settings: a misspelt one is refused all the same.
+/// For commands without settings: misspelt variables are refused here too.
 fn misspelt() -> Option<Exit> {
     config::check(std::env::vars_os()).map_err(refused).err()
 }
@@ -90,12 +90,12 @@ fn tell_foreign() {
     }
 }
 
-/// Leaves no thread waiting: a read of stdin that nobody answers cannot be taken back.
+/// Does not wait for threads: a blocking read of stdin cannot be cancelled.
 fn within_runtime(work: Pin<Box<dyn Future<Output = Exit>>>) -> Exit {
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("no runtime: {error}"));
+            complain(&format!("cannot start the runtime: {error}"));
             return Exit::Internal;
         }
     };

@@ -1,4 +1,4 @@
-//! Progress for a person: a line on stderr, only where stderr is a terminal, and gone before the result is written.
+//! Progress for a person: a line on stderr, only if stderr is a terminal. It is cleared before the result is written.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Slow enough to read.
 const REDRAWS_PER_SECOND: u8 = 10;
-/// So that a person sees that it is alive while nothing is counted.
+/// The spinner moves, so that a person sees that the program runs while nothing is counted.
 const TICK: Duration = Duration::from_millis(120);
 
-/// One line that shows how far a call has come.
+/// One line with the progress of a call.
 pub(super) struct Line(ProgressBar);
 
 impl Line {
-    /// Hidden where stderr is no terminal.
+    /// Hidden if stderr is not a terminal.
     pub(super) fn new() -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND);
         let bar = ProgressBar::with_draw_target(None, target);
@@ -31,7 +31,7 @@ impl Line {
         }
         let bar = self.0.clone();
         ProgressSink::new(move |progress| {
-            // The position first: a line that is drawn in between shows no bar that is full and then starts.
+            // Set the position first: a redraw in between must not show a full bar that then starts again.
             bar.set_position(progress.done);
             bar.set_message(super::printable(&progress.message));
             if let Some(total) = progress.total
@@ -51,6 +51,6 @@ impl Drop for Line {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates above are valid; the plain one is as good.
+    // The templates above are valid, so the fallback is never used.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

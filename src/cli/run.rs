@@ -1,4 +1,4 @@
-//! One run of the command line: its own service over one root, its calls, its end.
+//! One run of the command line: a service over one root, its calls, and its shutdown.
 
 use std::time::Duration;
 
@@ -17,25 +17,26 @@ use crate::config::store::Store;
 use crate::service::{Caller, Service};
 use crate::startup;
 
-/// A person sees the progress and can press Ctrl-C; a script has a limit of its own. This one only ends what hangs.
+/// A person sees the progress and can press Ctrl-C, and a script sets its own limit. This default only ends a run that
+/// hangs.
 const CALL_DEADLINE: Duration = Duration::from_secs(60 * 60);
-/// After the last answer nothing runs any more: actors stop at once.
+/// After the last answer no call runs, so the actors stop at once.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
-/// Calls tools in throwaway sessions, until it is ended.
+/// Calls tools in throwaway sessions.
 pub(super) struct Run {
     service: Service,
     cancel: CancellationToken,
-    /// Not even the answer of what was cancelled is waited for.
+    /// Set by a second Ctrl-C: do not wait for cancelled calls.
     abandon: CancellationToken,
     pub(super) targets: Targets,
 }
 
 impl Run {
-    /// Starts a service whose one root is that of the targets.
+    /// Starts a service with the root of the targets.
     pub(super) async fn start(mut config: Config, targets: Targets) -> Result<Self, Exit> {
         config.roots = vec![targets.root.clone()];
-        // Throwaway sessions are kept nowhere.
+        // Throwaway sessions are not stored.
         config.store = Store::Memory;
         config.limits.call_deadline.get_or_insert(CALL_DEADLINE);
         let interrupts = Interrupts::listen().map_err(|error| {
@@ -59,7 +60,7 @@ impl Run {
         })
     }
 
-    /// The whole envelope of a call that succeeded. A failure has been told to the person.
+    /// Returns the envelope of a successful call. Prints the error of a failed one.
     pub(super) async fn call(
         &self,
         tool: &str,
@@ -82,7 +83,7 @@ impl Run {
             answer = call => answer,
             () = self.abandon.cancelled() => return Err(Exit::Interrupted),
             cause = self.service.sessions.failed() => {
-                complain(&format!("the sessions gave up: {cause}"));
+                complain(&format!("the sessions failed: {cause}"));
                 return Err(Exit::Internal);
             }
         };
@@ -100,7 +101,7 @@ impl Run {
         Ok(answer)
     }
 
-    /// The names of the files that hold source which does not parse.
+    /// The names of the files with source that does not parse.
     pub(super) async fn unparsed(
         &self,
         selection: &Selection,
@@ -125,7 +126,7 @@ impl Run {
     }
 }
 
-/// The first Ctrl-C cancels what runs, and the program ends by itself. The second ends it without waiting.
+/// The first Ctrl-C cancels the running calls, and the program ends once they have. The second ends it at once.
 async fn cancel_on_interrupt(mut interrupts: Interrupts, tokens: [CancellationToken; 2]) {
     for token in tokens {
         interrupts.recv().await;
@@ -133,7 +134,7 @@ async fn cancel_on_interrupt(mut interrupts: Interrupts, tokens: [CancellationTo
     }
 }
 
-/// Files with source that does not parse, as an answer counts them.
+/// The number of files with source that does not parse.
 pub(super) fn parse_errors(coverage: &Value) -> u64 {
     let errors = &coverage["parse_errors"];
     errors.as_u64().or(errors["count"].as_u64()).unwrap_or(0)

@@ -1,32 +1,32 @@
-//! What the result is written to: how wide it is, and whether it shows colours.
+//! The output of the result: its width, and whether it shows colours.
 
 use std::env;
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 
-/// Narrower than this nothing can be read, and nothing is laid out for it.
+/// Minimum width: narrower output is unreadable.
 const NARROWEST: usize = 40;
 
-/// When the result is coloured.
+/// When to colour the result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// In a terminal, unless NO_COLOR is set; elsewhere where CLICOLOR_FORCE is
+    /// In a terminal, unless NO_COLOR is set; otherwise only if CLICOLOR_FORCE is set
     #[default]
     Auto,
     Always,
     Never,
 }
 
-/// Where a table has to fit.
+/// The limits of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Screen {
-    /// In columns; `None`: as wide as it comes.
+    /// In columns; `None`: no limit.
     pub(super) width: Option<usize>,
     pub(super) color: bool,
 }
 
-/// Looks that text may have.
+/// Styles of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     Title,
@@ -36,7 +36,7 @@ pub(super) enum Look {
 }
 
 impl Screen {
-    /// Standard output. `COLUMNS` says more than the terminal.
+    /// Standard output. `COLUMNS` overrides the width of the terminal.
     pub(super) fn stdout(color: Color) -> Self {
         let stdout = std::io::stdout().is_terminal();
         let told = env::var("COLUMNS").ok();
@@ -45,7 +45,7 @@ impl Screen {
             let size = console::Term::stdout().size_checked();
             size.filter(|_| stdout).map(|(_, width)| usize::from(width))
         };
-        // A terminal that does not know how wide it is says zero.
+        // A terminal that does not know its width reports zero.
         let width = told.or_else(terminal).filter(|width| *width > 0);
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");

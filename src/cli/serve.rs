@@ -1,4 +1,4 @@
-//! `serve`: the service over one transport, until its client or its operator ends it, or it gives up.
+//! `serve`: runs the server until its client or its operator ends it, or until the sessions fail.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -17,31 +17,31 @@ use crate::service::Service;
 use crate::tools::get_server_status::{Feature, FeatureState};
 use crate::{server, startup};
 
-/// After the last connection ended, nothing is worth waiting for.
+/// After the last connection has ended, no call needs to finish.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(200);
 
 const EXAMPLES: &str = "\
 Examples:
   mcp-code-analysis serve                                 over stdin and stdout, for the client that starts it
-  mcp-code-analysis serve --root ~/code/shop              of another folder
+  mcp-code-analysis serve --root ~/code/shop              for another folder
   mcp-code-analysis serve --http 127.0.0.1:8642           for many clients, at http://127.0.0.1:8642/mcp
   mcp-code-analysis serve --http 127.0.0.1:8642 --auth-tokens tokens --admin 127.0.0.1:8643
   mcp-code-analysis serve --store redis --redis-url redis://127.0.0.1:6379
 
 Every flag is also a variable (--redis-url: MCA_REDIS_URL) and a key of the file of --config (redis_url).";
 
-/// Printed when stdin is a terminal: a person started the server by hand.
+/// Printed if stdin is a terminal, because a person has started the server.
 const WAITS: &str = "\
 waiting for an MCP client on stdin. A client starts this program itself: give it the command `mcp-code-analysis serve`.
-  To look at code by hand:   mcp-code-analysis analyze
+  To analyse code yourself:  mcp-code-analysis analyze
   To serve over HTTP:        mcp-code-analysis serve --http 127.0.0.1:8642
-  Ctrl-C ends it.";
+  Ctrl-C ends the server.";
 
 /// Serve MCP (Model Context Protocol): to one client over stdin and stdout, or to many over HTTP
 ///
-/// Without --http it speaks over stdin and stdout, to the client that started it. With --http ADDRESS it speaks
-/// Streamable HTTP at /mcp, and HTTP+SSE at /sse and /messages for older clients; add --stdio for both. It reads what
-/// lies below --root, and nothing else.
+/// Without --http it uses stdin and stdout, for the client that started it. With --http ADDRESS it serves Streamable
+/// HTTP at /mcp, and HTTP+SSE at /sse and /messages for older clients; add --stdio for both. It reads only files below
+/// --root.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Serve {
@@ -49,9 +49,9 @@ pub struct Serve {
     pub settings: Layer,
 }
 
-/// Serves to the end. What went wrong is said on stderr.
+/// Serves until the end. Errors are printed to stderr.
 pub async fn run(mut config: Config) -> Exit {
-    // Before anything is said: a signal sent in answer to it ends the server in order.
+    // Before the first message: a signal sent in answer to it already ends the server cleanly.
     let requests = match EndRequests::listen() {
         Ok(requests) => requests,
         Err(error) => {
@@ -78,13 +78,13 @@ pub async fn run(mut config: Config) -> Exit {
     if config.stdio && std::io::stdin().is_terminal() {
         otel::stderr::show(&format!("mcp-code-analysis: {WAITS}\n"));
     }
-    // Other nodes are told where this one listens, not what was asked for: port 0 is any.
+    // Announce the bound address, not the configured one: port 0 means any free port.
     if let (Some(http), Some(address)) = (&mut config.http, ports.http_address()) {
         http.address = address;
     }
     let started = tokio::select! {
         started = startup::start(&config) => started,
-        // No client is connected yet: nothing has to be finished.
+        // No client is connected yet, so no call has to finish.
         () = lifecycle.draining() => return Exit::Ok,
     };
     let service = match started {
@@ -97,7 +97,9 @@ pub async fn run(mut config: Config) -> Exit {
     let loops = match EventLoops::start() {
         Ok(loops) => loops,
         Err(error) => {
-            complain(&format!("no thread for connections: {error}"));
+            complain(&format!(
+                "cannot start the threads for connections: {error}"
+            ));
             return Exit::Internal;
         }
     };
@@ -106,12 +108,12 @@ pub async fn run(mut config: Config) -> Exit {
     signals.abort();
     lifecycle.stop();
     service.sessions.shutdown(SHUTDOWN_GRACE).await;
-    // To the end: what sessions use may have been opened on them.
+    // Dropped last: resources of the sessions may have been opened on these threads.
     drop(loops);
     exit
 }
 
-/// Ways in, as `get_server_status` tells them.
+/// The transports, as features in `get_server_status`.
 fn transports(config: &Config) -> Vec<Feature> {
     let feature = |name, on, why: &str| Feature {
         name,
@@ -126,7 +128,7 @@ fn transports(config: &Config) -> Vec<Feature> {
         feature(
             "stdio",
             config.stdio,
-            "served where no address is given, or with --stdio",
+            "served without --http, or with --stdio",
         ),
         feature(
             "http",
@@ -141,7 +143,7 @@ fn transports(config: &Config) -> Vec<Feature> {
     ]
 }
 
-/// Until everything that was asked for is over: the end of stdin is the end of the ports, too.
+/// Serves until all transports have ended. The end of stdin also ends the ports.
 async fn serve(
     config: &Config,
     service: &Service,
@@ -168,11 +170,11 @@ async fn serve(
     served
 }
 
-/// How long answers may take to leave after the sessions have given up.
+/// Time to write the last answers after the sessions have failed.
 const LAST_WORDS_WITHIN: Duration = Duration::from_millis(300);
 
-/// Until the transport is at its end, or the sessions have given up: restarting from within has failed then, and the
-/// process is to be started afresh. Calls in flight are answered `shutting_down` first.
+/// Serves until the transport ends or the sessions fail. If they fail, restarts inside the process did not help, so the
+/// process must be restarted. Running calls are answered `shutting_down` first.
 async fn until_over<E: std::error::Error>(
     service: &Service,
     serving: impl Future<Output = Result<(), E>>,
@@ -185,7 +187,7 @@ async fn until_over<E: std::error::Error>(
         },
         cause = service.sessions.failed() => {
             service.sessions.leave();
-            // It goes on being served, and has no end of its own.
+            // The transport does not end by itself then.
             let _ = tokio::time::timeout(LAST_WORDS_WITHIN, &mut serving).await;
             format!("the sessions gave up: {cause}")
         }
@@ -194,7 +196,7 @@ async fn until_over<E: std::error::Error>(
     Exit::Internal
 }
 
-/// SIGTERM and Ctrl-C both mean: finish what runs, then end.
+/// SIGTERM and Ctrl-C: finish the running calls, then end.
 async fn drain_on_signal(mut requests: EndRequests, lifecycle: Lifecycle) {
     requests.recv().await;
     lifecycle.drain();
@@ -209,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// More than a slow machine takes.
+    /// More than a slow machine needs.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     async fn service() -> Service {
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_the_transport_is_the_end_of_the_process() {
+    async fn the_process_ends_with_its_transport() {
         let service = service().await;
         let fine = async { Ok::<_, Infallible>(()) };
         assert_eq!(until_over(&service, fine).await, Exit::Ok);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sessions_that_gave_up_end_the_process_though_the_client_stays() {
+    async fn failed_sessions_end_the_process() {
         let service = service().await;
         let never = std::future::pending::<Result<(), Infallible>>();
         assert!(service.sessions.strike("root", InjectedFault::Kill).await);

@@ -1,5 +1,5 @@
-//! `sessions`: what is kept in Redis, for whoever operates it. It goes straight to Redis and may be used beside running
-//! nodes: reading takes a session from nobody, and what changes one acquires it first, as a node of its own.
+//! `sessions`: lets operators manage the sessions in Redis. It connects to Redis directly, and works while nodes are
+//! running. Reading does not take a session from its node. A change first acquires the session's lease, as a node does.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,47 +32,47 @@ pub struct Sessions {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List everybody's sessions, newest first; or the nodes that share them
+    /// List the sessions of all principals, newest first; or the nodes
     List(list::List),
-    /// Show one session, without taking it from the node that has it
+    /// Show one session, without taking it from its node
     Show(show::Show),
-    /// End sessions and delete what they stored
+    /// End sessions and delete their data
     Close(change::Close),
     /// Write sessions as JSON lines
     Export(export::Export),
-    /// Lay exported sessions down again
+    /// Restore exported sessions
     Import(change::Import),
-    /// Check exported sessions: against the JSON Schema, and whether they could run
+    /// Check exported sessions: against the JSON Schema, and whether they can run
     Validate(validate::Validate),
     /// Let a quarantined session run again
     Release(change::Release),
 }
 
-/// Where the sessions are.
+/// The Redis of the sessions.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 struct Reach {
     /// Read settings from this TOML file [env: MCA_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// redis://, rediss:// (TLS) or unix:// [env: MCA_REDIS_URL] [default: redis://127.0.0.1:6379]
+    /// URL of the Redis: redis://, rediss:// (TLS) or unix:// [env: MCA_REDIS_URL] [default: redis://127.0.0.1:6379]
     #[arg(long, value_name = "URL")]
     redis_url: Option<Url>,
-    /// Starts every key [env: MCA_REDIS_PREFIX] [default: mca]
+    /// Prefix of every key in Redis [env: MCA_REDIS_PREFIX] [default: mca]
     #[arg(long, value_name = "PREFIX")]
     redis_prefix: Option<String>,
-    /// Check Redis's certificate against those in this file (PEM) [default: the system's]
+    /// CA certificates (PEM) that Redis's certificate is checked against [default: those of the system]
     #[arg(long, value_name = "FILE")]
     redis_ca: Option<PathBuf>,
-    /// What is logged to stderr [default: warn]
+    /// Log filter for stderr [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
 }
 
-/// How long to wait for a node that holds what is to be changed.
+/// How long to wait for the node that holds a session.
 #[derive(Debug, Clone, Copy, Args)]
 struct Patience {
-    /// Wait so long for a session that a node holds [default: not at all]
+    /// Wait this long for a session that a node holds [default: no wait]
     #[arg(long, value_name = "TIME")]
     wait: Option<Period>,
 }
@@ -83,7 +83,7 @@ impl Patience {
     }
 }
 
-/// How a result is written.
+/// The output format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     #[default]
@@ -92,7 +92,7 @@ enum Format {
 }
 
 impl Sessions {
-    /// The settings given as flags; `None`: it needs no Redis.
+    /// The settings given as flags; `None`: the command needs no Redis.
     pub fn layer(&self) -> Option<Layer> {
         let reach = match &self.verb {
             Verb::List(verb) => &verb.reach,
@@ -105,7 +105,7 @@ impl Sessions {
         };
         Some(Layer {
             config: reach.config.clone(),
-            // Sessions in memory are nobody's but their process's.
+            // Only their own process can access sessions in memory.
             store: Some(StoreKind::Redis),
             redis_url: reach.redis_url.clone(),
             redis_prefix: reach.redis_prefix.clone(),
@@ -115,7 +115,7 @@ impl Sessions {
         })
     }
 
-    /// Runs to its end, and prints. `config`: of [`Sessions::layer`].
+    /// Runs the command and prints the result. `config`: resolved from [`Sessions::layer`].
     pub async fn run(&self, config: Option<Config>) -> Exit {
         if let Verb::Validate(validate) = &self.verb {
             return validate.run();
@@ -150,33 +150,33 @@ impl Sessions {
     }
 }
 
-/// Says why, and what can be done.
+/// Prints an error with advice, and returns the exit code.
 fn refused(error: &OperatorError) -> Exit {
     let (advice, exit) = match error {
         OperatorError::Unknown(_) => ("`sessions list` shows all", Exit::NoInput),
         OperatorError::Held { .. } => (
-            "wait for it with --wait, or stop the node, which gives all that it holds up",
+            "wait for it with --wait, or stop the node, which then releases its sessions",
             Exit::Usage,
         ),
         OperatorError::NotQuarantined(_) => (
-            "`sessions list --quarantined` shows those that are",
+            "`sessions list --quarantined` shows the quarantined sessions",
             Exit::Usage,
         ),
         OperatorError::Exists(_) => ("overwrite it with --replace", Exit::Usage),
-        OperatorError::Closed(_) => ("lay it down all the same with --replace", Exit::Usage),
+        OperatorError::Closed(_) => ("restore it anyway with --replace", Exit::Usage),
         OperatorError::OtherOwner { .. } => ("close that one first", Exit::Usage),
         OperatorError::Unfit { .. } => ("`sessions validate` says what is wrong", Exit::Finding),
         OperatorError::Unreadable { .. } => (
-            "`sessions list` tells what is known of it; `sessions close` deletes it",
+            "`sessions list` shows what can be read of it; `sessions close` deletes it",
             Exit::NoInput,
         ),
-        OperatorError::Store(_) => ("`doctor --store redis` looks into it", Exit::Unavailable),
+        OperatorError::Store(_) => ("`doctor --store redis` finds the cause", Exit::Unavailable),
     };
     complain_at_length(&error.to_string(), &format!("  {advice}"));
     exit
 }
 
-/// The first that is not well, for several things of which each was tried.
+/// The first exit code that is not `Ok`, after several attempts.
 fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
     exits
         .into_iter()
@@ -189,7 +189,7 @@ fn parse_id(text: &str) -> Result<SessionId, String> {
 }
 
 fn pretty(value: &Value) -> String {
-    // Values built here have text keys: this cannot fail.
+    // All keys are strings, so this cannot fail.
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! The signals that ask a program to end.
+//! The signals that end the program.
 
 use std::io;
 
@@ -7,8 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{CtrlC, ctrl_c};
 
-/// Listens for Ctrl-C from the moment it is made: a key pressed before the first `recv` is not missed, and does not
-/// end the process.
+/// Listens for Ctrl-C from its creation on: a key pressed before the first `recv` is not missed, and does not end the
+/// process.
 pub(super) struct Interrupts(#[cfg(unix)] Signal, #[cfg(windows)] CtrlC);
 
 impl Interrupts {
@@ -28,7 +28,7 @@ impl Interrupts {
     }
 }
 
-/// Listens for SIGTERM (where there is one) and Ctrl-C from the moment it is made.
+/// Listens for SIGTERM (on Unix) and Ctrl-C from its creation on.
 pub(super) struct EndRequests {
     interrupts: Interrupts,
     #[cfg(unix)]

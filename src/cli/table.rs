@@ -1,4 +1,4 @@
-//! Answers as tables: as wide as the terminal (or `COLUMNS`), or as wide as they come where the output is no terminal.
+//! Answers as tables: at most as wide as the terminal (or `COLUMNS`), and of any width if the output is not a terminal.
 
 use serde_json::{Value, json};
 
@@ -14,19 +14,19 @@ mod rank;
 
 pub(super) use columns::{Column, FILES, FUNCTIONS, LANGUAGES, column};
 
-/// Entries that are listed of what was skipped, of languages or of files, before the rest is left to `--format json`.
+/// Entries listed of skipped reasons, languages or files; `--format json` has all of them.
 const LISTED: usize = 12;
-/// Where the lines after the first of a chain begin: below its first name.
+/// Indentation of the further lines of a chain: below its first name.
 const CHAIN_INDENT: usize = 8;
 
-/// A text that grows, and what it is for.
+/// The text so far, and the screen that it is for.
 pub(super) struct Page {
     text: String,
     screen: Screen,
     has_ranks: bool,
 }
 
-/// The answer of one analysis, for a person. `unparsed`: files that hold source which does not parse.
+/// The answer of one analysis, for a person. `unparsed`: the files with source that does not parse.
 pub(super) fn of_answer(
     kind: Kind,
     envelope: &Value,
@@ -73,7 +73,7 @@ impl Page {
         self.text
     }
 
-    /// A titled table; nothing where there are no rows.
+    /// A table with a title; nothing if there are no rows.
     pub(super) fn section(
         &mut self,
         title: &str,
@@ -95,7 +95,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Languages, and the sum of them where there are several.
+    /// The languages, and their sum if there are several.
     pub(super) fn languages(&mut self, data: &Value) {
         let mut rows = data["languages"].as_array().cloned().unwrap_or_default();
         if let (2.., Some(totals)) = (rows.len(), data["totals"].as_object()) {
@@ -106,8 +106,8 @@ impl Page {
         self.rows("Languages", LANGUAGES, &rows);
     }
 
-    /// Cycles as ways round, the largest knot first: each name imports the next, and the last is the first. No more than
-    /// `named` of a long one are shown.
+    /// Cycles as chains, the largest first: each name imports the next, and the last is the first again. At most
+    /// `named` names of a cycle are shown.
     pub(super) fn cycles(&mut self, graph: &Value, named: usize) {
         let cycles = graph["cycles"].as_array().map(Vec::as_slice);
         let cycles = cycles.unwrap_or_default();
@@ -129,9 +129,9 @@ impl Page {
             names.push(last);
             let more = match cycle["more"].as_u64() {
                 None | Some(0) => String::new(),
-                Some(more) => format!(" and {more} more in this knot"),
+                Some(more) => format!(" and {more} more in this cycle"),
             };
-            // A name may hold blanks, and stays in one piece.
+            // A name may contain spaces, and is not broken.
             let names: Vec<_> = names
                 .iter()
                 .map(|name| name.replace(' ', "\u{a0}"))
@@ -150,7 +150,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// What was looked at, what was left out, and whether there is more.
+    /// The files analysed and left out, and whether there are more rows.
     pub(super) fn footer(&mut self, envelope: &Value, unparsed: &[String]) {
         if self.has_ranks {
             self.say(rank::LEGEND);
@@ -202,9 +202,9 @@ impl Page {
             false => format!(": {}", named.join(", ")),
         };
         let (files, their) = match broken {
-            1 => ("1 file holds source that does not parse", "its"),
+            1 => ("1 file has source that does not parse", "its"),
             _ => (
-                &*format!("{broken} files hold source that does not parse"),
+                &*format!("{broken} files have source that does not parse"),
                 "their",
             ),
         };
@@ -220,7 +220,7 @@ impl Page {
         }
     }
 
-    /// A sentence, on as many lines as it needs.
+    /// A sentence, broken into lines.
     pub(super) fn say(&mut self, sentence: &str) {
         self.indented(0, sentence);
     }

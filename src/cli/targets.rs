@@ -1,5 +1,5 @@
-//! What a run is to look at: paths as a person wrote them, the project around them, and how paths in the result are
-//! written so that they lead there from the current folder.
+//! The targets of a run: the paths that a person wrote and the project around them. Paths in the result are rewritten,
+//! so that they are relative to the current folder.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Exit, complain, printable};
 
-/// Of one of these, the folder that holds it is a project; `.git` says it louder than the others.
+/// A folder with one of these is a project. `.git` takes precedence over the manifests.
 const REPOSITORY: &str = ".git";
 const MANIFESTS: [&str; 8] = [
     "Cargo.toml",
@@ -20,18 +20,18 @@ const MANIFESTS: [&str; 8] = [
     "build.gradle",
     "build.gradle.kts",
 ];
-/// What makes a part of a glob stand for more than itself.
+/// The wildcards of globs.
 const WILD: [char; 4] = ['*', '?', '[', '{'];
-/// Keys under which an answer has paths.
+/// Keys of paths in an answer.
 const PATHS: [&str; 4] = ["path", "from", "to", "id"];
 
-/// Paths of one run.
+/// The paths of one run.
 pub(super) struct Targets {
-    /// The project around all of them, or the folder that holds them.
+    /// The project around all paths, or their common folder.
     pub(super) root: PathBuf,
-    /// Below the root, with `/`; an empty one is the root itself. At least one.
+    /// Relative to the root, with `/`; an empty path is the root itself. At least one.
     pub(super) paths: Vec<String>,
-    /// As a person calls them.
+    /// The name of the targets in titles.
     pub(super) title: String,
     here: PathBuf,
     written: Vec<(PathBuf, String)>,
@@ -39,7 +39,7 @@ pub(super) struct Targets {
 
 impl Targets {
     /// # Errors
-    /// A path that cannot be read, told.
+    /// A path cannot be read; the error has been printed.
     pub(super) fn of(paths: &[OsString]) -> Result<Self, Exit> {
         let mut found = Vec::new();
         for path in paths.iter().map(Path::new) {
@@ -80,7 +80,7 @@ impl Targets {
         })
     }
 
-    /// A path in an answer, as it leads there from the current folder.
+    /// Rewrites a path of an answer relative to the current folder.
     pub(super) fn shown(&self, path: &str) -> String {
         let absolute = self.root.join(path);
         if let Ok(below) = absolute.strip_prefix(&self.here) {
@@ -103,10 +103,11 @@ impl Targets {
         written.min().unwrap_or_else(up)
     }
 
-    /// A glob or a path that a person wrote, seen from the current folder, as the root sees it; empty for the root itself.
+    /// Converts a path that a person wrote, relative to the current folder, to one relative to the root; empty for the
+    /// root itself.
     ///
     /// # Errors
-    /// It can match nothing below the root, told.
+    /// The path is outside of the root; the error has been printed.
     pub(super) fn seen_from_root(&self, written: &str) -> Result<String, Exit> {
         let plain = written.trim_start_matches("./");
         let climbs = plain.split('/').any(|part| part == "..");
@@ -125,7 +126,7 @@ impl Targets {
         Ok(inside.unwrap_or(plain).to_owned())
     }
 
-    /// By its text alone: what a glob stands for need not exist.
+    /// Resolves `..` in the text only, because files of a glob need not exist.
     fn resolved(&self, written: &str) -> Result<String, Exit> {
         let refuse = |why: &str| {
             complain(&format!("cannot use {}: {why}", printable(written)));
@@ -142,7 +143,7 @@ impl Targets {
                     let last = path.file_name().map(|name| name.to_string_lossy());
                     if last.is_some_and(|last| last.contains(WILD)) && !self.here.starts_with(&path)
                     {
-                        return refuse("`..` must stand before the first wildcard");
+                        return refuse("`..` must come before the first wildcard");
                     }
                     path.pop();
                 }
@@ -152,13 +153,13 @@ impl Targets {
         match path.strip_prefix(&self.root).ok().and_then(Path::to_str) {
             Some(inside) => Ok(inside.to_owned()),
             None => refuse(&format!(
-                "it lies outside of {}, which is analysed",
+                "it is outside of {}, which is analysed",
                 printable(&self.root.to_string_lossy())
             )),
         }
     }
 
-    /// The same for a glob, which holds at any depth where it has no `/`.
+    /// The same for a glob, which matches at any depth if it has no `/`.
     ///
     /// # Errors
     /// See [`Targets::seen_from_root`].
@@ -175,7 +176,7 @@ impl Targets {
         })
     }
 
-    /// Writes the paths of an answer as [`Targets::shown`] does.
+    /// Rewrites all paths of an answer with [`Targets::shown`].
     pub(super) fn show_all(&self, answer: &mut Value) {
         if self.root == self.here {
             return;
@@ -201,7 +202,7 @@ impl Targets {
             }
             Value::Object(object) => {
                 for (key, value) in object {
-                    // The way round of a cycle is a list of ids.
+                    // The path of a cycle is a list of ids.
                     if key == "path" && value.is_array() {
                         if by_path {
                             self.show_list(value);
@@ -231,7 +232,7 @@ impl Targets {
     }
 }
 
-/// Where a path leads, if that is a folder or a plain file.
+/// The canonical path of a folder or a plain file.
 fn canonical(path: &Path) -> Result<PathBuf, Exit> {
     let kind = path.metadata();
     let kind = kind.map_err(|error| refuse(path, &error.to_string()))?;
@@ -247,7 +248,7 @@ fn refuse(path: &Path, why: &str) -> Exit {
     Exit::NoInput
 }
 
-/// The folder that holds all of them.
+/// The common folder of all paths.
 fn common<'p>(mut paths: impl Iterator<Item = &'p Path>) -> PathBuf {
     let folder = |path: &Path| match path.is_dir() {
         true => path.to_owned(),
@@ -261,8 +262,8 @@ fn common<'p>(mut paths: impl Iterator<Item = &'p Path>) -> PathBuf {
     base
 }
 
-/// The nearest repository, or else the outermost folder with a manifest: a project may hold others, and each of its
-/// folders gets the same answer.
+/// The nearest repository, or else the outermost folder with a manifest. A project may contain others, and all its
+/// folders must get the same answer.
 fn project_around(base: &Path) -> Option<PathBuf> {
     let has = |folder: &&Path, name: &str| folder.join(name).exists();
     let mut above = base.ancestors();
@@ -277,7 +278,7 @@ fn project_around(base: &Path) -> Option<PathBuf> {
     repository.or_else(manifest).map(Path::to_owned)
 }
 
-/// Folders that hold projects but are no project themselves, even with a stray manifest in them.
+/// Folders that contain projects but are not projects themselves, even with a stray manifest in them.
 fn holds_projects(folder: &Path) -> bool {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     folder.parent().is_none()
@@ -285,13 +286,13 @@ fn holds_projects(folder: &Path) -> bool {
         || folder == std::env::temp_dir()
 }
 
-/// Modules of a Python package are imported from the folder around it.
+/// Modules of a Python package are imported relative to the folder around it.
 fn above_packages(mut base: PathBuf) -> PathBuf {
     while base.join("__init__.py").exists() && base.pop() {}
     base
 }
 
-/// What stands before paths below a target that lies outside the current folder.
+/// The prefix of paths below a target outside the current folder.
 fn prefix(written: &Path) -> String {
     let written = written.to_string_lossy();
     match written.ends_with('/') {
@@ -300,7 +301,7 @@ fn prefix(written: &Path) -> String {
     }
 }
 
-/// From one folder to a path that is not below it.
+/// The relative path from one folder to a path that is not below it.
 fn up_and_down(from: &Path, to: &Path) -> String {
     let shared = from.components().zip(to.components());
     let shared = shared.take_while(|(a, b)| a == b).count();
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_where_they_say_from_the_current_folder() {
+    fn paths_are_relative_to_the_current_folder() {
         let below = targets("/p", "/p/src", &[("/p/src", ".")]);
         assert_eq!(below.shown("src/a/b.py"), "a/b.py");
         assert_eq!(below.shown("lib/c.py"), "../lib/c.py");
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_hold_from_the_current_folder() {
+    fn globs_are_relative_to_the_current_folder() {
         let below = targets("/p", "/p/src", &[]);
         let above = targets("/w/repo", "/w", &[]);
         for (targets, written, expected) in [
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn every_path_of_an_answer_is_shown_so() {
+    fn every_path_of_an_answer_is_rewritten() {
         let below = targets("/p", "/p/src", &[]);
         let mut answer = json!({
             "data": {

@@ -1,4 +1,4 @@
-//! `tools`: the catalogue, as agents are offered it.
+//! `tools`: the catalogue of tools for agents.
 
 use std::fmt::Write;
 
@@ -12,10 +12,10 @@ use crate::tools::{Entry, catalogue};
 
 #[derive(Debug, Args)]
 pub struct Tools {
-    /// One tool, in full
+    /// Describe this tool in full
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -24,13 +24,13 @@ pub struct Tools {
 enum Format {
     #[default]
     Text,
-    /// As `tools/list` gives them
+    /// The same JSON as `tools/list`
     Json,
     Markdown,
 }
 
 impl Tools {
-    /// Prints the catalogue, or one entry of it.
+    /// Prints the catalogue, or one of its tools.
     pub fn run(&self) -> Exit {
         let Some(name) = &self.name else {
             return print(&self.list(catalogue()));
@@ -40,7 +40,7 @@ impl Tools {
         }
         let names: Vec<_> = catalogue().iter().map(|entry| entry.name).collect();
         complain(&format!(
-            "no tool is called {name:?}; there are {}",
+            "there is no tool {name:?}: the tools are {}",
             names.join(", ")
         ));
         Exit::Usage
@@ -84,7 +84,7 @@ fn listed(entry: &Entry) -> Value {
 }
 
 fn pretty(value: &Value) -> String {
-    // Values built here have text keys: this cannot fail.
+    // All keys are strings, so this cannot fail.
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
@@ -109,7 +109,7 @@ fn text(entry: &Entry, screen: Screen) -> String {
     for example in &entry.examples {
         page.line("");
         page.indented(0, &format!("{}:", example.title));
-        // In one piece: it is copied.
+        // Not wrapped, because people copy it.
         page.line(&format!("  {}", example.arguments));
     }
     page.end()
@@ -144,7 +144,7 @@ struct Argument<'e> {
     required: bool,
 }
 
-/// Each argument as the generated page has it: the schemas that agents are given say less.
+/// Arguments with the full documentation of the generated page; the schemas for agents are shorter.
 fn arguments(entry: &Entry) -> Vec<Argument<'_>> {
     let arguments = entry.arguments.iter();
     let arguments = arguments.map(|argument| Argument {
@@ -156,7 +156,7 @@ fn arguments(entry: &Entry) -> Vec<Argument<'_>> {
     arguments.collect()
 }
 
-/// `string`, `a | b | c`, `integer`, `[string]`, with what stands where nothing is given.
+/// `string`, `a | b | c`, `integer`, `[string]`, with the default.
 fn shape(property: &Value) -> String {
     let choices = property["enum"].as_array();
     let base = match (choices, property["type"].as_str()) {
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shapes_read_as_a_person_would_write_them() {
+    fn shapes_are_short_and_readable() {
         for (property, expected) in [
             (json!({"type": "string"}), "string"),
             (

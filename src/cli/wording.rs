@@ -1,8 +1,8 @@
-//! What tools say of their arguments, in the words of the command line: options in place of arguments.
+//! Rewrites messages of tools for the command line: names of arguments become options.
 
 use serde_json::Value;
 
-/// A failed answer, for a person.
+/// The message of a failed answer, for a person.
 pub(super) fn of_failure(status: &Value) -> String {
     in_options(status["message"].as_str().unwrap_or("the analysis failed"))
 }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_told_as_options() {
+    fn arguments_are_rewritten_as_options() {
         for (message, told) in [
             (
                 "/sort_by: expected one of a, b",

@@ -1,4 +1,4 @@
-//! Our catalogue and answers in the protocol's words.
+//! Converts the catalogue and answers to types of the protocol.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,7 +10,7 @@ use crate::tools::{self, Entry};
 
 /// In the order of the catalogue: the same for every caller.
 pub(super) fn tools() -> Arc<[Tool]> {
-    /// Over HTTP every request has a handler of its own, and the list never changes.
+    /// Built once: over HTTP every request has its own handler, and the list never changes.
     static TOOLS: LazyLock<Arc<[Tool]>> =
         LazyLock::new(|| tools::catalogue().iter().map(tool).collect());
     Arc::clone(&TOOLS)
@@ -37,12 +37,12 @@ fn tool(entry: &Entry) -> Tool {
     tool
 }
 
-/// A schema that is no object would be a fault of the catalogue; its own tests forbid it.
+/// Every schema of the catalogue is an object; tests check that.
 fn object(schema: &Value) -> Arc<JsonObject> {
     Arc::new(schema.as_object().cloned().unwrap_or_default())
 }
 
-/// A failed call is a result too: the model sees it, and can do better.
+/// A failed call is a result too, so that the model sees the error and can correct the call.
 pub(super) fn result(answer: Answer) -> CallToolResult {
     let content = vec![ContentBlock::text(answer.text)];
     let mut result = if answer.is_error {

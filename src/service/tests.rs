@@ -340,7 +340,7 @@ async fn a_cancelled_call_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_answer_says_why() {
+async fn an_empty_answer_has_a_reason() {
     let here = Here::new().await;
     let why = async |arguments: Value| {
         here.good("analyze_complexity", arguments).await["status"]["reason"].clone()

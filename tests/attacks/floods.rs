@@ -40,7 +40,7 @@ fn settled(node: &Node) -> u64 {
 }
 
 #[test]
-fn connections_that_say_nothing_or_half_a_word_keep_nobody_out() {
+fn silent_connections_do_not_block_other_clients() {
     let team = Team::start(&[]);
     team.still_serves();
     let (before, _) = team.node.memory();
@@ -67,7 +67,7 @@ fn connections_that_say_nothing_or_half_a_word_keep_nobody_out() {
 }
 
 #[test]
-fn whoever_opens_all_the_connections_there_are_leaves_files_to_be_opened() {
+fn a_flood_of_connections_leaves_file_handles_for_files() {
     let project = Project::small();
     let mut few_handles = Command::new("sh");
     few_handles.args([
@@ -78,7 +78,7 @@ fn whoever_opens_all_the_connections_there_are_leaves_files_to_be_opened() {
     let node = Node::of(few_handles, project.path(), &[]);
     let mut client = node.client().connected("2025-06-18");
     let flood: Vec<_> = (0..200)
-        .map(|_| TcpStream::connect(node.http).expect("the system takes it"))
+        .map(|_| TcpStream::connect(node.http).expect("the system accepts it"))
         .collect();
     // Open connections continue to work.
     for n in 0..5 {
@@ -100,11 +100,11 @@ fn whoever_opens_all_the_connections_there_are_leaves_files_to_be_opened() {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    assert!(sent, "nobody gets in any more: {}", node.log());
+    assert!(sent, "no client can connect any more: {}", node.log());
 }
 
 #[test]
-fn streams_that_one_opens_are_no_bodys_but_its_own() {
+fn streams_of_one_principal_count_only_for_it() {
     let team = Team::start(&[]);
     team.still_serves();
     let (before, _) = team.node.memory();
@@ -128,7 +128,7 @@ fn streams_that_one_opens_are_no_bodys_but_its_own() {
 }
 
 #[test]
-fn connections_of_the_protocol_that_nobody_closes_take_little() {
+fn abandoned_sessions_use_little_memory() {
     let team = Team::start(&[]);
     team.still_serves();
     let (before, _) = team.node.memory();
@@ -152,7 +152,7 @@ fn connections_of_the_protocol_that_nobody_closes_take_little() {
 }
 
 #[test]
-fn calls_beyond_a_rate_are_refused_with_a_delay_and_served_after_it() {
+fn calls_over_the_rate_are_refused_with_a_retry_time() {
     let team = Team::start(&["--principal-rate", "30"]);
     let call = json!({"name": "find_tools", "arguments": {}});
     let refused: Vec<Value> = thread::scope(|scope| {
@@ -196,7 +196,7 @@ fn calls_beyond_a_rate_are_refused_with_a_delay_and_served_after_it() {
 }
 
 #[test]
-fn bodies_that_never_end_do_not_add_up() {
+fn endless_bodies_use_bounded_memory() {
     let team = Team::start(&[]);
     team.still_serves();
     let (before, _) = team.node.memory();
@@ -233,7 +233,7 @@ fn bodies_that_never_end_do_not_add_up() {
 }
 
 #[test]
-fn a_batch_of_batches_is_bounded_by_what_one_asks_for() {
+fn nested_batches_are_bounded() {
     let team = Team::start(&[]);
     let alice = team.client(ALICE).connected("2025-03-26");
     let many: Vec<_> = (0..100)

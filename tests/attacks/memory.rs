@@ -13,7 +13,7 @@ const ADDRESS_SPACE_KIB: u64 = 2 * 1024 * 1024;
 const MEMORY: &str = "512MiB";
 
 #[test]
-fn hostile_files_are_left_out_within_an_address_space_and_the_rest_is_answered() {
+fn hostile_files_are_left_out_within_the_memory_limit() {
     let project = Project::empty().with("good.py", "def good(x):\n    return x if x else 1\n");
     // Parsed several times at once: each parse took more than 2 GiB before.
     project.write(

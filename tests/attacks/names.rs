@@ -32,7 +32,10 @@ fn a_foreign_or_missing_name_is_refused_on_every_route() {
             let reply = ask(to, route, &[("host", host), token]);
             let said = refused(&reply, 403, &format!("{route:?} {host}"));
             assert!(said.is_empty() || said.contains("--allowed-host"), "{said}");
-            assert!(!reply.body.contains("evil"), "nothing is repeated");
+            assert!(
+                !reply.body.contains("evil"),
+                "the answer repeats the request"
+            );
         }
         for host in [
             "",
@@ -56,7 +59,7 @@ fn a_foreign_or_missing_name_is_refused_on_every_route() {
 }
 
 #[test]
-fn what_the_request_line_names_counts_as_well() {
+fn the_name_in_the_request_line_is_checked_too() {
     let team = Team::start(&[]);
     everywhere(&team, |to, (method, path), token| {
         for (target, host) in [
@@ -84,7 +87,7 @@ fn what_the_request_line_names_counts_as_well() {
 }
 
 #[test]
-fn a_foreign_page_is_refused_on_every_route_before_and_after_it_asks() {
+fn every_route_refuses_a_foreign_page_with_and_without_preflight() {
     let team = Team::start(&[]);
     everywhere(&team, |to, route, token| {
         for origin in [
@@ -125,7 +128,7 @@ fn a_foreign_page_is_refused_on_every_route_before_and_after_it_asks() {
 }
 
 #[test]
-fn probes_are_told_a_state_without_a_token_and_pages_of_this_machine_may_ask() {
+fn probes_need_no_token_and_pages_of_this_machine_may_call_them() {
     let team = Team::start(&[]);
     let page = ("origin", "http://localhost:3000");
     for route in PROBES {

@@ -27,26 +27,26 @@ fn connection(client: &Client) -> String {
 }
 
 #[test]
-fn a_neighbours_connection_is_unknown_whatever_is_asked_of_it() {
+fn a_neighbours_connection_is_unknown_to_every_request() {
     let team = Team::start(&[]);
     connections_are_unknown(&team, &team);
 }
 
 #[test]
-fn a_neighbours_event_is_as_unknown_as_none_on_a_connection_of_ones_own() {
+fn a_neighbours_event_is_unknown_on_ones_own_connection() {
     let team = Team::start(&[]);
     events_are_unknown(&team, &team);
 }
 
 #[test]
-fn a_neighbours_stream_takes_nothing() {
+fn a_neighbours_stream_accepts_no_messages() {
     let team = Team::start(&[]);
     streams_take_nothing(&team, &team);
 }
 
 /// A connection on one node gives another principal no access through another node.
 #[test]
-fn what_is_a_neighbours_is_unknown_on_every_node() {
+fn a_neighbours_data_is_unknown_on_every_node() {
     let Some((_redis, one, two)) = Team::pair() else {
         return;
     };
@@ -122,7 +122,7 @@ fn events_are_unknown(team: &Team, asked: &Team) {
             assert_eq!(resumed(&format!("{stream}.{guess}")), unknown, "{guess}");
         }
     }
-    // For her, everything is there.
+    // She still sees all her data.
     let first = events[0].id.as_deref().expect("an id");
     let hers = alice.with("last-event-id", first).get("/mcp");
     assert!(hers.events().count() > 0);
@@ -168,7 +168,7 @@ fn streams_take_nothing(team: &Team, asked: &Team) {
 }
 
 #[test]
-fn a_neighbours_request_of_the_same_id_runs_on() {
+fn a_neighbours_request_with_the_same_id_continues() {
     let team = Team::over(crate::support::Project::large(10), &[]);
     let mut alice = team.client(ALICE).connected("2025-06-18");
     let mut bob = team.client(BOB).connected("2025-06-18");
@@ -187,7 +187,7 @@ fn a_neighbours_request_of_the_same_id_runs_on() {
 }
 
 #[test]
-fn ids_say_nothing_of_the_next_one() {
+fn ids_do_not_predict_the_next_one() {
     let team = Team::start(&[]);
     let alice = team.client(ALICE);
     let ids: Vec<_> = (0..64)
@@ -217,7 +217,7 @@ fn ids_say_nothing_of_the_next_one() {
 }
 
 #[test]
-fn a_neighbours_key_is_ones_own_as_well() {
+fn principals_can_use_the_same_key() {
     let team = Team::start(&[]);
     let mut alice = team.client(ALICE).connected("2025-11-25");
     let mut bob = team.client(BOB).connected("2025-11-25");

@@ -21,7 +21,7 @@ fn call(client: &mut Client, tool: &str, arguments: Value) -> (Value, String) {
 }
 
 #[test]
-fn no_path_leads_out_of_the_roots() {
+fn no_path_leaves_the_roots() {
     let team = Team::start(&[]);
     let root = team.project.path();
     // A sibling directory whose name has the root's name as a prefix, and paths to it.
@@ -111,7 +111,7 @@ fn no_path_leads_out_of_the_roots() {
 }
 
 #[test]
-fn what_looks_like_an_option_is_a_path_or_a_pattern() {
+fn text_like_an_option_is_a_path_or_a_pattern() {
     let team = Team::start(&[]);
     let mut alice = team.client(ALICE).connected("2025-11-25");
     for text in [
@@ -166,7 +166,7 @@ fn what_looks_like_an_option_is_a_path_or_a_pattern() {
 }
 
 #[test]
-fn a_cursor_that_was_forged_or_given_to_another_opens_nothing() {
+fn a_forged_or_foreign_cursor_grants_no_access() {
     let team = Team::start(&[]);
     let mut alice = team.client(ALICE).connected("2025-11-25");
     let mut bob = team.client(super::BOB).connected("2025-11-25");
@@ -242,7 +242,7 @@ fn a_cursor_that_was_forged_or_given_to_another_opens_nothing() {
 }
 
 #[test]
-fn no_address_of_a_resource_leads_elsewhere() {
+fn no_resource_address_leaves_the_server() {
     let team = Team::start(&[]);
     let mut alice = team.client(ALICE).connected("2025-11-25");
     let answer = alice.good("analyze_structure", json!({"limit": 1}));

@@ -1,5 +1,5 @@
-//! Secrets stay secret: no token, and no id that grants access, appears in the server's log, whatever is requested and
-//! whatever fails.
+//! Secrets stay secret: no token, and no id that grants access, appears in the server's log, for any request or
+//! failure.
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::{ALICE, BOB, HOME, OPERATOR, Team, ask, bearer};
 use crate::support::wire;
 
 #[test]
-fn nothing_that_opens_a_door_is_written_to_the_log() {
+fn no_secret_is_logged() {
     let team = Team::start(&["--log", "trace"]);
     let (alice, operator) = (bearer(ALICE), bearer(OPERATOR));
     let mut client = team.client(ALICE).connected("2025-11-25");

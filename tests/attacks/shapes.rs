@@ -29,7 +29,7 @@ fn say(team: &Team, bytes: &str) -> Vec<u16> {
 }
 
 #[test]
-fn a_request_that_ends_in_two_places_is_one_request_and_the_last_of_its_connection() {
+fn a_request_with_two_ends_is_one_request_and_the_last_of_its_connection() {
     let team = Team::start(&[]);
     let ping = String::from_utf8_lossy(PING);
     let length = ping.len();
@@ -167,8 +167,8 @@ fn a_body_that_looks_like_a_request_is_a_body() {
         "/mcp HTTP/1.1\r\nhost: evil.example\r\nauth",
     );
     assert_eq!(say(&team, &refused), [403]);
-    let nobody = whole.replace("Bearer alice", "Bearer mallory");
-    assert_eq!(say(&team, &nobody), [401]);
+    let unknown = whole.replace("Bearer alice", "Bearer mallory");
+    assert_eq!(say(&team, &unknown), [401]);
     // Pipelined requests get as many answers.
     let ping = String::from_utf8_lossy(PING);
     let one = head(&format!("content-length: {}\r\n\r\n{ping}", PING.len()));
@@ -176,7 +176,7 @@ fn a_body_that_looks_like_a_request_is_a_body() {
 }
 
 #[test]
-fn what_is_no_http_1_is_answered_or_ended() {
+fn other_protocols_are_answered_or_disconnected() {
     let team = Team::start(&[]);
     for to in [team.node.http, team.admin()] {
         for (bytes, what) in [
@@ -221,7 +221,7 @@ fn what_is_no_http_1_is_answered_or_ended() {
 }
 
 #[test]
-fn heads_and_bodies_beyond_their_limits_are_refused() {
+fn large_heads_and_bodies_are_refused() {
     let team = Team::start(&[]);
     let reply = |bytes: &[u8]| wire::exchange(team.node.http, bytes);
     let of = |status: u16| move |reply: &Reply| reply.status == status;
@@ -256,7 +256,7 @@ fn heads_and_bodies_beyond_their_limits_are_refused() {
 }
 
 #[test]
-fn what_is_no_message_is_refused_with_words() {
+fn invalid_bodies_are_refused_with_a_message() {
     let team = Team::start(&[]);
     let deep = "[".repeat(4000);
     let nested = format!(
@@ -300,7 +300,7 @@ fn what_is_no_message_is_refused_with_words() {
 }
 
 #[test]
-fn every_route_says_which_methods_it_takes() {
+fn every_route_lists_its_methods() {
     let team = Team::start(&[]);
     let token = bearer(ALICE);
     for (path, takes) in [

@@ -20,7 +20,7 @@ fn deaf(team: &Team, (method, target): (&str, &str), more: &[(&str, &str)], body
         &[&USUAL[..], &own, more].concat(),
         body,
     ));
-    assert!(sent, "it takes requests");
+    assert!(sent, "it accepts requests");
     wire
 }
 
@@ -39,7 +39,7 @@ fn lists(first: u64) -> Value {
 }
 
 #[test]
-fn a_stream_that_nobody_reads_takes_no_more_and_holds_up_nobody() {
+fn an_unread_stream_accepts_no_more_and_blocks_no_other() {
     let team = Team::start(&[]);
     team.still_serves();
     let (before, _) = team.node.memory();
@@ -60,7 +60,7 @@ fn a_stream_that_nobody_reads_takes_no_more_and_holds_up_nobody() {
         let answer = alice.post_to(&address, lists(n * 100).to_string().as_bytes());
         (answer.status != 202).then_some(answer)
     });
-    let refused = refused.expect("it does not take them for ever");
+    let refused = refused.expect("it refuses requests at last");
     assert!([429, 503].contains(&refused.status), "{}", refused.status);
     assert!(refused.header("retry-after").is_some());
     let said = refused.message();
@@ -76,7 +76,7 @@ fn a_stream_that_nobody_reads_takes_no_more_and_holds_up_nobody() {
 }
 
 #[test]
-fn answers_that_nobody_reads_hold_up_nobody() {
+fn unread_answers_block_no_other() {
     let team = Team::start(&[]);
     team.still_serves();
     let (before, _) = team.node.memory();
@@ -105,7 +105,7 @@ fn answers_that_nobody_reads_hold_up_nobody() {
 }
 
 #[test]
-fn a_body_that_trickles_in_holds_up_nobody() {
+fn a_slow_body_blocks_no_other() {
     let team = Team::start(&[]);
     let token = bearer(ALICE);
     let trickling: Vec<_> = (0..100)
@@ -126,7 +126,7 @@ fn a_body_that_trickles_in_holds_up_nobody() {
 }
 
 #[test]
-fn a_drain_does_not_wait_for_whoever_does_not_read() {
+fn a_drain_does_not_wait_for_clients_that_do_not_read() {
     let mut team = Team::start(&["--drain-timeout", "1s"]);
     let alice = team.client(ALICE).connected("2025-03-26");
     let (_, id) = alice.headers.last().expect("connected").clone();

@@ -1,9 +1,9 @@
-//! Requests without a valid token are refused, in whatever form they come.
+//! Requests without a valid token are refused in every form.
 
 use super::{ADMIN_ROUTES, ALICE, BOB, HOME, MCP_ROUTES, OPERATOR, Team, ask, bearer, refused};
 
 #[test]
-fn what_is_no_token_opens_no_route() {
+fn invalid_tokens_are_refused_on_every_route() {
     let team = Team::start(&[]);
     let (alice, bob, operator) = (bearer(ALICE), bearer(BOB), bearer(OPERATOR));
     let long = format!("Bearer {}", "a".repeat(20_000));
@@ -64,12 +64,12 @@ fn what_is_no_token_opens_no_route() {
             }
         }
     }
-    assert!(limited > 0, "nobody was slowed down");
+    assert!(limited > 0, "no request was limited");
     team.still_serves();
 }
 
 #[test]
-fn a_token_anywhere_else_is_none() {
+fn a_token_in_another_place_is_ignored() {
     let team = Team::start(&[]);
     let token = ALICE.0;
     for (method, path) in MCP_ROUTES {

@@ -1,4 +1,4 @@
-//! Variables that are set for one command, by mistake, or by a platform.
+//! Environment variables for another command, with a typo, or set by a platform.
 
 use super::with;
 use crate::support::Project;
@@ -14,24 +14,27 @@ fn variables_of_one_command_do_not_stop_another() {
     ];
     with(&project, &of_serve, &["analyze", "."]).ok();
     let told = with(&project, &of_serve, &["doctor"]).ok();
-    for part in ["warn  settings without use: auth_tokens,", "ok    sessions"] {
+    for part in [
+        "warn  settings without effect: auth_tokens,",
+        "ok    sessions",
+    ] {
         assert!(told.contains(part), "{told}");
     }
-    // Nobody listens there: that is what stops it.
-    let nobody = [("MCA_REDIS_URL", "redis://127.0.0.1:1")];
-    let variables = [&of_serve[..], &nobody].concat();
+    // It fails only because no Redis listens at this address.
+    let closed = [("MCA_REDIS_URL", "redis://127.0.0.1:1")];
+    let variables = [&of_serve[..], &closed].concat();
     let ended = with(&project, &variables, &["sessions", "list"]);
     assert_eq!(ended.code, Some(69), "{}", ended.stderr);
-    // It is serve's own, and means nothing without --http.
+    // These are settings of `serve`, and have no effect without --http.
     let ended = with(&project, &of_serve, &["serve"]);
     assert_eq!(ended.code, Some(78), "{}", ended.stderr);
-    // Not even a wrong value of another command's setting.
+    // A wrong value of another command's setting does not stop it either.
     let wrong = [("MCA_HTTP", "nowhere"), ("MCA_STORE", "paper")];
     with(&project, &wrong, &["analyze", "."]).ok();
 }
 
 #[test]
-fn a_misspelt_variable_is_refused_and_a_foreign_one_told() {
+fn a_misspelt_variable_is_refused_and_a_foreign_one_reported() {
     let project = Project::small().with("empty.jsonl", "");
     for arguments in [
         ["analyze", "."].as_slice(),

@@ -1,13 +1,13 @@
-//! How results and help look: as wide as wanted, coloured where wanted, complete.
+//! The look of results and help: width, colours, completeness.
 
 use std::process::Stdio;
 
 use super::{on, with};
 use crate::support::{Ended, Project, program};
 
-/// On code with long names and paths, in the tables of every analysis.
+/// With long names and paths, in the tables of every analysis.
 #[test]
-fn tables_fit_the_width_that_they_are_given() {
+fn tables_fit_the_given_width() {
     let root = crate::tidy::root();
     for (what, more) in [
         ("complexity", ["--sort-by", "effort"].as_slice()),
@@ -30,14 +30,14 @@ fn tables_fit_the_width_that_they_are_given() {
             for line in text.lines() {
                 assert!(line.chars().count() <= width, "{width}: {line}\n{text}");
             }
-            // A line that goes on below begins under its column; a table has one line a row.
+            // A wrapped line continues under its column; a table has one line per row.
             assert!(text.lines().count() > 20, "{text}");
         }
     }
 }
 
 #[test]
-fn colors_are_shown_where_they_are_wanted() {
+fn colors_follow_the_flag_and_the_environment() {
     let project = Project::small();
     let colored = |variables: &[(&str, &str)], more: &[&str]| {
         let arguments = [&["analyze", "complexity", "."], more].concat();
@@ -54,7 +54,7 @@ fn colors_are_shown_where_they_are_wanted() {
 }
 
 #[test]
-fn help_is_found_wherever_it_is_looked_for() {
+fn every_form_of_help_works() {
     let project = Project::empty();
     let help = on(&project, &["analyze", "--help"]).ok();
     for arguments in [["help", "analyze"].as_slice(), &["analyze", "help"]] {
@@ -63,7 +63,7 @@ fn help_is_found_wherever_it_is_looked_for() {
     for heading in [
         "Selection:",
         "Settings:",
-        "Of `analyze complexity`:",
+        "For `analyze complexity`:",
         "Examples:",
     ] {
         assert!(help.contains(heading), "{heading} is missing in\n{help}");
@@ -92,7 +92,7 @@ fn help_is_found_wherever_it_is_looked_for() {
 }
 
 #[test]
-fn completions_and_manual_know_every_flag() {
+fn completions_and_manual_have_every_flag() {
     let project = Project::empty();
     for shell in ["bash", "zsh", "fish"] {
         let script = on(&project, &["completions", shell]).ok();

@@ -1,4 +1,4 @@
-//! Files and folders that a person names, and how the result names them.
+//! Paths on the command line, and paths in the result.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ fn paths(answer: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn several_paths_are_one_analysis_and_lead_there_from_the_current_folder() {
+fn several_paths_are_one_analysis_with_relative_paths() {
     let project = Project::small();
     let json = |folder: &str, paths: &[&str]| {
         let arguments = [&["analyze", "complexity", "--format", "json"], paths].concat();
@@ -55,7 +55,7 @@ fn several_paths_are_one_analysis_and_lead_there_from_the_current_folder() {
 }
 
 #[test]
-fn globs_may_climb_and_may_be_absolute_but_not_leave_what_is_analysed() {
+fn globs_may_climb_and_be_absolute_but_must_stay_inside_the_root() {
     let project = Project::small();
     let src = project.path().join("rs/src");
     let with = |glob: &str| {
@@ -74,14 +74,14 @@ fn globs_may_climb_and_may_be_absolute_but_not_leave_what_is_analysed() {
         let refused = with(glob);
         assert_eq!(refused.code, Some(64), "{glob}");
         assert!(
-            refused.stderr.contains("lies outside of"),
+            refused.stderr.contains("is outside of"),
             "{}",
             refused.stderr
         );
     }
 }
 
-/// As a pre-commit hook gives them: more than globs may be.
+/// As from a pre-commit hook: more files than the limit of globs.
 #[test]
 fn hundreds_of_files_may_be_named() {
     let mut project = Project::empty();
@@ -96,7 +96,7 @@ fn hundreds_of_files_may_be_named() {
 }
 
 #[test]
-fn globs_hold_from_the_current_folder() {
+fn globs_are_relative_to_the_current_folder() {
     let project = Project::small().with("Cargo.toml", "[workspace]\n");
     let inside = run(
         &project.path().join("app"),
@@ -115,7 +115,7 @@ fn globs_hold_from_the_current_folder() {
 }
 
 #[test]
-fn nothing_to_judge_is_no_success() {
+fn nothing_to_check_is_an_error() {
     let project = Project::small();
     let empty = [
         "analyze",
@@ -133,7 +133,7 @@ fn nothing_to_judge_is_no_success() {
 }
 
 #[test]
-fn findings_begin_with_their_place() {
+fn findings_start_with_their_place() {
     let project = Project::small();
     let found = on(
         &project,
@@ -155,12 +155,12 @@ fn findings_begin_with_their_place() {
 }
 
 #[test]
-fn an_overview_names_what_does_not_parse() {
+fn an_overview_names_files_that_do_not_parse() {
     let project = Project::small().with("also.py", "def g(:\n");
     let text = on(&project, &["analyze"]).ok();
     let told = text.lines().last().expect("a last line");
     assert!(
-        told.starts_with("2 files hold source that does not parse"),
+        told.starts_with("2 files have source that does not parse"),
         "{told}"
     );
     for name in ["broken.py", "also.py"] {

@@ -13,14 +13,14 @@ use crate::support::{Project, foreign, skip};
 const PLAN: &str = include_str!("plan.json");
 const LAUNCHER: &str = "@modelcontextprotocol/inspector/clients/launcher/build/index.js";
 
-/// Where it may write, and what it is run by.
+/// Its folder, and the Node that runs it.
 struct Inspector {
     home: TempDir,
     node: std::path::PathBuf,
 }
 
 impl Inspector {
-    /// `None` where it is not installed.
+    /// `None` if it is not installed.
     fn new() -> Option<Self> {
         let installed = packages().join(LAUNCHER).exists();
         let Some(node) = node().filter(|_| installed) else {
@@ -58,7 +58,7 @@ fn names(listed: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Arguments of the plan, with what earlier answers gave.
+/// Arguments of the plan, with ids from earlier answers.
 fn filled(arguments: &Value, kept: &HashMap<String, Value>) -> Value {
     let filled = arguments.as_object().expect("arguments").iter();
     filled
@@ -70,7 +70,7 @@ fn filled(arguments: &Value, kept: &HashMap<String, Value>) -> Value {
 }
 
 #[test]
-fn the_inspector_finds_the_schemas_sound_and_calls_every_tool() {
+fn the_inspector_accepts_the_schemas_and_calls_every_tool() {
     let Some(inspector) = Inspector::new() else {
         return;
     };
@@ -84,7 +84,7 @@ fn the_inspector_finds_the_schemas_sound_and_calls_every_tool() {
     for step in &plan {
         let tool = step["tool"].as_str().expect("a tool");
         let arguments = filled(&step["arguments"], &kept).to_string();
-        // A session is found again whichever way the client speaks.
+        // Every transport finds the session again.
         let era = ["legacy", "modern"][called.len() % 2];
         let call = [
             "--method",

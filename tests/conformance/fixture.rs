@@ -2,7 +2,7 @@
 //! are in `fixture.json`, their behaviour is here. One [`Fixture`] answers one request, like the program's handler.
 #![expect(
     deprecated,
-    reason = "what a later revision gave up is what scenarios of the earlier one call"
+    reason = "scenarios of the earlier revision call methods that the later one removed"
 )]
 
 use std::sync::{Arc, LazyLock};

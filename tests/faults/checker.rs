@@ -112,7 +112,7 @@ fn of_one(loss: Loss, world: &World, seen: &Seen) -> Vec<String> {
             seen.notices
                 .iter()
                 .filter(|notice| notice.contains("lost") && !notice.contains("may be lost"))
-                .map(|notice| format!("told of a loss: {notice}")),
+                .map(|notice| format!("a notice reports a loss: {notice}")),
         );
     }
     let mut owner = Caller::new(seen.principal, &world.addresses, 0);
@@ -125,7 +125,7 @@ fn of_one(loss: Loss, world: &World, seen: &Seen) -> Vec<String> {
     if loss != Loss::Allowed {
         broken.extend(results_are_there(loss, &mut owner, seen));
     }
-    broken.extend(no_neighbour_sees_it(world, seen));
+    broken.extend(is_hidden_from_neighbours(world, seen));
     broken
         .into_iter()
         .map(|line| format!("{} ({}): {line}", seen.session, seen.principal))
@@ -138,7 +138,7 @@ fn versions_go_on(answers: &[Answer]) -> Option<String> {
     let back = durable
         .windows(2)
         .find(|pair| pair[1].version < pair[0].version || pair[1].epoch < pair[0].epoch)?;
-    Some(format!("the session went back: {back:?}"))
+    Some(format!("the version of the session decreased: {back:?}"))
 }
 
 fn history_holds(loss: Loss, seen: &Seen, history: &Value) -> Vec<String> {
@@ -177,7 +177,7 @@ fn history_holds(loss: Loss, seen: &Seen, history: &Value) -> Vec<String> {
         once.sort_unstable();
         once.dedup();
         if once.len() != acknowledged.len() {
-            broken.push("a call with a key was carried out twice".to_owned());
+            broken.push("a call with a key ran twice".to_owned());
         }
     }
     broken
@@ -229,14 +229,14 @@ fn read(owner: &mut Caller, uri: &str) -> Result<Value, String> {
     Err("no answer".to_owned())
 }
 
-/// Both are told of a result that Redis lost: the second where the history still names it.
+/// The answers for a result that Redis lost: the second one if the history still names it.
 fn is_unknown(message: &Value) -> bool {
     let reason = &message["error"]["data"]["reason"];
     reason == "unknown_result" || reason == "result_not_stored"
 }
 
 /// Another principal gets the same answer as for a session that never existed.
-fn no_neighbour_sees_it(world: &World, seen: &Seen) -> Option<String> {
+fn is_hidden_from_neighbours(world: &World, seen: &Seen) -> Option<String> {
     let other = PRINCIPALS
         .into_iter()
         .find(|name| *name != seen.principal)?;
@@ -260,5 +260,5 @@ fn no_neighbour_sees_it(world: &World, seen: &Seen) -> Option<String> {
         ask(&seen.session),
         ask("ses_00000000000000000000000000000000"),
     );
-    (of_it != of_none).then(|| format!("another principal hears {of_it} instead of {of_none}"))
+    (of_it != of_none).then(|| format!("another principal gets {of_it} instead of {of_none}"))
 }

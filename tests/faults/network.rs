@@ -7,8 +7,8 @@ use super::{A_LEASE, Scenario};
 use crate::support::link::Way;
 
 const REFUSING: Setup = Setup::TWO.serving(&["--when-redis-is-away", "refuse"]);
-/// Until a node that was cut off for a moment has given up what others ask for: a second, and what a loaded machine
-/// adds to it.
+/// Time until a node that was cut off for a moment has released the sessions that others request: a second, plus the
+/// delay of a loaded machine.
 const NEXT_QUESTION: Duration = Duration::from_secs(3);
 const TWO_SECONDS: Duration = Duration::from_secs(2);
 
@@ -73,7 +73,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         })
         .on(REFUSING)
         .within(NEXT_QUESTION),
-        Scenario::new("network: one of two nodes hears nothing", |world| {
+        Scenario::new("network: one of two nodes receives nothing", |world| {
             world.one_link(0, Way::Mute, Duration::from_secs(3));
         })
         .on(Setup::TWO)

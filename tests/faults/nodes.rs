@@ -52,7 +52,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             assert!(ended.success(), "{ended}: {}", world.nodes[0].log());
             world.start_again(0);
         }),
-        Scenario::new("nodes: one killed while Redis is away", |world| {
+        Scenario::new("nodes: one killed while Redis is down", |world| {
             world.redis.kill();
             world.nodes[0].kill();
             world.redis.restart();

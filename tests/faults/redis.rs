@@ -41,7 +41,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         })
         .on(REFUSING),
         Scenario::new("redis: killed, two nodes", |world| world.redis.restart()).on(Setup::TWO),
-        Scenario::new("redis: killed, away for 3 s", |world| {
+        Scenario::new("redis: killed, down for 3 s", |world| {
             world.redis.kill();
             world.hold(Duration::from_secs(3));
             world.redis.restart();
@@ -205,17 +205,17 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// To what it had before the clients made so many more calls each.
+/// Rolls Redis back to its data from before the clients' last calls: this many calls each.
 fn back(world: &mut World, calls: u64) {
     let then = world.redis.copy();
-    // About four calls of each client in 100 ms; what counts is that they are more than a handful.
+    // About four calls of each client in 100 ms; there only have to be more than a few.
     world.hold(Duration::from_millis(25 * calls));
     world.redis.go_back(then.path());
 }
 
 /// The replica has the primary's data of a second before its crash.
 fn promote(world: &mut World) {
-    let mut replica = Redis::good().expect("there is one Redis already");
+    let mut replica = Redis::good().expect("Redis is installed");
     let primary = world.redis.port.to_string();
     replica.cli(&["REPLICAOF", "127.0.0.1", &primary]);
     while !replica

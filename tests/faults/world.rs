@@ -15,7 +15,7 @@ use crate::support::link::{Link, Way};
 use crate::support::node::Node;
 use crate::support::redis::Redis;
 
-/// A wait that only a broken program exceeds.
+/// Longest wait: only a broken program exceeds it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long clients work before and after a fault.
 const CALM: Duration = Duration::from_millis(700);
@@ -26,7 +26,7 @@ pub(crate) const PRINCIPALS: [&str; 2] = ["ann", "ben"];
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) nodes: usize,
-    /// Arguments of `serve`, beside the store.
+    /// Arguments of `serve`, other than the store.
     pub(crate) serve: &'static [&'static str],
     /// Arguments of `redis-server`.
     pub(crate) redis: &'static [&'static str],
@@ -135,7 +135,7 @@ impl World {
         )
     }
 
-    /// Starts a node in place of one that has ended.
+    /// Replaces a node that has ended.
     pub(crate) fn start_again(&mut self, nth: usize) {
         let node = self.node(nth);
         self.addresses.lock().expect("addresses")[nth] = node.http;

@@ -1,4 +1,4 @@
-//! What the admin port tells of a Redis that is there, goes away and comes back.
+//! The admin port while Redis is up, goes down and comes back.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::support::node::{Client, Node};
 use crate::support::redis::Redis;
 use crate::support::{PATIENCE, Project};
 
-/// The store as it is told, once it is as wanted.
+/// The status of the store, once it is as wanted.
 fn once(node: &Node, wanted: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
@@ -23,7 +23,7 @@ fn once(node: &Node, wanted: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[test]
-fn a_redis_is_told_of_while_it_is_there_and_while_it_is_not() {
+fn the_status_shows_redis_while_it_is_up_and_down() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -64,9 +64,9 @@ fn a_redis_is_told_of_while_it_is_there_and_while_it_is_not() {
     assert!(!node.log().contains("panicked"), "{}", node.log());
 }
 
-/// Of every file, where the two have seen the folder; asked at the one, forgotten by both.
+/// Both nodes have analysed the folder. A request to one node clears the caches of both.
 #[test]
-fn what_was_cached_is_forgotten_on_every_node() {
+fn the_cache_is_cleared_on_every_node() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let start = || Node::on(&redis, project.path(), &["--admin", "127.0.0.1:0"]);
@@ -91,7 +91,7 @@ fn what_was_cached_is_forgotten_on_every_node() {
     let all = misses(&nodes[0]);
     assert!(all > 0);
     until(&|misses| misses == 0);
-    let admin = nodes[0].admin.expect("it was asked for");
+    let admin = nodes[0].admin.expect("an admin port");
     let one = Client::of(&format!("http://{admin}"));
     assert_eq!(one.delete("/admin/cache"), 200);
     assert_eq!(until(&|misses| misses > 0), all);

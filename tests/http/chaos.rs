@@ -98,13 +98,13 @@ fn check(node: &Node) {
 }
 
 #[test]
-fn whatever_is_killed_in_memory_costs_latency_alone() {
+fn any_fault_in_memory_costs_only_latency() {
     let project = Project::large(8);
     check(&Node::start(project.path(), &STRUCK));
 }
 
 #[test]
-fn whatever_is_killed_over_redis_costs_latency_alone() {
+fn any_fault_over_redis_costs_only_latency() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::large(8);
     check(&Node::on(&redis, project.path(), &STRUCK));

@@ -44,7 +44,7 @@ pub(super) fn ends_with_answer(events: &[Event], message: &Value) {
 }
 
 #[test]
-fn a_result_that_came_while_the_client_was_away_is_delivered_once() {
+fn a_result_from_a_disconnect_is_delivered_once() {
     let project = Project::large(10);
     let node = Node::start(project.path(), &[]);
     for revision in super::streamable::WITH_CONNECTIONS {
@@ -70,7 +70,7 @@ fn a_result_that_came_while_the_client_was_away_is_delivered_once() {
 }
 
 #[test]
-fn a_drained_node_finishes_what_runs_and_ends_its_streams() {
+fn a_drained_node_finishes_its_calls_and_ends_its_streams() {
     let project = Project::large(10);
     let mut node = Node::start(project.path(), &["--admin", "127.0.0.1:0"]);
     let mut client = node.client().connected("2025-06-18");

@@ -56,14 +56,14 @@ fn call(client: &mut Client, tool: &str, arguments: Value) -> Value {
     {
         let from = last
             .clone()
-            .expect("a stream that breaks off told where it was");
+            .expect("a stream that breaks off had an event with an id");
         assert!(started.elapsed() < PATIENCE, "the answer does not come");
         for event in resume(client, &from) {
             last = event.id.clone().or(last);
             answer = (!event.data.is_empty()).then(|| event.json()).or(answer);
         }
     }
-    let answer = answer.expect("it is there");
+    let answer = answer.expect("an answer");
     assert_eq!(answer["result"]["isError"], false, "{answer}");
     answer["result"]["structuredContent"].clone()
 }
@@ -117,7 +117,7 @@ fn over_sse(base: &str, over: &AtomicBool) -> (Value, Worked) {
 }
 
 #[test]
-fn a_killed_and_a_rolled_node_cost_no_client_a_request() {
+fn no_request_fails_when_nodes_are_killed_or_replaced() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::large(8);
     let start = || Node::on(&redis, project.path(), &[]);

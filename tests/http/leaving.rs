@@ -22,7 +22,7 @@ fn everything() -> Value {
     json!({"name": "analyze_complexity", "arguments": {}})
 }
 
-/// Until so many tools run or wait for their turn.
+/// Waits until this many tools run or wait.
 fn runs(node: &Node, calls: u64) {
     let mut client = node.client();
     let started = Instant::now();
@@ -49,14 +49,14 @@ fn says_shutting_down(how: &str, answer: &Value) {
     );
 }
 
-/// What came, and under which status.
+/// The status and the body of the answer.
 fn ask(client: &Client, message: &Value) -> (u16, Value) {
     let answer = client.post(message);
     (answer.status, answer.message())
 }
 
 #[test]
-fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
+fn a_call_longer_than_the_drain_is_answered_before_its_connection_ends() {
     let project = Project::large(LARGE);
     let mut node = Node::start(project.path(), &DRAIN);
     let mut asked = Vec::new();
@@ -75,7 +75,7 @@ fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
     for revision in WITH_CONNECTIONS {
         let mut client = node.client().connected(revision);
         let message = client.message("tools/call", everything());
-        // The newest begins its stream at once.
+        // The newest revision begins its stream at once.
         let wanted = if revision == "2025-11-25" { 200 } else { 503 };
         ask_as(revision, wanted, client.clone(), message);
         let mut client = node.client().connected(revision);
@@ -92,7 +92,7 @@ fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
     for (how, wanted, asking) in asked {
         let (status, answer) = asking.join().expect("it is answered");
         says_shutting_down(&how, &answer);
-        // Where no progress came before the end nothing was sent.
+        // Without progress before the end, nothing was sent.
         if status != wanted && !(status == 503 && how.contains("progress")) {
             unlike.push((how, status));
         }
@@ -103,7 +103,7 @@ fn a_call_that_outlasts_the_drain_is_answered_before_its_connection_ends() {
 }
 
 #[test]
-fn a_call_of_a_kept_session_is_carried_on_by_another_node() {
+fn another_node_continues_a_call_of_a_stored_session() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::large(LARGE);
     let mut one = Node::on(&redis, project.path(), &DRAIN);
@@ -120,7 +120,7 @@ fn a_call_of_a_kept_session_is_carried_on_by_another_node() {
     one.signal(Signal::TERM);
     let last = events.last().expect("an answer");
     says_shutting_down("2025-11-25", &last.json());
-    assert_eq!(last.id, None, "the stream goes on elsewhere");
+    assert_eq!(last.id, None, "the stream continues on another node");
     assert!(one.over().success(), "{}", one.log());
     let mut there = client.clone();
     there.base = two.client().base;

@@ -38,7 +38,7 @@ fn at(client: &Client, node: &Node) -> Client {
 
 /// Lists, completes and reads through a node that does not own the session.
 #[test]
-fn what_one_node_stored_is_a_resource_on_the_other() {
+fn results_of_one_node_are_resources_on_the_other() {
     let Some(Pair {
         nodes: [one, two], ..
     }) = &pair()
@@ -70,7 +70,7 @@ fn what_one_node_stored_is_a_resource_on_the_other() {
 }
 
 #[test]
-fn a_connection_is_served_by_whichever_node_is_asked() {
+fn every_node_serves_a_connection() {
     let Some(Pair {
         nodes: [one, two], ..
     }) = &pair()
@@ -96,7 +96,7 @@ fn a_connection_is_served_by_whichever_node_is_asked() {
         assert_eq!(
             sessions.len(),
             1,
-            "one default session, wherever: {sessions:?}"
+            "one default session on all nodes: {sessions:?}"
         );
         assert_eq!(at(&here, two).delete("/mcp"), 204);
         let message = here.message("ping", json!({}));
@@ -105,7 +105,7 @@ fn a_connection_is_served_by_whichever_node_is_asked() {
 }
 
 #[test]
-fn a_stream_is_taken_up_on_another_node() {
+fn a_stream_is_resumed_on_another_node() {
     let Some(Pair {
         nodes: [one, two], ..
     }) = &pair()
@@ -144,7 +144,7 @@ fn a_cancellation_finds_its_request_on_another_node() {
 }
 
 #[test]
-fn a_node_that_is_killed_takes_no_connection_with_it() {
+fn connections_survive_a_killed_node() {
     let Some(mut pair) = pair() else { return };
     let mut client = pair.nodes[0].client().connected("2025-11-25");
     let before = client.good(
@@ -169,7 +169,7 @@ fn a_node_that_is_killed_takes_no_connection_with_it() {
 }
 
 #[test]
-fn messages_that_land_on_another_node_are_carried_to_the_stream() {
+fn messages_to_another_node_are_forwarded_to_the_stream() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let start = || Node::on(&redis, project.path(), &[]);

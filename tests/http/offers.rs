@@ -36,7 +36,7 @@ fn session_ids(client: &mut Client) -> Value {
 }
 
 #[test]
-fn every_revision_lists_and_reads_what_it_stored() {
+fn every_revision_lists_and_reads_its_results() {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
     for revision in WITH_CONNECTIONS {
@@ -77,7 +77,7 @@ fn every_revision_lists_and_reads_what_it_stored() {
 }
 
 #[test]
-fn what_is_anothers_is_neither_listed_nor_read_nor_completed() {
+fn data_of_others_is_not_listed_read_or_completed() {
     let project = Project::small();
     let (node, _folder) = serve(&project, "");
     let mut ann = bearing(&node, "ann").connected("2025-11-25");
@@ -92,12 +92,12 @@ fn what_is_anothers_is_neither_listed_nor_read_nor_completed() {
     assert_eq!(listed["result"]["resources"], json!([]), "{listed}");
     // Exactly the answer for a session that never existed.
     let session = context["session_id"].as_str().expect("kept");
-    let nobody = format!("ses_{}", "0".repeat(32));
+    let missing = format!("ses_{}", "0".repeat(32));
     for wanted in [hers.clone(), format!("analysis://sessions/{session}")] {
         let refused = read(&mut ben, &wanted)["error"].clone();
-        let unknown = read(&mut ben, &wanted.replace(session, &nobody))["error"].clone();
+        let unknown = read(&mut ben, &wanted.replace(session, &missing))["error"].clone();
         assert_eq!(refused["code"], -32002, "{refused}");
-        let refused = refused.to_string().replace(session, &nobody);
+        let refused = refused.to_string().replace(session, &missing);
         assert_eq!(refused, unknown.to_string());
         let bare = read_stateless(&bearing(&node, "ben"), &wanted);
         assert_eq!(bare["error"]["code"], -32602, "{bare}");
@@ -137,14 +137,14 @@ fn paths_are_completed_within_the_principals_own_roots() {
 }
 
 #[test]
-fn whoever_asks_too_often_is_told_when_to_come_back() {
+fn too_many_requests_get_a_retry_time() {
     let project = Project::small();
     let (node, _folder) = serve(&project, "[principals.ben]\nrate = 1\n");
     let mut ben = bearing(&node, "ben").connected("2025-11-25");
     let refused = (0..50)
         .map(|_| ben.request("resources/list", json!({})))
         .find(|answer| answer["error"].is_object());
-    let error = refused.expect("refused at some time")["error"].clone();
+    let error = refused.expect("a refusal")["error"].clone();
     assert_eq!(error["data"]["reason"], "rate_limited", "{error}");
     assert!(
         error["data"]["retry_after_ms"].as_u64() > Some(0),

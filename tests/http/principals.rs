@@ -77,7 +77,7 @@ fn a_stranger_gets_nothing_on_any_route() {
 
 /// The server runs on, and an unreadable file revokes no token.
 #[test]
-fn who_guesses_tokens_is_slowed_down_and_clients_beside_are_not() {
+fn guessed_tokens_are_limited_and_other_clients_are_not() {
     let project = Project::small();
     let (node, _folder) = serve(&project, "");
     let message = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -96,7 +96,7 @@ fn who_guesses_tokens_is_slowed_down_and_clients_beside_are_not() {
 }
 
 #[test]
-fn tokens_come_and_go_with_a_signal() {
+fn a_signal_reloads_the_tokens() {
     let project = Project::small();
     let (node, folder) = serve(&project, "");
     let file = folder.path().join("tokens");
@@ -123,7 +123,7 @@ fn tokens_come_and_go_with_a_signal() {
 
 /// Both kinds of streams. A client whose token stays is not disturbed.
 #[test]
-fn streams_end_with_the_token_that_they_were_opened_with() {
+fn streams_end_when_their_token_is_removed() {
     let project = Project::small();
     let (node, folder) = serve(&project, "");
     let streams = |name: &str| {
@@ -146,7 +146,7 @@ fn streams_end_with_the_token_that_they_were_opened_with() {
         stream.text();
     }
     assert!(bearing(&node, "ann").get("/sse").status == 401);
-    assert!(ends.try_recv().is_err(), "ben's streams go on");
+    assert!(ends.try_recv().is_err(), "ben's streams continue");
     std::fs::write(&file, "").expect("written");
     node.signal(Signal::HUP);
     for _ in 0..2 {
@@ -156,7 +156,7 @@ fn streams_end_with_the_token_that_they_were_opened_with() {
 }
 
 #[test]
-fn what_is_anothers_is_as_unknown_as_what_never_was() {
+fn data_of_others_looks_like_data_that_never_existed() {
     let project = Project::small();
     let (node, _folder) = serve(&project, "");
     let mut ann = bearing(&node, "ann").connected("2025-11-25");
@@ -235,7 +235,7 @@ fn what_is_anothers_is_as_unknown_as_what_never_was() {
 }
 
 #[test]
-fn a_principal_reads_its_own_roots_alone() {
+fn a_principal_reads_only_its_own_roots() {
     let project = Project::small();
     let app = project.path().join("app");
     let config = format!("[principals.ben]\nroots = ['{}']\n", app.display());
@@ -275,7 +275,7 @@ fn a_principal_reads_its_own_roots_alone() {
 }
 
 #[test]
-fn limits_are_for_each_principal_and_say_when_to_come_back() {
+fn limits_apply_per_principal_and_have_a_retry_time() {
     let project = Project::small();
     let (node, _folder) = serve(
         &project,
@@ -317,7 +317,7 @@ fn limits_are_for_each_principal_and_say_when_to_come_back() {
 }
 
 #[test]
-fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
+fn storage_per_principal_is_bounded_and_closing_frees_it() {
     let project = Project::small();
     let (node, _folder) = serve(&project, "[principals.ann]\nbytes = '64KiB'\n");
     let mut ann = bearing(&node, "ann").connected("2025-06-18");
@@ -333,7 +333,7 @@ fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
         .map(|n| ask(&mut ann, n))
         .inspect(|_| assert!(started.elapsed() < PATIENCE, "nothing is refused"))
         .find(|answer| answer["status"]["success"] == false)
-        .expect("there is an end");
+        .expect("a refusal");
     let status = &refused["status"];
     assert_eq!(
         (&status["code"], &status["reason"]),
@@ -360,7 +360,7 @@ fn what_a_principal_stores_is_bounded_and_closing_makes_room() {
 
 /// Sessions cannot be counted then, so none is refused; once they can be, the limit applies.
 #[test]
-fn sessions_are_made_while_redis_is_away_and_count_when_it_is_back() {
+fn sessions_created_while_redis_is_down_count_later() {
     let Some(mut redis) = Redis::good() else {
         return;
     };

@@ -110,7 +110,7 @@ fn a_stream_carries_every_answer() {
 }
 
 #[test]
-fn what_cannot_be_handed_on_is_refused() {
+fn messages_that_cannot_be_forwarded_are_refused() {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
     let stream = Stream::open(node.client());

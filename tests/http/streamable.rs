@@ -12,7 +12,7 @@ fn call(path: &str) -> Value {
 }
 
 #[test]
-fn revisions_with_connections_list_call_and_end() {
+fn revisions_with_connections_list_call_and_close() {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
     for revision in WITH_CONNECTIONS {
@@ -40,7 +40,7 @@ fn revisions_with_connections_list_call_and_end() {
 }
 
 #[test]
-fn requests_that_say_all_themselves_need_no_connection() {
+fn stateless_requests_need_no_connection() {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
     let mut client = node.client();
@@ -62,7 +62,7 @@ fn requests_that_say_all_themselves_need_no_connection() {
     let id = made["data"]["session_id"].clone();
     let first = client.good_stateless("analyze_complexity", json!({"session_id": id}));
     assert_eq!(first["context"]["session_id"], id);
-    // The handle is all that is needed, from any revision.
+    // Any revision can use the session by its id.
     let mut older = node.client().connected("2025-06-18");
     let view = older.good("get_session", json!({"session_id": id}));
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_cancelled_request_ends_and_its_stream_too() {
     let mut params = json!({"name": "run_batch", "arguments": {"calls": calls}});
     params["_meta"] = json!({"progressToken": "p"});
     let message = client.message("tools/call", params);
-    // It is there with the first progress.
+    // The call runs once its first progress has arrived.
     let running = client.post(&message).of_status(200);
     let cancel = json!({
         "jsonrpc": "2.0", "method": "notifications/cancelled",
@@ -164,7 +164,7 @@ fn a_cancelled_request_ends_and_its_stream_too() {
     let said = running.messages();
     assert!(
         said.iter().all(|said| said["id"].is_null()),
-        "nobody wants an answer: {said:?}"
+        "a cancelled request has an answer: {said:?}"
     );
     // The same id may be used again.
     let again = json!({"jsonrpc": "2.0", "id": message["id"], "method": "ping"});
@@ -172,7 +172,7 @@ fn a_cancelled_request_ends_and_its_stream_too() {
 }
 
 #[test]
-fn what_is_no_message_is_refused_with_a_reason() {
+fn invalid_messages_are_refused_with_a_reason() {
     let project = Project::small();
     let node = Node::start(project.path(), &[]);
     let client = node.client();

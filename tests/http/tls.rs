@@ -35,7 +35,7 @@ fn ask(node: &Node, ca: &std::path::Path, request: &str) -> Option<(bool, String
 }
 
 #[test]
-fn requests_come_in_over_tls() {
+fn requests_are_served_over_tls() {
     let folder = tempfile::tempdir().expect("a folder");
     if !certificates::make(folder.path()) {
         return;

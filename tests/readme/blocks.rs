@@ -1,13 +1,13 @@
-//! The fenced blocks of README.md and docs/*.md, and which of them are marked as not to be run.
+//! The fenced blocks of README.md and docs/*.md, and their marks: some cannot run in a test.
 
 use std::fs;
 use std::path::Path;
 
-/// Stands in an HTML comment before a block that cannot run in a test, with the reason.
+/// The mark, in an HTML comment before a block that cannot run in a test, with the reason.
 const MARK: &str = "<!-- not run by the tests: ";
 
 pub(super) struct Block {
-    /// `README.md:13`: where its fence is.
+    /// The place of its fence, as in `README.md:13`.
     pub(super) place: String,
     pub(super) language: String,
     pub(super) text: String,
@@ -15,14 +15,14 @@ pub(super) struct Block {
     pub(super) mark: Option<String>,
 }
 
-/// Of all pages that are written by hand.
+/// The blocks of all pages that are not generated.
 pub(super) fn all() -> Vec<Block> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_dir(root.join("docs")).expect("docs");
     let mut pages: Vec<_> = docs
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
-        // It is generated: its examples are called in the tests of the tools.
+        // A generated page: the tests of the tools run its examples.
         .filter(|path| path.file_name().is_some_and(|name| name != "tools.md"))
         .collect();
     pages.push(root.join("README.md"));
@@ -61,7 +61,7 @@ fn of_page(name: &str, text: &str) -> Vec<Block> {
 }
 
 #[test]
-fn a_block_is_found_with_its_mark() {
+fn blocks_are_found_with_their_marks() {
     let page = "a\n\n<!-- not run by the tests: it has a reason -->\n```sh\none\ntwo\n```\n\n```toml\nx = 1\n```\n";
     let found = of_page("page.md", page);
     let told: Vec<_> = found

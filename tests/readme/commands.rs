@@ -1,5 +1,5 @@
-//! Each block of the pages, word by word, in a clean folder with the program on the path. Only the ports are others than
-//! the pages say, because several tests run on one machine.
+//! Runs each block of the pages unchanged, in a clean folder with the program on the path. Only the ports differ,
+//! because several tests run on one machine.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use super::blocks::{Block, all};
 use crate::support::redis::{Redis, free_port, installed};
 use crate::support::{PATIENCE, Project, foreign, skip};
 
-/// Blocks that are marked as not run, by page: another mark has to be added here, where a reader sees it.
+/// The number of marked blocks by page. A new mark must be added here, where a reviewer sees it.
 const MARKED: [(&str, usize); 5] = [
     ("README.md", 5),
     ("docs/benchmarks.md", 2),
@@ -21,11 +21,11 @@ const MARKED: [(&str, usize); 5] = [
     ("docs/operations.md", 1),
     ("docs/redis.md", 1),
 ];
-/// What the pages call the Redis, the port of MCP and the admin port.
+/// The addresses of Redis, the MCP port and the admin port in the pages.
 const REDIS: &str = "127.0.0.1:6379";
 const MCP: &str = "127.0.0.1:8642";
 const ADMIN: &str = "127.0.0.1:8643";
-/// Every block as bash reads it, ended with all that it started.
+/// Runs a block with bash, and then ends all processes that it started.
 const FRAME: &str = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n";
 
 #[test]
@@ -53,7 +53,7 @@ fn marks_are_few_and_have_a_reason() {
 }
 
 #[test]
-fn every_block_is_what_it_says_it_is() {
+fn every_block_has_a_known_language() {
     for block in all() {
         let Block { place, text, .. } = &block;
         match block.language.as_str() {
@@ -72,9 +72,9 @@ fn every_block_is_what_it_says_it_is() {
             }
             "ini" => is_unit(place, text),
             "nginx" => is_nested(place, text),
-            // Tried below, and in the tests of the program's output.
+            // Tested below, and in the tests of the program's output.
             "conf" | "redis" | "console" => {}
-            // Pictures and answers.
+            // Diagrams and answers.
             "mermaid" | "text" => {}
             other => panic!("{place}: nothing is known of {other:?}"),
         }
@@ -136,7 +136,7 @@ fn commands_run_as_typed() {
     }
 }
 
-/// As small as a project may be that the pages speak of: no cycle, and one function that is hard to follow beside it.
+/// A minimal project for the pages: no cycle, and one complex function.
 fn sample() -> Project {
     let decisions = "    if x: x\n".repeat(30);
     Project::empty()
@@ -155,7 +155,7 @@ fn sample() -> Project {
         .with("generated/busy.txt", &format!("def f(x):\n{decisions}"))
 }
 
-/// In a folder with nothing but a small project, as somebody who has read nothing else would type it.
+/// In a folder with only a small project, as a new reader would type them.
 fn typed(block: &Block, redis: u16) -> Output {
     let project = sample();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -200,7 +200,7 @@ fn assert_ran(block: &Block, output: &Output) {
 }
 
 #[test]
-fn a_redis_starts_with_the_settings_that_the_page_gives_it() {
+fn redis_starts_with_the_settings_of_the_page() {
     if !installed("redis-server") {
         return;
     }
@@ -215,7 +215,7 @@ fn a_redis_starts_with_the_settings_that_the_page_gives_it() {
     assert!(tried > 0, "no page has settings of Redis");
 }
 
-/// By its socket: no port is taken.
+/// With a socket, so that no port is used.
 fn is_started(place: &str, file: &Path, folder: &Path) {
     let socket = folder.join("socket");
     let mut server = Command::new("redis-server");
@@ -244,7 +244,7 @@ fn is_started(place: &str, file: &Path, folder: &Path) {
 }
 
 #[test]
-fn a_redis_takes_the_commands_that_the_page_gives_it() {
+fn redis_accepts_the_commands_of_the_page() {
     let Some(redis) = Redis::good() else { return };
     let blocks = all();
     let commands: Vec<_> = blocks
@@ -260,7 +260,7 @@ fn a_redis_takes_the_commands_that_the_page_gives_it() {
     }
 }
 
-/// Keys and values that the program takes; the folders that they name are on no test's machine.
+/// The program accepts the keys and values; the folders in them do not exist here.
 #[test]
 fn settings_are_settings() {
     let mut tried = 0;
@@ -281,9 +281,9 @@ fn settings_are_settings() {
     assert!(tried > 0, "no page has settings");
 }
 
-/// As pre-commit starts it: the entry's words, and then the files that are to be committed.
+/// As pre-commit does: the words of the entry, and then the changed files.
 #[test]
-fn hooks_judge_the_files_that_they_are_given() {
+fn hooks_check_the_given_files() {
     let mut tried = 0;
     for block in all().iter().filter(|block| block.language == "yaml") {
         let parsed = Yaml::load_from_str(&block.text).expect("YAML");
@@ -310,9 +310,9 @@ fn hooks_judge_the_files_that_they_are_given() {
     assert!(tried > 0, "no page has a hook");
 }
 
-/// What a client starts is what the pages say.
+/// The commands for clients in the pages start the server.
 #[test]
-fn clients_are_given_a_command_that_starts() {
+fn the_commands_for_clients_start_the_server() {
     let mut tried = 0;
     for block in all() {
         let Ok(settings) = serde_json::from_str::<serde_json::Value>(&block.text) else {

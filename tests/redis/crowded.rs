@@ -20,7 +20,7 @@ fn taken(redis: &Redis) -> u64 {
 }
 
 #[test]
-fn the_cache_keeps_its_budget_and_gives_way_to_sessions() {
+fn the_cache_stays_within_its_budget_and_shrinks_for_sessions() {
     let arguments = ["--appendonly", "yes", "--maxmemory", "24mb"];
     let Some(redis) = Redis::with(&arguments) else {
         return;
@@ -39,7 +39,7 @@ fn the_cache_keeps_its_budget_and_gives_way_to_sessions() {
         let feature = features.iter().find(|it| it["name"] == "shared_cache");
         (
             data["cache"]["shared"].clone(),
-            feature.expect("it is named").clone(),
+            feature.expect("the feature").clone(),
         )
     };
     let analyze = || {
@@ -61,7 +61,7 @@ fn the_cache_keeps_its_budget_and_gives_way_to_sessions() {
         until(|| Some(shared()).filter(|(_, feature)| feature["state"] == "degraded"));
     assert!(text(&feature, "/why").contains("of 24 MiB"), "{feature}");
     assert_eq!(status["bytes"], 0, "{status}");
-    let admin = node.admin.expect("it was asked for");
+    let admin = node.admin.expect("an admin port");
     let admin = Client::of(&format!("http://{admin}"));
     assert_eq!(admin.delete("/admin/cache"), 200);
     analyze();

@@ -34,7 +34,7 @@ const DAMAGES: [Damage; 6] = [
         whole: false,
     },
     Damage {
-        label: "larger than may be",
+        label: "larger than the limit",
         does: |redis, id| {
             // A header that claims 2 GiB.
             let claims = "redis.call('HSET', KEYS[1], 'snapshot', 'MCA\\1\\1\\0\\0\\0\\128' .. string.rep('\\0', 4000))";
@@ -50,7 +50,7 @@ const DAMAGES: [Damage; 6] = [
         whole: false,
     },
     Damage {
-        label: "a version that is none",
+        label: "an invalid version",
         does: |redis, id| drop(redis.cli(&["HSET", &state(id), "version", "seven"])),
         says: "the field version is no number",
         whole: true,
@@ -75,7 +75,7 @@ fn stocked(server: &mut Server, label: &str) -> String {
 }
 
 #[test]
-fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
+fn damaged_sessions_are_quarantined_one_by_one_and_can_be_released() {
     let Some(redis) = Redis::good() else { return };
     let Some(other) = Redis::good() else { return };
     let project = Project::small();
@@ -162,7 +162,7 @@ fn what_is_damaged_is_taken_out_by_itself_and_can_be_dealt_with() {
 
 /// Restored from a backup, whether the damage has been detected or not.
 #[test]
-fn what_is_damaged_is_replaced_by_an_import() {
+fn an_import_replaces_a_damaged_session() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -222,7 +222,7 @@ fn is_lost(status: &serde_json::Value, label: &str) {
 }
 
 #[test]
-fn a_damaged_result_is_lost_and_its_session_lives() {
+fn a_damaged_result_is_lost_and_its_session_continues() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -294,9 +294,9 @@ fn a_damaged_result_is_lost_and_its_session_lives() {
     }
 }
 
-/// A session in a node's memory is not affected, and there is nothing to release.
+/// A session in a node's memory is not affected, so there is nothing to release.
 #[test]
-fn what_a_node_holds_goes_on() {
+fn a_session_in_memory_continues() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);

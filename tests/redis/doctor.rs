@@ -32,7 +32,7 @@ fn finds(ended: &Ended, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn a_good_redis_has_nothing_to_complain_about() {
+fn doctor_accepts_the_recommended_redis() {
     let Some(redis) = Redis::good() else { return };
     let ended = doctor(&redis.url(), &[]);
     finds(
@@ -47,7 +47,7 @@ fn a_good_redis_has_nothing_to_complain_about() {
             "ok    redis memory",
             "ok    redis clock",
             "ok    redis permissions",
-            "ok    nodes: none was heard of lately",
+            "ok    nodes: no node is running",
             "ok    sessions: started; redis store",
         ],
     );
@@ -55,7 +55,7 @@ fn a_good_redis_has_nothing_to_complain_about() {
     let left = redis.cli(&["KEYS", "*doctor*"]);
     assert_eq!(left, "", "it leaves nothing behind");
     let again = doctor(&redis.url(), &[]);
-    finds(&again, 0, &["ok    nodes: none was heard of lately"]);
+    finds(&again, 0, &["ok    nodes: no node is running"]);
     assert_eq!(
         redis.cli(&["KEYS", "*nodes*"]),
         "",
@@ -64,15 +64,15 @@ fn a_good_redis_has_nothing_to_complain_about() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_told_apart() {
-    let nobody = format!("redis://:{PASSWORD}@127.0.0.1:{}", free_port());
+fn doctor_distinguishes_connection_errors() {
+    let closed = format!("redis://:{PASSWORD}@127.0.0.1:{}", free_port());
     finds(
-        &doctor(&nobody, &[]),
+        &doctor(&closed, &[]),
         69,
         &[
             "nobody listens at",
             "start Redis there",
-            "warn  sessions: started without their redis store",
+            "warn  sessions: started, but the redis store is down",
         ],
     );
     let name = format!("redis://:{PASSWORD}@no-such-host.invalid");
@@ -99,7 +99,7 @@ fn what_cannot_be_reached_is_told_apart() {
 }
 
 #[test]
-fn passwords_are_told_from_their_absence() {
+fn doctor_distinguishes_wrong_and_missing_passwords() {
     let Some(redis) = Redis::good() else { return };
     let port = redis.port;
     let given = format!("redis://:{PASSWORD}@127.0.0.1:{port}");
@@ -116,7 +116,7 @@ fn passwords_are_told_from_their_absence() {
 }
 
 #[test]
-fn what_a_user_may_not_do_is_named() {
+fn doctor_names_missing_permissions() {
     let Some(redis) = Redis::good() else { return };
     let rule = [
         "ACL",
@@ -143,7 +143,7 @@ fn what_a_user_may_not_do_is_named() {
 }
 
 #[test]
-fn what_loses_sessions_is_said() {
+fn doctor_reports_settings_that_lose_sessions() {
     let Some(redis) = Redis::with(&["--appendonly", "no", "--maxmemory-policy", "volatile-lru"])
     else {
         return;
@@ -184,7 +184,7 @@ fn what_loses_sessions_is_said() {
 }
 
 #[test]
-fn a_replica_names_its_primary() {
+fn doctor_names_the_primary_of_a_replica() {
     let Some(primary) = Redis::good() else { return };
     let port = primary.port.to_string();
     let Some(replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else {
@@ -226,7 +226,7 @@ fn tls_is_explained() {
 
 /// It hides sessions from lists, but they can still be created and used.
 #[test]
-fn a_shared_key_of_a_wrong_type_is_named_and_stops_no_session() {
+fn doctor_names_keys_of_a_wrong_type_and_sessions_still_work() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     for partition in 0..64 {

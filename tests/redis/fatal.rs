@@ -1,5 +1,5 @@
-//! A call that takes its node with it: the file that does so is found and left out, and where nothing is found, the
-//! next node answers the call after so many attempts.
+//! A call that crashes its node: the next attempts find the file that causes it and leave it out. If they find none,
+//! the call fails after a number of attempts.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::Project;
 use crate::support::node::{Node, STRUCK};
 use crate::support::redis::Redis;
 
-/// Of one call, as the limits of a session have it.
+/// Attempts of one call, as in the limits of a session.
 const ATTEMPTS: u64 = 3;
 
 fn start(project: &Project, redis: &Redis) -> Node {
@@ -17,7 +17,7 @@ fn start(project: &Project, redis: &Redis) -> Node {
 }
 
 #[test]
-fn a_call_that_ends_its_node_is_answered_by_the_last_one() {
+fn a_call_that_crashes_its_nodes_fails_after_the_last_attempt() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut node = start(&project, &redis);
@@ -31,7 +31,7 @@ fn a_call_that_ends_its_node_is_answered_by_the_last_one() {
         if attempt > 1 {
             node = start(&project, &redis);
         }
-        // Nothing runs here any more: so the call has begun, and has not ended, when its node is killed.
+        // The node is stopped, so the call has begun but has not ended when the node is killed.
         let stall = json!({"actor": "pool", "mode": "stall", "for_ms": 60_000});
         assert_eq!(node.post_admin("/admin/chaos/actors", &stall), 200);
         let (mut client, call) = (node.client(), call.clone());
@@ -60,7 +60,7 @@ fn a_call_that_ends_its_node_is_answered_by_the_last_one() {
     assert_eq!(status["reason"], "interrupted", "{answer}");
     assert_eq!(status["code"], "ABORTED", "{answer}");
     assert!(text(status, "/message").contains("3 times"), "{status}");
-    // The node is there, the session goes on in it, and whoever asks again is tried again.
+    // The node lives, its session continues, and a repeated call is tried again.
     let view = last
         .client()
         .good_stateless("get_session", json!({"session_id": id}));
@@ -72,12 +72,12 @@ fn a_call_that_ends_its_node_is_answered_by_the_last_one() {
         .good_stateless("analyze_complexity", arguments);
 }
 
-/// Of a file that takes a while: tens of thousands of functions.
+/// Functions of a file that takes a while to analyse.
 const FUNCTION: &str = "def f(a, b):\n    return [a, b, a + b, a * b, (a, b), {a: b}]\n\n\n";
 const LARGE_BYTES: usize = 8 << 20;
 
 #[test]
-fn a_file_on_which_a_node_ended_is_left_out_and_the_rest_is_answered() {
+fn a_file_that_crashed_a_node_is_left_out() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let large = FUNCTION.repeat(LARGE_BYTES / FUNCTION.len());
@@ -96,7 +96,7 @@ fn a_file_on_which_a_node_ended_is_left_out_and_the_rest_is_answered() {
     };
     for attempt in 1..=2 {
         if attempt == 1 {
-            // The first attempt is cut off before it has parsed anything.
+            // The first attempt is interrupted before it has parsed a file.
             let stall = json!({"actor": "pool", "mode": "stall", "for_ms": 60_000});
             assert_eq!(node.post_admin("/admin/chaos/actors", &stall), 200);
         } else {
@@ -109,7 +109,7 @@ fn a_file_on_which_a_node_ended_is_left_out_and_the_rest_is_answered() {
         });
         until(|| {
             let state = state_of_call()?;
-            // From the second attempt on it is laid down which file is parsed.
+            // From the second attempt on, the parsed file is recorded.
             let reached =
                 state["attempt"] == attempt && (attempt == 1 || state["at_work"].is_string());
             reached.then_some(())

@@ -1,5 +1,5 @@
-//! Redis is rolled back: it restarts on the same port with an older copy of its data. The owner of a session repairs
-//! it, or is told what is lost.
+//! Redis is rolled back: it restarts on the same port with an older copy of its data. The node that owns a session
+//! repairs it, or reports the loss.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(super) fn lost(server: &mut Server) -> u64 {
 
 /// Rolled back to before the session existed, to before its calls, and to between them.
 #[test]
-fn what_a_node_has_is_laid_down_again() {
+fn a_node_restores_its_sessions() {
     for before in ["all", "calls", "one"] {
         let Some(mut redis) = Redis::good() else {
             return;
@@ -83,7 +83,7 @@ fn what_a_node_has_is_laid_down_again() {
 
 /// The history shows for each result whether it can still be read.
 #[test]
-fn the_history_knows_which_results_redis_has_forgotten() {
+fn the_history_marks_results_that_redis_lost() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -112,7 +112,7 @@ fn the_history_knows_which_results_redis_has_forgotten() {
 
 /// Its node is paused while Redis is rolled back, and another node continues from the stored state.
 #[test]
-fn what_another_did_not_find_is_counted_and_told() {
+fn changes_that_another_node_did_not_find_are_reported_lost() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -159,7 +159,7 @@ fn what_another_did_not_find_is_counted_and_told() {
 
 /// A single node, and a dump that is older by many changes.
 #[test]
-fn nothing_is_lost_however_far_redis_goes_back() {
+fn nothing_is_lost_after_any_rollback() {
     for calls in [20, 100] {
         let Some(mut redis) = Redis::with(&["--appendonly", "no"]) else {
             return;

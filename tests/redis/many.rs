@@ -55,7 +55,7 @@ fn connections_seen(redis: &Redis, over: &AtomicBool) -> u64 {
 }
 
 #[test]
-fn thousands_are_loaded_without_a_stampede() {
+fn thousands_of_sessions_load_with_bounded_connections() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::empty().with("a.py", "def f(a):\n    return a\n");
     let mut first = serve(&project, &redis.url(), &[]);

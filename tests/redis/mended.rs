@@ -1,4 +1,4 @@
-//! Keys that another client overwrote with another type: `doctor --repair` fixes them beside a running node.
+//! Keys that another client overwrote with another type: `doctor --repair` fixes them while a node is running.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn says(ended: &Ended, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
+fn repair_renames_keys_of_a_wrong_type_and_rebuilds_the_list() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -62,7 +62,7 @@ fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
         overwrite(&redis, key);
     }
     redis.cli(&["LPUSH", "mca:node:somebody", "text"]);
-    redis.cli(&["SET", "mca:other", "nobody's"]);
+    redis.cli(&["SET", "mca:other", "foreign"]);
     let refused = server.call("list_sessions", json!({}));
     let status = &refused["structuredContent"]["status"];
     assert!(status.to_string().contains("doctor --repair"), "{status}");
@@ -99,7 +99,7 @@ fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
         let left: u64 = redis.cli(&["PTTL", key]).trim().parse().expect("an end");
         assert!(left > 6 * 24 * 3600 * 1000, "{key}: {left}");
     }
-    assert_eq!(redis.cli(&["GET", "mca:other"]).trim(), "nobody's");
+    assert_eq!(redis.cli(&["GET", "mca:other"]).trim(), "foreign");
     is_durable(&server.good("create_session", keyed), "redis");
     // The storage used by each principal is counted as before.
     let weighed = |key: &str| -> u64 {
@@ -124,7 +124,7 @@ fn keys_of_a_wrong_type_are_set_aside_and_the_sessions_listed_again() {
 
 /// Sums and the keys they are computed from are repaired together.
 #[test]
-fn what_an_index_weighs_is_right_again() {
+fn repair_corrects_the_sums_of_an_index() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -146,7 +146,7 @@ fn what_an_index_weighs_is_right_again() {
 }
 
 #[test]
-fn a_session_of_a_wrong_type_is_told_and_left_alone() {
+fn a_session_of_a_wrong_type_is_reported_and_not_changed() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -166,7 +166,7 @@ fn a_session_of_a_wrong_type_is_told_and_left_alone() {
 }
 
 #[test]
-fn a_user_who_may_not_look_is_told_what_he_needs() {
+fn missing_permissions_of_repair_are_named() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let page = include_str!("../../docs/redis.md");
@@ -200,7 +200,7 @@ fn a_user_who_may_not_look_is_told_what_he_needs() {
 
 /// Redis evicts sessions that no node has in memory, and one that a node has.
 #[test]
-fn evicted_sessions_are_counted_by_themselves() {
+fn evicted_sessions_are_counted_separately() {
     const IDLE: usize = 12;
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
@@ -238,7 +238,7 @@ fn evicted_sessions_are_counted_by_themselves() {
     let lost =
         server.good("get_server_status", json!({}))["data"]["store"]["sheltered"]["lost"].clone();
     assert_eq!(lost, 0, "no other loss is counted");
-    let told = format!("evicted before their end, as they count them: {before}");
+    let told = format!("evicted before they expired, as counted by these nodes: {before}");
     until(|| {
         let ended = doctor(&project, &redis, &[]);
         ended.stdout.contains(&told).then_some(())

@@ -52,7 +52,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
 }
 
 #[test]
-fn a_redis_that_is_too_old_is_refused_wherever_it_is_met() {
+fn every_command_refuses_a_redis_that_is_too_old() {
     let Some(redis) = Redis::good() else { return };
     let url = aged(&redis);
     let project = Project::small();

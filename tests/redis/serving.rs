@@ -1,4 +1,4 @@
-//! Nodes on one Redis: a session continues on any node, however its last node ended.
+//! Nodes on one Redis: a session continues on any node, after a shutdown or a crash of its last one.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(super) fn history(server: &mut Server, id: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_session_outlives_the_program_that_was_killed() {
+fn a_session_survives_a_killed_node() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut first = serve(&project, &redis.url(), &[]);
@@ -46,10 +46,10 @@ fn a_session_outlives_the_program_that_was_killed() {
     is_durable(&compared, "redis");
 }
 
-/// Another node compares with a result of which only the whole part is kept.
+/// Another node compares with a result whose answer has been dropped.
 #[test]
-fn a_baseline_of_long_ago_is_compared_with_on_the_next_node() {
-    /// More calls than have kept answers.
+fn the_next_node_compares_with_an_old_baseline() {
+    /// More calls than the number of stored answers.
     const LATER: usize = 80;
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
@@ -79,7 +79,7 @@ fn a_baseline_of_long_ago_is_compared_with_on_the_next_node() {
 }
 
 #[test]
-fn a_redis_that_was_killed_has_what_was_acknowledged() {
+fn a_killed_redis_keeps_acknowledged_answers() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -106,7 +106,7 @@ fn a_redis_that_was_killed_has_what_was_acknowledged() {
 }
 
 #[test]
-fn two_programs_take_turns_on_one_session() {
+fn two_nodes_take_turns_on_one_session() {
     /// Turns of each client.
     const TURNS: usize = 4;
     let Some(redis) = Redis::good() else { return };
@@ -135,7 +135,7 @@ fn two_programs_take_turns_on_one_session() {
 }
 
 #[test]
-fn a_node_that_is_told_to_end_gives_its_sessions_up_at_once() {
+fn a_stopping_node_releases_its_sessions_at_once() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut first = serve(&project, &redis.url(), &[]);
@@ -184,7 +184,7 @@ fn nodes_see_one_another() {
         let one = nodes.iter().any(|node| node["draining"] == true);
         (one || nodes.len() < 2).then_some(nodes)
     });
-    assert!(!going.is_empty(), "the second is still there");
+    assert!(!going.is_empty(), "the second node is still listed");
 }
 
 /// Repeats until there is an answer.
@@ -196,11 +196,11 @@ pub(super) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    panic!("it did not come about in time");
+    panic!("the condition was not met in time");
 }
 
 #[test]
-fn the_level_is_what_was_asked_for_or_nothing_starts() {
+fn a_start_fails_without_the_configured_durability() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let refused = super::command(
@@ -231,9 +231,9 @@ fn the_level_is_what_was_asked_for_or_nothing_starts() {
     assert!(refused.stderr.contains("noeviction"), "{}", refused.stderr);
 }
 
-/// It works, but less well than its operator may expect: reported once, where they look first.
+/// Redis works, but with less durability than an operator may expect. The server reports that once, in its log.
 #[test]
-fn what_a_redis_does_not_keep_is_said_at_the_start() {
+fn missing_persistence_is_reported_at_the_start() {
     let Some(redis) = Redis::with(&["--appendonly", "no", "--maxmemory-policy", "noeviction"])
     else {
         return;
@@ -244,7 +244,7 @@ fn what_a_redis_does_not_keep_is_said_at_the_start() {
 }
 
 #[test]
-fn an_answer_waits_for_the_replicas_that_were_asked_for() {
+fn an_answer_waits_for_the_configured_replicas() {
     let Some(primary) = Redis::good() else { return };
     let port = primary.port.to_string();
     let Some(mut replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else {
@@ -266,7 +266,7 @@ fn an_answer_waits_for_the_replicas_that_were_asked_for() {
         .clone()
         .find(|feature| feature["name"] == "durable_sessions");
     assert_eq!(durable.expect("listed")["state"], "available", "{features}");
-    // It is in Redis nevertheless, and the answer says so.
+    // The answer is in Redis nevertheless, and says so.
     replica.kill();
     let answer = server.good("analyze_structure", json!({}));
     let durability = &answer["context"]["durability"];

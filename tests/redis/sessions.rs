@@ -1,4 +1,4 @@
-//! `sessions` on the command line, beside a running node.
+//! `sessions` on the command line, while a node is running.
 
 use serde_json::{Value, json};
 
@@ -17,13 +17,13 @@ fn stocked(server: &mut Server) -> (String, String) {
 }
 
 #[test]
-fn an_export_is_valid_and_comes_back_on_another_redis() {
+fn an_export_is_valid_and_can_be_imported_into_another_redis() {
     let Some(redis) = Redis::good() else { return };
     let Some(other) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
     let (id, result) = stocked(&mut server);
-    // The node that has it goes on: reading takes it from nobody.
+    // The session stays on its node: reading does not take it.
     let exported = sessions(&project, &redis, &["export", "--all"]).ok();
     server.good("analyze_structure", json!({"session_id": id}));
     assert_eq!(exported.lines().count(), 1, "{exported}");
@@ -60,7 +60,7 @@ fn parsed(line: &str) -> Value {
 }
 
 #[test]
-fn what_a_node_holds_is_shown_and_left_alone() {
+fn a_session_of_a_node_is_shown_and_not_changed() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -81,11 +81,11 @@ fn what_a_node_holds_is_shown_and_left_alone() {
     let closed = sessions(&project, &redis, &["close", &id, "--wait", "60s"]).ok();
     assert_eq!(closed.trim(), format!("{id} closed"));
     let listed = sessions(&project, &redis, &["list"]).ok();
-    assert_eq!(listed, "there is no session\n");
+    assert_eq!(listed, "no sessions\n");
 }
 
 #[test]
-fn a_session_that_cannot_be_read_is_quarantined_seen_and_released() {
+fn an_unreadable_session_is_quarantined_shown_and_released() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let mut server = serve(&project, &redis.url(), &[]);
@@ -121,7 +121,7 @@ fn a_session_that_cannot_be_read_is_quarantined_seen_and_released() {
 }
 
 #[test]
-fn nothing_is_imported_where_one_line_is_wrong() {
+fn one_invalid_line_stops_the_whole_import() {
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
     let sample = include_str!("../fixtures/session-export.jsonl");

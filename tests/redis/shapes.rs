@@ -102,7 +102,7 @@ fn a_server_with_a_password() {
 }
 
 #[test]
-fn a_user_who_may_do_what_is_documented_and_nothing_else() {
+fn a_user_with_only_the_documented_permissions() {
     let Some(redis) = shaped(&[], &[]) else {
         return;
     };
@@ -119,12 +119,8 @@ fn a_user_who_may_do_what_is_documented_and_nothing_else() {
     let words: Vec<_> = log.lines().collect();
     let denied = words.windows(2).filter(|pair| pair[0] == "object");
     let denied: Vec<_> = denied.map(|pair| pair[1]).collect();
-    // `doctor` looks at all keys where it may, and goes on where it may not.
-    assert_eq!(
-        denied,
-        ["scan"],
-        "something was tried that is not documented"
-    );
+    // `doctor` checks all keys that it may read, and continues after those that it may not.
+    assert_eq!(denied, ["scan"], "an undocumented permission was needed");
 }
 
 #[test]
@@ -139,7 +135,7 @@ fn a_unix_socket() {
 }
 
 #[test]
-fn tls_with_a_certificate_of_ones_own() {
+fn tls_with_a_private_ca() {
     let folder = tempfile::tempdir().expect("a folder");
     if !crate::support::certificates::make(folder.path()) {
         return;

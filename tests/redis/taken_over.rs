@@ -18,10 +18,10 @@ fn number(answer: &Value, name: &str) -> u64 {
         .expect("a number")
 }
 
-/// A node takes a session over, and Redis is rolled back to before that. Whichever node is called first, no answer that
-/// was called durable is lost, also not one of the older owner: it asks the newer one before its first commit.
+/// A node takes a session over, and Redis is rolled back to before that. With either order of the next calls, no durable
+/// answer is lost, also none of the older owner: it asks the newer owner before its first commit.
 #[test]
-fn a_take_over_that_redis_forgets_is_not_forgotten() {
+fn a_takeover_survives_a_rollback_of_redis() {
     for newer_first in [true, false] {
         let Some(mut redis) = Redis::good() else {
             return;
@@ -70,9 +70,9 @@ fn a_take_over_that_redis_forgets_is_not_forgotten() {
     }
 }
 
-/// The older owner is paused meanwhile, and does not know of it.
+/// The older owner is paused meanwhile, and does not notice it.
 #[test]
-fn an_owner_that_stood_still_does_not_undo_a_take_over() {
+fn a_paused_owner_does_not_undo_a_takeover() {
     let Some(mut redis) = Redis::good() else {
         return;
     };
@@ -112,7 +112,7 @@ fn warnings(server: &mut Server) -> String {
 }
 
 #[test]
-fn a_node_that_is_not_alone_is_told_so_whichever_starts_first() {
+fn a_single_node_with_a_second_one_is_warned_in_any_order() {
     for alone_first in [true, false] {
         let Some(redis) = Redis::good() else { return };
         let project = Project::small();
@@ -145,7 +145,7 @@ fn a_node_that_is_not_alone_is_told_so_whichever_starts_first() {
         let doctor = command(&project, &redis.url(), &["doctor", "--store", "redis"]);
         assert_eq!(doctor.code, Some(78), "{}", doctor.stdout);
         assert!(
-            doctor.stdout.contains("FAIL  nodes: several"),
+            doctor.stdout.contains("FAIL  nodes: several nodes"),
             "{}",
             doctor.stdout
         );

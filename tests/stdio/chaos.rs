@@ -18,7 +18,7 @@ use crate::support::{PATIENCE, Project, Server};
 const STRIKES: usize = 40;
 
 #[test]
-fn whatever_is_killed_a_client_over_stdio_is_answered() {
+fn a_client_over_stdio_is_answered_despite_faults() {
     let project = Project::large(8);
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let root = project.path().to_string_lossy().into_owned();

@@ -26,7 +26,7 @@ impl Client {
         Self { server, revision }
     }
 
-    /// One of each revision, in a process of its own.
+    /// One client of each revision, each with its own process.
     fn of_each(root: &Path) -> impl Iterator<Item = Self> {
         let revisions = REVISIONS.into_iter().chain([STATELESS]);
         revisions.map(move |revision| Self::start(root, revision))
@@ -77,7 +77,7 @@ impl Client {
         self.call("create_session", json!({}))["data"]["session_id"].clone()
     }
 
-    /// `(session_id, result_id, data)` of an analysis that is kept.
+    /// `(session_id, result_id, data)` of a stored analysis.
     fn result(&mut self, session: &Value) -> (String, String, Value) {
         let arguments = json!({"session_id": session, "path": "app", "detail": "full"});
         let answer = self.call("analyze_structure", arguments);
@@ -109,7 +109,7 @@ fn template(uri: &str) -> Value {
     json!({"type": "ref/resource", "uri": uri})
 }
 
-/// In 2026-07-28 what is not found has bad parameters; before, it had a code of its own.
+/// The error code for a missing resource: invalid parameters since 2026-07-28, a separate code before.
 fn not_found(client: &Client) -> i64 {
     if client.is_stateless() {
         -32602
@@ -119,7 +119,7 @@ fn not_found(client: &Client) -> i64 {
 }
 
 #[test]
-fn a_stored_result_is_listed_and_read_as_it_was() {
+fn a_stored_result_is_listed_and_read_unchanged() {
     let project = Project::small();
     for mut client in Client::of_each(project.path()) {
         let session = client.session();
@@ -169,7 +169,7 @@ fn a_stored_result_is_listed_and_read_as_it_was() {
 }
 
 #[test]
-fn a_connection_lists_what_it_did_without_naming_a_session() {
+fn a_connection_lists_its_results_without_a_session_id() {
     let project = Project::small();
     let mut client = Client::start(project.path(), "2025-11-25");
     let context = client.call("analyze_complexity", json!({}))["context"].clone();
@@ -182,7 +182,7 @@ fn a_connection_lists_what_it_did_without_naming_a_session() {
 }
 
 #[test]
-fn pages_of_results_join_up_newest_first_each_once() {
+fn pages_list_each_result_once_newest_first() {
     let project = Project::small();
     let mut client = Client::start(project.path(), "2025-11-25");
     let sessions = [client.session(), client.session()];
@@ -205,7 +205,7 @@ fn pages_of_results_join_up_newest_first_each_once() {
             break;
         };
         if pages == 1 {
-            // What comes meanwhile does not shift the pages.
+            // New results do not shift the pages.
             client.result(&sessions[0]);
         }
         params = json!({"cursor": cursor});
@@ -227,19 +227,19 @@ fn pages_of_results_join_up_newest_first_each_once() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found_and_says_what_to_do() {
+fn missing_resources_are_not_found_with_advice() {
     let project = Project::small();
     let unknown = format!("res_{}", "0".repeat(32));
-    let nobody = format!("ses_{}", "0".repeat(32));
+    let missing = format!("ses_{}", "0".repeat(32));
     for mut client in Client::of_each(project.path()) {
         let session = client.session();
         let (session, result, _) = client.result(&session);
         for (uri, reason) in [
             (uri(&session, &unknown), "unknown_result"),
-            (uri(&nobody, &result), "unknown_session"),
+            (uri(&missing, &result), "unknown_session"),
             (uri("x", &result), "invalid_session_id"),
             (uri(&session, "x"), "invalid_result_id"),
-            (SESSION.replace("{session_id}", &nobody), "unknown_session"),
+            (SESSION.replace("{session_id}", &missing), "unknown_session"),
             ("file:///etc/passwd".to_owned(), "unknown_resource"),
             (
                 format!("{}/../../x", uri(&session, &result)),
@@ -259,7 +259,7 @@ fn what_is_not_there_is_not_found_and_says_what_to_do() {
 }
 
 #[test]
-fn the_readme_names_what_is_offered() {
+fn the_readme_names_resources_and_prompts() {
     let project = Project::empty();
     let mut client = Client::start(project.path(), STATELESS);
     let readme = include_str!("../../README.md");
@@ -365,7 +365,7 @@ fn ids_and_paths_are_completed() {
 }
 
 #[test]
-fn only_the_newest_revision_is_told_how_long_to_keep_what() {
+fn only_the_newest_revision_gets_caching_hints() {
     let project = Project::small();
     for mut client in Client::of_each(project.path()) {
         let session = client.session();
@@ -407,5 +407,5 @@ fn only_the_newest_revision_is_told_how_long_to_keep_what() {
         "subscriptions/listen",
         json!({"notifications": {"toolsListChanged": true}}),
     );
-    assert_eq!(error["code"], -32601, "nothing tells of changes");
+    assert_eq!(error["code"], -32601, "there are no change notifications");
 }

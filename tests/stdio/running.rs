@@ -1,4 +1,4 @@
-//! What runs, and how it ends: many at once, cancelled, cut off by the end of stdin or by a signal.
+//! Running calls: many at once, cancelled, interrupted by the end of stdin or by a signal.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::server::STATELESS;
 use crate::support::{self, PATIENCE, Project, Server, pid};
 
-/// From the end of stdin to the end of the process: half a second of grace, and the work of stopping.
+/// From the end of stdin to the end of the process: half a second of grace, and the time to stop.
 const SOON: Duration = Duration::from_secs(5);
 /// Files of a project whose analysis takes seconds.
 const LARGE: usize = 400;
@@ -17,13 +17,13 @@ fn everything() -> Value {
     json!({"name": "analyze_complexity", "arguments": {}})
 }
 
-/// Asks until the number of running tools is as wanted; gives the last status.
+/// Polls until the number of running tools is as wanted; returns the last status.
 fn await_running(server: &mut Server, wanted: impl Fn(u64) -> bool) -> Value {
     let started = Instant::now();
     loop {
         let status = server.good("get_server_status", json!({}))["data"].clone();
         let running = status["pool"]["running"].as_u64();
-        if wanted(running.expect("the pool says what runs")) {
+        if wanted(running.expect("the pool reports running tools")) {
             return status;
         }
         assert!(started.elapsed() < PATIENCE, "{}", status["pool"]);
@@ -39,9 +39,12 @@ fn a_cancelled_call_is_not_answered_and_frees_its_worker() {
     let params = json!({"requestId": id, "reason": "test"});
     server.notify("notifications/cancelled", params);
     let freed = await_running(&mut server, |running| running == 0);
-    // Each file that was analysed is in the cache: most were not.
+    // Each analysed file is in the cache: most files are not.
     let analysed = freed["cache"]["entries"].as_u64().expect("counted");
-    assert!(analysed < LARGE as u64 / 2, "it went on: {analysed} files");
+    assert!(
+        analysed < LARGE as u64 / 2,
+        "it continued: {analysed} files"
+    );
     let next = json!({"path": "pkg/m7.py", "limit": 1});
     let answer = server.good("analyze_complexity", next);
     assert_eq!(
@@ -57,7 +60,7 @@ fn a_cancelled_call_is_not_answered_and_frees_its_worker() {
 }
 
 #[test]
-fn the_end_of_stdin_ends_the_process_whatever_runs() {
+fn the_end_of_stdin_ends_the_process_with_running_calls() {
     let project = Project::large(LARGE);
     let idle = Server::start(project.path()).close();
     assert!(
@@ -75,16 +78,16 @@ fn the_end_of_stdin_ends_the_process_whatever_runs() {
     let over = busy.close();
     assert!(over.status.success(), "{}", over.stderr);
     assert!(over.took < SOON, "{:?}", over.took);
-    assert!(!group_lives(group), "it left a process behind");
+    assert!(!group_lives(group), "a process is left");
 }
 
-/// Whether any process of the group that the server led is still there.
+/// Whether a process of the server's group still runs.
 fn group_lives(leader: u32) -> bool {
     test_kill_process_group(pid(leader)).is_ok()
 }
 
 #[test]
-fn requests_in_a_pipe_are_answered_before_the_end() {
+fn requests_from_a_pipe_are_answered_before_the_end() {
     let project = Project::small();
     let mut server = Server::initialized(project.path());
     let id = server.ask(
@@ -115,7 +118,7 @@ fn a_signal_ends_the_process_cleanly() {
 
 #[cfg(unix)]
 #[test]
-fn a_call_that_outlasts_the_grace_of_a_signal_is_answered_shutting_down() {
+fn a_call_longer_than_the_grace_period_is_answered_shutting_down() {
     let project = Project::large(4 * LARGE);
     let mut server = Server::initialized(project.path());
     let id = server.ask("tools/call", everything());
@@ -130,7 +133,7 @@ fn a_call_that_outlasts_the_grace_of_a_signal_is_answered_shutting_down() {
 }
 
 #[test]
-fn a_hundred_calls_at_once_are_each_answered_under_their_own_id() {
+fn a_hundred_concurrent_calls_get_their_own_answers() {
     let project = Project::small();
     let mut server = Server::initialized(project.path());
     let tools = [
@@ -160,7 +163,7 @@ fn a_hundred_calls_at_once_are_each_answered_under_their_own_id() {
             tools[n % tools.len()],
             "{answer}"
         );
-        // A session holds a bounded number of calls; what is over it is told to come again.
+        // A session has a limit of running calls; calls over it are refused as retryable.
         let busy = envelope["status"]["reason"] == "busy";
         assert!(busy || envelope["status"]["success"] == true, "{answer}");
     }
@@ -170,7 +173,7 @@ fn a_hundred_calls_at_once_are_each_answered_under_their_own_id() {
 }
 
 #[test]
-fn two_hundred_calls_of_one_tool_each_get_the_answer_to_their_own_question() {
+fn two_hundred_calls_of_one_tool_get_their_own_answers() {
     const CALLS: usize = 200;
     let mut project = Project::empty();
     for n in 0..CALLS {
@@ -178,7 +181,7 @@ fn two_hundred_calls_of_one_tool_each_get_the_answer_to_their_own_question() {
         project = project.with(&format!("m{n}.py"), &text);
     }
     let mut server = Server::start(project.path());
-    // Without sessions: nothing but the pool bounds how many run.
+    // Without sessions, only the pool limits the running calls.
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": STATELESS,
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},

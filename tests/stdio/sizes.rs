@@ -1,5 +1,5 @@
-//! What answers cost a model: bytes of the whole `structuredContent`, four to a token. `--nocapture` prints them;
-//! `SIZES_OF=FOLDER` measures another project than this one, where only what is printed counts.
+//! The cost of answers for a model: bytes of the whole `structuredContent`, four to a token. `--nocapture` prints them.
+//! `SIZES_OF=FOLDER` measures another project, without limits.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ use crate::tidy::root;
 
 /// The ten hardest functions of a project.
 const TEN_FUNCTIONS: usize = 600;
-/// What depends on a module, where that is a handful of files.
+/// The dependents of a module that has a few.
 const DEPENDENTS: usize = 400;
 /// A symbol of an outline, with its signature and its share of path and envelope.
 const SYMBOL: usize = 45;
 
-/// This project, or the one that is named.
+/// This project, or the one in `SIZES_OF`.
 fn project() -> (PathBuf, bool) {
     match std::env::var_os("SIZES_OF") {
         Some(folder) => (folder.into(), false),
@@ -33,7 +33,7 @@ fn tokens(server: &mut Server, tool: &str, arguments: Value) -> (usize, Value) {
 }
 
 #[test]
-fn answers_cost_a_model_little() {
+fn answers_are_small() {
     let (folder, is_own) = project();
     let mut server = Server::initialized(&folder);
     let (functions, _) = tokens(

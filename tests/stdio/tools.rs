@@ -1,4 +1,4 @@
-//! The catalogue as it is listed, and every tool as it answers.
+//! The catalogue in `tools/list`, and the answers of every tool.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -18,9 +18,9 @@ const TOOLS: [&str; 11] = [
     "find_tools",
     "get_server_status",
 ];
-/// What an agent pays for on every turn, in tokens of four bytes.
+/// The part of the list that an agent pays for on every turn, in tokens of four bytes.
 const TOKENS: usize = 2400;
-/// The whole list with output schemas, annotations and the rest.
+/// The complete list, with output schemas and annotations.
 const LIST_BYTES: usize = 24_000;
 
 fn listed(server: &mut Server) -> Vec<Value> {
@@ -57,7 +57,7 @@ fn the_list_is_the_same_for_everybody_and_small() {
 }
 
 #[test]
-fn every_tool_says_what_it_is() {
+fn every_tool_has_its_annotations() {
     let tools = listed(&mut Server::initialized(Project::empty().path()));
     for tool in tools {
         let name = &tool["name"];
@@ -119,9 +119,7 @@ impl Checked {
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert!(wrong.is_empty(), "{tool} {arguments}: {}", wrong.join("\n"));
-        let text = result["content"][0]["text"]
-            .as_str()
-            .expect("text beside it");
+        let text = result["content"][0]["text"].as_str().expect("a text");
         assert!(!text.is_empty());
         assert_eq!(
             result["isError"] == true,
@@ -129,7 +127,7 @@ impl Checked {
         );
         let metadata = &result["_meta"]["metadata"];
         assert_eq!(metadata["tool"], tool);
-        // In the structure only where all of it was asked for.
+        // Only a full answer has it in its structure.
         let is_full = arguments["detail"] == "full";
         assert_eq!(envelope.get("metadata").is_some(), is_full, "{envelope}");
         envelope.clone()
@@ -159,7 +157,7 @@ impl Checked {
 }
 
 #[test]
-fn every_tool_answers_as_its_schema_says() {
+fn every_answer_is_valid_under_its_schema() {
     let project = Project::small();
     let mut client = Checked::new(&project);
     let session =
@@ -224,19 +222,19 @@ fn every_tool_answers_as_its_schema_says() {
     client.good("close_session", in_session);
 }
 
-/// What an answer found, without what differs from call to call.
+/// The content of an answer, without the fields that differ between calls.
 fn found(client: &mut Checked, tool: &str, arguments: Value) -> Value {
     client.good(tool, arguments)["data"].clone()
 }
 
 #[test]
-fn arguments_are_taken_as_clients_send_them() {
+fn arguments_are_accepted_in_all_forms_of_clients() {
     let project = Project::small();
     let mut client = Checked::new(&project);
     let plain = found(&mut client, "analyze_complexity", json!({}));
     let tools = listed(&mut Server::initialized(project.path()));
     for tool in &tools {
-        // Strict modes make every argument required and nullable, and clients fill in all of them.
+        // In strict modes every argument is required and nullable, and clients send all of them.
         let schema = &tool["inputSchema"];
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         let names = schema["properties"].as_object().expect("arguments").keys();
@@ -280,7 +278,7 @@ fn arguments_are_taken_as_clients_send_them() {
 }
 
 #[test]
-fn a_refusal_is_a_result_that_says_what_to_do() {
+fn a_refusal_is_a_result_with_advice() {
     let project = Project::small();
     let mut client = Checked::new(&project);
     for tool in TOOLS {

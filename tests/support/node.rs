@@ -98,7 +98,7 @@ impl Node {
 
     /// Sends a `GET` to the admin port.
     pub(crate) fn ask_admin(&self, path: &str) -> (u16, Value) {
-        let address = self.admin.expect("it was asked for");
+        let address = self.admin.expect("an admin port");
         let answer = agent().get(format!("http://{address}{path}")).call();
         let mut answer = answer.expect("it answers");
         let body = answer.body_mut().read_to_string().expect("text");
@@ -108,7 +108,7 @@ impl Node {
 
     /// Sends a `POST` to the admin port and returns the status.
     pub(crate) fn post_admin(&self, path: &str, body: &Value) -> u16 {
-        post_admin(self.admin.expect("it was asked for"), path, body)
+        post_admin(self.admin.expect("an admin port"), path, body)
     }
 
     /// Memory in bytes, current and peak, as Linux reports it.

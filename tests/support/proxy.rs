@@ -80,7 +80,7 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         return Ok(());
     }
     eprintln!(
-        "nobody answered: {failures:?}: {}",
+        "no node answered: {failures:?}: {}",
         String::from_utf8_lossy(&request)
     );
     client.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")

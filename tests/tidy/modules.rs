@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Files that are the root of a crate.
 const ROOTS: [&str; 2] = ["lib", "main"];
 
-/// Of these files, by their paths in the repository: those that no other names.
+/// The files that no other file declares as a module. Paths are relative to the repository.
 pub(super) fn orphans(files: &BTreeMap<String, String>) -> Vec<&str> {
     let named: BTreeSet<String> = files
         .iter()
@@ -16,7 +16,7 @@ pub(super) fn orphans(files: &BTreeMap<String, String>) -> Vec<&str> {
         .collect()
 }
 
-/// The file that a line of this one declares.
+/// The file of a module that this line declares.
 fn names(path: &str, line: &str) -> Option<String> {
     let (folder, name) = path.rsplit_once('/')?;
     if let Some(beside) = line.strip_prefix("#[path = \"") {

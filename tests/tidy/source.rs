@@ -1,13 +1,13 @@
 //! Just enough Rust parsing to find the paths that a file names: skips comments and strings, and expands `use` trees.
 
-/// What a file names.
+/// The paths that a file names.
 pub(super) struct Source {
     named: Vec<Named>,
 }
 
 struct Named {
     line: usize,
-    /// Imported whole (`use std::*`, `use std`, `use std as s`): everything below it is named.
+    /// Imported completely (`use std::*`, `use std`, `use std as s`): everything below it counts as named.
     parts: Vec<String>,
     imported: bool,
 }
@@ -39,7 +39,7 @@ enum Token {
 }
 
 impl Source {
-    /// Without the tests at its end.
+    /// Removes the tests at the end.
     pub(super) fn production(text: &str) -> String {
         let end = text
             .lines()
@@ -66,8 +66,8 @@ impl Source {
         Self { named }
     }
 
-    /// Lines on which a path begins with `name`; `name*` is the beginning of its first part. A crate is named by a
-    /// path of at least two parts or by an import: a variable may be called as a crate is.
+    /// Lines with a path that begins with `name`; `name*` matches the beginning of its first part. A crate needs a path
+    /// of at least two parts or an import, because a variable may have the name of a crate.
     pub(super) fn naming<'s>(&'s self, name: &'s str) -> impl Iterator<Item = usize> + 's {
         let stem = name.trim_end_matches('*');
         let wanted: Vec<&str> = stem.split("::").collect();
@@ -89,11 +89,11 @@ impl Source {
 
 fn follows_dot(tokens: &[(usize, Token)], at: usize) -> bool {
     let before = at.checked_sub(1).map(|before| &tokens[before].1);
-    // `.await` is of interest, other methods and fields are not.
+    // Only `.await` matters, not other methods and fields.
     before == Some(&Token::Sign('.')) && tokens[at].1 != Token::Word("await".to_owned())
 }
 
-/// `a::b::c`, from its first word on; returns where it ends.
+/// Parses `a::b::c` from its first word; returns its end.
 fn path(tokens: &[(usize, Token)], start: usize, into: &mut Vec<Named>) -> usize {
     let mut parts = Vec::new();
     let mut at = start;
@@ -114,11 +114,11 @@ fn path(tokens: &[(usize, Token)], start: usize, into: &mut Vec<Named>) -> usize
     at
 }
 
-/// The tree of a `use`, as whole paths; returns where it ends.
+/// Parses the tree of a `use` into full paths; returns its end.
 fn spread(tokens: &[(usize, Token)], start: usize, line: usize, into: &mut Vec<Named>) -> usize {
     let mut groups: Vec<Vec<String>> = Vec::new();
     let mut current: Vec<String> = Vec::new();
-    // A group was closed: what stands before it has been named by its members.
+    // A group has ended: its members have named the prefix.
     let mut closed = false;
     let mut renamed = false;
     let mut at = start;
@@ -156,7 +156,7 @@ fn spread(tokens: &[(usize, Token)], start: usize, line: usize, into: &mut Vec<N
     at
 }
 
-/// Words and signs with their lines, without comments, texts, characters and lifetimes.
+/// Words and signs with their lines, without comments, strings, characters and lifetimes.
 fn tokens(text: &str) -> Vec<(usize, Token)> {
     let chars: Vec<char> = text.chars().collect();
     let mut tokens = Vec::new();
@@ -196,7 +196,7 @@ fn tokens(text: &str) -> Vec<(usize, Token)> {
     tokens
 }
 
-/// Where a literal ends that begins with this word: `r"…"`, `br#"…"#`, `b'…'`, `c"…"`. `None`: it is a word.
+/// The end of a literal with this prefix: `r"…"`, `br#"…"#`, `b'…'`, `c"…"`. `None`: it is a plain word.
 fn literal_end(chars: &[char], word: &str, end: usize) -> Option<usize> {
     let hashes = chars[end..].iter().take_while(|c| **c == '#').count();
     let opens = chars.get(end + hashes) == Some(&'"');
@@ -253,7 +253,7 @@ fn raw_end(chars: &[char], quote: usize, hashes: usize) -> usize {
     chars.len()
 }
 
-/// A character ends at its quote; a lifetime is the quote alone, and its name is passed over with it.
+/// A character ends at its quote. A lifetime is a quote and a name; both are skipped.
 fn quote_end(chars: &[char], at: usize) -> usize {
     match (chars.get(at + 1), chars.get(at + 2)) {
         (Some('\\'), _) => {

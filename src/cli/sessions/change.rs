@@ -1,4 +1,4 @@
-//! `sessions close`, `release` and `import`: what changes something, one session after the other.
+//! `sessions close`, `release` and `import`: the commands that change sessions, one after the other.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::{Exit, Patience, Reach, input, parse_id, refused, validate, worst};
 
 #[derive(Debug, Args)]
 pub(super) struct Close {
-    /// Which
+    /// Ids of sessions
     #[arg(value_name = "SESSION", required = true, value_parser = parse_id)]
     pub(super) ids: Vec<SessionId>,
     #[command(flatten)]
@@ -33,7 +33,7 @@ impl Close {
 
 #[derive(Debug, Args)]
 pub(super) struct Release {
-    /// Which
+    /// Ids of sessions
     #[arg(value_name = "SESSION", required = true, value_parser = parse_id)]
     pub(super) ids: Vec<SessionId>,
     #[command(flatten)]
@@ -58,10 +58,10 @@ impl Release {
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// What `sessions export` wrote; `-` reads stdin
+    /// A file from `sessions export`; `-` reads stdin
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Overwrite sessions that are there, and bring back those that were closed
+    /// Overwrite existing sessions, and restore closed ones
     #[arg(long)]
     pub(super) replace: bool,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(super) struct Import {
 }
 
 impl Import {
-    /// Everything is checked before anything is changed.
+    /// Checks all sessions before it changes any.
     pub(super) async fn run(&self, operator: &Operator) -> Exit {
         let sessions = match self.read() {
             Ok(sessions) => sessions,

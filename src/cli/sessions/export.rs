@@ -1,4 +1,4 @@
-//! `sessions export`: JSON lines, one for each session.
+//! `sessions export`: JSON lines, one per session.
 
 use actors::ids::{Principal, SessionId};
 use actors::operator::{Operator, OperatorError};
@@ -9,13 +9,13 @@ use super::{Exit, Reach, parse_id, refused, worst};
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Which; none: see --all and --principal
+    /// Ids of sessions; or use --all or --principal
     #[arg(value_name = "SESSION", value_parser = parse_id, required_unless_present_any = ["all", "principal"])]
     pub(super) ids: Vec<SessionId>,
-    /// Everybody's
+    /// The sessions of all principals
     #[arg(long, conflicts_with_all = ["ids", "principal"])]
     pub(super) all: bool,
-    /// Those of this principal
+    /// The sessions of this principal
     #[arg(long, value_name = "NAME", conflicts_with = "ids")]
     pub(super) principal: Option<String>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ impl Export {
                 Ok((session, damaged)) => {
                     for damage in &damaged {
                         complain(&format!(
-                            "session {id} is exported without what is damaged: {damage}"
+                            "session {id} is exported without its damaged parts: {damage}"
                         ));
                     }
                     if !damaged.is_empty() {
@@ -42,7 +42,7 @@ impl Export {
                     }
                     session
                 }
-                // It ended between being listed and being read.
+                // The session ended after it was listed.
                 Err(OperatorError::Unknown(_)) if self.ids.is_empty() => continue,
                 Err(error) => {
                     exits.push(refused(&error));

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// Of one line: a session has at most 8 MiB of state, 56 MiB of whole results and a history of answers, and JSON within
-/// JSON is up to twice as long.
+/// Longest line: a session has at most 8 MiB of state, 56 MiB of complete results and a history of answers, and JSON
+/// inside JSON is up to twice as long.
 const LINE_MAX: u64 = 128 << 20;
 
-/// Calls `take` with the number and the text of every line that is not empty. `-` is stdin.
+/// Calls `take` with the number and the text of every non-empty line. `-` is stdin.
 pub(super) fn each_line(file: &Path, take: impl FnMut(usize, &str)) -> io::Result<()> {
     if file == Path::new("-") {
         return lines(&mut io::stdin().lock(), take);
@@ -30,8 +30,8 @@ fn lines(reader: &mut dyn BufRead, mut take: impl FnMut(usize, &str)) -> io::Res
                 "line {number} has more than {LINE_MAX} bytes"
             )));
         }
-        let text =
-            str::from_utf8(&buffer).map_err(|_| wrong(format!("line {number} is no text")))?;
+        let text = str::from_utf8(&buffer)
+            .map_err(|_| wrong(format!("line {number} is not UTF-8 text")))?;
         if !text.trim().is_empty() {
             take(number, text.trim());
         }

@@ -1,4 +1,4 @@
-//! `sessions list`: everybody's sessions, or the nodes that share them.
+//! `sessions list`: the sessions of all principals, or the nodes.
 
 use actors::ids::Principal;
 use actors::operator::{Operator, OperatorError};
@@ -12,7 +12,7 @@ use super::{Format, Reach, pretty};
 use crate::answer::rfc3339;
 use crate::tools::session_data::node;
 
-/// Rows of a table on a screen; `--limit` changes it.
+/// Rows of a table by default; `--limit` changes it.
 const DEFAULT_ROWS: usize = 50;
 
 const SESSIONS: [Column; 8] = [
@@ -38,19 +38,19 @@ const NODES: [Column; 8] = [
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Only of this principal
+    /// Only sessions of this principal
     #[arg(long, value_name = "NAME")]
     pub(super) principal: Option<String>,
-    /// Only those that may not run, with the reason
+    /// Only quarantined sessions, with the reason
     #[arg(long)]
     pub(super) quarantined: bool,
     /// Rows to show; 0 shows all [default: 50]
     #[arg(long, value_name = "ROWS")]
     pub(super) limit: Option<usize>,
-    /// The nodes that were heard of lately, in place of sessions
+    /// List the running nodes instead of sessions
     #[arg(long, conflicts_with_all = ["principal", "quarantined", "limit"])]
     pub(super) nodes: bool,
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
     /// When to colour the table
@@ -67,7 +67,7 @@ impl List {
             return Ok(match self.format {
                 Format::Json => pretty(&json!({"nodes": nodes})),
                 Format::Table => {
-                    let none = "no node was heard of lately";
+                    let none = "no node is running";
                     self.titled("Nodes", &NODES, &nodes, none)
                 }
             });
@@ -89,7 +89,7 @@ impl List {
                     row.filter(|row| !self.quarantined || row.quarantine.is_some())
                         .map(|row| session(&row)),
                 ),
-                // One that is damaged must not hide the others.
+                // A damaged session must not hide the others.
                 Err(OperatorError::Unreadable { id, cause }) => shown.push(json!({
                     "session_id": id, "status": "unreadable", "quarantine": cause.to_string(),
                 })),
@@ -104,9 +104,9 @@ impl List {
             return Ok(pretty(&json!({"sessions": sessions, "page": page})));
         }
         let none = if self.quarantined {
-            "no session is quarantined"
+            "no quarantined sessions"
         } else {
-            "there is no session"
+            "no sessions"
         };
         let mut text = self.titled("Sessions", &SESSIONS, &sessions, none);
         if more > 0 {

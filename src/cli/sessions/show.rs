@@ -1,4 +1,4 @@
-//! `sessions show`: one session, read without taking it from anybody.
+//! `sessions show`: one session, read without taking it from its node.
 
 use std::fmt::Write;
 
@@ -31,10 +31,10 @@ const RESULTS: [Column; 5] = [
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// Which
+    /// Id of the session
     #[arg(value_name = "SESSION", value_parser = parse_id)]
     pub(super) id: SessionId,
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
     /// When to colour tables
@@ -68,7 +68,7 @@ fn facts(shown: &Shown) -> Value {
     }
     match &shown.view {
         Ok(view) => add_view(&mut facts, view),
-        // What is known of it is worth showing all the same.
+        // Show the readable parts.
         Err(error) => facts["unreadable"] = json!(error.to_string()),
     }
     facts
@@ -123,7 +123,7 @@ fn text(facts: &Value, screen: Screen) -> String {
                 other.to_string()
             }
         };
-        // Writing to a text cannot fail, here and below.
+        // Writing to a string cannot fail, here and below.
         let _ = writeln!(text, "{title:<17} {said}");
     }
     for root in facts["roots"].as_array().into_iter().flatten() {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Has every variant and every field of a stored session; actors' tests hold it to that.
+/// Has every variant and every field of a stored session; tests of `actors` check that.
 const SAMPLE: &str = include_str!("../../../tests/fixtures/session-export.jsonl");
 
 fn sample() -> Value {
@@ -23,7 +23,7 @@ fn wrong(line: &Value) -> Vec<String> {
     validate::check(&line.to_string()).expect_err("refused")
 }
 
-/// As the command line would make it.
+/// As the command line creates it.
 fn verb(arguments: &[&str]) -> Sessions {
     #[derive(Parser)]
     struct Line {
@@ -35,14 +35,14 @@ fn verb(arguments: &[&str]) -> Sessions {
 }
 
 #[test]
-fn the_sample_is_valid_and_reads_back_to_the_byte() {
+fn the_sample_is_valid_and_round_trips_exactly() {
     let session = validate::check(SAMPLE.trim()).expect("valid");
     assert_eq!(serde_json::to_value(&session).expect("JSON"), sample());
 }
 
-/// With the sample's having every field, no field can be added to a type without the schema, nor to the schema alone.
+/// The sample has every field, so a field cannot be added only to a type or only to the schema.
 #[test]
-fn the_schema_names_what_the_types_have_and_nothing_else() {
+fn the_schema_has_exactly_the_fields_of_the_types() {
     let schema: Value = serde_json::from_str(validate::SCHEMA).expect("JSON");
     let mut named = BTreeSet::new();
     properties(&schema, &mut named);
@@ -62,7 +62,7 @@ fn the_schema_names_what_the_types_have_and_nothing_else() {
     }
     let unused: Vec<_> = named.difference(&used).collect();
     assert!(unused.is_empty(), "no session has {unused:?}");
-    // Every object is closed: what the types have and the schema does not is refused, as below.
+    // Every object is closed: a field that the schema does not have is refused, as below.
     let mut more = sample();
     more["state"]["ended"][0]["end"]["succeeded"]["more"] = json!(1);
     assert!(wrong(&more)[0].contains("more"), "{:?}", wrong(&more));
@@ -74,7 +74,7 @@ fn properties(schema: &Value, named: &mut BTreeSet<String>) {
             if let Some(Value::Object(own)) = object.get("properties") {
                 named.extend(own.keys().cloned());
                 let closed = object.get("additionalProperties") == Some(&Value::Bool(false));
-                assert!(closed, "{:?} may have anything", own.keys());
+                assert!(closed, "{:?} accepts any field", own.keys());
             }
             object.values().for_each(|value| properties(value, named));
         }
@@ -84,7 +84,7 @@ fn properties(schema: &Value, named: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn what_is_wrong_is_told_where_it_stands() {
+fn errors_name_their_place() {
     for (place, value, word) in [
         ("/id", json!("ses_1"), "/id"),
         ("/version", json!(0), "/version"),
@@ -108,7 +108,7 @@ fn what_is_wrong_is_told_where_it_stands() {
 }
 
 async fn stocked() -> (Arc<MemoryStore>, Operator, ExportedSession) {
-    // Longer than any pause of a loaded machine, short enough to wait for.
+    // Longer than any pause of a loaded machine, and short enough for a test.
     let limits = Limits {
         lease: Duration::from_secs(5),
         ..Limits::default()
@@ -124,7 +124,7 @@ async fn stocked() -> (Arc<MemoryStore>, Operator, ExportedSession) {
 }
 
 #[tokio::test]
-async fn lists_show_whose_it_is_and_why_it_may_not_run() {
+async fn lists_show_the_owner_and_the_quarantine() {
     let (store, operator, session) = stocked().await;
     let list = |arguments: &'static [&'static str]| {
         let operator = operator.clone();
@@ -149,14 +149,8 @@ async fn lists_show_whose_it_is_and_why_it_may_not_run() {
         serde_json::from_str(&list(&["list", "--format", "json"]).await).expect("JSON");
     assert_eq!(json["sessions"][0]["session_id"], session.id.to_string());
     assert!(list(&["list", "--quarantined"]).await.contains("nightly"));
-    assert_eq!(
-        list(&["list", "--principal", "eve"]).await,
-        "there is no session\n"
-    );
-    assert_eq!(
-        list(&["list", "--nodes"]).await,
-        "no node was heard of lately\n"
-    );
+    assert_eq!(list(&["list", "--principal", "eve"]).await, "no sessions\n");
+    assert_eq!(list(&["list", "--nodes"]).await, "no node is running\n");
     let node = NodeRecord {
         node: NodeId::from_u128(3),
         version: "1.2.3".to_owned(),
@@ -178,7 +172,7 @@ async fn lists_show_whose_it_is_and_why_it_may_not_run() {
 }
 
 #[tokio::test]
-async fn one_is_shown_with_what_it_holds() {
+async fn a_session_is_shown_with_its_content() {
     let (_, operator, session) = stocked().await;
     let id = session.id.to_string();
     let Verb::Show(show) = verb(&["show", &id]).verb else {
@@ -203,7 +197,7 @@ async fn one_is_shown_with_what_it_holds() {
 }
 
 #[tokio::test]
-async fn changes_end_with_the_code_that_says_what_became_of_them() {
+async fn changes_return_the_right_exit_codes() {
     let (store, operator, session) = stocked().await;
     let id = session.id.to_string();
     let file = tempfile::NamedTempFile::new().expect("a file");

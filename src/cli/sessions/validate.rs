@@ -1,4 +1,4 @@
-//! `sessions validate`: whether exported sessions are what the published schema says, and could run.
+//! `sessions validate`: checks exported sessions against the published schema, and whether they can run.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::answer::validation;
 
 /// The published schema of a line.
 pub(super) const SCHEMA: &str = include_str!("../../../docs/session-export.schema.json");
-/// Problems of one line that are told: the first explain the rest.
+/// Problems shown for one line: the first ones explain the rest.
 const TOLD: usize = 5;
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
@@ -29,10 +29,10 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 
 #[derive(Debug, Args)]
 pub(super) struct Validate {
-    /// What `sessions export` wrote; `-` reads stdin
+    /// Files from `sessions export`; `-` reads stdin
     #[arg(value_name = "FILE", required = true)]
     pub(super) files: Vec<PathBuf>,
-    /// How to write what was found
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
 }
@@ -68,7 +68,7 @@ fn text(sessions: u64, wrong: &[Value]) -> String {
         let file = printable(line["file"].as_str().unwrap_or_default());
         for problem in line["problems"].as_array().into_iter().flatten() {
             let problem = printable(problem.as_str().unwrap_or_default());
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{file}:{}: {problem}", line["line"]);
         }
     }
@@ -76,7 +76,7 @@ fn text(sessions: u64, wrong: &[Value]) -> String {
     text
 }
 
-/// What the line says, or what is wrong with it.
+/// The session of a line, or its problems.
 pub(super) fn check(line: &str) -> Result<ExportedSession, Vec<String>> {
     let value: Value = serde_json::from_str(line).map_err(|error| vec![error.to_string()])?;
     let mut problems = validation::all_errors(&VALIDATOR, &value);

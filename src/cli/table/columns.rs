@@ -1,4 +1,4 @@
-//! Which columns the tables have: titles, where the values stand in a row, and what gives way first.
+//! The columns of the tables: titles, sources of the values, and which columns are dropped first.
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
@@ -6,7 +6,7 @@ pub(in crate::cli) struct Column {
     pub(super) title: &'static str,
     pub(super) source: Source,
     pub(super) text: Text,
-    /// Where there is too little room, columns go by this, the lowest first; [`ALWAYS`] never goes.
+    /// If there is too little room, the column with the lowest value is dropped first; [`ALWAYS`] is never dropped.
     pub(super) keep: u8,
     pub(super) uniform: Uniform,
 }
@@ -16,48 +16,49 @@ pub(in crate::cli) struct Column {
 pub(super) enum Source {
     /// A JSON pointer.
     At(&'static str),
-    /// The same, with the rank of a cyclomatic complexity beside it.
+    /// A JSON pointer to a cyclomatic complexity, which is shown with its rank.
     Ranked(&'static str),
-    /// Lines with a comment and nothing else.
+    /// Lines with only a comment.
     CommentLines,
     /// `path:line`.
     Place,
 }
 
-/// What becomes of a text where there is too little room.
+/// How a text is wrapped if there is too little room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
-    /// It goes on below, between its parts.
+    /// Wrapped between its parts.
     Name,
-    /// The same, but other columns go first: terminals and editors open what stands in one piece.
+    /// Wrapped between its parts, but other columns are dropped first: terminals and editors only open paths in one
+    /// piece.
     Path,
-    /// It stays whole: it is copied.
+    /// Never wrapped, because people copy it.
     Whole,
-    /// It goes on below, between words.
+    /// Wrapped between words.
     Words,
 }
 
-/// What is done with a column that has the same value in each of several rows.
+/// Whether a column is shown that has the same value in all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Uniform {
     Stays,
-    /// Only where that is zero.
+    /// Dropped if that value is zero.
     ZerosGo,
     Goes,
 }
 
 pub(super) const ALWAYS: u8 = u8::MAX;
-/// From here on a column goes only where even the shortest names leave it no room.
+/// Columns from this value on are dropped only if even the shortest names leave no room.
 pub(super) const NEEDED: u8 = 90;
-/// Of a column that says nothing else.
+/// The default.
 const MIDDLE: u8 = 50;
 
-/// A fact: shown even where it is the same everywhere.
+/// A fact: shown even if all rows have the same value.
 pub(in crate::cli) const fn column(title: &'static str, pointer: &'static str) -> Column {
     of(title, Source::At(pointer), Uniform::Stays)
 }
 
-/// A figure that tells rows apart, or says nothing.
+/// A figure: dropped if all rows have the same value.
 const fn figure(title: &'static str, pointer: &'static str) -> Column {
     of(title, Source::At(pointer), Uniform::Goes)
 }
@@ -177,7 +178,7 @@ pub(super) const SYMBOLS: [Column; 5] = [
 ];
 pub(super) const IMPORTS: [Column; 2] = [column("import", "/specifier").always(), PLACE];
 
-/// What rows may be ranked by and [`FUNCTIONS`] does not show.
+/// Sort keys that [`FUNCTIONS`] does not show.
 pub(super) const SORTED_BY: [(&str, Column); 4] = [
     (
         "total_cyclomatic",

@@ -1,21 +1,21 @@
-//! Text made to fit: how wide it is, and where its lines break. Nothing is left out. Pure.
+//! Measures text and wraps it. Nothing is left out. Pure.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Where a name may go on in the next line: behind these, the first that help.
+/// Characters after which a name may be wrapped; the second list is used if the first is not enough.
 const BREAKS: [&[char]; 2] = [&['/', ':', ' '], &['.', '_', '-', ',', '<', '(']];
 
 pub(in crate::cli) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Lines of a path or a qualified name, none wider than `room`: broken between the parts of the path or name, and within
-/// one only where that alone is wider.
+/// Wraps a path or a qualified name into lines of at most `room`: between its parts, and inside a part only if that is
+/// wider.
 pub(super) fn broken(text: &str, room: usize) -> Vec<String> {
     filled(&pieces(text, room, &BREAKS), room)
 }
 
-/// Lines of whole words, none wider than `room`; a word that is wider is broken like a name.
+/// Wraps text between words into lines of at most `room`; a wider word is wrapped like a name.
 pub(in crate::cli) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();

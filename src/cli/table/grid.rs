@@ -1,4 +1,4 @@
-//! Rows and columns of text, laid out: what says nothing is left out, what does not fit gives way. Pure.
+//! Lays out rows and columns of text: drops columns without information, and shortens text that does not fit. Pure.
 
 use serde_json::Value;
 
@@ -12,14 +12,14 @@ use crate::cli::screen::{Look, Screen};
 const GAP: usize = 2;
 /// Before the first.
 const MARGIN: usize = 1;
-/// A name that has less room than this is broken so often that other columns go instead.
+/// Other columns are dropped to give names this width.
 const COMFORT: usize = 26;
-/// Other columns go before a path is broken that takes no more than this share of a line: half of it.
+/// Other columns are dropped before a path is wrapped that takes at most this share of a line: half of it.
 const PATH_SHARE: usize = 2;
-/// The least room of a name or a path where every other column has gone.
+/// Minimum width of a name or a path after all other columns are dropped.
 const LEAST: usize = 12;
 
-/// A table, not yet laid out.
+/// A table before its layout.
 pub(super) struct Grid {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
@@ -33,7 +33,7 @@ struct Cell {
 
 impl Grid {
     pub(super) fn of(columns: impl IntoIterator<Item = Column>, rows: &[Value]) -> Self {
-        let says_something = |column: &Column| {
+        let is_informative = |column: &Column| {
             let mut values = rows.iter().map(|row| value(row, column.source));
             let first = values.next().flatten();
             let is_empty = first.as_ref().is_none_or(Value::is_null);
@@ -49,7 +49,7 @@ impl Grid {
                 Uniform::Goes => !is_empty && !is_zero && rows.len() == 1,
             }
         };
-        let columns: Vec<_> = columns.into_iter().filter(says_something).collect();
+        let columns: Vec<_> = columns.into_iter().filter(is_informative).collect();
         let cells = |row: &Value| columns.iter().map(|column| cell(row, column)).collect();
         let rows = rows.iter().map(cells).collect();
         Self { columns, rows }
@@ -60,7 +60,7 @@ impl Grid {
         cells.any(|cell| cell.rank.is_some())
     }
 
-    /// Lines, each with its end.
+    /// The lines, each with its line break.
     pub(super) fn lines(mut self, screen: Screen) -> String {
         let widths = self.fit(screen.width);
         let mut text = String::new();
@@ -77,7 +77,7 @@ impl Grid {
         text
     }
 
-    /// Takes columns away until the rest fits, and says how wide each of the rest is.
+    /// Drops columns until the rest fits, and returns the widths of the rest.
     fn fit(&mut self, room: Option<usize>) -> Vec<usize> {
         loop {
             let natural: Vec<_> = (0..self.columns.len()).map(|at| self.natural(at)).collect();
@@ -104,7 +104,7 @@ impl Grid {
         cells.max().unwrap_or(0).max(width(self.columns[at].title))
     }
 
-    /// The widths of columns of which those that may be broken have this much, names and paths.
+    /// The widths of all columns, if those that can be wrapped get `name` and `path`.
     fn at_least(&self, natural: &[usize], name: usize, path: usize) -> Vec<usize> {
         let columns = self.columns.iter().enumerate();
         columns
@@ -181,7 +181,7 @@ fn painted(text: &str, rank: Option<&'static str>, screen: Screen) -> String {
     }
 }
 
-/// Of a whole line.
+/// The width of a complete line.
 fn whole(widths: &[usize]) -> usize {
     let gaps = widths.len().saturating_sub(1) * GAP;
     MARGIN + gaps + widths.iter().sum::<usize>()
@@ -212,7 +212,7 @@ fn cell(row: &Value, column: &Column) -> Cell {
 fn value(row: &Value, source: Source) -> Option<Value> {
     match source {
         Source::At(pointer) | Source::Ranked(pointer) => row.pointer(pointer).cloned(),
-        // Every line of a file holds code, or a comment and no code, or nothing.
+        // Every line of a file has code, only a comment, or nothing.
         Source::CommentLines => {
             let lines = |name: &str| row[name].as_u64();
             let others = lines("ploc")? + lines("blank")?;

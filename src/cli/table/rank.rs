@@ -1,12 +1,12 @@
-//! Ranks of cyclomatic complexity, as radon gives them.
+//! Ranks of cyclomatic complexity, as in radon.
 
 use crate::cli::screen::Look;
 
-/// The highest complexity of each rank but the last.
+/// The highest complexity of each rank except the last.
 const RANKS: [(&str, u64); 5] = [("A", 5), ("B", 10), ("C", 20), ("D", 30), ("E", 40)];
 const LAST: &str = "F";
 
-/// Stands below every answer that shows ranks. Its blanks that are none keep a rank on one line.
+/// Printed below every answer with ranks. Its no-break spaces keep a rank on one line.
 pub(super) const LEGEND: &str = "Ranks of cyclomatic complexity are radon's: A\u{a0}1–5, B\u{a0}6–10, C\u{a0}11–20, D\u{a0}21–30, E\u{a0}31–40, F\u{a0}41\u{a0}and\u{a0}more.";
 
 pub(super) fn of(cyclomatic: u64) -> &'static str {
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ranks_begin_where_the_legend_says() {
+    fn the_ranks_match_the_legend() {
         let mut told = LEGEND.split_once(": ").expect("ranks").1;
         for (first, rank) in [
             (1, "A"),

@@ -33,7 +33,7 @@ fn complexity() -> Value {
 }
 
 #[test]
-fn a_table_has_the_columns_that_say_something_and_what_was_left_out() {
+fn a_table_has_its_informative_columns_and_the_coverage() {
     let unparsed = ["src/broken.py".to_owned()];
     let screen = Screen::default();
     expect![[r#"
@@ -56,7 +56,7 @@ fn a_table_has_the_columns_that_say_something_and_what_was_left_out() {
         Ranks of cyclomatic complexity are radon's: A 1–5, B 6–10, C 11–20, D 21–30, E 31–40, F 41 and more.
         2 of 7 rows shown; --limit 0 shows all.
         9 files seen, 2 analysed; skipped: unsupported 6, binary 1; languages: python 1, rust 1.
-        1 file holds source that does not parse, and its numbers leave it out: src/broken.py.
+        1 file has source that does not parse, and its numbers leave it out: src/broken.py.
     "#]].assert_eq(&of_answer(
         Kind::Complexity,
         &complexity(),
@@ -67,7 +67,7 @@ fn a_table_has_the_columns_that_say_something_and_what_was_left_out() {
 }
 
 #[test]
-fn it_fits_a_narrow_terminal() {
+fn a_table_fits_a_narrow_terminal() {
     expect![[r#"
         Functions
          cyclomatic  cognitive  function      location
@@ -96,8 +96,8 @@ fn it_fits_a_narrow_terminal() {
         2 of 7 rows shown; --limit 0 shows all.
         9 files seen, 2 analysed; skipped: unsupported 6, binary 1;
         languages: python 1, rust 1.
-        1 file holds source that does not parse, and its numbers
-        leave it out.
+        1 file has source that does not parse, and its numbers leave
+        it out.
     "#]]
     .assert_eq(&of_answer(
         Kind::Complexity,
@@ -108,7 +108,7 @@ fn it_fits_a_narrow_terminal() {
     ));
 }
 
-/// What is longer than its room goes on in the next line: nothing is left out.
+/// Long text is wrapped, and nothing is left out.
 #[test]
 fn no_line_is_wider_than_the_terminal_and_no_number_is_broken() {
     for width in [60, 80, 100, 120, 200] {
@@ -146,7 +146,7 @@ fn a_rank_has_its_color() {
     ] {
         assert!(text.contains(part), "{part:?}: {text:?}");
     }
-    // Colours take no room.
+    // Colours do not count as width.
     let plain = of_answer(
         Kind::Complexity,
         &complexity(),
@@ -162,7 +162,7 @@ fn a_rank_has_its_color() {
 }
 
 #[test]
-fn a_cycle_is_a_way_round_and_a_long_one_goes_on_below() {
+fn a_cycle_is_a_chain_and_a_long_one_is_wrapped() {
     let graph = json!({
         "cycles": [
             {"size": 7, "path": ["a/long/path.py", "another/long path.py", "a/long/path.py"], "more": 5},
@@ -178,7 +178,7 @@ fn a_cycle_is_a_way_round_and_a_long_one_goes_on_below() {
              7  a/long/path.py
                 → another/long path.py
                 → a/long/path.py and 5 more in this
-                knot
+                cycle
              4  a → b → c → … → a
              2  c → d → c
 
@@ -187,7 +187,7 @@ fn a_cycle_is_a_way_round_and_a_long_one_goes_on_below() {
 }
 
 #[test]
-fn a_long_reason_goes_on_below_itself() {
+fn a_long_reason_is_wrapped() {
     let envelope = json!({
         "data": {"unresolved": [
             {"path": "shop/report.py", "line": 4, "specifier": "shop.printer", "reason": "no_such_module: `shop` has no module `printer` here (compiled, generated or excluded?)"},
@@ -207,7 +207,7 @@ fn a_long_reason_goes_on_below_itself() {
 }
 
 #[test]
-fn an_empty_answer_says_why() {
+fn an_empty_answer_has_a_reason() {
     let envelope = json!({
         "data": {"functions": []},
         "status": {"message": "no file matches the selection"},

@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 pub(super) const PART_BYTES: usize = 256 * 1024;
 /// Reserved in each part for the address of the next part and the counts.
 const RESERVED: usize = 1024;
-/// A larger field beside the lists is split like rows.
+/// A larger field that is not a list is split like rows.
 const SMALL_FIELD: usize = 32 * 1024;
 
 /// A document: fields of every part, fields of the first part only, and the object whose lists are split.
 pub(super) struct Document {
     pub(super) every: Map<String, Value>,
     pub(super) first: Map<String, Value>,
-    /// The field that holds `body`; `None`: its fields are beside those of every part.
+    /// The field that holds `body`; `None`: its fields are next to those of every part.
     pub(super) under: Option<&'static str>,
     pub(super) body: Map<String, Value>,
 }
@@ -223,7 +223,7 @@ fn cuts(items: &[Item], first: usize, later: usize) -> Vec<std::ops::Range<usize
     let mut cuts = Vec::new();
     let (mut start, mut taken) = (0, first);
     for (at, item) in items.iter().enumerate() {
-        // At least one item, however large the fields beside it are.
+        // At least one item, even if the other fields are large.
         if taken + item.bytes > PART_BYTES && (at > start || cuts.is_empty()) {
             cuts.push(start..at);
             (start, taken) = (at, later);

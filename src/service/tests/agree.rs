@@ -90,7 +90,7 @@ fn agrees(tool: &str, arguments: &Value, answer: &Answer) {
         );
     }
     let mut rest = answer.text.as_str();
-    // A page in full names its files beside its functions, where the text does not.
+    // A full page also lists the files of its functions; the text does not.
     let data = match answer.structured["data"].get("profile") {
         Some(_) => json!({"functions": answer.structured["data"]["functions"]}),
         None => answer.structured["data"].clone(),

@@ -51,8 +51,8 @@ pub(super) fn shown(
     Ok(shown)
 }
 
-/// In one direction, keeps only the edges between one step and the next, and drops imports between dependents of the
-/// same step. `nearer`: nodes of all steps before the last.
+/// In one direction, drops the edges that are no part of a step, such as imports between two nodes of the last step.
+/// `nearer`: the nodes of all earlier steps.
 fn keep_steps(graph: &mut Graph, nearer: &HashSet<&str>, direction: Direction) {
     let Graph { nodes, edges, .. } = graph;
     let is_nearer = |node: u32| nearer.contains(nodes[node as usize].id.as_str());
