@@ -1,16 +1,16 @@
 //! The only code that reads analysed code: roots, ignore rules, limits, stat cache, content hashes.
 //!
-//! Tools ask for a [`Scan`] and then [`Workspace::read`] the files that no cache knows. Nothing is kept between two
-//! scans but what `stat` confirms ([`StatCache`]), so every answer is about the bytes on disk now, and a crash costs
-//! nothing but speed.
+//! Tools ask for a [`Scan`] and then [`Workspace::read`] the files that are in no cache. Between two scans only hashes
+//! that `stat` confirms are kept ([`StatCache`]), so every answer describes the bytes on disk now, and a crash costs only
+//! speed.
 //!
-//! What holds for every path, however it came here:
-//! - Nothing outside the roots is ever opened, but what git's rules are read from: `.gitignore` of the folders around a
-//!   root up to the top of its repository, and git's own settings (see the modules `rules` and `git`). A path is resolved
-//!   name by name, and opened so that the system itself refuses a link that appeared in it since (see the module `open`).
-//! - Links are not followed by a walk. Inside the roots their target is met where it lies, and counts once; outside the
-//!   roots it is not read. A path that a caller writes may lead through links, as long as it never leaves the roots.
-//! - A hard link cannot be told from the file it links to, and what is mounted below a root belongs to it.
+//! Rules for every path:
+//! - No file outside the roots is opened, except git's ignore rules: `.gitignore` of the folders above a root up to the
+//!   top of its repository, and git's own settings (see the modules `rules` and `git`). A path is resolved name by name,
+//!   and opened so that the system refuses a link that replaced a part of it since (see the module `open`).
+//! - A walk does not follow links. A target inside the roots is found at its own place, so it counts once; a target
+//!   outside is not read. A caller's path may lead through links, as long as it never leaves the roots.
+//! - A hard link cannot be distinguished from its file, and a file system mounted below a root belongs to the root.
 //! - Every file seen is in [`Scan::files`] or counted in [`Scan::skipped`]; a directory that was not entered is counted
 //!   in [`Scan::pruned`].
 
@@ -62,7 +62,7 @@ pub struct Root {
     pub path: PathBuf,
 }
 
-/// Roots, limits and what is known of files by their stat. Cheap to make: nothing is read before it is asked for.
+/// Roots, limits and the stat cache. Cheap to make: it reads nothing before the first scan.
 #[derive(Clone)]
 pub struct Workspace {
     pub roots: Vec<Root>,
@@ -72,7 +72,7 @@ pub struct Workspace {
     is_manifest: fn(&str) -> bool,
 }
 
-/// What a call asks to look at.
+/// The files that a call selects.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// As the caller wrote it: relative to the one root, `name/…` with several, or absolute inside a root. Empty: all.
@@ -113,9 +113,9 @@ pub struct File {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
     pub file: File,
-    /// Why no scan that chose its place would analyse it: `generated`, `minified`, … `None` where one would.
+    /// Why a scan of its place would skip it: `generated`, `minified`, … `None`: it would be analysed.
     pub left_out: Option<SkipReason>,
-    /// It lies in the place that was selected, and no argument of the caller keeps it out.
+    /// It lies in the selected place, and no argument of the caller excludes it.
     pub in_place: bool,
 }
 
@@ -131,7 +131,7 @@ pub struct Link {
 pub struct Scan {
     /// Sorted by path.
     pub files: Vec<File>,
-    /// Everything else of the roots that holds code, where [`Workspace::scan_with_surroundings`] was asked. Sorted by
+    /// Every other code file of the roots, for [`Workspace::scan_with_surroundings`]. Sorted by
     /// path. None of it is counted in `files_seen` because of this.
     pub surroundings: Vec<Neighbour>,
     /// Sorted; empty without surroundings.
@@ -146,7 +146,7 @@ pub struct Scan {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Directories that were not entered, by reason. What is in them was not seen.
     pub pruned: BTreeMap<SkipReason, u64>,
-    /// What else a reader of the answer should know, with the number of files concerned.
+    /// Notes about how files were read, each with the number of files.
     pub notes: BTreeMap<Note, u64>,
     /// Over (path, hash) of every file and manifest, in hex: equal digests, equal inputs.
     pub digest: String,
@@ -156,7 +156,7 @@ pub struct Scan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceText {
     pub text: String,
-    /// Of the bytes that were decoded: may differ from the scan's where the file changed since.
+    /// Hash of the decoded bytes; differs from the scan's if the file changed since.
     pub hash: ContentHash,
     pub encoding: Encoding,
 }

@@ -17,7 +17,7 @@ use super::walk::{Around, Candidate, Found, Job, Lifted, ManifestPath, Walk, bel
 use super::{Link, names};
 use crate::analysis::Language;
 
-/// Entries between two questions whether to stop: some 100 µs of work.
+/// Entries between two checks whether to stop: some 100 µs of work.
 const ENTRIES_PER_CHECK: u64 = 64;
 
 pub(super) fn list(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec<Job>) {
@@ -30,7 +30,7 @@ pub(super) fn list(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec
     if walk.has_too_many_around() {
         return;
     }
-    // Nothing but the files themselves is told of what was not asked for.
+    // Outside the selection only the files are reported, not counts.
     let mut aside = Found::default();
     list_one(walk, job, &mut aside, jobs);
     found.around.append(&mut aside.around);
@@ -72,7 +72,7 @@ fn list_one(walk: &Walk<'_>, job: &Job, found: &mut Found, jobs: &mut Vec<Job>) 
     here.read(&mut entries);
 }
 
-/// Whether a directory that looks built is source all the same, by what is in it.
+/// Whether a directory that looks like build output holds source, judged by its content.
 pub(super) fn is_source(directory: &impl AsFd) -> bool {
     let has =
         |name: &str| CString::new(name).is_ok_and(|name| open::stat_at(directory, &name).is_ok());
@@ -123,7 +123,7 @@ impl Here<'_, '_> {
     }
 
     fn entry(&mut self, entries: &Dir, name: &CStr, listed: FileType) {
-        // Some file systems do not say in the listing what an entry is.
+        // Some file systems do not give the type of an entry in the listing.
         let stat = || {
             let directory = entries.fd().map_err(open::file_reason)?;
             open::stat_at(directory, name).map_err(open::file_reason)
@@ -189,7 +189,7 @@ impl Here<'_, '_> {
         }
     }
 
-    /// A file that was not chosen, as something that imports may lead to.
+    /// A file outside the selection that imports may lead to.
     fn around(
         &mut self,
         name: &str,
@@ -225,7 +225,7 @@ impl Here<'_, '_> {
         }
     }
 
-    /// A link is never followed by a walk: inside the roots its target is met where it lies, and so counts once.
+    /// A walk never follows links: a target inside the roots is found at its own place, so it counts once.
     fn link(&mut self, absolute: &Path, path: String) -> SkipReason {
         let roots = self.walk.task.roots;
         match resolve::follow(roots, absolute) {
@@ -302,7 +302,7 @@ impl Here<'_, '_> {
         })
     }
 
-    /// Whether a file is left out that is not asked for by name.
+    /// Whether a file is skipped that is not requested by name.
     fn by_default(&self, name: &str, inside: &str, path: &str) -> Result<(), SkipReason> {
         let lifts = |lift| self.walk.task.lifts(lift);
         if names::is_hidden(name) && !lifts(Lift::Hidden) {
@@ -359,7 +359,7 @@ impl Here<'_, '_> {
             let reason = in_it;
             lifted = Some(Lifted { directory, reason });
         }
-        // Rules that name what was asked for by name would leave out all that is in it.
+        // Rules that ignore a directory which was requested by name would skip all of it.
         let rules = match unwanted {
             Some((SkipReason::IgnoredDirectory, _)) => None,
             _ => self.rules.clone(),
@@ -377,7 +377,7 @@ impl Here<'_, '_> {
         });
     }
 
-    /// Why a directory is left out by default, and what its files count as where another `include` lifts that.
+    /// Why a directory is skipped by default, and the reason that its files count under if an `include` lifts that.
     fn unwanted(&self, name: &str, inside: &str) -> Option<(SkipReason, SkipReason)> {
         let lifts = |lift| self.walk.task.lifts(lift);
         let is_kept_hidden = !lifts(Lift::Hidden) || names::is_version_control(name);

@@ -1,8 +1,8 @@
-//! What the repository says is not source, as git honours it: `.gitignore` at every level up to the top of the
+//! Ignore rules as git applies them: `.gitignore` at every level up to the top of the
 //! repository, `info/exclude` (of a linked worktree: that of the repository), and `core.excludesFile`.
 //!
-//! What lies above the root is read for its rules alone: where a folder is analysed from does not change what is left
-//! out of it. A link in the place of `.gitignore` is not followed, as in git.
+//! Above the root only rules are read, so that an answer for a folder does not depend on the root. As in git, a link in
+//! the place of `.gitignore` is not followed.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -165,7 +165,7 @@ impl Rules {
         })
     }
 
-    /// `path`: below the root, in this directory or deeper. The nearest rule that speaks of it decides.
+    /// `path`: below the root, in this directory or deeper. The nearest matching rule decides.
     pub(super) fn ignores(&self, path: &str, is_directory: bool) -> bool {
         self.decides(is_directory, |rules| match rules.prefix.is_empty() {
             true => Some(path[rules.base..].to_owned()),
@@ -176,7 +176,7 @@ impl Rules {
     /// `seen`: the path as a level sees it.
     fn decides(&self, is_directory: bool, seen: impl Fn(&Self) -> Option<String>) -> bool {
         let mut level = Some(self);
-        // Of all levels first `.gitignore`, then what the repository and the user say.
+        // First `.gitignore` of all levels, then the rules of the repository and the user.
         let mut top = None;
         while let Some(rules) = level {
             if let Some(path) = seen(rules) {
@@ -209,7 +209,7 @@ impl Rules {
 /// rules from above it.
 const MAX_LEVELS: usize = 256;
 
-/// Of a file by its path, through links: where a user keeps it.
+/// The rules in a file, given by its path. Links are followed: this is a user's own file.
 fn rules_of(path: &Path, tally: &mut Tally) -> Gitignore {
     let mut bytes = Vec::new();
     let Ok(real) = path.canonicalize() else {

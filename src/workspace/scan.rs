@@ -16,7 +16,7 @@ pub(super) fn scan(task: &Task<'_>, paths: &[String]) -> Result<Scan, Error> {
     assemble(task, found)
 }
 
-/// One walk for all of them, and for what is around them.
+/// One walk for all selected places and for the files around them.
 fn find(task: &Task<'_>, paths: &[String]) -> Result<Found, Error> {
     let (mut folders, mut files, mut above) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
@@ -49,7 +49,7 @@ fn find(task: &Task<'_>, paths: &[String]) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// A directory that is there and may be read.
+/// A directory that exists and can be read.
 fn enter(task: &Task<'_>, path: &str, place: Place) -> Result<Place, Error> {
     let absolute = walk::below(&task.roots[place.root].path, &place.inside);
     match open::open_directory(&absolute) {
@@ -58,7 +58,7 @@ fn enter(task: &Task<'_>, path: &str, place: Place) -> Result<Place, Error> {
     }
 }
 
-/// What was asked for itself cannot be entered: an error, where below it it would be counted.
+/// The requested directory cannot be entered. That is an error; a directory below it would be counted instead.
 fn cannot_enter(task: &Task<'_>, path: &str, place: &Place, error: rustix::io::Errno) -> Error {
     let source = std::io::Error::from(error);
     if place.inside.is_empty() {
@@ -74,7 +74,7 @@ fn cannot_enter(task: &Task<'_>, path: &str, place: &Place, error: rustix::io::E
     }
 }
 
-/// Reads what the cache does not know.
+/// Reads the files that the cache does not have.
 fn know<'c>(
     task: &Task<'_>,
     candidates: impl Iterator<Item = &'c mut Candidate>,
@@ -153,7 +153,7 @@ fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
     })
 }
 
-/// What the content says, now that it was read.
+/// Reasons to skip that depend on the content.
 fn finish(candidate: &Candidate, tally: &mut Tally) -> Result<(), SkipReason> {
     let known = candidate
         .known
@@ -172,7 +172,7 @@ fn finish(candidate: &Candidate, tally: &mut Tally) -> Result<(), SkipReason> {
     Ok(())
 }
 
-/// `None`: nobody could read it.
+/// `None`: it could not be read.
 fn file(candidate: Candidate) -> Option<File> {
     let known = candidate.known?.ok()?;
     Some(File {

@@ -1,24 +1,24 @@
-//! Why something was left out, and what else an answer must say about how files were read.
+//! Why files were skipped, and notes about how files were read.
 
 use std::collections::BTreeMap;
 
 /// Why a file or a directory was left out. [`SkipReason::name`] is stable.
 ///
-/// Where several hold, the first in this order counts: kind of entry, language, what the caller asked for, where
+/// If several apply, the first in this order counts: kind of entry, language, what the caller asked for, where
 /// it lies and what the repository says, what the name says, size, content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SkipReason {
     /// FIFO, socket or device. Never opened by a scan.
     NotARegularFile,
-    /// A symbolic link to something inside the roots: what it leads to counts where it lies.
+    /// A symbolic link to a file inside the roots: the file counts at its own place.
     Symlink,
-    /// A symbolic link that leaves the roots. Whether its target exists is not looked at.
+    /// A symbolic link that leaves the roots. Its target is not accessed.
     SymlinkOutsideRoots,
-    /// A symbolic link inside the roots that leads nowhere, or round in a circle.
+    /// A broken symbolic link inside the roots, or a loop of links.
     SymlinkBroken,
     NameNotUtf8,
     PathTooLong,
-    /// The ending names no language that is analysed: not opened. Or it names C, and what is written is C++.
+    /// The extension is of no supported language; the file is not opened. Or it is of C, and the content is C++.
     UnsupportedLanguage,
     /// The caller asked for other languages.
     LanguageFiltered,
@@ -28,33 +28,33 @@ pub enum SkipReason {
     NotIncluded,
     /// A name that starts with a dot.
     Hidden,
-    /// In a directory of other people's code.
+    /// In a directory of third-party code.
     Vendored,
     /// `.gitignore`, `info/exclude` of the repository or `core.excludesFile` names it: see the module `rules`.
     Ignored,
-    /// Squeezed by a tool: `*.min.js`, `*.bundle.js`, …
+    /// Minified or bundled by a tool: `*.min.js`, `*.bundle.js`, …
     Minified,
-    /// Written by a program: by its name (`*.pb.go`, `*_pb2.py`, …) or by what its first lines say.
+    /// Generated, judged by its name (`*.pb.go`, `*_pb2.py`, …) or by what its first lines say.
     Generated,
     FileTooLarge,
-    /// A NUL near its start, and no mark that would make it UTF-16.
+    /// A NUL near its start, without a byte order mark of UTF-16.
     Binary,
     NotReadable,
-    /// It was there when its directory was listed.
+    /// It was deleted or replaced after its directory was listed.
     Vanished,
-    /// It went on changing while it was read, again and again.
+    /// It changed during each of several reads.
     ChangedWhileRead,
-    /// The same rules name it: neither the directory nor what is in it was looked at.
+    /// The same rules match the directory; it was not entered.
     IgnoredDirectory,
     /// `node_modules`, `vendor`, `site-packages`, …
     VendoredDirectory,
-    /// What a build wrote: `target` beside `Cargo.toml`, `dist` beside `package.json`, …
+    /// Build output: `target` beside `Cargo.toml`, `dist` beside `package.json`, …
     BuildOutputDirectory,
     HiddenDirectory,
     /// The caller's `exclude` matches the directory itself.
     ExcludedDirectory,
     UnreadableDirectory,
-    /// It was there when its parent was listed, or was replaced by something else since.
+    /// It was deleted or replaced after its parent was listed.
     VanishedDirectory,
     TooDeep,
     DirectoryNameNotUtf8,
@@ -130,19 +130,19 @@ impl SkipReason {
         }
     }
 
-    /// True where it is said of a directory: what lies in it was not seen, so it counts in `Scan::pruned`, not in
+    /// True for reasons of directories: their content was not seen, so they count in `Scan::pruned`, not in
     /// `Scan::skipped`.
     pub fn is_directory(self) -> bool {
         self >= Self::IgnoredDirectory
     }
 }
 
-/// A kind of file or directory that is left out by default, and that a caller may take in. [`Lift::name`] is stable.
+/// A kind of file or directory that is skipped by default and can be included by the caller. [`Lift::name`] is stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lift {
     Generated,
     Vendored,
-    /// Names that start with a dot, but for what version control keeps.
+    /// Names that start with a dot, except the folders of version control.
     Hidden,
     Ignored,
     Minified,
@@ -175,19 +175,19 @@ impl Lift {
     }
 }
 
-/// What a caller should know about files that were taken all the same. [`Note::name`] is stable.
+/// A note about files that were analysed. [`Note::name`] is stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Note {
-    /// Not valid UTF-8: each byte was taken for one character, so lines are right and letters may not be.
+    /// Not valid UTF-8: each byte was read as one character, so lines are right but letters may be wrong.
     DecodedAsLatin1,
     DecodedFromUtf16,
-    /// A manifest beyond the limits: imports may resolve less well.
+    /// A manifest over the limits was not read: imports may resolve less well.
     ManifestTooLarge,
     /// A manifest that could not be read, or holds no text.
     ManifestNotReadable,
-    /// A `.gitignore` or another list of git's rules that could not be read or is too large: what it says was not heeded.
+    /// A `.gitignore` or another list of git's rules that could not be read or is too large: its rules were not applied.
     GitignoreNotRead,
-    /// What lies around the selection holds more files than a scan takes: imports that lead there stay unresolved.
+    /// There are more files around the selection than a scan may read: imports of them stay unresolved.
     SurroundingsTooLarge,
 }
 
@@ -204,7 +204,7 @@ impl Note {
     }
 }
 
-/// What one thread of a scan counted.
+/// Counts of one thread of a scan.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) files_seen: u64,

@@ -19,7 +19,7 @@ use super::stat_cache::{Known, StatCache};
 use super::{Limits, Link, Root, listing};
 use crate::analysis::Language;
 
-/// What a walk needs to know; shared by its threads.
+/// Inputs of a walk; shared by its threads.
 pub(super) struct Task<'a> {
     pub(super) roots: &'a [Root],
     pub(super) limits: &'a Limits,
@@ -29,14 +29,14 @@ pub(super) struct Task<'a> {
     pub(super) languages: &'a [Language],
     pub(super) lifts: &'a [Lift],
     pub(super) is_manifest: fn(&str) -> bool,
-    /// Whether what lies around the selection is wanted too.
+    /// Whether files around the selection are wanted too.
     pub(super) surroundings: bool,
     pub(super) progress: &'a (dyn Fn(u64) + Sync),
     pub(super) stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Task<'_> {
-    /// Whether the caller takes in what is left out as this.
+    /// Whether the caller includes files that are skipped for this reason.
     pub(super) fn lifts(&self, lift: Lift) -> bool {
         self.lifts.contains(&lift)
     }
@@ -49,16 +49,16 @@ impl Task<'_> {
     }
 }
 
-/// A file to analyse, as far as its name and its stat say.
+/// A file to analyse, judged by its name and its stat.
 pub(super) struct Candidate {
     /// As in answers.
     pub(super) path: String,
     pub(super) absolute: PathBuf,
     pub(super) language: Language,
     pub(super) size: u64,
-    /// What the cache knows of this very state of it, or what reading it gave.
+    /// The cached facts for exactly this state of the file, or those from reading it.
     pub(super) known: Option<Result<Known, SkipReason>>,
-    /// Asked for by name: generated or not, it is wanted.
+    /// Requested by name, so it is analysed even if it is generated.
     pub(super) by_name: bool,
 }
 
@@ -90,12 +90,12 @@ const FILES_PER_REPORT: u64 = 256;
 /// One directory to list.
 pub(super) struct Job {
     pub(super) place: Place,
-    /// False around the selection: nothing of it is counted.
+    /// False for directories around the selection, whose files are not counted.
     pub(super) selected: bool,
     pub(super) depth: usize,
     pub(super) rules: Option<Arc<Rules>>,
     pub(super) lifted: Option<Lifted>,
-    /// By its name and its neighbours a build wrote it; what is in it may say otherwise.
+    /// Build output by its name and its neighbours; its content may show otherwise.
     pub(super) looks_built: bool,
 }
 
@@ -117,7 +117,7 @@ pub(super) fn walk(task: &Task<'_>, folders: Vec<Place>, files: &[Place]) -> Res
         for place in folders.iter().chain(files) {
             selected[place.root].insert(place.inside.clone());
         }
-        // The last is taken first: what was asked for comes before what is around it.
+        // The stack is taken from its end: the selection comes before the files around it.
         jobs = around(task, &folders);
     }
     let own = folders.into_iter();
@@ -135,7 +135,7 @@ pub(super) fn walk(task: &Task<'_>, folders: Vec<Place>, files: &[Place]) -> Res
     };
     std::thread::scope(|scope| {
         let others: Vec<_> = (1..task.limits.threads)
-            // Where the system gives no more threads, those that are there do it.
+            // If the system allows no more threads, the existing ones do the work.
             .map_while(|_| Builder::new().spawn_scoped(scope, || walk.work()).ok())
             .collect();
         found.merge(walk.work());
@@ -152,7 +152,7 @@ pub(super) fn walk(task: &Task<'_>, folders: Vec<Place>, files: &[Place]) -> Res
         return Err(Error::TooManyFiles { limit });
     }
     if is_over(&walk.neighbours) {
-        // A part of them would be another part each time.
+        // A part of them would differ from walk to walk.
         found.around.clear();
         found.manifests_around.clear();
         found.links.clear();
@@ -165,7 +165,7 @@ pub(super) fn walk(task: &Task<'_>, folders: Vec<Place>, files: &[Place]) -> Res
     Ok(found)
 }
 
-/// The roots, but for those that are asked for themselves.
+/// The roots, except those that are selected themselves.
 fn around(task: &Task<'_>, folders: &[Place]) -> Vec<Job> {
     let is_asked_for =
         |root: usize| (folders.iter()).any(|place| place.root == root && place.inside.is_empty());
@@ -218,7 +218,7 @@ pub(super) struct Walk<'a> {
 
 struct Queue {
     jobs: Vec<Job>,
-    /// Threads that may yet add jobs.
+    /// Threads that may still add jobs.
     busy: usize,
 }
 
@@ -228,7 +228,7 @@ struct Reported {
     told: u64,
 }
 
-/// Ends a thread's turn even where it panics, so that the others do not wait for it.
+/// Ends a thread's turn even if it panics, so that the others do not wait for it.
 struct Turn<'a, 'b>(&'a Walk<'b>);
 
 impl Drop for Turn<'_, '_> {
@@ -293,12 +293,12 @@ impl<'b> Walk<'b> {
         self.count(&self.manifests);
     }
 
-    /// Whether `place` is what was asked for, met again from a root.
+    /// Whether `place` is selected itself, and is found again from a root.
     pub(super) fn is_selected(&self, root: usize, inside: &str) -> bool {
         self.selected[root].contains(inside)
     }
 
-    /// One more file around the selection; `false` where there are too many.
+    /// One more file around the selection; `false` if there are too many.
     pub(super) fn found_around(&self) -> bool {
         let found = self.neighbours.fetch_add(1, Ordering::Relaxed) + 1;
         found <= self.task.limits.max_files
@@ -320,7 +320,7 @@ impl<'b> Walk<'b> {
         reported.seen += files;
         if reported.seen >= reported.told + FILES_PER_REPORT {
             reported.told = reported.seen;
-            // Under the lock, so that what is told never goes back.
+            // Under the lock, so that progress never decreases.
             (self.task.progress)(reported.seen);
         }
     }
