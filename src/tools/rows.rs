@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) use self::compact::COMPACT_CAP;
 pub(super) use self::compact::encode;
 pub(super) use self::functions::{Function, Functions, FunctionsOf};
-pub(super) use self::graph::{Graph, List};
+pub(super) use self::graph::{Details, Graph, List};
 pub(super) use self::symbols::{Symbol, Symbols, SymbolsOf};
 pub(super) use self::texts::Column;
 pub(super) use self::unparsed::{FileErrors, KEY as PARSE_ERRORS};
@@ -45,7 +45,11 @@ impl Kept {
     /// compare. `session_newer`: its form is of a later version.
     pub(super) fn read(tool: &str, whole: &Value) -> Result<Self, Failure> {
         if let Some(compact) = whole.get(COMPACT) {
-            return compact::decode(compact);
+            let kept = compact::decode(compact)?;
+            return match kept.rows.tool() == tool {
+                true => Ok(kept),
+                false => Err(lost("its rows are those of another tool")),
+            };
         }
         let data = &whole["data"];
         let rows = match tool {
@@ -63,6 +67,16 @@ impl Kept {
             rows,
             errors: FileErrors::read(whole),
         })
+    }
+}
+
+impl Rows {
+    fn tool(&self) -> &'static str {
+        match self {
+            Self::Functions(_) => "analyze_complexity",
+            Self::Symbols(_) => "analyze_structure",
+            Self::Graph(_) => "analyze_dependencies",
+        }
     }
 }
 

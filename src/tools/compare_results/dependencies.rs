@@ -1,10 +1,10 @@
 //! Two results of analyze_dependencies: which cycles, unresolved imports, packages and edges came or went.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::super::rows::{Graph, List};
+use super::super::rows::{Details, Graph, List};
 use super::Stop;
 use super::change::{Change, Changes, UnparsedFiles};
 
@@ -28,19 +28,15 @@ impl Both<'_> {
                 return None;
             }
             let (was, is) = (self.before.list(list), self.after.list(list));
-            let befores: HashSet<&str> = was.identities().collect();
-            let afters: HashSet<&str> = is.identities().collect();
-            for at in once_each(is.identities()) {
-                match befores.contains(is.identity(at as usize)) {
-                    true => unchanged += 1,
-                    false => changes.push(change("added", rank, None, Some(at))),
-                }
+            let (befores, afters) = (by_identity(was), by_identity(is));
+            let added = missing_from(&befores, &afters);
+            unchanged += (afters.len() - added.len()) as u64;
+            changes.extend((added.into_iter()).map(|at| change("added", rank, None, Some(at))));
+            if stop() {
+                return None;
             }
-            for at in once_each(was.identities()) {
-                if !afters.contains(was.identity(at as usize)) {
-                    changes.push(change("removed", rank + LOST, Some(at), None));
-                }
-            }
+            let removed = missing_from(&afters, &befores).into_iter();
+            changes.extend(removed.map(|at| change("removed", rank + LOST, Some(at), None)));
         }
         Some(Changes::new(changes, unchanged, UnparsedFiles::default()))
     }
@@ -66,12 +62,17 @@ impl Both<'_> {
     }
 }
 
-/// The rows in the order of what they are known by; of equal ones the last.
-fn once_each<'t>(identities: impl Iterator<Item = &'t str>) -> Vec<u32> {
-    let mut sorted: Vec<(&str, u32)> = identities.zip(0..).collect();
-    sorted.sort_unstable_by_key(|(identity, at)| (*identity, std::cmp::Reverse(*at)));
-    sorted.dedup_by_key(|(identity, _)| *identity);
-    sorted.into_iter().map(|(_, at)| at).collect()
+/// The rows by what they are known by; of equal ones the last.
+fn by_identity(details: &Details) -> HashMap<&str, u32> {
+    details.identities().zip(0..).collect()
+}
+
+/// Rows of `these` that `others` lacks, in the order of what they are known by.
+fn missing_from(others: &HashMap<&str, u32>, these: &HashMap<&str, u32>) -> Vec<u32> {
+    let lacks = |(identity, _): &(&&str, &u32)| !others.contains_key(**identity);
+    let mut missing: Vec<_> = these.iter().filter(lacks).collect();
+    missing.sort_unstable();
+    missing.into_iter().map(|(_, at)| *at).collect()
 }
 
 fn change(kind: &'static str, rank: u8, was: Option<u32>, is: Option<u32>) -> Change {

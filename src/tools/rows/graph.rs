@@ -1,6 +1,8 @@
 //! The five lists of a result of analyze_dependencies. A row is only looked at to name it and shown as it is, so it is
 //! kept as the JSON that an answer gives.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,17 +40,43 @@ impl List {
         }
     }
 
-    /// What a row stays the same by where lines move; also its words in the text.
-    fn identity(self, row: &Value) -> String {
-        let plain = |name: &str| row[name].as_str().unwrap_or_default();
-        match self {
-            Self::Cycles => members(row),
-            Self::Unresolved => format!("{} {}", plain("path"), plain("specifier")),
-            Self::External => plain("name").to_owned(),
-            Self::Edges => format!("{} -> {} ({})", plain("from"), plain("to"), plain("kind")),
-            Self::Nodes => plain("id").to_owned(),
-        }
+    /// What a row stays the same by where lines move; also its words in the text. `None`: it is no JSON.
+    fn identity(self, row: &str) -> Option<String> {
+        let named = || serde_json::from_str::<Named<'_>>(row).ok();
+        Some(match self {
+            Self::Cycles => members(&serde_json::from_str(row).ok()?),
+            Self::Unresolved => {
+                let named = named()?;
+                format!("{} {}", named.path, named.specifier)
+            }
+            Self::External => named()?.name.into_owned(),
+            Self::Edges => {
+                let Named { from, to, kind, .. } = named()?;
+                format!("{from} -> {to} ({kind})")
+            }
+            Self::Nodes => named()?.id.into_owned(),
+        })
     }
+}
+
+/// What names rows of the lists. The rest of a row is skipped, which takes a fraction of reading it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named<'r> {
+    #[serde(borrow)]
+    id: Cow<'r, str>,
+    #[serde(borrow)]
+    path: Cow<'r, str>,
+    #[serde(borrow)]
+    specifier: Cow<'r, str>,
+    #[serde(borrow)]
+    name: Cow<'r, str>,
+    #[serde(borrow)]
+    from: Cow<'r, str>,
+    #[serde(borrow)]
+    to: Cow<'r, str>,
+    #[serde(borrow)]
+    kind: Cow<'r, str>,
 }
 
 /// Its form is stored: a new field needs a new [`super::compact::FORM`].
@@ -80,8 +108,11 @@ impl Graph {
 
     pub(in crate::tools) fn push(&mut self, list: List, row: &Value) {
         let details = &mut self.lists[list as usize];
-        details.identities.push(&list.identity(row));
-        details.rows.push(&row.to_string());
+        let row = row.to_string();
+        details
+            .identities
+            .push(&list.identity(&row).unwrap_or_default());
+        details.rows.push(&row);
     }
 
     /// Names the rows that were read. False: one is no JSON.
@@ -89,9 +120,9 @@ impl Graph {
         for list in List::ALL {
             let details = &mut self.lists[list as usize];
             for row in details.rows.iter() {
-                match serde_json::from_str(row) {
-                    Ok(row) => details.identities.push(&list.identity(&row)),
-                    Err(_) => return false,
+                match list.identity(row) {
+                    Some(identity) => details.identities.push(&identity),
+                    None => return false,
                 }
             }
         }

@@ -99,9 +99,11 @@ fn every_sort_of_rows_is_read_back_as_it_was() {
     for before in [functions(300), symbols(300), graph(300)] {
         let compact = encode(&before, GO_ON).unwrap();
         let whole = json!({"data": {}, COMPACT: compact});
-        let after = Kept::read("analyze_complexity", &whole).unwrap();
+        let after = Kept::read(before.rows.tool(), &whole).unwrap();
         assert_eq!(after.errors.get("a.py"), 2);
         assert!(after == before);
+        let other = Kept::read("compare_results", &whole);
+        assert_eq!(other.err().unwrap().reason, "data_loss");
     }
 }
 
