@@ -168,6 +168,9 @@ impl Tool for CompareResults {
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let paging = paging_of(arguments)?;
         let read = |id: &Value| -> Result<Compared, ToolError> {
+            if let Some(stop) = ctx.stop_reason() {
+                return Err(stop);
+            }
             let stored = ctx.results.get(self::id(id)?, ctx.deadline)?;
             Ok(Compared::read(stored)?)
         };
