@@ -53,7 +53,7 @@ pub(crate) enum CacheMsg {
     },
     /// Drops all values, because an operator invalidated the cache.
     Clear,
-    /// The caller gives up its claims on these keys.
+    /// The caller drops its claims on these keys.
     Abandon {
         keys: Vec<CacheKey>,
     },

@@ -1,11 +1,12 @@
 //! Transport sessions of the old protocol revisions, here called connections. Any node can find a connection and replay
 //! the events of its streams, so a client that lost its stream receives what it missed. The stored bytes are opaque.
 //!
-//! This is no actor, so it cannot crash, and it lives beside the supervision tree: a crashed actor costs no connection.
-//! On a single node, connections live in memory and end with the process. Where nodes share a store, the store is
-//! authoritative. The node also keeps a copy of what it opens, finds or writes. While the store is down, connections go
-//! on from that copy, callers are told that events are not durable, and the node copies everything to the store once it
-//! is back. Connections and events then survive the node, except events that were reported as not kept.
+//! This is not an actor, so it cannot crash. It lives outside the supervision tree, so no connection is lost when an
+//! actor crashes. On a single node, connections live in memory and end with the process. If nodes share a store, the
+//! store is authoritative. Each node also keeps a copy of the connections that it opens, finds or writes. While the
+//! store is down, the node serves connections from that copy and reports that events are not durable. When the store is
+//! back, the node copies everything to it. Connections and events then survive the node, except events that were
+//! reported as not kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -92,9 +93,7 @@ impl Connections {
     /// `Limit`: its principal or this node has too many connections, or the opening message is too large.
     pub async fn open(&self, connection: Connection) -> Result<(), ConnectionError> {
         if connection.opening.len() > OPENING_BYTES {
-            return Err(ConnectionError::Limit(
-                "bytes of what a connection is opened with",
-            ));
+            return Err(ConnectionError::Limit("bytes of an opening message"));
         }
         self.here(|table, now| table.open(&connection, false, now))
             .map_err(told)?;
@@ -229,7 +228,7 @@ impl Connections {
 impl Connections {
     async fn write(&self, id: ConnectionId, stream: StreamId, batch: Batch) -> bool {
         if !batch.fits() {
-            // Later events of the stream skip the hole that this one leaves.
+            // Later events of the stream skip the gap that this one leaves.
             return false;
         }
         let here = self.here(|table, now| {
@@ -329,7 +328,7 @@ impl Connections {
         question: impl Fn(&'a dyn ConnectionStore) -> StoreFuture<'a, T>,
     ) -> Result<T, StoreError> {
         let Some(store) = &self.0.shared else {
-            return Err(StoreError::Unavailable("there is none".to_owned()));
+            return Err(StoreError::Unavailable("no store is shared".to_owned()));
         };
         self.0.away.is_there()?;
         let asking = async {

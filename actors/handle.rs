@@ -129,7 +129,7 @@ impl<M: Message> ActorSlot<M> {
     }
 }
 
-/// What a supervisor and a chaos suite do with any place, whatever its message type.
+/// The operations of supervisors and chaos suites on a place of any message type.
 pub(crate) trait AnyActorSlot: Send + Sync {
     fn clear(&self);
     fn worked(&self) -> bool;

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_is_seen_while_it_lives_and_says_that_it_goes() {
+    async fn a_node_is_listed_while_it_runs_and_announces_its_shutdown() {
         let store = store();
         let announcement = Announcement {
             version: "1".to_owned(),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_nothing_to_announce_is_not_seen() {
+    async fn a_node_without_an_announcement_is_not_listed() {
         let store = store();
         let sessions = sessions(&store, None).await;
         sessions.shutdown(Duration::ZERO).await;

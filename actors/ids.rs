@@ -141,13 +141,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_as_written() {
+    fn an_id_round_trips() {
         let id = SessionId::random();
         assert_eq!(SessionId::parse(&id.to_string()), Ok(id));
     }
 
     #[test]
-    fn what_is_not_an_id_is_refused() {
+    fn invalid_ids_are_refused() {
         let id = SessionId::random().to_string();
         for bad in [
             "",

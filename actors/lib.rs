@@ -3,10 +3,10 @@
 //! # The tree
 //!
 //! ```text
-//! Root                     gives up after 10 escalations in 60 s: the process then ends and is started afresh
+//! Root                     fails after 10 escalations in 60 s: the process then ends and is started again
 //! ├─ store                 supervises persistence; 5 restarts in 10 s, exponential backoff
 //! │   └─ persistence:0…    commits sessions to the store, several at a time
-//! ├─ sessions:0…15         each supervises the sessions that fall to it by id; the only ones that spawn sessions
+//! ├─ sessions:0…15         each supervises the sessions assigned to it by id; no other actor spawns sessions
 //! │   └─ session:<id>      3 failures in 60 s, then quarantine
 //! ├─ registry              which session is awake, and where; starts empty, asks the supervisors
 //! ├─ cache                 values by key; starts empty, loses only speed

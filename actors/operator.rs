@@ -1,6 +1,6 @@
-//! Sessions as an operator manages them: directly in the store, beside the running nodes. Every change acquires the
+//! Sessions as an operator manages them: directly in the store, while nodes run. Every change acquires the
 //! session first, as a node with its own id, so a session that a live node holds is not touched until that node
-//! releases it. This is no actor, and it keeps no state.
+//! releases it. This is not an actor, and it keeps no state.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -41,7 +41,7 @@ pub struct Options {
     pub persistence_shards: usize,
     /// Session supervisors; each session belongs to one, by its id.
     pub session_supervisors: usize,
-    /// How this node announces itself to the others on the store; `None`: not at all.
+    /// How this node announces itself to the others on the store; `None`: it does not.
     pub announcement: Option<Announcement>,
     /// Limits of transport sessions.
     pub connections: ConnectionOptions,

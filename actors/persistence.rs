@@ -1,6 +1,6 @@
 //! Commits sessions to the store, in order, several at a time.
 //!
-//! A session sends a [`Ticket`] and goes on; the answer comes back as a message. While one group of commits is at the
+//! A session sends a [`Ticket`] and continues; the answer arrives as a message. While one group of commits is at the
 //! store, new commits collect for the next group, so a slow store gets larger groups, not more round trips. When this
 //! actor dies, its waiting tickets are dropped. Each dropped ticket tells its session that the fate of the commit is
 //! unknown, and the session sends the same commit again: a store applies each commit id once. Nothing else is lost,

@@ -183,7 +183,7 @@ mod tests {
 
     /// A report that a session has stopped removes that session's entry and no other.
     #[tokio::test]
-    async fn nobody_is_remembered_who_is_gone() {
+    async fn stopped_sessions_are_removed() {
         let arguments = Arguments {
             place: ActorSlot::default(),
             supervisors: Arc::from([ActorSlot::default()]),

@@ -12,7 +12,7 @@ pub(crate) enum Death {
     Outside,
 }
 
-/// At most `restarts` within `window`; one more makes the supervisor give up.
+/// At most `restarts` within `window`; one more makes the supervisor fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Intensity {
     pub(crate) restarts: usize,
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_waits_longer_each_time_and_the_fourth_panic_is_one_too_many() {
+    fn a_session_backs_off_and_the_fourth_panic_exceeds_the_budget() {
         let mut budget = Budget::new(Policy::SESSION);
         let verdicts: Vec<_> = (0..4)
             .map(|i| budget.record(Death::Failure, 1000 + i, 0.5))
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_the_window_is_forgotten() {
+    fn failures_older_than_the_window_are_forgotten() {
         let mut budget = Budget::new(Policy::SESSION);
         for i in 0..100 {
             let verdict = budget.record(Death::Failure, i * 20_001, 0.5);

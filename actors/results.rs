@@ -204,7 +204,7 @@ impl ResultReader {
         let Some(source) = &self.0 else {
             return Err(ToolError::new(
                 "session_required",
-                "this call runs in no session that keeps results",
+                "this call does not run in a session that keeps results",
             ));
         };
         let left = deadline

@@ -1,6 +1,6 @@
 //! The interface of this crate: everything that a server or a command line asks of sessions.
 //!
-//! It is no actor, so it cannot crash, and it alone handles retries, request ids, attempts and deadlines. If the
+//! It is not an actor, so it cannot crash. It alone handles retries, request ids, attempts and deadlines. If the
 //! session of a call dies, the call is sent again under the same request id. It is then attached to its running job, or
 //! answered from its stored result; the caller only sees latency.
 
@@ -51,7 +51,7 @@ pub use types::{
 pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(250);
 /// Pause before a request is sent again to a session that died over it.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(5);
-/// Deaths of its session that one call survives, whatever their cause: far more than any chaos test causes, but not
+/// Deaths of its session that one call survives, of any cause: far more than any chaos test causes, but not
 /// unbounded.
 const DEATHS_MAX: u32 = 1000;
 /// Longest wait for a request that runs nothing, such as viewing or closing a session.
@@ -208,7 +208,7 @@ impl Sessions {
         Ok((id, start, requested))
     }
 
-    /// Asks this node's session until there is an answer. Gives up only if the session keeps failing over this call.
+    /// Asks this node's session until there is an answer. Fails only if the session keeps failing over this call.
     async fn run_here(&self, call: &Call) -> Result<CallAnswer, CallError> {
         let limit = self.0.around.options.limits.attempts;
         let (mut own, mut seen): (u32, Option<u32>) = (0, None);

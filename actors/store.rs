@@ -213,7 +213,7 @@ pub struct Reached {
     pub level: DurabilityLevel,
     /// Whether it is at least the configured level.
     pub durable: bool,
-    /// The store may evict it when memory is short, so it is not durable, whatever level it reached.
+    /// The store may evict it when memory is short, so it is not durable at any level.
     pub evictable: bool,
 }
 
@@ -407,8 +407,8 @@ pub enum StoreError {
     /// The store is down, and the limits on kept changes are reached. Nothing was changed.
     #[error("not recorded: {0}")]
     Unrecorded(&'static str),
-    /// The store is down, and the operator wants no answers that are not durable.
-    #[error("refused while the store is away: {0}")]
+    /// The store is down, and the operator configured that calls are then refused.
+    #[error("refused while the store is down: {0}")]
     Refused(String),
     /// The store was rolled back, and another node continued from there: everything after that version is lost.
     #[error("the store was rolled back, and another node continued from version {from}")]

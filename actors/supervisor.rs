@@ -1,5 +1,5 @@
 //! The root of the tree. It starts and restarts the store's supervisor, the session supervisors, the registry, the
-//! cache and the pool. When it gives up or dies, [`Tree::failed`] reports it, and the process should end.
+//! cache and the pool. When it fails or dies, [`Tree::failed`] reports it, and the process should end.
 
 use std::sync::Arc;
 
@@ -197,7 +197,7 @@ fn take_care(myself: &ActorRef<RootMsg>, state: &mut State, care: Care) {
                         .places
                         .failed
                         .send_replace(Some(format!("{name} keeps failing: {cause}")));
-                    myself.stop(Some("gave up".to_owned()));
+                    myself.stop(Some("too many failures".to_owned()));
                 }
             }
         }

@@ -33,7 +33,7 @@ pub trait Tool: Send + Sync + 'static {
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError>;
 }
 
-/// The context of a call, passed to the tool beside its arguments.
+/// The context of a call, passed to the tool with its arguments.
 #[derive(Clone)]
 pub struct ToolContext {
     /// The owner of the session.
@@ -111,7 +111,7 @@ impl ToolError {
     }
 }
 
-/// The total of a call's progress: percents, whatever it counts.
+/// The total of a call's progress, in percent.
 pub const WHOLE: u64 = 100;
 
 /// The progress of a call.

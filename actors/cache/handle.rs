@@ -213,7 +213,7 @@ impl CacheHandle {
     }
 }
 
-/// Keys that this caller has claimed. On drop, also during a panic, it gives up the claims it has not filled.
+/// Keys that this caller has claimed. On drop, also during a panic, it releases the claims it has not filled.
 struct Claims<'a> {
     cache: Option<&'a CacheHandle>,
     keys: Vec<CacheKey>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{CacheKey, CacheValue, Weighed};
 
-/// Overhead of an entry beside its value: the key, and its slot in both maps.
+/// Overhead of an entry in addition to its value: the key, and its slot in both maps.
 const ENTRY_OVERHEAD: usize = 160;
 
 pub(super) struct Lru {

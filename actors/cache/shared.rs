@@ -93,7 +93,7 @@ const VALUE_BYTES: usize = 1 << 20;
 /// One node's access to the second level.
 pub(crate) struct SecondLevel {
     shared: Shared,
-    /// For one batch, beside [`KEY_WITHIN`].
+    /// For one batch, in addition to [`KEY_WITHIN`].
     batch_within: Duration,
     runtime: Handle,
     writes: mpsc::Sender<(CacheKey, Vec<u8>)>,

@@ -55,7 +55,7 @@ fn get(cache: &CacheHandle, keys: &[CacheKey]) -> (Vec<Option<usize>>, usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_computed_once_is_found() {
+async fn a_computed_value_is_found() {
     let (cache, _) = cache(1 << 20).await;
     tokio::task::spawn_blocking(move || {
         assert_eq!(
@@ -100,7 +100,7 @@ async fn two_callers_compute_one_value_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claim_that_is_given_up_passes_on() {
+async fn a_dropped_claim_passes_to_a_waiting_caller() {
     let (cache, _) = cache(1 << 20).await;
     tokio::task::spawn_blocking(move || {
         let failed = cache.get_or_compute(&[key(1)], soon(), |_, _| Err("no"));
@@ -119,7 +119,7 @@ async fn a_claim_that_is_given_up_passes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cache_that_is_gone_is_done_without() {
+async fn callers_compute_when_the_cache_is_down() {
     let (cache, actor) = cache(1 << 20).await;
     actor.kill_and_wait(None).await.unwrap();
     tokio::task::spawn_blocking(move || {
@@ -134,7 +134,7 @@ async fn a_cache_that_is_gone_is_done_without() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cache_that_dies_while_one_waits_lets_them_compute() {
+async fn waiting_callers_compute_when_the_cache_dies() {
     let (cache, actor) = cache(1 << 20).await;
     let claimed = std::sync::Barrier::new(2);
     std::thread::scope(|scope| {

@@ -45,7 +45,7 @@ impl Away {
     pub(super) fn failed(&self, error: &StoreError) {
         let first = self.why.send_replace(Some(error.clone())).is_none();
         if first {
-            tracing::warn!(%error, "the connection store is down: connections go on in memory");
+            tracing::warn!(%error, "the connection store is down: connections continue in memory");
         }
     }
 

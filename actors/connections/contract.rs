@@ -66,14 +66,14 @@ macro_rules! both {
 }
 
 both!(
-    a_connection_is_found_as_it_was_laid_down,
-    a_connection_that_is_closed_is_gone_with_its_events,
+    a_connection_is_found_as_it_was_opened,
+    closing_a_connection_deletes_its_events,
     events_are_read_after_any_number_in_order,
-    what_is_sent_again_is_there_once,
-    a_hole_is_said_and_gone_over,
-    a_principal_has_so_many_and_no_more,
-    old_events_and_old_streams_make_room,
-    what_is_not_there_is_missing,
+    a_repeated_batch_is_stored_once,
+    a_gap_is_reported_and_skipped,
+    connections_per_principal_are_limited,
+    old_events_and_old_streams_are_dropped_first,
+    an_unknown_connection_is_missing,
 );
 
 /// Short enough to wait for, long enough for a slow machine to act in time.
@@ -165,7 +165,7 @@ fn text(number: u64, event: &str) -> (u64, String) {
     (number, event.to_owned())
 }
 
-async fn a_connection_is_found_as_it_was_laid_down(store: &dyn ConnectionStore) {
+async fn a_connection_is_found_as_it_was_opened(store: &dyn ConnectionStore) {
     let plain = connection();
     let held = Connection {
         node: Some(NodeId::random()),
@@ -180,7 +180,7 @@ async fn a_connection_is_found_as_it_was_laid_down(store: &dyn ConnectionStore) 
     }
 }
 
-async fn a_connection_that_is_closed_is_gone_with_its_events(store: &dyn ConnectionStore) {
+async fn closing_a_connection_deletes_its_events(store: &dyn ConnectionStore) {
     let (id, stream) = (opened(store).await, StreamId::random());
     store
         .append(id, stream, &batch(1, &["a"], true))
@@ -230,7 +230,7 @@ async fn events_are_read_after_any_number_in_order(store: &dyn ConnectionStore) 
     );
 }
 
-async fn what_is_sent_again_is_there_once(store: &dyn ConnectionStore) {
+async fn a_repeated_batch_is_stored_once(store: &dyn ConnectionStore) {
     let (id, stream) = (opened(store).await, StreamId::random());
     for (first, events, last, wanted) in [
         (1, &["a", "b"][..], false, Appended::Kept),
@@ -246,7 +246,7 @@ async fn what_is_sent_again_is_there_once(store: &dyn ConnectionStore) {
     assert_eq!(read(store, id, stream, 0).await, Ok((all, true)));
 }
 
-async fn a_hole_is_said_and_gone_over(store: &dyn ConnectionStore) {
+async fn a_gap_is_reported_and_skipped(store: &dyn ConnectionStore) {
     let (id, stream) = (opened(store).await, StreamId::random());
     let ahead = batch(3, &["c"], false);
     assert_eq!(
@@ -278,7 +278,7 @@ async fn a_hole_is_said_and_gone_over(store: &dyn ConnectionStore) {
     );
 }
 
-async fn a_principal_has_so_many_and_no_more(store: &dyn ConnectionStore) {
+async fn connections_per_principal_are_limited(store: &dyn ConnectionStore) {
     let mut ids = Vec::new();
     for _ in 0..3 {
         ids.push(opened(store).await);
@@ -299,7 +299,7 @@ async fn a_principal_has_so_many_and_no_more(store: &dyn ConnectionStore) {
     }
 }
 
-async fn old_events_and_old_streams_make_room(store: &dyn ConnectionStore) {
+async fn old_events_and_old_streams_are_dropped_first(store: &dyn ConnectionStore) {
     let (id, stream) = (opened(store).await, StreamId::random());
     let many = EVENTS_PER_STREAM as u64 + 10;
     for number in 1..=many {
@@ -353,7 +353,7 @@ async fn old_events_and_old_streams_make_room(store: &dyn ConnectionStore) {
     assert_eq!(read(store, id, quiet, 0).await, Ok((vec![], false)));
 }
 
-async fn what_is_not_there_is_missing(store: &dyn ConnectionStore) {
+async fn an_unknown_connection_is_missing(store: &dyn ConnectionStore) {
     let (id, stream) = (ConnectionId::random(), StreamId::random());
     assert_eq!(store.find(id).await, Err(StoreError::Missing));
     assert_eq!(

@@ -49,7 +49,7 @@ impl Post {
 }
 
 impl Connections {
-    /// Sends a message to the node that holds a connection's stream. `Ok(false)`: that node had no use for it.
+    /// Sends a message to the node that holds a connection's stream. `Ok(false)`: that node did not take it.
     ///
     /// # Errors
     /// The message is too large, or the node did not answer; in the second case it may still have taken the message.

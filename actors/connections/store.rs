@@ -6,7 +6,7 @@ use super::types::{Connection, ConnectionOptions, Recorded};
 use crate::ids::{ConnectionId, StreamId};
 use crate::store::StoreFuture;
 
-/// Implementations must make every method atomic and safe to repeat, and keep the bounds beside [`Connection`]. An
+/// Implementations must make every method atomic and safe to repeat, and enforce the bounds in `types.rs`. An
 /// unknown connection is `Missing`. A closed one is `Deleted`, for as long as a node may still know it.
 pub trait ConnectionStore: Send + Sync + 'static {
     /// Creates a connection. `Limit`: its principal has too many.
@@ -22,7 +22,7 @@ pub trait ConnectionStore: Send + Sync + 'static {
     /// Closes a connection and deletes its events. Closing an unknown connection succeeds.
     fn close(&self, id: ConnectionId) -> StoreFuture<'_, ()>;
 
-    /// Appends to a stream, and creates it if needed. Events that are already there stay as they are.
+    /// Appends to a stream, and creates it if needed. Events that are already stored are not changed.
     fn append<'a>(
         &'a self,
         id: ConnectionId,

@@ -187,7 +187,7 @@ impl Table {
     }
 }
 
-// === what a store of all nodes has ===
+// === the shared store's copy ===
 
 impl Table {
     pub(super) fn is_laid_down(&self, id: ConnectionId) -> Option<bool> {

@@ -49,7 +49,7 @@ fn texts(recorded: Option<Recorded>) -> Option<(Vec<(u64, String)>, bool)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_used_lives_and_one_that_is_not_ends() {
+async fn a_used_connection_stays_and_an_unused_one_expires() {
     let connections = alone(ConnectionOptions::default());
     let (used, left) = (connection(), connection());
     for connection in [&used, &left] {
@@ -75,7 +75,7 @@ async fn a_connection_that_is_used_lives_and_one_that_is_not_ends() {
 }
 
 #[tokio::test]
-async fn events_that_cannot_be_kept_are_said_not_to_be_and_the_stream_goes_on() {
+async fn events_that_are_not_kept_are_reported_and_the_stream_continues() {
     let connections = alone(ConnectionOptions::default());
     let (connection, stream) = (connection(), StreamId::random());
     connections.open(connection.clone()).await.unwrap();
@@ -90,7 +90,7 @@ async fn events_that_cannot_be_kept_are_said_not_to_be_and_the_stream_goes_on() 
 }
 
 #[tokio::test]
-async fn one_node_has_room_for_so_many_and_one_client_for_less() {
+async fn connections_are_limited_per_node_and_per_client() {
     let few = ConnectionOptions {
         per_principal: 2,
         per_node: 3,
@@ -117,7 +117,7 @@ async fn one_node_has_room_for_so_many_and_one_client_for_less() {
 }
 
 #[tokio::test]
-async fn events_of_streams_that_ended_make_room_in_a_node() {
+async fn events_of_ended_streams_are_dropped_first() {
     let small = ConnectionOptions {
         bytes: 1000,
         ..ConnectionOptions::default()

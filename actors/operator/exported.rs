@@ -68,7 +68,7 @@ pub enum Unfit {
     State(StoreError),
     #[error("its state breaks a rule: {0}")]
     Broken(&'static str),
-    #[error("{0} differs from what its state says")]
+    #[error("{0} differs from its state")]
     Differs(&'static str),
     #[error("result {id}: {cause}")]
     Result { id: ResultId, cause: String },
@@ -118,7 +118,7 @@ impl ExportedSession {
 impl ExportedResult {
     fn of(blob: &ResultBlob) -> Result<Self, StoreError> {
         let content = String::from_utf8(blob.bytes.to_vec())
-            .map_err(|_| StoreError::Corrupt(format!("result {} is no text", blob.id)))?;
+            .map_err(|_| StoreError::Corrupt(format!("result {} is not text", blob.id)))?;
         Ok(Self {
             id: blob.id,
             part: match blob.part {
@@ -164,10 +164,10 @@ pub fn check(exported: &ExportedSession) -> Result<(), Unfit> {
             cause,
         };
         if !seen.insert((result.id, result.part)) {
-            return Err(unfit("it is there twice".to_owned()));
+            return Err(unfit("it is listed twice".to_owned()));
         }
         if machine.find_result(result.id).is_none() {
-            return Err(unfit("the state knows no such result".to_owned()));
+            return Err(unfit("the state has no such result".to_owned()));
         }
         match result.part {
             ExportedPart::Answer => drop(

@@ -56,7 +56,7 @@ fn exported(n: u128, principal: &str) -> ExportedSession {
 }
 
 #[tokio::test]
-async fn what_is_imported_is_exported_as_it_was() {
+async fn an_imported_session_is_exported_unchanged() {
     let store = store();
     let operator = operator(&store);
     for quarantine in [None, Some("its tool panics".to_owned())] {
@@ -113,7 +113,7 @@ async fn an_imported_session_can_be_acquired_by_a_node_at_once() {
 }
 
 #[tokio::test]
-async fn large_results_go_in_parts_and_the_version_holds() {
+async fn large_results_are_imported_in_parts_under_the_exported_version() {
     let store = store();
     let operator = operator(&store);
     let mut line = exported(1, "ada");
@@ -127,7 +127,7 @@ async fn large_results_go_in_parts_and_the_version_holds() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_left_alone_unless_it_is_to_be_replaced() {
+async fn an_existing_session_is_replaced_only_on_request() {
     let store = store();
     let operator = operator(&store);
     let mut line = exported(1, "ada");
@@ -160,7 +160,7 @@ async fn what_is_there_is_left_alone_unless_it_is_to_be_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_of_a_live_node_is_left_to_it_and_waited_for() {
+async fn an_operator_waits_for_a_session_of_a_live_node() {
     let store = store();
     let operator = operator(&store);
     let line = exported(1, "ada");
@@ -178,10 +178,7 @@ async fn a_session_of_a_live_node_is_left_to_it_and_waited_for() {
         let held = matches!(refused, Some(OperatorError::Held { node: by, .. }) if by == node);
         assert!(held, "{refused:?}");
     }
-    let shown = operator
-        .show(id)
-        .await
-        .expect("reading takes it from nobody");
+    let shown = operator.show(id).await.expect("a read needs no lease");
     assert_eq!(shown.row.node, Some(node));
     assert!(shown.stored.expect("readable").left_ms > 0);
     operator
@@ -226,7 +223,7 @@ async fn a_quarantined_session_is_released_or_closed() {
 }
 
 #[tokio::test]
-async fn everybodys_sessions_are_listed_newest_first() {
+async fn sessions_of_all_principals_are_listed_newest_first() {
     let store = store();
     let operator = operator(&store);
     let all = LISTED_AT_ONCE as u128 + 3;
@@ -249,7 +246,7 @@ async fn everybodys_sessions_are_listed_newest_first() {
 }
 
 #[test]
-fn what_could_not_run_is_refused_with_the_reason() {
+fn a_session_that_could_not_run_is_refused_with_the_reason() {
     assert_eq!(check(&exported(1, "ada")), Ok(()));
     type Spoil = fn(&mut ExportedSession);
     let cases: [(&str, Spoil); 10] = [
@@ -310,7 +307,7 @@ fn the_sample_has_every_variant_and_every_field() {
 
 /// Against a real server: sessions are read whole, listed over all parts of the index, and replaced.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
+async fn a_shared_store_works_like_the_memory_store() {
     use crate::store::redis::tests::server;
     use crate::store::redis::{RedisOptions, RedisStore};
     let Some(redis) = server::good() else { return };
@@ -391,7 +388,7 @@ async fn a_shared_store_is_handled_as_the_one_in_memory_is() {
             operator.import(&line, true, Duration::ZERO).await
         };
         if back.is_err() {
-            back_by_closing.await.expect("closed and laid down");
+            back_by_closing.await.expect("closed and stored again");
         }
         operator.export(line.id).await.expect("well again");
     }

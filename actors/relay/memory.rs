@@ -21,7 +21,7 @@ impl MemoryRelay {
         self.deaf.lock().unwrap().push(node);
     }
 
-    /// What was said to it meanwhile is lost.
+    /// Messages sent to it in the meantime are lost.
     pub(crate) fn hears_again(&self, node: NodeId) {
         self.deaf.lock().unwrap().retain(|deaf| *deaf != node);
     }

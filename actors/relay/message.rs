@@ -30,7 +30,7 @@ impl Message {
         if let Some((body, sum)) = summed(written) {
             let found = crc32c::crc32c_append(crc32c::crc32c(body), b"}");
             if format!("{found:0DIGITS$x}").as_bytes() != sum {
-                return Err("its checksum is another".to_owned());
+                return Err("its checksum does not match".to_owned());
             }
         }
         serde_json::from_slice(written).map_err(|error| error.to_string())
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_byte_makes_no_other_message() {
+    fn a_message_with_a_changed_byte_is_refused() {
         let (from, session) = (NodeId::random(), SessionId::random());
         let question = Question::HandOver { session };
         let message = Message {

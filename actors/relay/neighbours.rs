@@ -161,7 +161,7 @@ impl Neighbours {
     async fn deliver(&self, to: NodeId, message: Arc<[u8]>) -> Result<(), RelayError> {
         match &self.relay {
             Some(relay) => relay.send(to, message).await,
-            None => Err(RelayError::Unavailable("there is none".to_owned())),
+            None => Err(RelayError::Unavailable("no relay is configured".to_owned())),
         }
     }
 
@@ -198,7 +198,7 @@ fn unsent(to: NodeId, error: &RelayError) -> Silence {
     Silence
 }
 
-/// Removes the caller when it stops waiting, for whatever reason.
+/// Removes the caller when it stops waiting.
 struct Forget<'a>(&'a Neighbours, u64);
 
 impl Drop for Forget<'_> {

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_that_is_silent_is_left_alone_for_a_while_and_a_gone_one_for_good() {
+    async fn a_silent_node_is_skipped_for_a_while_and_a_stopped_one_for_good() {
         let (roster, a, b) = (Roster::default(), NodeId::random(), NodeId::random());
         roster.named(a);
         roster.heard(b);

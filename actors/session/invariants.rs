@@ -13,7 +13,7 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
             !machine.closed || machine.calls.is_empty(),
         ),
         (
-            "no request has both ended and not",
+            "no request is both running and ended",
             machine.calls.keys().all(|request| !ended.contains(request)),
         ),
         (
@@ -21,14 +21,14 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
             ended.len() == machine.ended.len(),
         ),
         (
-            "every attempt counts from 1",
+            "attempts count from 1",
             machine
                 .calls
                 .values()
                 .all(|call| !matches!(call.state, CallState::Executing { attempt: 0, .. })),
         ),
         (
-            "no more inputs are left out than attempts were cut off",
+            "no more inputs are skipped than attempts were interrupted",
             machine.calls.values().all(|call| match &call.state {
                 CallState::Executing {
                     attempt, suspects, ..
@@ -37,7 +37,7 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
             }),
         ),
         (
-            "a key points at a call that runs or has ended",
+            "every key refers to a running or ended call",
             machine.closed
                 || machine
                     .keys
@@ -45,15 +45,15 @@ pub(crate) fn broken(machine: &Machine) -> Option<&'static str> {
                     .all(|key| key.ended.is_some() || machine.calls.contains_key(&key.request)),
         ),
         (
-            "every older result is one",
+            "every older call has a result",
             machine.aged.iter().all(|aged| aged.result().is_some()),
         ),
         (
-            "what goes last is known, and is named once",
+            "every pinned result exists, and is pinned once",
             pinned_are_known(machine),
         ),
         (
-            "every whole result that is kept is pointed at",
+            "every kept whole result is referenced",
             wholes_are_known(machine),
         ),
     ];

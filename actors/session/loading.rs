@@ -85,14 +85,14 @@ impl State {
         });
     }
 
-    /// The state is loaded: running calls go on, and waiting messages are handled.
+    /// The state is loaded: running calls continue, and waiting messages are handled.
     pub(super) fn begin(&mut self, myself: &ActorRef<SessionMsg>, journal: Journal) {
         let waited = match std::mem::replace(&mut self.phase, Phase::Running(Box::new(journal))) {
             Phase::Loading(waited) => waited,
             Phase::Running(_) | Phase::Refusing(_) => Vec::new(),
         };
-        // A caller with the key of a running call is attached to it before the call may be given up. Giving it up frees
-        // its key, and a call that ends every node would otherwise start again and again.
+        // A caller with the key of a running call is attached to it before the call may fail. The failure frees the
+        // key, and a call that crashes every node would otherwise start again and again.
         let (joining, waited): (Vec<_>, Vec<_>) =
             waited.into_iter().partition(|message| self.joins(message));
         for message in joining {

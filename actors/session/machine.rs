@@ -190,7 +190,7 @@ impl Machine {
         answered.any(|ended| ended.end.result() == Some(result))
     }
 
-    /// Ended calls, newest first. Of the older ones, only those with a result.
+    /// Ended calls, newest first. Older calls are included only if they have a result.
     pub(crate) fn results(&self) -> impl Iterator<Item = &Arc<Ended>> {
         let aged = self.aged.iter().rev().map(|aged| &aged.ended);
         self.ended.iter().rev().chain(aged)

@@ -11,7 +11,7 @@ pub(crate) fn not_durable(reached: Reached) -> &'static str {
     }
     match reached.level {
         DurabilityLevel::Memory => {
-            "not durable: the store is away; this answer is kept in memory and may be lost"
+            "not durable: the store is down; this answer is kept in memory and may be lost"
         }
         DurabilityLevel::Redis | DurabilityLevel::Fsync | DurabilityLevel::Replicated => {
             "not durable: this answer is in the store, but did not reach the configured durability level in time"

@@ -38,7 +38,7 @@ impl Replies {
         self.ports.is_empty()
     }
 
-    /// Removes `asker`: it has gone away, or all its ports are closed.
+    /// Removes `asker`: it has disconnected, or all its ports are closed.
     pub(super) fn leave(&mut self, asker: RequestId) {
         self.ports.remove(&asker);
         self.aliases.retain(|(alias, _)| *alias != asker);
@@ -366,7 +366,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn askers_that_have_left_are_not_kept() {
+    fn callers_that_disconnected_are_dropped() {
         let mut replies = Replies::default();
         let running = RequestId::random();
         let mut stays = Vec::new();

@@ -85,7 +85,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
 fn to_bytes<T: Serialize>(value: &T) -> Arc<[u8]> {
     #[expect(
         clippy::expect_used,
-        reason = "the stored types hold nothing that JSON cannot say"
+        reason = "every value of the stored types can be written as JSON"
     )]
     serde_json::to_vec(value)
         .expect("a stored form is plain JSON")

@@ -10,7 +10,7 @@ use crate::options::{Limits, Options};
 use crate::sessions::{CallView, Durability, HistoryView, Kept, SessionStatus, SessionView};
 use crate::store::Reached;
 
-/// Ended calls shown beside the running ones.
+/// Ended calls shown in addition to the running ones.
 const ENDED_CALLS_SHOWN: usize = 16;
 
 pub(crate) fn of(

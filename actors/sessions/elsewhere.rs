@@ -46,7 +46,7 @@ impl Sessions {
         }
     }
 
-    /// Nothing can be recorded in the session just now: the call runs as it would without one, and says so.
+    /// Nothing can be recorded in the session now. The call runs as without a session, and its answer says so.
     async fn run_unrecorded(
         &self,
         call: &Call,
@@ -76,7 +76,7 @@ impl Sessions {
         Ok(CallAnswer {
             session_id: Some(call.asked.id),
             notices: vec![format!(
-                "not_recorded: {why}; the answer is right, and the session does not know of it"
+                "not_recorded: {why}; the answer is correct, but the session does not contain it"
             )],
             ..answer
         })
@@ -203,7 +203,7 @@ impl Sessions {
         }
         told.map_err(|error| away(error.to_string()))?;
         unheard.map_or(Ok(()), |node| {
-            Err(away(format!("node {node} could not be told")))
+            Err(away(format!("node {node} could not be reached")))
         })
     }
 
@@ -230,8 +230,8 @@ impl Sessions {
         Ok(view)
     }
 
-    /// A store that went back may have forgotten results that the session knows of. One that does not answer is
-    /// believed to have them.
+    /// A store that was rolled back may lack results that the session refers to. A store that does not answer is
+    /// assumed to have them.
     async fn tell_what_is_stored(&self, view: &mut SessionView) {
         let kept = view.history.iter().filter(|entry| entry.stored);
         let kept: Vec<_> = kept.map(|entry| entry.result_id).collect();
@@ -292,7 +292,7 @@ impl Drop for Leaving {
     }
 }
 
-/// The session is not there any more, or about to leave: try here again.
+/// The session is no longer there, or is about to be handed over: try here again.
 fn is_elsewhere<R>(answer: &Result<R, CallError>) -> bool {
     matches!(
         answer,

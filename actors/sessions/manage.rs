@@ -7,8 +7,8 @@ use crate::session::journal::Journal;
 use crate::store::Reached;
 
 /// What the owner of a quarantined session can do about it.
-const ENDS_QUARANTINED: &str = "the session is quarantined and runs no calls: close_session ends it and frees what it stores, \
-     create_session makes another";
+const ENDS_QUARANTINED: &str = "the session is quarantined and runs no calls: close_session deletes it and its storage, \
+     create_session creates a new one";
 
 impl Sessions {
     /// Creates a session in the store. Its actor starts with its first call.

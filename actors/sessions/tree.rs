@@ -191,7 +191,7 @@ impl Sessions {
             tracing::error!(
                 changes = kept.changes,
                 sessions = kept.sessions,
-                "what was answered as not durable is lost: the store is away"
+                "answers that were reported as not durable are lost: the store is down"
             );
         }
         if let Some(root) = self.0.places.root.current() {

@@ -44,7 +44,7 @@ pub struct CallAnswer {
     pub request_id: RequestId,
     /// `None` for a throwaway session.
     pub session_id: Option<SessionId>,
-    /// `None` if nothing is kept to be read again.
+    /// `None` if the result is not kept.
     pub result_id: Option<ResultId>,
     pub outcome: Result<Arc<ToolOutput>, ToolError>,
     /// The answer is that of an earlier call with the same idempotency key.

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_stored_is_known_a_moment_later() {
+    async fn usage_is_up_to_date_after_a_moment() {
         let (sessions, one) = (sessions().await, Principal::named("one"));
         assert_eq!(sessions.usage(&one).await, super::Usage::default());
         let id = sessions.create(creation(&one)).await.unwrap().id;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_are_remembered_than_there_is_room_for() {
+    async fn the_number_of_cached_principals_is_bounded() {
         let sessions = sessions().await;
         for n in 0..super::REMEMBERED + 10 {
             sessions.usage(&Principal::named(format!("p{n}"))).await;

@@ -73,35 +73,35 @@ macro_rules! both {
 }
 
 both!(
-    a_commit_counts_once_however_often_it_is_sent,
+    a_repeated_commit_is_applied_once,
     an_old_fence_and_an_old_version_are_refused,
-    a_snapshot_replaces_what_was_before_it,
+    a_snapshot_replaces_everything_before_it,
     several_changes_are_one_commit,
-    results_come_and_go_with_their_commits,
-    a_session_ends_and_its_owner_is_told,
-    renewing_puts_the_end_off,
-    what_is_deleted_is_remembered_as_such,
-    a_quarantined_session_is_fenced_off_and_not_given_out,
-    a_quarantined_session_is_closed_by_its_owner_alone,
+    results_are_stored_and_dropped_with_their_commits,
+    a_session_expires_and_its_owner_gets_expired,
+    renewing_extends_the_expiry,
+    a_deleted_session_is_remembered_as_deleted,
+    a_quarantined_session_is_fenced_off_and_cannot_be_acquired,
+    only_its_owner_closes_a_quarantined_session,
     a_lease_keeps_others_away_until_it_ends,
-    a_lapsed_lease_changes_nothing,
+    no_change_is_applied_after_the_lease,
     a_released_session_is_free_at_once,
-    kept_leases_do_not_end,
-    a_key_of_creation_finds_the_first,
-    a_key_of_creation_lives_and_ends_with_its_session,
-    a_key_that_many_use_at_once_makes_one_session,
-    a_list_is_the_principals_own_newest_first_and_pages,
-    results_are_there_when_both_parts_are,
-    what_is_stored_counts_for_its_principal_until_it_goes,
-    what_has_expired_counts_no_more,
-    a_session_that_is_lost_is_laid_down_again,
-    an_owner_repairs_what_nobody_else_has_had,
-    nobody_lays_down_what_others_went_on_with,
+    extended_leases_do_not_end,
+    a_key_of_creation_returns_the_first_session,
+    a_key_of_creation_ends_with_its_session,
+    concurrent_creations_with_one_key_make_one_session,
+    a_list_has_the_principals_sessions_newest_first_in_pages,
+    a_result_is_stored_if_both_parts_are,
+    stored_bytes_count_for_their_principal_until_deleted,
+    expired_sessions_are_not_counted,
+    a_lost_session_is_stored_again,
+    an_owner_repairs_a_session_that_no_other_node_owned,
+    a_repair_is_refused_if_another_node_continued,
     the_higher_fence_wins,
-    an_owner_of_before_hears_what_a_later_one_did_not_find,
-    a_node_is_given_no_fence_twice,
-    nodes_are_heard_of,
-    what_is_not_there_is_missing,
+    an_earlier_owner_learns_which_changes_are_lost,
+    a_node_never_gets_the_same_fence_twice,
+    announced_nodes_are_listed,
+    an_unknown_session_is_missing,
 );
 
 fn new(principal: &Principal) -> NewSession {
@@ -151,7 +151,7 @@ fn state(acquired: &Acquired) -> (u64, String, Vec<String>) {
     (acquired.version, text(&acquired.snapshot), deltas)
 }
 
-async fn a_commit_counts_once_however_often_it_is_sent(store: &dyn Store) {
+async fn a_repeated_commit_is_applied_once(store: &dyn Store) {
     let id = created(store).await;
     let acquired = store.acquire(id, node(1)).await.unwrap();
     assert_eq!(state(&acquired), (1, "one".to_owned(), vec![]));
@@ -168,7 +168,7 @@ async fn a_commit_counts_once_however_often_it_is_sent(store: &dyn Store) {
     assert_eq!((now.fence.epoch, now.last_commit), (2, Some(commit.id)));
 }
 
-async fn a_snapshot_replaces_what_was_before_it(store: &dyn Store) {
+async fn a_snapshot_replaces_everything_before_it(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     one(store, commit(id, fence, 1)).await.unwrap();
@@ -213,7 +213,7 @@ async fn several_changes_are_one_commit(store: &dyn Store) {
     assert_eq!(read, (11, "new".to_owned(), vec!["c".to_owned()]));
 }
 
-async fn results_come_and_go_with_their_commits(store: &dyn Store) {
+async fn results_are_stored_and_dropped_with_their_commits(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     let (a, b) = (ResultId::random(), ResultId::random());
@@ -262,7 +262,7 @@ async fn results_come_and_go_with_their_commits(store: &dyn Store) {
     assert_eq!(read(a, Part::Answer).await, Err(StoreError::Deleted));
 }
 
-async fn a_session_ends_and_its_owner_is_told(store: &dyn Store) {
+async fn a_session_expires_and_its_owner_gets_expired(store: &dyn Store) {
     let short = NewSession {
         ttl_ms: 300,
         ..new(&Principal::named("a"))
@@ -296,8 +296,8 @@ async fn a_session_ends_and_its_owner_is_told(store: &dyn Store) {
     assert_eq!(rows, []);
 }
 
-async fn renewing_puts_the_end_off(store: &dyn Store) {
-    /// A store returns the remaining time of a session, and the way of the answer adds to it.
+async fn renewing_extends_the_expiry(store: &dyn Store) {
+    /// A store returns the remaining time of a session, and the latency of the answer adds to it.
     const ON_THE_WAY_MS: u64 = 300;
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
@@ -313,7 +313,7 @@ async fn renewing_puts_the_end_off(store: &dyn Store) {
     assert!(committed.expires_ms + ON_THE_WAY_MS >= after);
 }
 
-async fn what_is_deleted_is_remembered_as_such(store: &dyn Store) {
+async fn a_deleted_session_is_remembered_as_deleted(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     store.delete(id, fence).await.unwrap();
@@ -329,7 +329,7 @@ async fn what_is_deleted_is_remembered_as_such(store: &dyn Store) {
     );
 }
 
-async fn a_list_is_the_principals_own_newest_first_and_pages(store: &dyn Store) {
+async fn a_list_has_the_principals_sessions_newest_first_in_pages(store: &dyn Store) {
     let (a, b) = (Principal::named("a"), Principal::named("a:b ü~"));
     let mut ids = Vec::new();
     for n in 0..7 {
@@ -364,7 +364,7 @@ async fn a_list_is_the_principals_own_newest_first_and_pages(store: &dyn Store) 
     );
 }
 
-async fn nodes_are_heard_of(store: &dyn Store) {
+async fn announced_nodes_are_listed(store: &dyn Store) {
     assert_eq!(store.nodes().await.unwrap(), []);
     let record = |n| NodeRecord {
         node: node(n),
@@ -391,7 +391,7 @@ async fn nodes_are_heard_of(store: &dyn Store) {
     assert_eq!(unseen, record(1));
 }
 
-async fn what_is_not_there_is_missing(store: &dyn Store) {
+async fn an_unknown_session_is_missing(store: &dyn Store) {
     let id = SessionId::random();
     let fence = Fence {
         epoch: 1,

@@ -197,7 +197,7 @@ impl Inner {
             (opened, state.breaker.is_open())
         });
         if opened {
-            tracing::error!(%error, "the store is away");
+            tracing::error!(%error, "the store is down");
             self.opened.notify_one();
         }
         open
@@ -273,7 +273,7 @@ async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
 }
 
 fn coming_back() -> StoreError {
-    StoreError::Unavailable("what was kept for it is being brought back".to_owned())
+    StoreError::Unavailable("changes that were kept for it are being written back".to_owned())
 }
 
 impl Store for FallbackStore {

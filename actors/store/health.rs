@@ -9,7 +9,7 @@ use crate::ids::NodeId;
 pub struct Health {
     /// Why the store cannot be used: it is down or does not fit the configuration. `None`: it can.
     pub away: Option<String>,
-    /// Where the store works less well than the operator may expect.
+    /// Warnings about the state and the configuration of the store.
     pub warnings: Vec<String>,
     /// Set if this node was configured as the only one but another node uses the store; says what to do.
     pub beside: Option<String>,

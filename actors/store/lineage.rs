@@ -1,5 +1,5 @@
 //! The owners of a session in order, used to tell two branches apart after its store was rolled back. The store keeps
-//! the lineage beside the session; each owner remembers it as of its own acquisition.
+//! the lineage with the session; each owner remembers it as of its own acquisition.
 //!
 //! A store that was rolled back has lost the newest turns, or has other turns in their place. The rule for which branch
 //! is later is implemented here, for the store that is asked to accept a branch and for nodes that ask each other. The

@@ -51,7 +51,7 @@ pub struct MemoryStore {
     clock: Clock,
     limits: Limits,
     inner: Mutex<Tables>,
-    /// As of a server that restarts each time it is rolled back.
+    /// Run number of a server that restarts with each rollback.
     #[cfg(test)]
     runs: std::sync::atomic::AtomicU64,
 }

@@ -63,17 +63,18 @@ impl Rules {
 
 const ON_ITS_STATE: &str = "a commit is applied to the state that it was decided on";
 const ONCE: &str = "no commit is applied twice";
-const KEPT: &str = "what is acknowledged is stored, unless the store went back";
-const OWNER_KNOWS: &str = "an owner knows what is stored";
-const NO_FALSE_ALARM: &str = "nobody hears that the store went back unless it did";
-const LEFT_ALONE: &str = "nobody is driven out before his lease has ended";
-const REPAIR_IS_GENTLE: &str = "a repair takes nothing away that was acknowledged";
-const REPAIRED: &str = "a live owner repairs what was lost, unless another had the session since";
-const ASKED: &str = "a living node that had the session later is heard first";
+const KEPT: &str = "every acknowledged commit is stored, unless the store was rolled back";
+const OWNER_KNOWS: &str = "an owner knows the stored state";
+const NO_FALSE_ALARM: &str = "no rollback is reported that did not happen";
+const LEFT_ALONE: &str = "no owner is replaced before its lease has ended";
+const REPAIR_IS_GENTLE: &str = "a repair removes no acknowledged commit";
+const REPAIRED: &str =
+    "a live owner repairs lost changes, unless another node owned the session since";
+const ASKED: &str = "a live node that owned the session later is asked first";
 const UNDER_LEASE: &str = "a commit is applied under a lease that has not ended";
-const SAID: &str = "what is lost is said";
+const SAID: &str = "every loss is reported";
 
-/// The store is never rolled back, an actor may crash, and one message may arrive after its sender gave up.
+/// The store is never rolled back, an actor may crash, and one message may arrive after its sender timed out.
 const CALM: Bounds = Bounds {
     commits: 2,
     epochs: 3,
@@ -140,22 +141,22 @@ fn keeps_all_promises(bounds: Bounds, at_least: usize) {
 }
 
 #[test]
-fn all_promises_are_kept_while_the_store_stays() {
+fn all_promises_hold_without_a_rollback() {
     keeps_all_promises(CALM, 400_000);
 }
 
 #[test]
-fn all_promises_are_kept_when_the_store_goes_back() {
+fn all_promises_hold_after_a_rollback() {
     keeps_all_promises(STORMY, 700_000);
 }
 
 #[test]
-fn all_promises_are_kept_when_work_goes_on_after_it_went_back() {
+fn all_promises_hold_when_work_continues_after_a_rollback() {
     keeps_all_promises(LONG, 1_500_000);
 }
 
 #[test]
-fn all_promises_are_kept_when_everything_goes_wrong() {
+fn all_promises_hold_under_all_faults() {
     keeps_all_promises(ROUGH, 50_000);
 }
 

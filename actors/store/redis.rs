@@ -5,14 +5,14 @@
 //! mca:{ses_…}:j   LIST   deltas after the snapshot
 //! mca:{ses_…}:d   HASH   results, by id and part
 //! mca:{ix:NN}:l   ZSET   the index of sessions: principal, time of creation and id, in order;  :x the same by end
-//!                        :b HASH what each weighs, in bytes;  :p HASH what all of a principal do
+//!                        :b HASH bytes of each session;  :p HASH bytes of each principal
 //! mca:{ck:…}      HASH   the session that was created under an idempotency key
-//! mca:{con_…}:c   HASH   a transport session: principal, what it was opened with, node, ends
+//! mca:{con_…}:c   HASH   a transport session: principal, opening message, node, end
 //! mca:{con_…}:s   HASH   its streams: numbers, bytes and whether they have ended;  :e HASH their events
 //! mca:{cp:…}      ZSET   a principal's transport sessions by end, to be counted
-//! mca:nodes       ZSET   nodes by when they were last heard of;  mca:node:… how each is
+//! mca:nodes       ZSET   nodes by time of their last announcement;  mca:node:… state of each
 //! mca:inbox:…     LIST   messages to a node
-//! mca:{cache}:s0  HASH   shared analyses, s0 to s7: a ring that is forgotten segment by segment;  :m HASH its state
+//! mca:{cache}:s0  HASH   shared analyses, s0 to s7: a ring, evicted segment by segment;  :m HASH its state
 //! ```
 //! A commit is atomic because its script checks everything before its first write, and safe to repeat because the
 //! session remembers the id of the last commit. Only the server's clock decides about leases and expiries. The index is

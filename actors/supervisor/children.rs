@@ -11,8 +11,8 @@ use crate::handle::AnyActorSlot;
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::status::ActorStatus;
 
-/// Marks the failure of a supervisor that gave up on a child.
-pub(crate) const ESCALATED: &str = "gave up on";
+/// Marks the failure of a supervisor whose child kept failing.
+pub(crate) const ESCALATED: &str = "too many failures of";
 
 pub(crate) type Spawned = Pin<Box<dyn Future<Output = Result<ActorCell, String>> + Send>>;
 

@@ -189,7 +189,7 @@ async fn until_over<E: std::error::Error>(
             service.sessions.leave();
             // The transport does not end by itself then.
             let _ = tokio::time::timeout(LAST_WORDS_WITHIN, &mut serving).await;
-            format!("the sessions gave up: {cause}")
+            format!("the sessions failed: {cause}")
         }
     };
     complain(&failure);

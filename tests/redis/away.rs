@@ -178,7 +178,7 @@ fn a_loss_with_the_node_is_reported() {
     let over = server.close();
     let said = over
         .stderr
-        .contains("what was answered as not durable is lost");
+        .contains("answers that were reported as not durable are lost");
     assert!(said, "{}", over.stderr);
 }
 

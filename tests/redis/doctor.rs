@@ -70,7 +70,7 @@ fn doctor_distinguishes_connection_errors() {
         &doctor(&closed, &[]),
         69,
         &[
-            "nobody listens at",
+            "nothing listens on",
             "start Redis there",
             "warn  sessions: started, but the redis store is down",
         ],
@@ -85,7 +85,7 @@ fn doctor_distinguishes_connection_errors() {
     finds(
         &doctor(socket, &[]),
         69,
-        &["nobody listens at the socket", "unixsocket"],
+        &["nothing listens on the socket", "unixsocket"],
     );
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();

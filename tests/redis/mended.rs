@@ -79,8 +79,7 @@ fn repair_renames_keys_of_a_wrong_type_and_rebuilds_the_list() {
     );
 
     let there = redis.cli(&["KEYS", "mca:{ses_*:m"]).lines().count();
-    let anew =
-        format!("sessions: {there} there, {there} of them listed anew, 0 that cannot be read");
+    let anew = format!("sessions: {there} exist, {there} of them listed again, 0 unreadable");
     let mended = doctor(&project, &redis, &["--repair"]);
     let parts = [
         "set aside as mca:aside:",
@@ -117,7 +116,7 @@ fn repair_renames_keys_of_a_wrong_type_and_rebuilds_the_list() {
     says(
         &again,
         0,
-        &["no key of a wrong type", ", 0 of them listed anew"],
+        &["no key of a wrong type", ", 0 of them listed again"],
     );
     assert_eq!(redis.cli(&["KEYS", "mca:aside:*"]).lines().count(), 261);
 }

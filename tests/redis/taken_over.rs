@@ -133,7 +133,7 @@ fn a_single_node_with_a_second_one_is_warned_in_any_order() {
             took < Duration::from_secs(14),
             "alone first {alone_first}: {took:?}"
         );
-        assert!(told.contains("take --single-node away"), "{told}");
+        assert!(told.contains("remove --single-node"), "{told}");
         // The other node's status shows it too.
         until(|| {
             let status = other.good("get_server_status", json!({}));

@@ -129,7 +129,7 @@ async fn ask(fake: &Arc<Fake>, keys: Vec<CacheKey>, within: Duration) -> (Vec<u6
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_computed_another_finds() {
+async fn values_computed_by_one_node_are_found_by_another() {
     let fake = Arc::<Fake>::default();
     let keys = vec![key(2), key(3), key(4), key(2)];
     assert_eq!(
@@ -156,7 +156,7 @@ async fn what_one_node_computed_another_finds() {
 
 /// A level that fails, hangs or returns garbage: the answer stays right, and the level is soon skipped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_wrong_with_it_costs_speed_alone() {
+async fn a_failing_level_costs_only_speed() {
     for mood in [FAILS, HANGS, LIES] {
         let fake = Arc::<Fake>::default();
         fake.mood.store(mood, Ordering::SeqCst);
@@ -174,7 +174,7 @@ async fn what_is_wrong_with_it_costs_speed_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_failed_is_left_alone_for_a_while() {
+async fn a_failed_level_is_skipped_for_a_while() {
     let fake = Arc::<Fake>::default();
     fake.mood.store(FAILS, Ordering::SeqCst);
     let shared = Shared {
@@ -200,7 +200,7 @@ async fn one_that_failed_is_left_alone_for_a_while() {
 
 /// No caller needs to use the level: probes alone notice its failure.
 #[tokio::test(start_paused = true)]
-async fn one_that_goes_away_is_known_and_used_again_when_it_answers() {
+async fn a_level_that_goes_down_is_noticed_and_used_again_when_it_answers() {
     for mood in [FAILS, HANGS] {
         let fake = Arc::<Fake>::default();
         let shared = Shared {
@@ -225,7 +225,7 @@ async fn one_that_goes_away_is_known_and_used_again_when_it_answers() {
 
 /// A skipped level must answer as fast as a call needs it to; one in use gets more time on a busy machine.
 #[tokio::test(start_paused = true)]
-async fn one_that_is_slow_stays_left_alone() {
+async fn a_slow_level_stays_skipped() {
     struct Slow;
     impl SharedCache for Slow {
         fn get<'a>(&'a self, keys: &'a [CacheKey]) -> SharedFuture<'a, Vec<Option<Vec<u8>>>> {
@@ -259,9 +259,9 @@ async fn one_that_is_slow_stays_left_alone() {
     assert!(level.is_left_alone());
 }
 
-/// Every offered value is counted, whatever becomes of it.
+/// Every offered value is counted as stored or as refused.
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_is_counted() {
+async fn refused_values_are_counted() {
     let fake = Arc::new(Fake::default());
     let level = SecondLevel::new(Shared {
         cache: Arc::clone(&fake) as _,

@@ -37,7 +37,7 @@ fn numbers(recorded: &Recorded) -> Vec<u64> {
 }
 
 #[test]
-fn what_was_recorded_is_read_after_any_number() {
+fn recorded_events_are_read_after_any_number() {
     let mut streams = Streams::default();
     assert_eq!(streams.append(id(1), &Batch::beginning()), Appended::Kept);
     assert_eq!(streams.read(id(1), 0), Some(Recorded::default()));
@@ -50,7 +50,7 @@ fn what_was_recorded_is_read_after_any_number() {
 }
 
 #[test]
-fn what_is_there_is_taken_again_and_what_does_not_follow_is_not() {
+fn repeated_events_are_accepted_and_out_of_order_events_refused() {
     let mut streams = Streams::default();
     assert_eq!(
         streams.append(id(1), &batch(2, &[8], false)),
@@ -89,7 +89,7 @@ fn what_is_there_is_taken_again_and_what_does_not_follow_is_not() {
 }
 
 #[test]
-fn streams_that_have_ended_go_first() {
+fn ended_streams_are_dropped_first() {
     let mut streams = Streams::default();
     for n in 0..STREAMS_PER_CONNECTION as u128 {
         streams.append(id(n), &batch(1, &[8], n == 5 || n == 9));
@@ -105,7 +105,7 @@ fn streams_that_have_ended_go_first() {
 
 proptest! {
     #[test]
-    fn the_newest_is_there_and_the_bounds_hold(
+    fn the_newest_event_is_kept_and_the_bounds_hold(
         steps in proptest::collection::vec(
             (0..STREAMS, proptest::collection::vec(prop_oneof![Just(8_usize), Just(700_000)], 0..4), prop::bool::weighted(0.1)),
             0..120,

@@ -104,7 +104,7 @@ fn two() -> (Connections, Connections, Arc<Switch>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_node_laid_down_the_other_finds_and_closes() {
+async fn another_node_finds_and_closes_a_connection() {
     let (a, b, _) = two();
     let (connection, stream) = (connection(), StreamId::random());
     let id = connection.id;
@@ -132,7 +132,7 @@ async fn what_one_node_laid_down_the_other_finds_and_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_store_is_waited_for_once() {
+async fn a_silent_store_delays_only_one_request() {
     let (a, b, switch) = two();
     let (known, unknown) = (connection(), connection());
     a.open(known.clone()).await.unwrap();
@@ -166,7 +166,7 @@ async fn a_silent_store_is_waited_for_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_opened_and_closed_meanwhile_is_so_for_all_when_the_store_is_back() {
+async fn connections_opened_and_closed_during_an_outage_reach_the_store() {
     let (a, b, switch) = two();
     let (old, new) = (connection(), connection());
     a.open(old.clone()).await.unwrap();
@@ -189,7 +189,7 @@ async fn what_was_opened_and_closed_meanwhile_is_so_for_all_when_the_store_is_ba
 
 /// Events written during an outage must reach the store, even if the store itself lost data.
 #[tokio::test]
-async fn a_redis_that_is_killed_stops_no_connection_and_gets_what_it_lacks() {
+async fn connections_survive_a_killed_redis_and_are_copied_to_it() {
     let Some(mut server) = server::good() else {
         return;
     };
@@ -209,7 +209,7 @@ async fn a_redis_that_is_killed_stops_no_connection_and_gets_what_it_lacks() {
         texts(a.read(id, stream, 0).await),
         Some((written.clone(), false))
     );
-    assert!(b.find(id).await.is_err(), "this node has never heard of it");
+    assert!(b.find(id).await.is_err(), "this node does not know it");
     assert_eq!(b.read(id, stream, 0).await, None);
     let new = connection();
     a.open(new.clone()).await.unwrap();
@@ -241,7 +241,7 @@ async fn a_redis_that_is_killed_stops_no_connection_and_gets_what_it_lacks() {
 
 /// As after a failover to a lagging replica.
 #[tokio::test]
-async fn a_redis_that_went_back_is_brought_forward_by_who_writes() {
+async fn the_writer_restores_events_after_a_rollback() {
     let Some(server) = server::good() else { return };
     let clock = Clock::system();
     let (a, b) = (node(redis(&server), clock), node(redis(&server), clock));
@@ -299,7 +299,7 @@ async fn a_redis_without_memory_keeps_no_events_and_finds_connections() {
 }
 
 #[tokio::test]
-async fn what_redis_lost_is_laid_down_again_and_what_was_closed_is_not() {
+async fn lost_connections_are_restored_and_closed_ones_are_not() {
     let Some(server) = server::good() else { return };
     let clock = Clock::system();
     let (a, b) = (node(redis(&server), clock), node(redis(&server), clock));

@@ -11,7 +11,7 @@ use crate::store::redis::{RedisOptions, RedisStore};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes what is for one connection.
+/// Takes the messages for one connection.
 struct Mailbox {
     wanted: ConnectionId,
     got: Mutex<Vec<Vec<u8>>>,
@@ -59,7 +59,7 @@ async fn node(store: Arc<dyn Store>, relay: Arc<dyn Relay>, node: NodeId) -> Ses
     .unwrap()
 }
 
-/// Nodes that have heard of each other.
+/// Nodes that know each other.
 async fn in_memory(ids: &[NodeId]) -> (Vec<Sessions>, Arc<MemoryRelay>) {
     let store = Arc::new(MemoryStore::new(Clock::system(), Limits::default()));
     let relay = Arc::<MemoryRelay>::default();
@@ -84,7 +84,7 @@ fn three() -> [NodeId; 3] {
     [NodeId::random(), NodeId::random(), NodeId::random()]
 }
 
-async fn messages_go_to_whoever_can_use_them(nodes: &[Sessions], ids: &[NodeId; 3]) {
+async fn messages_reach_the_node_that_can_use_them(nodes: &[Sessions], ids: &[NodeId; 3]) {
     let connections: Vec<_> = nodes.iter().map(Sessions::connections).collect();
     let wanted = ConnectionId::random();
     let mailbox = Mailbox::of(wanted);
@@ -99,10 +99,10 @@ async fn messages_go_to_whoever_can_use_them(nodes: &[Sessions], ids: &[NodeId; 
         assert_eq!(taken, Ok(true));
     }
     assert_eq!(mailbox.got(), messages);
-    // To itself, without a relay between.
+    // A node sends messages to itself without the relay.
     let own = connections[1].post(ids[1], wanted, b"own".to_vec()).await;
     assert_eq!(own, Ok(true));
-    // It has no such stream; it takes nothing at all.
+    // Node 1 does not hold that stream, and node 2 takes no messages.
     let other = ConnectionId::random();
     assert_eq!(
         connections[0].post(ids[1], other, Vec::new()).await,
@@ -124,7 +124,7 @@ async fn messages_go_to_whoever_can_use_them(nodes: &[Sessions], ids: &[NodeId; 
 async fn messages_go_over_a_relay() {
     let ids = three();
     let (nodes, _) = in_memory(&ids).await;
-    messages_go_to_whoever_can_use_them(&nodes, &ids).await;
+    messages_reach_the_node_that_can_use_them(&nodes, &ids).await;
 }
 
 #[tokio::test]
@@ -141,14 +141,14 @@ async fn messages_go_over_redis() {
         nodes.push(node(Arc::new(store), relay, id).await);
     }
     heard_of(&seen.unwrap(), ids.len()).await;
-    messages_go_to_whoever_can_use_them(&nodes, &ids).await;
+    messages_reach_the_node_that_can_use_them(&nodes, &ids).await;
     for node in nodes {
         node.shutdown(Duration::ZERO).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_hears_nothing_is_given_up() {
+async fn a_node_without_messages_is_declared_down() {
     let ids = three();
     let (nodes, relay) = in_memory(&ids).await;
     relay.deafen(ids[1]);

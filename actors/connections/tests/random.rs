@@ -48,11 +48,11 @@ struct Known {
     /// By stream: its events are their own numbers.
     written: HashMap<usize, (u64, bool)>,
     used: tokio::time::Instant,
-    /// By way of its own node.
+    /// Last use through its own node.
     used_here: tokio::time::Instant,
-    /// As its store knows.
+    /// Last use that the store knows of.
     used_there: tokio::time::Instant,
-    /// It ended there while it was used here: what had ended by then is lost.
+    /// It expired in the store while its node used it: streams that had ended by then are lost.
     lapsed: bool,
 }
 
@@ -74,7 +74,7 @@ struct World {
     nodes: [Connections; 2],
     switch: Arc<Switch>,
     there: bool,
-    /// The store was never away since: what is there is known to all.
+    /// The store was never down, so both nodes find everything.
     always_there: bool,
     known: [Option<Known>; CONNECTIONS],
 }
@@ -129,7 +129,7 @@ impl World {
                 self.there = matches!(mood, Mood::There);
                 self.always_there &= self.there;
                 if self.there {
-                    // Longer than a node takes to look again.
+                    // Longer than a node waits before it checks the store again.
                     tokio::time::sleep(Duration::from_secs(10)).await;
                 }
             }
@@ -203,7 +203,7 @@ impl World {
         Ok(())
     }
 
-    /// Numbers of what was read.
+    /// The numbers of the events that were read.
     async fn read(
         &self,
         node: usize,
@@ -229,7 +229,7 @@ impl World {
         Ok(Some(numbers))
     }
 
-    /// Once the store is there, all that lives is known to both nodes.
+    /// Once the store is up, both nodes find every live connection.
     async fn settle(&mut self) {
         self.switch.turn(Mood::There);
         for known in self.known.iter().flatten() {
@@ -259,7 +259,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn what_is_said_to_be_kept_is_read_by_all_and_all_is_in_the_end(steps in steps()) {
+    fn events_reported_as_kept_are_read_on_every_node(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let mut world = World::new();

@@ -66,7 +66,7 @@ fn failed(reason: &str) -> Outcome {
 }
 
 #[test]
-fn a_run_that_was_stopped_is_no_answer_to_one_that_came_after() {
+fn a_stopped_run_does_not_answer_for_a_later_run() {
     let table = Table::new(2, 8, 8);
     let (key, (notify, heard)) = (key(), listener());
     table.enqueue(key, job(), Arc::clone(&notify));
@@ -84,7 +84,7 @@ fn a_run_that_was_stopped_is_no_answer_to_one_that_came_after() {
 }
 
 #[test]
-fn two_submissions_are_one_job_and_the_newest_asker_hears_of_it() {
+fn two_submissions_are_one_job_and_the_newest_is_notified() {
     let table = Table::new(1, 8, 8);
     let (key, (old, old_heard), (new, new_heard)) = (key(), listener(), listener());
     table.enqueue(key, job(), old);
@@ -100,7 +100,7 @@ fn two_submissions_are_one_job_and_the_newest_asker_hears_of_it() {
 }
 
 #[test]
-fn queue_and_outcomes_are_bounded_and_what_is_forgotten_is_gone() {
+fn queue_and_outcomes_are_bounded_and_dropped_jobs_are_removed() {
     let table = Table::new(1, 2, 3);
     let keys: Vec<_> = (0..3).map(|_| key()).collect();
     let (notify, heard) = listener();
@@ -130,7 +130,7 @@ fn queue_and_outcomes_are_bounded_and_what_is_forgotten_is_gone() {
 }
 
 #[test]
-fn a_note_goes_to_the_session_that_stands_there_now() {
+fn a_note_goes_to_the_current_session_actor() {
     let table = Table::new(1, 8, 8);
     let (key, (old, old_heard), (new, new_heard)) = (key(), listener(), listener());
     table.enqueue(key, job(), old);

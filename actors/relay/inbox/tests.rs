@@ -19,7 +19,7 @@ fn a_question_is_answered_once_at_a_time() {
 
 /// Its sender asks again, under the same number.
 #[tokio::test]
-async fn a_question_that_there_is_no_room_for_can_be_asked_again() {
+async fn a_question_over_the_limit_can_be_asked_again() {
     let responder = responder();
     let (from, number) = (NodeId::random(), 7);
     let body = Body::Question(Question::ForgetCache);

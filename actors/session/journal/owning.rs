@@ -1,4 +1,4 @@
-//! Moves a journal to a new fence: the pending commit goes on under the new one.
+//! Moves a journal to a new fence: the pending commit continues under the new one.
 
 use super::*;
 

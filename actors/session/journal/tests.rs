@@ -162,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_answered_is_stored_and_what_is_stored_is_pointed_at(steps in prop::collection::vec(step(), 0..150)) {
+    fn every_answer_is_stored_and_every_stored_result_is_referenced(steps in prop::collection::vec(step(), 0..150)) {
         let mut world = World::new();
         for step in steps {
             match step {
@@ -190,7 +190,7 @@ proptest! {
 }
 
 #[test]
-fn a_long_silence_makes_longer_pauses() {
+fn the_retry_pause_grows() {
     let mut world = World::new();
     world.decide(Event::Noticed { text: "n".into() });
     let pauses: Vec<_> = (0..9)
@@ -222,7 +222,7 @@ fn deltas_do_not_pile_up() {
 
 /// A session with a thousand results: a call writes only its changes, and the whole state once in a while.
 #[test]
-fn a_call_of_a_long_session_writes_no_more_than_it_changes() {
+fn a_call_of_a_long_session_writes_only_its_changes() {
     let limits = Limits::default();
     let finished = |n: u128| Finished {
         result: ResultId::from_u128(n),

@@ -7,7 +7,7 @@ use crate::ids::ResultId;
 use crate::options::Limits;
 use crate::store::Part;
 
-/// JSON bytes of one result beside its texts: field names, ids and numbers.
+/// JSON bytes of one result in addition to its texts: field names, ids and numbers.
 const BYTES_OF_ONE: usize = 240;
 
 /// The call that produced a result, and its size in the session's state.

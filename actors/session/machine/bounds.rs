@@ -77,7 +77,7 @@ impl Machine {
     }
 }
 
-/// Of long arguments, only the path and their size are kept.
+/// Reduces long arguments to the path and their size.
 pub(super) fn kept_arguments(arguments: &Arc<Value>, limits: &Limits) -> Arc<Value> {
     let bytes = arguments.to_string().len();
     if bytes <= limits.history_arguments_bytes {

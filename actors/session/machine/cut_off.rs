@@ -9,7 +9,7 @@ use crate::options::Limits;
 use crate::tool::InputKey;
 
 impl Machine {
-    /// Adopts, runs again, or gives up each call that was running.
+    /// Adopts, reruns or fails each call that was running.
     pub(super) fn recovered(
         &self,
         live: &BTreeSet<RequestId>,
@@ -102,7 +102,7 @@ impl Suspects {
 
 fn interrupted(idempotent: bool, attempts: u32) -> String {
     if idempotent {
-        return format!("the call was cut off {attempts} times and is not tried again");
+        return format!("the call was interrupted {attempts} times and is not retried");
     }
-    "the call was cut off, and its tool cannot be run twice safely".to_owned()
+    "the call was interrupted, and its tool is not safe to run twice".to_owned()
 }

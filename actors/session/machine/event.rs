@@ -172,7 +172,7 @@ pub(crate) enum Effect {
     StopJob {
         request: RequestId,
     },
-    /// The tool that waits for its note to be stored goes on.
+    /// The tool that waits for its note to be stored continues.
     Noted {
         request: RequestId,
     },

@@ -226,7 +226,7 @@ fn check_effects(
 }
 
 #[test]
-fn a_call_goes_step_by_step_and_in_order_only() {
+fn a_call_goes_through_its_states_in_order() {
     let mut machine = machine();
     let request = RequestId::from_u128(1);
     let arguments = Arc::new(json!({}));
@@ -273,7 +273,7 @@ fn a_call_goes_step_by_step_and_in_order_only() {
 
 /// As version 1 wrote it.
 #[test]
-fn an_older_schema_is_read_as_if_it_were_of_today() {
+fn an_older_schema_is_upgraded() {
     let (start, limits) = (machine(), Limits::default());
     let mut machine = start.clone();
     let call = Event::CallRequested {
@@ -328,7 +328,7 @@ fn a_newer_schema_is_refused_untouched() {
 
 /// The input being worked on at an interruption is skipped from then on; an input cleared before is not.
 #[test]
-fn what_a_cut_off_attempt_worked_on_is_left_out_of_the_next() {
+fn the_input_of_an_interrupted_attempt_is_skipped_in_the_next() {
     let mut machine = machine();
     let request = RequestId::from_u128(1);
     let [first, second] = [1, 2].map(|n| InputKey([n; 32]));

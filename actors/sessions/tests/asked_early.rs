@@ -13,7 +13,7 @@ const CUT_FOR: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_is_asked_too_early_gives_the_session_up_soon() {
+async fn an_owner_that_is_asked_too_early_hands_the_session_over_soon() {
     for when_away in [WhenAway::Refuse, WhenAway::Degrade] {
         let clock = Clock::starting_at(1_000_000);
         let limits = memory::Limits {

@@ -77,7 +77,7 @@ impl Away {
         self.world.call(id, "echo", json!({"n": n})).await.unwrap()
     }
 
-    /// What another node sees that shares only the store; the first node releases its sessions before.
+    /// The session as another node sees it that shares only the store. The first node releases the session before.
     pub(super) async fn seen_by_another(&self, id: SessionId) -> SessionView {
         let given_up = async {
             while self.world.sessions.hand_over(id).await
@@ -103,7 +103,7 @@ pub(super) fn results(view: &SessionView) -> Vec<ResultId> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_goes_on_and_comes_back_with_everything() {
+async fn a_session_survives_an_outage_with_all_its_results() {
     let away = away().await;
     let id = away.world.session().await;
     let first = away.call(id, 0).await;
@@ -170,7 +170,7 @@ async fn a_session_goes_on_and_comes_back_with_everything() {
 
 /// The last commit before the outage was applied, but its answer was lost.
 #[tokio::test(start_paused = true)]
-async fn a_commit_of_unknown_fate_counts_once() {
+async fn a_commit_of_unknown_fate_is_applied_once() {
     for calls_after in [0, 3] {
         let away = away().await;
         let id = away.world.session().await;
@@ -189,7 +189,7 @@ async fn a_commit_of_unknown_fate_counts_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
+async fn the_node_that_continued_wins_and_the_loss_is_reported() {
     let away = away().await;
     let id = away.world.session().await;
     let first = away.call(id, 0).await.result_id.unwrap();
@@ -232,7 +232,7 @@ async fn who_went_on_meanwhile_wins_and_the_loss_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_what_may_be_kept_calls_are_answered_without_a_record() {
+async fn calls_over_the_limit_are_answered_without_a_record() {
     let away = away_with(|options| {
         options.bounds = Bounds {
             changes_per_session: 4,
@@ -274,7 +274,7 @@ async fn beyond_what_may_be_kept_calls_are_answered_without_a_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recording_ends_with_the_lease_unless_nobody_else_is_there() {
+async fn recording_ends_with_the_lease_unless_the_node_is_alone() {
     for single_node in [false, true] {
         let away = away_with(|options| options.single_node = single_node).await;
         let id = away.world.session().await;
@@ -297,7 +297,7 @@ async fn recording_ends_with_the_lease_unless_nobody_else_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn strict_operators_get_refusals() {
+async fn calls_are_refused_during_an_outage_if_configured() {
     let away = away_with(|options| options.when_away = WhenAway::Refuse).await;
     let id = away.world.session().await;
     away.call(id, 0).await;
@@ -328,7 +328,7 @@ async fn strict_operators_get_refusals() {
 
 /// The store lost acknowledged commits, and the owner is alive.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_went_back_is_repaired_by_the_owner() {
+async fn the_owner_repairs_a_store_that_was_rolled_back() {
     for meanwhile in [false, true] {
         let away = away().await;
         let id = away.world.session().await;
@@ -354,7 +354,7 @@ async fn a_store_that_went_back_is_repaired_by_the_owner() {
 
 /// A read detects the loss as well as a call does.
 #[tokio::test(start_paused = true)]
-async fn a_look_repairs_too() {
+async fn a_read_repairs_too() {
     let away = away().await;
     let id = away.world.session().await;
     away.call(id, 0).await;

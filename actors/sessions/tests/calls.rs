@@ -114,7 +114,7 @@ async fn the_same_key_runs_once_and_other_arguments_are_refused() {
 }
 
 #[tokio::test]
-async fn a_key_outlives_crash_and_sleep_and_is_forgotten_for_newer_ones() {
+async fn a_key_survives_crash_and_sleep_and_is_dropped_for_newer_ones() {
     let world = world_with(|options| options.limits.keys = 3).await;
     let id = world.session().await;
     let call = async |key: &str| {
@@ -142,7 +142,7 @@ async fn a_key_outlives_crash_and_sleep_and_is_forgotten_for_newer_ones() {
 }
 
 #[tokio::test]
-async fn a_key_in_use_is_waited_for() {
+async fn a_second_call_waits_for_the_running_call_with_its_key() {
     let world = world().await;
     let id = world.session().await;
     let keyed = || CallRequest {
@@ -208,7 +208,7 @@ async fn a_deadline_ends_a_call() {
 }
 
 #[tokio::test]
-async fn one_call_too_many_is_busy_and_harms_none() {
+async fn a_call_over_the_limit_gets_busy_and_the_others_finish() {
     let world = world_with(|options| options.limits.calls = 2).await;
     let id = world.session().await;
     let calls = (0..5).map(|_| world.call(id, "echo", json!({"sleep_ms": 50})));
@@ -224,7 +224,7 @@ async fn one_call_too_many_is_busy_and_harms_none() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_called_is_said() {
+async fn calls_that_cannot_run_are_refused_with_a_reason() {
     let world = world().await;
     let id = world.session().await;
     let unknown = world.call(id, "nope", json!({})).await.unwrap_err();
@@ -245,7 +245,7 @@ async fn what_cannot_be_called_is_said() {
 }
 
 #[tokio::test]
-async fn another_principal_hears_unknown() {
+async fn another_principal_gets_unknown() {
     let world = world().await;
     let id = world.session().await;
     let other = Principal::named("other");

@@ -144,7 +144,7 @@ async fn a_running_job_is_adopted() {
 
 /// Everything is struck, again and again, while calls run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strikes_at_everything_cost_latency_and_nothing_else() {
+async fn random_crashes_cost_only_latency() {
     let world = world().await;
     let ids = [
         world.session().await,
@@ -216,7 +216,7 @@ async fn strikes_at_everything_cost_latency_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tool_that_may_run_only_once_is_interrupted_when_its_job_is_gone() {
+async fn a_non_idempotent_tool_is_interrupted_if_its_job_is_lost() {
     let world = world().await;
     let id = world.session().await;
     // The job is handed over, and the session dies before its start is committed or the pool has it: run again is

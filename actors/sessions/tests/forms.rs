@@ -48,7 +48,7 @@ async fn an_older_form_is_upgraded_and_committed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_form_is_given_back_untouched() {
+async fn a_newer_form_is_released_unchanged() {
     let world = world().await;
     let new = stored().replace("\"schema\":3", "\"schema\":4");
     let id = laid_down(&world, new.clone().into_bytes()).await;
@@ -68,7 +68,7 @@ async fn a_newer_form_is_given_back_untouched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_quarantined_and_nothing_else() {
+async fn only_an_unreadable_session_is_quarantined() {
     let world = world().await;
     let well = world.session().await;
     for bytes in [&b"{"[..], b"\0\0\0", b"{\"schema\": 3}", b"[[[[[[[["] {

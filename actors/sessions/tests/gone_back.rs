@@ -35,7 +35,7 @@ impl Away {
 
 /// Rolled back to before or after the owner acquired it; its lease may have ended there.
 #[tokio::test(start_paused = true)]
-async fn the_owner_repairs_what_nobody_else_has_had() {
+async fn the_owner_repairs_a_session_that_no_other_node_owned() {
     for (acquired_before, lapsed) in [(false, false), (true, false), (true, true)] {
         let away = away().await;
         let id = away.world.session().await;
@@ -60,7 +60,7 @@ async fn the_owner_repairs_what_nobody_else_has_had() {
 
 /// No actor runs it when another node asks for it: the hand-over detects the loss, which is reported all the same.
 #[tokio::test(start_paused = true)]
-async fn a_loss_that_is_found_by_giving_up_is_told() {
+async fn a_loss_found_at_the_hand_over_is_reported() {
     let away = away().await;
     let id = away.world.session().await;
     away.call(id, 0).await;
@@ -76,7 +76,7 @@ async fn a_loss_that_is_found_by_giving_up_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gives_a_session_up_repairs_it_first() {
+async fn a_session_is_repaired_before_it_is_handed_over() {
     for before_the_owner in [false, true] {
         let away = away().await;
         let id = away.world.session().await;
@@ -93,7 +93,7 @@ async fn who_gives_a_session_up_repairs_it_first() {
 
 /// The session's actor dies as the store is rolled back: the node still knows more than the store.
 #[tokio::test(start_paused = true)]
-async fn a_session_that_died_meanwhile_is_repaired_from_what_its_node_knows() {
+async fn a_session_whose_actor_died_is_repaired_from_its_nodes_memory() {
     let away = away().await;
     let id = away.world.session().await;
     let first = away.call(id, 0).await.result_id.unwrap();
@@ -109,7 +109,7 @@ async fn a_session_that_died_meanwhile_is_repaired_from_what_its_node_knows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_did_not_find_is_counted_and_told() {
+async fn changes_that_another_node_did_not_find_are_reported_as_lost() {
     for acquired_before in [false, true] {
         let away = away().await;
         let id = away.world.session().await;
@@ -136,9 +136,9 @@ async fn what_another_did_not_find_is_counted_and_told() {
     }
 }
 
-/// The actor dies between hearing of the loss and storing the notice about it.
+/// The actor dies after it learns of the loss, and before it stores the notice about it.
 #[tokio::test(start_paused = true)]
-async fn a_loss_is_told_once_however_often_the_actor_dies_meanwhile() {
+async fn a_loss_is_reported_once_even_if_the_actor_dies() {
     use CrashPoint::*;
     for point in [
         SessionLoaded,
@@ -166,7 +166,7 @@ async fn a_loss_is_told_once_however_often_the_actor_dies_meanwhile() {
 
 /// Losing the session to another node is no loss of changes, and none is reported.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_where_another_found_everything() {
+async fn no_loss_is_reported_if_another_node_found_everything() {
     let away = away().await;
     let id = away.world.session().await;
     let first = away.call(id, 0).await.result_id.unwrap();

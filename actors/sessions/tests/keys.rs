@@ -62,7 +62,7 @@ async fn one_session_for_both_until_it_ends(nodes: [Sessions; 2]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_is_one_session_for_two_nodes_over_memory() {
+async fn a_key_names_one_session_on_two_nodes_over_memory() {
     let store = Arc::new(MemoryStore::new(Clock::system(), memory::Limits::default()));
     let relay = Arc::<MemoryRelay>::default();
     let node = || {
@@ -76,7 +76,7 @@ async fn a_key_is_one_session_for_two_nodes_over_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_is_one_session_for_two_nodes_over_redis() {
+async fn a_key_names_one_session_on_two_nodes_over_redis() {
     let Some(server) = server::good() else { return };
     let node = || {
         let id = NodeId::random();

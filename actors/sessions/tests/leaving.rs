@@ -10,7 +10,7 @@ fn throwaway(arguments: Value) -> CallRequest {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_throwaway_call_that_is_cancelled_leaves_nobody_awake() {
+async fn a_cancelled_throwaway_call_leaves_no_actor() {
     let world = world().await;
     let early = throwaway(json!({}));
     early.cancel.cancel();
@@ -30,7 +30,7 @@ async fn a_throwaway_call_that_is_cancelled_leaves_nobody_awake() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn throwaway_calls_that_are_dropped_leave_nobody_awake() {
+async fn dropped_throwaway_calls_leave_no_actor() {
     let world = world().await;
     for wait in 0..20 {
         let call = world.sessions.call(throwaway(json!({"sleep_ms": 5})));
@@ -40,7 +40,7 @@ async fn throwaway_calls_that_are_dropped_leave_nobody_awake() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_under_a_key_does_not_feel_that_its_first_user_left() {
+async fn a_caller_waiting_for_a_key_gets_its_answer_if_the_first_one_disconnects() {
     let world = world().await;
     let id = world.session().await;
     let keyed = |deadline| CallRequest {
@@ -59,7 +59,7 @@ async fn who_waits_under_a_key_does_not_feel_that_its_first_user_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_turns_nobody_away_who_was_let_in() {
+async fn an_admitted_call_is_not_refused_after_a_crash() {
     let world = world_with(|options| options.session_mailbox = 8).await;
     let id = world.session().await;
     let keyed = || CallRequest {
@@ -95,9 +95,9 @@ async fn a_crash_turns_nobody_away_who_was_let_in() {
     assert_eq!(world.runs(), 1);
 }
 
-/// A job is registered as soon as it is submitted, whatever the pool is doing.
+/// A job is registered as soon as it is submitted, even if the pool is blocked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_while_the_pool_stands_still_spend_no_attempts() {
+async fn kills_while_the_pool_is_blocked_spend_no_attempts() {
     let world = world().await;
     let id = world.session().await;
     for tool in ["echo", "once"] {
@@ -120,7 +120,7 @@ async fn kills_while_the_pool_stands_still_spend_no_attempts() {
 
 /// A call cancelled while its session restarts does not run on without a caller.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancelling_while_the_session_comes_back_is_heard() {
+async fn a_cancellation_during_a_restart_is_obeyed() {
     let world = world().await;
     let id = world.session().await;
     let slow = request(Target::Session(id), "echo", json!({"sleep_ms": 60_000}));
@@ -155,7 +155,7 @@ async fn cancelling_while_the_session_comes_back_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_runs_in_a_session_that_is_gone_is_stopped() {
+async fn jobs_of_a_deleted_session_are_stopped() {
     let world = world().await;
     let id = world.session().await;
     let running = world.call(id, "echo", json!({"sleep_ms": 60_000}));
@@ -171,7 +171,7 @@ async fn what_runs_in_a_session_that_is_gone_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_deadline_beyond_all_time_is_no_harm() {
+async fn a_deadline_that_cannot_be_represented_is_accepted() {
     let world = world().await;
     let id = world.session().await;
     let call = CallRequest {
@@ -182,7 +182,7 @@ async fn a_deadline_beyond_all_time_is_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tool_hears_of_it_though_its_session_stands_still() {
+async fn a_tool_is_cancelled_even_if_its_session_is_blocked() {
     let world = world().await;
     let id = world.session().await;
     let slow = request(Target::Session(id), "echo", json!({"sleep_ms": 60_000}));
@@ -199,7 +199,7 @@ async fn a_tool_hears_of_it_though_its_session_stands_still() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_table_of_jobs_is_empty_when_all_is_answered_or_quarantined() {
+async fn the_job_table_is_empty_after_answers_and_quarantines() {
     let world = world().await;
     let id = world.session().await;
     let table = &world.sessions.0.around.pool.table;

@@ -16,7 +16,7 @@ async fn an_idle_session_sleeps_and_wakes_with_its_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_ends_by_its_time_and_every_call_puts_that_off() {
+async fn a_session_expires_and_every_call_extends_its_expiry() {
     let world = world().await;
     let ttl = Some(Duration::from_secs(1000));
     let id = world
@@ -52,7 +52,7 @@ async fn a_session_ends_by_its_time_and_every_call_puts_that_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_expires_while_awake_is_not_used_any_more() {
+async fn a_session_that_expires_while_awake_is_no_longer_used() {
     let world = world_with(|options| options.idle_after = Duration::from_secs(100_000)).await;
     let ttl = Some(Duration::from_secs(10));
     let id = world
@@ -70,7 +70,7 @@ async fn a_session_that_expires_while_awake_is_not_used_any_more() {
 }
 
 #[tokio::test]
-async fn closing_deletes_everything_and_stops_what_runs() {
+async fn closing_deletes_everything_and_stops_running_calls() {
     let world = world().await;
     let id = world.session().await;
     let answer = world.call(id, "echo", json!({})).await.unwrap();
@@ -157,7 +157,7 @@ async fn after_shutdown_calls_are_refused_and_nothing_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_puts_the_end_off_while_the_session_is_awake() {
+async fn a_read_extends_the_expiry_while_the_session_is_awake() {
     let world = world_with(|options| options.idle_after = Duration::from_secs(100_000)).await;
     let ttl = Some(Duration::from_secs(10));
     let id = world
@@ -187,7 +187,7 @@ async fn a_look_puts_the_end_off_while_the_session_is_awake() {
 }
 
 #[tokio::test]
-async fn making_a_session_wakes_nobody() {
+async fn creating_a_session_starts_no_actor() {
     let world = world().await;
     let view = world.sessions.create(creation()).await.unwrap();
     assert_eq!(world.sessions.status().await.sessions.awake, 0);
@@ -201,7 +201,7 @@ async fn making_a_session_wakes_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_it_drains_new_calls_hear_so_and_running_ones_end_well() {
+async fn draining_refuses_new_calls_and_finishes_running_ones() {
     let world = world().await;
     let id = world.session().await;
     let slow = world.call(id, "echo", json!({"sleep_ms": 300}));
@@ -225,7 +225,7 @@ async fn while_it_drains_new_calls_hear_so_and_running_ones_end_well() {
 
 /// Dropping a tree frees everything it holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_shutdown_nobody_holds_the_tree() {
+async fn shutdown_releases_the_tree() {
     let world = world().await;
     let id = world.session().await;
     world.call(id, "echo", json!({})).await.unwrap();

@@ -46,7 +46,7 @@ async fn two(mood: fn(Op) -> How) -> [World; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_acknowledged_the_other_shows() {
+async fn a_change_acknowledged_by_one_node_is_shown_by_the_other() {
     let [a, b] = two(|_| How::Well).await;
     let id = a.session().await;
     let mut results = Vec::new();
@@ -62,7 +62,7 @@ async fn what_one_node_acknowledged_the_other_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_nodes_that_want_one_session_lose_nothing() {
+async fn two_nodes_that_use_one_session_lose_nothing() {
     let worlds = two(|op| {
         if matches!(op, Op::Acquire | Op::Commit) {
             return How::After(Duration::from_millis(2));
@@ -97,7 +97,7 @@ async fn two_nodes_that_want_one_session_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_for_a_busy_session_is_carried_to_it_and_its_progress_comes_back() {
+async fn a_call_for_a_busy_session_is_forwarded_and_returns_its_progress() {
     let [a, b] = two(|_| How::Well).await;
     let id = a.session().await;
     let busy = a.call(id, "echo", json!({"sleep_ms": 1500}));
@@ -124,7 +124,7 @@ async fn a_call_for_a_busy_session_is_carried_to_it_and_its_progress_comes_back(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_session_is_shown_to_the_other_node_and_ended_by_it() {
+async fn a_busy_session_can_be_read_and_closed_from_another_node() {
     let [a, b] = two(|_| How::Well).await;
     let id = a.session().await;
     let busy = a.call(id, "echo", json!({"sleep_ms": 60_000}));
@@ -146,7 +146,7 @@ async fn a_busy_session_is_shown_to_the_other_node_and_ended_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancelling_a_carried_call_ends_it_over_there() {
+async fn cancelling_a_forwarded_call_ends_it_on_the_owner() {
     let [a, b] = two(|_| How::Well).await;
     let id = a.session().await;
     let release = CancellationToken::new();
@@ -226,7 +226,7 @@ async fn an_owner_that_was_silent_for_long_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_node_is_followed_when_its_lease_has_ended() {
+async fn a_session_of_a_dead_node_is_taken_over_after_its_lease() {
     let Nodes { mut worlds, relay } = nodes(2, Duration::from_millis(1500), |_| How::Well).await;
     let (b, a) = (worlds.pop().unwrap(), worlds.pop().unwrap());
     let id = a.session().await;
@@ -254,7 +254,7 @@ async fn a_dead_node_is_followed_when_its_lease_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_goes_gives_everything_up() {
+async fn a_node_releases_all_sessions_at_shutdown() {
     let [a, b] = two(|_| How::Well).await;
     let mut ids = Vec::new();
     for n in 0..100 {
@@ -275,7 +275,7 @@ async fn a_node_that_goes_gives_everything_up() {
 
 /// Any message between nodes may be lost with the actor that took it up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
+async fn a_hand_over_survives_the_death_of_the_actors_involved() {
     for point in [CrashPoint::InboxReceived, CrashPoint::SessionHandOverAsked] {
         let [a, b] = two(|_| How::Well).await;
         let id = a.session().await;
@@ -295,7 +295,7 @@ async fn a_hand_over_survives_the_death_of_whoever_carries_it() {
 
 /// The cached values are outdated: no node keeps using them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_forgets_all_do() {
+async fn a_cache_cleared_on_one_node_is_cleared_on_all() {
     let worlds = nodes(3, LONG, |_| How::Well).await.worlds;
     for world in &worlds {
         let record = NodeRecord {
@@ -340,7 +340,7 @@ async fn what_one_node_forgets_all_do() {
 
 /// As after a kill: the call is in the state, and the next owner runs it again. Its caller has been told why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_goes_leaves_running_calls_to_the_next() {
+async fn running_calls_move_to_the_next_owner_at_shutdown() {
     let [a, b] = two(|_| How::Well).await;
     let id = a.session().await;
     let keyed = |sleep_ms: u64| CallRequest {

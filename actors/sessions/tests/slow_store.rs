@@ -25,7 +25,7 @@ async fn check(world: &World, id: SessionId, calls: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_fails_now_and_then_costs_latency_alone() {
+async fn an_unreliable_store_costs_only_latency() {
     let mut n = 0;
     let world = over(move |op| {
         n += 1;
@@ -42,7 +42,7 @@ async fn a_store_that_fails_now_and_then_costs_latency_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_for_a_while_is_waited_for() {
+async fn a_short_outage_only_delays_calls() {
     let until = Instant::now() + Duration::from_secs(8);
     let world = over(move |op| {
         if matches!(op, Op::Acquire | Op::Commit) && Instant::now() < until {
@@ -56,7 +56,7 @@ async fn a_store_that_is_away_for_a_while_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_never_answers_is_asked_again() {
+async fn a_request_that_the_store_never_answers_is_retried() {
     let mut hung = Vec::new();
     let world = over(move |op| {
         if matches!(op, Op::Acquire | Op::Commit) && !hung.contains(&op) {
@@ -71,7 +71,7 @@ async fn a_store_that_never_answers_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_stays_away_is_said_to_be_and_asked_with_patience() {
+async fn a_long_outage_is_reported_and_retries_back_off() {
     let asked = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&asked);
     let world = over(move |op| {
@@ -131,7 +131,7 @@ async fn an_answer_says_that_the_store_had_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quarantine_of_what_is_gone_is_forgotten() {
+async fn a_quarantine_of_a_deleted_session_is_dropped() {
     let mut first = true;
     let world = world_over(
         |options| options.idle_after = Duration::from_secs(1),
@@ -168,7 +168,7 @@ async fn a_quarantine_of_what_is_gone_is_forgotten() {
 
 /// A non-idempotent tool runs only after its start is stored; an idempotent one need not wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_what_may_run_twice_runs_ahead_of_its_commit() {
+async fn only_idempotent_tools_run_before_their_commit() {
     let away = Arc::new(AtomicBool::new(true));
     let is_away = Arc::clone(&away);
     let world = over(move |op| {
@@ -196,7 +196,7 @@ async fn only_what_may_run_twice_runs_ahead_of_its_commit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_ever_for_a_store_that_never_answers() {
+async fn every_caller_gets_an_error_if_the_store_never_answers() {
     let stuck = Arc::<AtomicBool>::default();
     let hangs = Arc::clone(&stuck);
     let world = over(move |op| {
@@ -230,7 +230,7 @@ async fn nobody_waits_for_ever_for_a_store_that_never_answers() {
 
 /// As after a node's death: all its sessions are requested at once.
 #[tokio::test(start_paused = true)]
-async fn so_many_sessions_are_loaded_at_once_and_the_others_wait_their_turn() {
+async fn a_limited_number_of_sessions_load_at_once() {
     const AT_ONCE: usize = 8;
     const SESSIONS: usize = 100;
     const TAKES: Duration = Duration::from_millis(100);

@@ -84,7 +84,7 @@ async fn asked(world: &World, who: &Principal, id: SessionId) -> Vec<CallError> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stranger_hears_of_no_session_in_any_state_and_changes_none() {
+async fn another_principal_can_neither_see_nor_change_a_session() {
     let stranger = Principal::named("stranger");
     for state in STATES {
         let world = world().await;
@@ -109,9 +109,9 @@ async fn a_stranger_hears_of_no_session_in_any_state_and_changes_none() {
     }
 }
 
-/// The owner, however, is told what is wrong with it.
+/// The owner gets the reason.
 #[tokio::test(start_paused = true)]
-async fn an_owner_hears_what_a_session_is() {
+async fn an_owner_gets_the_state_of_its_session() {
     for (state, heard) in [
         ("expired", "has expired"),
         ("quarantined", "is quarantined"),
@@ -139,7 +139,7 @@ async fn an_owner_hears_what_a_session_is() {
 
 /// The owner needs no operator, even if the stored data cannot be read.
 #[tokio::test(start_paused = true)]
-async fn an_owner_closes_a_session_that_nobody_may_run() {
+async fn an_owner_can_close_a_session_that_cannot_run() {
     for state in ["quarantined", "unreadable"] {
         let world = world().await;
         let id = in_state(&world, state).await;
@@ -163,7 +163,7 @@ async fn an_owner_closes_a_session_that_nobody_may_run() {
 
 /// Quarantined a moment ago: the quarantine is stored before the session is closed.
 #[tokio::test(start_paused = true)]
-async fn an_owner_closes_a_session_before_the_store_knows_that_it_is_given_up() {
+async fn an_owner_can_close_a_session_before_its_quarantine_is_stored() {
     let world = world().await;
     let id = in_state(&world, "unreadable").await;
     world.sessions.close(&Principal::local(), id).await.unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_session_that_keeps_failing_is_quarantined_with_its_reason_and_others_do_not_feel_it() {
+async fn a_failing_session_is_quarantined_with_its_reason_and_others_are_not_affected() {
     let world = world().await;
     let (bad, good) = (world.session().await, world.session().await);
     for _ in 0..4 {
@@ -109,7 +109,7 @@ async fn restarts_and_causes_are_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_that_keeps_failing_says_so() {
+async fn a_tree_that_keeps_failing_reports_its_end() {
     let world = world().await;
     let breaking = async {
         loop {

@@ -13,7 +13,7 @@ fn keyed(principal: &Principal, digest: u8) -> NewSession {
     }
 }
 
-pub(super) async fn a_key_of_creation_finds_the_first(store: &dyn Store) {
+pub(super) async fn a_key_of_creation_returns_the_first_session(store: &dyn Store) {
     let local = Principal::local();
     let first = keyed(&local, 1);
     let id = first.id;
@@ -46,7 +46,7 @@ pub(super) async fn a_key_of_creation_finds_the_first(store: &dyn Store) {
 }
 
 /// Until it expires, however often it is used.
-pub(super) async fn a_key_of_creation_lives_and_ends_with_its_session(store: &dyn Store) {
+pub(super) async fn a_key_of_creation_ends_with_its_session(store: &dyn Store) {
     const TTL: Duration = Duration::from_secs(2);
     let local = Principal::local();
     let short = || NewSession {
@@ -84,7 +84,7 @@ pub(super) async fn a_key_of_creation_lives_and_ends_with_its_session(store: &dy
 }
 
 /// Also right after the previous one has ended.
-pub(super) async fn a_key_that_many_use_at_once_makes_one_session(store: &dyn Store) {
+pub(super) async fn concurrent_creations_with_one_key_make_one_session(store: &dyn Store) {
     let local = Principal::local();
     for _ in 0..20 {
         let all: Vec<_> = (0..8).map(|_| keyed(&local, 1)).collect();

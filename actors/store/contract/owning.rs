@@ -31,7 +31,7 @@ pub(super) async fn a_lease_keeps_others_away_until_it_ends(store: &dyn Store) {
     assert!(one(store, commit(id, taken.fence, 1)).await.is_ok());
 }
 
-pub(super) async fn a_lapsed_lease_changes_nothing(store: &dyn Store) {
+pub(super) async fn no_change_is_applied_after_the_lease(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     tokio::time::sleep(LEASE + Duration::from_millis(200)).await;
@@ -62,7 +62,7 @@ pub(super) async fn a_released_session_is_free_at_once(store: &dyn Store) {
     assert_eq!(taken.fence.epoch, 2);
 }
 
-pub(super) async fn kept_leases_do_not_end(store: &dyn Store) {
+pub(super) async fn extended_leases_do_not_end(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     let gone = SessionId::random();
@@ -104,7 +104,7 @@ fn fence(epoch: u64, by: u128) -> Fence {
     Fence { epoch, node }
 }
 
-pub(super) async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store) {
+pub(super) async fn a_lost_session_is_stored_again(store: &dyn Store) {
     // The store does not know the session, as after a rollback to before its creation.
     let id = SessionId::random();
     let lost = repair_of(id, fence(4, 1), 9, &[(2, 2, 1), (4, 1, 3)]);
@@ -130,7 +130,7 @@ pub(super) async fn a_session_that_is_lost_is_laid_down_again(store: &dyn Store)
 }
 
 /// However far the store was rolled back, and however many commits its owner no longer has.
-pub(super) async fn an_owner_repairs_what_nobody_else_has_had(store: &dyn Store) {
+pub(super) async fn an_owner_repairs_a_session_that_no_other_node_owned(store: &dyn Store) {
     for (before_it, ahead) in [(false, 1), (false, 10_000), (true, 1), (true, 10_000)] {
         let id = created(store).await;
         let acquired = store.acquire(id, node(1)).await.unwrap();
@@ -152,7 +152,7 @@ pub(super) async fn an_owner_repairs_what_nobody_else_has_had(store: &dyn Store)
     }
 }
 
-pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store) {
+pub(super) async fn a_repair_is_refused_if_another_node_continued(store: &dyn Store) {
     let id = created(store).await;
     let ours = store.acquire(id, node(1)).await.unwrap().fence;
     let first = commit(id, ours, 1);
@@ -190,7 +190,7 @@ pub(super) async fn nobody_lays_down_what_others_went_on_with(store: &dyn Store)
     assert_eq!(deleted, Err(StoreError::Deleted), "it was closed");
 }
 
-pub(super) async fn an_owner_of_before_hears_what_a_later_one_did_not_find(store: &dyn Store) {
+pub(super) async fn an_earlier_owner_learns_which_changes_are_lost(store: &dyn Store) {
     // The fence this node had before the rollback; another node has the same epoch now.
     let id = created(store).await;
     let theirs = store.acquire(id, node(2)).await.unwrap().fence;
@@ -238,7 +238,7 @@ pub(super) async fn the_higher_fence_wins(store: &dyn Store) {
     }
 }
 
-pub(super) async fn a_node_is_given_no_fence_twice(store: &dyn Store) {
+pub(super) async fn a_node_never_gets_the_same_fence_twice(store: &dyn Store) {
     let id = created(store).await;
     let first = store.acquire_after(id, node(1), 7).await.unwrap().fence;
     assert_eq!(first.epoch, 8);
@@ -246,7 +246,7 @@ pub(super) async fn a_node_is_given_no_fence_twice(store: &dyn Store) {
     assert_eq!(second.epoch, 9);
 }
 
-pub(super) async fn a_quarantined_session_is_fenced_off_and_not_given_out(store: &dyn Store) {
+pub(super) async fn a_quarantined_session_is_fenced_off_and_cannot_be_acquired(store: &dyn Store) {
     let id = created(store).await;
     let fence = store.acquire(id, node(1)).await.unwrap().fence;
     store.quarantine(id, Some("why".to_owned())).await.unwrap();
@@ -262,7 +262,7 @@ pub(super) async fn a_quarantined_session_is_fenced_off_and_not_given_out(store:
     assert!(store.acquire(id, node(1)).await.is_ok());
 }
 
-pub(super) async fn a_quarantined_session_is_closed_by_its_owner_alone(store: &dyn Store) {
+pub(super) async fn only_its_owner_closes_a_quarantined_session(store: &dyn Store) {
     let owner = Principal::named("who closes");
     let session = new(&owner);
     let id = session.id;

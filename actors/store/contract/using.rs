@@ -28,7 +28,7 @@ async fn becomes(store: &dyn Store, principal: &Principal, sessions: u64, bytes:
     }
 }
 
-pub(super) async fn results_are_there_when_both_parts_are(store: &dyn Store) {
+pub(super) async fn a_result_is_stored_if_both_parts_are(store: &dyn Store) {
     let session = new(&Principal::local());
     let id = session.id;
     store.create(session).await.unwrap();
@@ -53,7 +53,7 @@ pub(super) async fn results_are_there_when_both_parts_are(store: &dyn Store) {
     assert_eq!(store.has_results(id, &[]).await, Ok(Vec::new()));
 }
 
-pub(super) async fn what_is_stored_counts_for_its_principal_until_it_goes(store: &dyn Store) {
+pub(super) async fn stored_bytes_count_for_their_principal_until_deleted(store: &dyn Store) {
     const LARGE: usize = 200_000;
     let (mine, other) = (Principal::named("mine"), Principal::named("other"));
     assert_eq!(store.usage(&mine).await, Ok(Usage::default()));
@@ -102,8 +102,8 @@ pub(super) async fn what_is_stored_counts_for_its_principal_until_it_goes(store:
     becomes(store, &other, 1, 3).await;
 }
 
-/// Whoever looked away in the meantime does not count what has ended for ever.
-pub(super) async fn what_has_expired_counts_no_more(store: &dyn Store) {
+/// Also if the usage was not queried while the sessions expired.
+pub(super) async fn expired_sessions_are_not_counted(store: &dyn Store) {
     let mine = Principal::named("mine");
     for _ in 0..2 {
         let short = NewSession {

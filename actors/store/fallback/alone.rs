@@ -26,9 +26,9 @@ impl Seen {
         let lives = |other: &&NodeRecord| first.get(&other.node) != Some(&other.seen_ms);
         let beside = others().find(lives).map(|other| {
             format!(
-                "--single-node is set, and the node {} at {} uses the same Redis and prefix: take --single-node away, \
+                "--single-node is set, and the node {} at {} uses the same Redis and prefix: remove --single-node, \
                  stop that node, or give one of them a --redis-prefix of its own; until then changes are recorded \
-                 within the lease only while Redis is away",
+                 within the lease only while Redis is down",
                 other.node, other.address
             )
         });
@@ -44,7 +44,7 @@ impl Inner {
         self.options.single_node && self.with(|state| state.seen.beside.is_none())
     }
 
-    /// Looks for other nodes, if there should be none. If the store does not answer, nothing changes.
+    /// Looks for other nodes if this node is configured as the only one. If the store does not answer, nothing changes.
     pub(super) async fn look_around(&self) {
         if !self.options.single_node {
             return;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_lives_is_told_apart_from_the_record_of_one_that_died() {
+    fn a_live_node_is_told_from_the_record_of_a_dead_one() {
         let [own, other] = [NodeId::random(), NodeId::random()];
         let mut seen = Seen::default();
         // At the start this may be the record of the previous process.
@@ -99,7 +99,7 @@ mod tests {
         assert!(!seen.look(own, &[record(own, 6, false), record(other, 1, false)]));
         assert!(seen.look(own, &[record(other, 2, false)]));
         let told = seen.beside.clone().expect("it lives");
-        assert!(told.contains("10.0.0.7:8642") && told.contains("take --single-node away"));
+        assert!(told.contains("10.0.0.7:8642") && told.contains("remove --single-node"));
         assert!(!seen.look(own, &[record(other, 3, false)]), "told once");
         assert!(
             seen.look(own, &[record(other, 4, true)]),

@@ -36,7 +36,7 @@ impl Inner {
             let bytes = state.held.contains_key(&id);
             state.ledger.get(id).filter(|_| loads && !bytes).cloned()
         });
-        // The node that was told counted the loss, if its state reached the store.
+        // The node that got the answer counted the loss, if its state reached the store.
         let is_counted = |known: &Known| {
             let told = known.told.as_ref();
             told.is_some_and(|theirs| standing(theirs) == Standing::Found)

@@ -80,7 +80,7 @@ mod tests {
     proptest! {
         /// Compares the breaker with a count of failures since the last answer.
         #[test]
-        fn it_opens_after_failures_in_a_row_and_closes_by_way_of_a_probe(
+        fn it_opens_after_consecutive_failures_and_closes_after_a_probe(
             steps in proptest::collection::vec(
                 prop_oneof![Just(Step::Fails), Just(Step::Answers), Just(Step::Probe), Just(Step::Back)],
                 0..50,

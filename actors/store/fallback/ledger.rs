@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_are_remembered_and_no_more() {
+    fn only_the_newest_sessions_are_remembered() {
         let mut ledger = Ledger::default();
         let known = Known::new(Lineage::default(), 1, 1);
         let id = |n: usize| SessionId::from_u128(n as u128);

@@ -49,7 +49,7 @@ impl Inner {
     }
 
     /// How many changes were lost with that state, or 0 if that is counted already: until this node commits as a later
-    /// owner, the other one tells of the loss whenever it is asked.
+    /// owner, the other one reports the loss each time it is asked.
     pub(super) fn count_once(&self, id: SessionId, forgotten: Option<Forgotten>) -> u64 {
         let Some(Forgotten { state, changes }) = forgotten else {
             return 0;

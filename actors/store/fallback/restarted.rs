@@ -45,7 +45,7 @@ impl Inner {
             state.add(id, Lost { forgotten, ..none });
         });
         if forgotten > 0 {
-            // The actor acquires the session again, hears of the loss, and repeats the commit.
+            // The actor acquires the session again, learns of the loss, and repeats the commit.
             return Err(StoreError::Lapsed);
         }
         Ok(())

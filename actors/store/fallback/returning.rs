@@ -9,7 +9,7 @@ use crate::concurrent::all;
 /// Pause between probes; it doubles with each probe.
 const PROBE_AFTER: Duration = Duration::from_millis(200);
 const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
-/// Sessions written back at once. The store has just come back, and other nodes use it too.
+/// Sessions written back at once. The store has just become available, and other nodes use it too.
 const AT_ONCE: usize = 32;
 
 /// How long a request from another node waits for the store to be usable again: a probe takes milliseconds, and the

@@ -165,7 +165,7 @@ impl Fleet {
 
 /// The node that no longer has the lost state is asked twice, because another one cannot store its state at first.
 #[tokio::test(start_paused = true)]
-async fn a_loss_that_is_told_to_a_repair_that_fails_is_counted_by_the_next() {
+async fn a_loss_reported_to_a_failed_repair_is_counted_by_the_next_one() {
     let fleet = fleet(2).await;
     let ours = fleet.rolled_back_past_a_takeover().await;
     let mut lineage = ours.lineage.clone();
@@ -199,7 +199,7 @@ async fn a_loss_is_counted_by_one_node_and_once() {
     };
     let repaired = fleet.repair(0, &again, 2).await.unwrap();
     assert_eq!((repaired.forgotten, fleet.lost(0)), (0, 2));
-    // The node that told of the loss does not count it when it acquires the session.
+    // The node that reported the loss does not count it when it acquires the session.
     fleet.release(0, repaired.fence, 2).await;
     assert_eq!(fleet.acquire(1).await.lost, Lost::default());
     assert_eq!(fleet.lost(1), 0);
@@ -247,7 +247,7 @@ async fn a_loss_is_counted_by_a_repair_that_is_refused() {
 
 /// A third node continued from the state that the second one released, and stores all of it.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_lost_that_a_later_owner_has() {
+async fn changes_that_a_later_owner_has_are_not_counted_as_lost() {
     let fleet = fleet(3).await;
     let first = fleet.acquire(0).await;
     let stored = fleet.store.as_stored(fleet.session);
@@ -267,7 +267,7 @@ async fn nothing_is_lost_that_a_later_owner_has() {
 
 /// A session that is not kept is counted until it is released; so is one that grows.
 #[tokio::test(start_paused = true)]
-async fn sessions_that_there_is_no_room_for_are_counted() {
+async fn sessions_without_room_are_counted() {
     let fleet = fleet(1).await;
     let not_kept = || fleet.nodes[0].store.health().sheltered.not_kept;
     let acquired = fleet.acquire(0).await;
@@ -348,7 +348,7 @@ async fn a_newer_owner_that_commits_first_finds_its_state() {
 
 /// The newer owner has released the session, so its changes are lost. That is counted before the next answer.
 #[tokio::test(start_paused = true)]
-async fn an_older_owner_hears_of_a_loss_before_it_commits() {
+async fn an_older_owner_learns_of_a_loss_before_it_commits() {
     let fleet = fleet(2).await;
     let older = fleet.acquire(0).await;
     assert_eq!(fleet.commit(0, older.fence, 1).await, Ok(2));
@@ -366,9 +366,9 @@ async fn an_older_owner_hears_of_a_loss_before_it_commits() {
     assert_eq!([fleet.lost(0), fleet.lost(1)], [1, 0]);
 }
 
-/// Commits wait for a newer owner that cannot store its state, but not for ever.
+/// Commits wait a limited time for a newer owner that cannot store its state.
 #[tokio::test(start_paused = true)]
-async fn a_newer_owner_is_waited_for_and_asked_once_in_each_run() {
+async fn commits_wait_for_a_newer_owner_and_ask_it_once_per_run() {
     let fleet = fleet(1).await;
     let older = fleet.acquire(0).await;
     assert_eq!(fleet.commit(0, older.fence, 1).await, Ok(2));

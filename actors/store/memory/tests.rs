@@ -45,7 +45,7 @@ async fn one(store: &MemoryStore, commit: Commit) -> Result<Committed, StoreErro
 }
 
 #[tokio::test]
-async fn a_commit_counts_once_however_often_it_is_sent() {
+async fn a_repeated_commit_is_applied_once() {
     let store = store();
     let new = new(&Principal::local());
     let id = new.id;
@@ -92,7 +92,7 @@ async fn an_old_fence_and_an_old_version_are_refused() {
 }
 
 #[tokio::test]
-async fn a_snapshot_replaces_what_was_before_it() {
+async fn a_snapshot_replaces_everything_before_it() {
     let store = store();
     let new = new(&Principal::local());
     let id = new.id;
@@ -121,7 +121,7 @@ async fn a_snapshot_replaces_what_was_before_it() {
 }
 
 #[tokio::test]
-async fn results_come_and_go_with_their_commits_and_whole_ones_are_bounded() {
+async fn results_are_stored_and_dropped_with_their_commits_and_bounded() {
     let store = store();
     let new = new(&Principal::local());
     let id = new.id;
@@ -186,7 +186,7 @@ async fn results_come_and_go_with_their_commits_and_whole_ones_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_expire_and_their_owner_is_told() {
+async fn sessions_expire_and_their_owners_get_expired() {
     let store = store();
     let new = new(&Principal::named("a"));
     let id = new.id;
@@ -230,7 +230,7 @@ async fn one_caller_cannot_take_all_room() {
 }
 
 #[tokio::test]
-async fn a_quarantined_session_is_fenced_off_and_not_given_out() {
+async fn a_quarantined_session_is_fenced_off_and_cannot_be_acquired() {
     let store = store();
     let new = new(&Principal::local());
     let id = new.id;

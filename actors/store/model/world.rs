@@ -42,7 +42,7 @@ pub(super) struct World {
     /// The replica's state, which a failover restores.
     behind: Record,
     pub(super) nodes: [Node; NODES as usize],
-    /// Requests whose senders gave up, and which have not arrived yet.
+    /// Requests that have not arrived yet, and whose senders have timed out.
     late: Vec<Request>,
     /// Commits that clients were told are stored.
     acknowledged: Log,
@@ -65,7 +65,7 @@ pub(super) enum Action {
     ArriveUnasked(u8),
     Hear(u8),
     LoseReply(u8),
-    /// The sender gives up and asks again; the first request may still arrive.
+    /// The sender times out and asks again; the first request may still arrive.
     Linger(u8),
     ArriveLate,
     LeaseEnds,
@@ -352,7 +352,7 @@ impl World {
         reply
     }
 
-    /// Checks what an owner learns when it gives up.
+    /// Checks what an owner learns when its repair is refused.
     fn is_heard(&mut self, request: &Request, reply: Reply, before: &Record) {
         if let Request::Repair {
             fence, log, turns, ..

@@ -56,7 +56,7 @@ impl RedisStore {
         let (partition, member) = mark.split_once(' ').unwrap_or(("0", ""));
         let partition: u8 = partition
             .parse()
-            .map_err(|_| StoreError::Corrupt("no such place in a listing".to_owned()))?;
+            .map_err(|_| StoreError::Corrupt("invalid position in a listing".to_owned()))?;
         let member = (!member.is_empty()).then_some(member);
         let members = self.partition(partition, member, limit).await?;
         let next = match members.last() {

@@ -196,8 +196,8 @@ impl RedisCache {
         let short = answer.short.then(|| {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             format!(
-                "its Redis uses {} of {} MiB, and beyond {MEMORY_PERCENT} % shared analyses are forgotten and not kept: \
-                 raise maxmemory, or keep them elsewhere (--cache-redis-url)",
+                "its Redis uses {} of {} MiB, and beyond {MEMORY_PERCENT} % shared analyses are evicted and not stored: \
+                 raise maxmemory, or use another Redis for them (--cache-redis-url)",
                 mib(answer.used),
                 mib(answer.maxmemory),
             )
@@ -257,7 +257,7 @@ impl Answer {
     }
 }
 
-/// Stands in the frame of a value: one that comes under another name is not the one that was asked for.
+/// Part of the frame of a value: a value that arrives with another name is not the requested one.
 fn stamp(name: &Name) -> u64 {
     let half: [u8; NAME_BYTES / 2] = std::array::from_fn(|at| name[at]);
     u64::from_le_bytes(half)

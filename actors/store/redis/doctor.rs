@@ -156,7 +156,7 @@ async fn latency(connection: &mut MultiplexedConnection) -> Result<Outcome, Refu
     Ok(if median > SLOW {
         Outcome::Warning {
             what: said,
-            advice: "every call waits for several answers: run nodes beside their Redis, and look for slow commands \
+            advice: "every call waits for several answers: run nodes close to their Redis, and look for slow commands \
                      (SLOWLOG GET) or a disk that cannot keep up"
                 .to_owned(),
         }
@@ -165,7 +165,7 @@ async fn latency(connection: &mut MultiplexedConnection) -> Result<Outcome, Refu
     })
 }
 
-// === what INFO tells ===
+// === INFO ===
 
 struct Info(HashMap<String, String>);
 
@@ -197,7 +197,7 @@ impl Info {
             },
             Some(_) => Outcome::Good(format!("Redis {said}")),
             None => Outcome::Warning {
-                what: "it does not say which version it is".to_owned(),
+                what: "its version is unknown".to_owned(),
                 advice: format!("Redis {}.{} or newer is needed", OLDEST.0, OLDEST.1),
             },
         }
@@ -207,8 +207,8 @@ impl Info {
         if self.get("role") != "master" {
             let primary = format!("{}:{}", self.get("master_host"), self.get("master_port"));
             return Outcome::Misfit {
-                what: format!("it is a replica of {primary}, and takes no changes"),
-                advice: format!("name the primary: --redis-url redis://{primary}"),
+                what: format!("it is a replica of {primary}, and accepts no writes"),
+                advice: format!("use the primary: --redis-url redis://{primary}"),
             };
         }
         let replicas = self.number("connected_slaves");
@@ -218,9 +218,7 @@ impl Info {
         };
         if replicas < wanted {
             return Outcome::Misfit {
-                what: format!(
-                    "{replicas} replicas are connected, of the {wanted} that are asked for"
-                ),
+                what: format!("{replicas} replicas are connected, and {wanted} are required"),
                 advice: "start more replicas (replicaof), or ask for fewer with --durability"
                     .to_owned(),
             };
@@ -230,7 +228,7 @@ impl Info {
 
     fn aof(&self, level: Level) -> Outcome {
         if self.get("aof_enabled") != "1" {
-            let what = "it is off: what was acknowledged is lost when Redis ends".to_owned();
+            let what = "it is off: acknowledged changes are lost when Redis stops".to_owned();
             let advice =
                 "set `appendonly yes` in redis.conf, or now: CONFIG SET appendonly yes, CONFIG REWRITE".to_owned();
             return match level {
@@ -242,7 +240,7 @@ impl Info {
             "" | "ok" => Outcome::Good("on".to_owned()),
             status => Outcome::Misfit {
                 what: format!("the last write to it failed ({status})"),
-                advice: "look at the disk of Redis: full, read-only or broken; its log says which"
+                advice: "check the disk of Redis: it may be full, read-only or broken; its log says which"
                     .to_owned(),
             },
         }
@@ -256,7 +254,7 @@ async fn config(connection: &mut MultiplexedConnection, name: &str) -> Option<St
     pairs.into_values().next()
 }
 
-/// `asks`: the server reports when a change is on disk, whatever `appendfsync` is set to.
+/// `asks`: the server reports when a change is on disk, for any value of `appendfsync`.
 fn fsync(setting: Option<&str>, asks: bool, level: Level) -> Outcome {
     match (setting, level) {
         (Some("always"), _) => Outcome::Good("always".to_owned()),
@@ -273,7 +271,7 @@ fn fsync(setting: Option<&str>, asks: bool, level: Level) -> Outcome {
             advice: "set `appendfsync everysec`, or `always` for --durability fsync".to_owned(),
         },
         (None, _) => Outcome::Warning {
-            what: "it cannot be seen: CONFIG is not allowed".to_owned(),
+            what: "it is unknown: CONFIG is not allowed".to_owned(),
             advice: "allow this user +config|get, or make sure that `appendfsync` is what --durability needs".to_owned(),
         },
     }
@@ -290,7 +288,7 @@ async fn memory(connection: &mut MultiplexedConnection, info: &Info) -> Outcome 
     if policy != "noeviction" {
         return Outcome::Misfit {
             what: format!(
-                "`maxmemory-policy` is {policy:?}: when memory is short, sessions are deleted unasked ({} keys so far, \
+                "`maxmemory-policy` is {policy:?}: when memory is short, Redis evicts sessions ({} keys so far, \
                  of any kind)",
                 info.number("evicted_keys")
             ),
@@ -302,11 +300,11 @@ async fn memory(connection: &mut MultiplexedConnection, info: &Info) -> Outcome 
     if limit == 0 {
         return Outcome::Warning {
             what: format!(
-                "{} MiB used, without a limit: it grows until the system ends it",
+                "{} MiB used, without a limit: Redis grows until the system kills it",
                 mib(used)
             ),
             advice:
-                "set `maxmemory` below what the machine has; writes are then refused, and said so"
+                "set `maxmemory` below the memory of the machine; Redis then refuses writes with an error"
                     .to_owned(),
         };
     }
@@ -319,7 +317,7 @@ async fn memory(connection: &mut MultiplexedConnection, info: &Info) -> Outcome 
     if used.saturating_mul(10) > limit.saturating_mul(9) {
         return Outcome::Warning {
             what: said,
-            advice: "raise `maxmemory`, shorten --session-ttl, or let shared analyses take less (--shared-cache-bytes) or live elsewhere (--cache-redis-url)"
+            advice: "raise `maxmemory`, shorten --session-ttl, reduce the shared cache (--shared-cache-bytes) or move it to another Redis (--cache-redis-url)"
                 .to_owned(),
         };
     }
@@ -340,7 +338,7 @@ async fn clock(connection: &mut MultiplexedConnection) -> Outcome {
     if apart > CLOCKS_APART {
         return Outcome::Warning {
             what: said,
-            advice: "leases follow Redis's clock alone, so nothing breaks; times in lists and logs will not agree: set \
+            advice: "leases follow Redis's clock alone, so nothing breaks; times in lists and logs will not agree: synchronise \
                      both by NTP"
                 .to_owned(),
         };

@@ -68,7 +68,7 @@ pub(super) fn wrap(raw: &[u8], version: u64) -> Vec<u8> {
     framed
 }
 
-/// Returns the bytes and their version. Never unpacks more than `cap` bytes, whatever the header or the payload claims.
+/// Returns the bytes and their version. Never unpacks more than `cap` bytes, even if the header or the payload claims more.
 pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), Unread> {
     if framed.len() > MAGIC.len() && framed.starts_with(&MAGIC) && framed[MAGIC.len()] > FORM {
         return Err(Unread::Newer(framed[MAGIC.len()]));
@@ -81,7 +81,7 @@ fn unpack(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
         return Err(format!("{} bytes are too short for a value", framed.len()));
     };
     if header[..3] != MAGIC {
-        return Err("it does not begin as a value of ours".to_owned());
+        return Err("it does not begin with the magic bytes".to_owned());
     }
     if header[3] != FORM {
         return Err(format!("its form is {}, not {FORM}", header[3]));
@@ -104,7 +104,7 @@ fn unpack(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
         return Err(format!("it has {} bytes, not {length}", raw.len()));
     }
     if crc32c::crc32c(&raw) != sum {
-        return Err("its checksum is another".to_owned());
+        return Err("its checksum does not match".to_owned());
     }
     Ok((u64::from_le_bytes(version), raw))
 }
@@ -147,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_wrapped_is_found_again(
+        fn wrapped_bytes_round_trip(
             raw in prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..5000),
                 proptest::collection::vec(0_u8..3, 0..50_000),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_burst_is_not_unpacked() {
+    fn a_decompression_bomb_is_refused() {
         let bomb = wrap(&vec![0; CAP + 1], 1);
         assert!(bomb.len() < 1000);
         assert!(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_shrink_is_left_as_it_is() {
+    fn incompressible_bytes_are_stored_uncompressed() {
         let small = wrap(b"{}", 1);
         assert_eq!(small.len(), HEADER + 2);
         let text = "the same again, ".repeat(1000);

@@ -302,7 +302,7 @@ pub(super) fn read<T: redis::FromRedisValue>(
 pub(super) fn answered(error: &redis::RedisError) -> StoreError {
     if error.code() == Some("WRONGTYPE") {
         return StoreError::Corrupt(
-            "a key of the index or of the nodes is of a wrong type; the operator has to run \
+            "a key of the index or of the nodes has a wrong type; the operator has to run \
              `mcp-code-analysis doctor --repair`, which sets it aside and lists the sessions again"
                 .to_owned(),
         );

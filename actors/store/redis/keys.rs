@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_read_back_and_the_newest_come_first() {
+    fn members_round_trip_and_sort_newest_first() {
         let (id, (_, prefix)) = (SessionId::random(), listed_at(&Principal::local()));
         let (old, new) = (member(&prefix, 1000, id), member(&prefix, 2000, id));
         assert!(new < old);
@@ -283,7 +283,7 @@ mod tests {
 
     /// Every key has the type that its name says, and a key that was moved aside belongs to nothing.
     #[test]
-    fn every_key_says_what_it_is_for() {
+    fn the_name_of_every_key_tells_its_type() {
         let (keys, id, node) = (Keys::new("a.b:c"), SessionId::random(), NodeId::random());
         let kind = |key: &str| keys.meant(key).map(|meant| meant.kind);
         let session = keys.session(id);

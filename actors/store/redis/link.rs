@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_believed_only_if_the_last_one_is_its_own() {
+    async fn answers_are_accepted_only_if_the_last_one_matches() {
         const TEXT: &str = "$4\r\ntext\r\n";
         const REFUSED: &str = "-NOAUTH Authentication required.\r\n";
         let counts = Counts::default();

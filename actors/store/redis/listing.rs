@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_is_missed_until_its_end() {
+    fn a_session_counts_as_evicted_only_before_its_expiry() {
         const TTL: u64 = 60_000;
         let (made, until) = (1_000_000, 1_000_000 + 2 * TTL);
         assert!(was_to_last(made, until, made + TTL - 1));

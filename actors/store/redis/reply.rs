@@ -16,9 +16,7 @@ impl Reply {
     /// Parses an answer. Converts a script's refusal or a server error.
     pub(super) fn read(answer: RedisResult<Value>) -> Result<Self, StoreError> {
         let answer = answer.map_err(|error| match error.code() {
-            Some("WRONGTYPE") => {
-                StoreError::Corrupt("a part of it is stored as something else".to_owned())
-            }
+            Some("WRONGTYPE") => StoreError::Corrupt("a part of it has a wrong type".to_owned()),
             Some("OOM") => StoreError::Unavailable("it has no memory left (maxmemory)".to_owned()),
             Some(_) | None => unavailable(&error),
         })?;
@@ -37,7 +35,7 @@ impl Reply {
                 from: reply.number()?,
             }),
             "lapsed" => Err(StoreError::Lapsed),
-            "limit" => Err(StoreError::Limit("what one part of the store may hold")),
+            "limit" => Err(StoreError::Limit("entries in one part of the store")),
             "quarantined" => Err(StoreError::Quarantined {
                 principal: reply.principal()?,
                 reason: reply.reason()?,
@@ -105,7 +103,7 @@ impl Reply {
         }
         NodeId::parse(&text)
             .map(Some)
-            .map_err(|_| StoreError::Corrupt("its node is none".to_owned()))
+            .map_err(|_| StoreError::Corrupt("its node id is invalid".to_owned()))
     }
 
     pub(super) fn commit(&mut self) -> Result<Option<CommitId>, StoreError> {
@@ -115,7 +113,7 @@ impl Reply {
         }
         CommitId::parse(&text)
             .map(Some)
-            .map_err(|_| StoreError::Corrupt("its last commit is none".to_owned()))
+            .map_err(|_| StoreError::Corrupt("the id of its last commit is invalid".to_owned()))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::{Link, Shortfall};
 
 /// Older servers lack commands that the scripts use, and ACL rules that the documentation names.
 pub(super) const OLDEST: (u32, u32) = (6, 2);
-/// Since this version WAITAOF tells whether a commit is on disk, whatever `appendfsync` is set to.
+/// Since this version WAITAOF reports whether a commit is on disk, for any value of `appendfsync`.
 pub(super) const WAITAOF_SINCE: (u32, u32) = (7, 2);
 
 /// A server, as last queried.
@@ -217,7 +217,7 @@ impl Server {
         (config.appendonly && asks).then_some(OnDisk::WhenAsked)
     }
 
-    /// Where the server is less durable than expected. Includes problems that arose after the start and would have
+    /// Warnings that the server is less durable than expected. Includes problems that arose after the start and would have
     /// prevented it.
     pub(super) fn warnings(&self, level: Level) -> Vec<String> {
         let mut warnings = self.of_its_configuration();
@@ -228,11 +228,11 @@ impl Server {
     fn of_its_configuration(&self) -> Vec<String> {
         match &self.config {
             None => vec![
-                "it does not tell its configuration (CONFIG is denied): what it is set up for is taken on trust"
+                "its configuration is unknown (CONFIG is denied): it is assumed to fit"
                     .to_owned(),
             ],
             Some(config) if !config.appendonly => vec![
-                "it keeps no append-only file (appendonly no): what is acknowledged is lost when it ends".to_owned(),
+                "it has no append-only file (appendonly no): acknowledged changes are lost when it stops".to_owned(),
             ],
             Some(_) => Vec::new(),
         }
@@ -280,7 +280,7 @@ mod tests {
     const INFO: &str = "role:master\r\nredis_version:7.0.15\r\nconnected_slaves:1\r\n";
 
     #[test]
-    fn a_level_is_given_where_the_server_is_set_up_for_it() {
+    fn a_level_is_reported_only_if_the_server_is_configured_for_it() {
         let everysec = server(INFO, configured("yes", "everysec", "noeviction"));
         assert_eq!(everysec.misfit(Level::Redis), None);
         assert!(
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_counted_that_were_evicted_since_the_server_was_asked_before() {
+    fn keys_evicted_since_the_last_query_are_counted() {
         let now = Instant::now();
         let at = |run: &str, seconds: u64, evicted: u64, uptime: u64| {
             let info = format!(
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_master_that_has_its_data_serves() {
+    fn only_a_loaded_master_is_used() {
         assert_eq!(server(INFO, None).serves(), Ok(()));
         assert!(
             server("role:slave\r\n", None)

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_begins_a_flag_for_cl_alone() {
+    fn only_cl_reads_a_slash_as_a_flag() {
         let folders = |line: &str| include_folders(&words(line));
         assert_eq!(folders("cc -c /Inc/a.c -Ib"), ["b"]);
         for compiler in [
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn many_folders_are_told_once_and_no_more_than_a_number_of_them() {
+    fn folders_are_listed_once_and_up_to_a_limit() {
         let line: String = (0..200_000)
             .map(|at| format!("-I{} ", at % 150_000))
             .collect();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_seen_from_the_folder_of_the_command() {
+    fn paths_are_relative_to_the_folder_of_the_command() {
         let absolute = |directory, path| absolute(directory, path).unwrap_or_default();
         assert_eq!(absolute("/w/build", "../src/a.c"), "/w/src/a.c");
         assert_eq!(absolute("/w", "/x/a.c"), "/x/a.c");

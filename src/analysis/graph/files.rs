@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_are_filled_as_long_as_a_path_may_be() {
+    fn filled_stars_are_bounded_by_the_longest_path() {
         assert_eq!(filled("a/*/b/*", "x").as_deref(), Some("a/x/b/x"));
         let longest = "x".repeat(MAX_PATH_BYTES);
         assert_eq!(filled("*", &longest), Some(longest.clone()));

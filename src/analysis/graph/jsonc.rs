@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_trailing_commas_pass() {
+    fn comments_and_trailing_commas_are_accepted() {
         let text = "{ // one\n \"a\": [1, 2, /* x */ ], \"u\": \"http://x,]\\\"//\", }\n// end";
         let read = serde_json::from_str::<Value>(&strict(text)).ok();
         assert_eq!(read, Some(json!({"a": [1, 2], "u": "http://x,]\"//"})));
@@ -209,7 +209,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_strict_already_stays(keys in proptest::collection::vec("[a-z/*,\\]}\"\\\\]{0,8}", 0..6)) {
+        fn strict_json_is_unchanged(keys in proptest::collection::vec("[a-z/*,\\]}\"\\\\]{0,8}", 0..6)) {
             let value = json!({ "keys": keys });
             let text = value.to_string();
             proptest::prop_assert_eq!(serde_json::from_str::<Value>(&strict(&text)).ok(), Some(value));

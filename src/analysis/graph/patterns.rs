@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_make_no_more_than_a_number_of_patterns() {
+    fn the_patterns_of_braces_are_bounded() {
         // Two hundred ways times two hundred ways.
         let many = format!("{{{}}}", "a,".repeat(199));
         assert_eq!(expanded(&format!("{many}{many}")).len(), EXPANDED);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_too_many_steps_fits_nothing() {
+    fn a_match_over_the_step_limit_fails() {
         // Behind the star each letter is a new beginning.
         let pattern = format!("*{}b", "a".repeat(1000));
         let mut steps = STEPS;

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_hold_names_and_nothing_else() {
+    fn the_lists_contain_only_names() {
         for list in [&PYTHON, &NODE, &C, &JAVAX] {
             assert!(list.len() > 20);
             assert!(
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ships_with_a_language_is_known() {
+    fn standard_modules_are_known() {
         assert!(is_python("os") && is_python("__future__") && !is_python("numpy"));
         assert_eq!(node("node:test"), Some("test"));
         assert_eq!(node("fs/promises"), Some("fs/promises"));

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_and_indentation_go() {
+    fn marks_and_indentation_are_removed() {
         let doc = |text: &str, language| clean(std::iter::once(text), language);
         assert_eq!(
             doc("/**\n * One.\n *\n *   two\n */", Language::Java).as_deref(),

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_told_by_row_and_column() {
+    fn a_position_is_found_by_row_and_column() {
         let lines = Lines::of("ab\n\ncd");
         let at = |at| (lines.point(at).row, lines.point(at).column);
         assert_eq!(

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_mask_says_once_what_it_is_for() {
+    fn every_mask_has_a_unique_description() {
         for language in Language::ALL {
             let mut said: Vec<&str> = table(language).iter().map(|mask| mask.what).collect();
             said.sort_unstable();
@@ -221,7 +221,7 @@ mod tests {
 
     /// What follows one token is looked at no further than the reach: a file of such beginnings is read in time.
     #[test]
-    fn no_mask_looks_further_than_its_reach() {
+    fn no_mask_reads_beyond_its_reach() {
         let sums = |count: usize| "1 + ".repeat(count);
         let words = |count: usize| "a ".repeat(count);
         let rust = |text: String| edits(Language::Rust, &text);

@@ -34,7 +34,7 @@ fn a_function_that_a_conditional_cuts_is_found_whole_and_both_branches_decide() 
 }
 
 #[test]
-fn what_is_read_otherwise_in_another_branch_changes_the_digest() {
+fn code_that_differs_in_another_branch_changes_the_digest() {
     let other = CUT.replace("b && a", "b || a");
     assert_ne!(
         c(CUT).functions[0].body_digest,
@@ -43,7 +43,7 @@ fn what_is_read_otherwise_in_another_branch_changes_the_digest() {
 }
 
 #[test]
-fn both_branches_are_read_where_they_can_be() {
+fn both_branches_are_read_if_possible() {
     let text =
         "#ifdef A\nint one(void) { return 1; }\n#else\nint two(void) { return 2; }\n#endif\n";
     let text = format!("{text}{CUT}");
@@ -93,7 +93,7 @@ fn c_that_cplusplus_may_include_is_clean() {
 }
 
 #[test]
-fn a_comment_does_not_end_a_macro_that_goes_on_behind_it() {
+fn a_comment_does_not_end_a_macro_that_continues_after_it() {
     let text = "int f(int a) {\n#define M do { /* one */ \\\n  if (a) { /* two */ \\\n  }} while (0)\n  if (a) g();\n  return 0;\n}\n";
     let analysis = c(text);
     assert!(analysis.syntax.is_clean());
@@ -177,7 +177,7 @@ proptest! {
 
     /// What stands before and behind a cut function is where it is without it.
     #[test]
-    fn functions_beside_a_cut_one_stay_where_they_are(before in 0..5_usize, after in 0..5_usize) {
+    fn functions_next_to_a_cut_one_keep_their_lines(before in 0..5_usize, after in 0..5_usize) {
         let whole = PIECES[0];
         let text = format!("{}{CUT}{}", whole.repeat(before), whole.repeat(after));
         let plain = "\n".repeat(CUT.lines().count());

@@ -242,14 +242,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_slash_that_missed_spares_only_what_misses_too(text in "[/\\[\\]\\\\a+\"`\n]{0,24}") {
+        fn a_remembered_failure_skips_only_slashes_that_also_fail(text in "[/\\[\\]\\\\a+\"`\n]{0,24}") {
             proptest::prop_assert_eq!(scripted(&text), without_memory(&text));
         }
     }
 
     /// Each of a million slashes reads to the end of the line without a memory of those before.
     #[test]
-    fn slashes_that_begin_nothing_are_read_once() {
+    fn slashes_that_start_no_literal_are_read_once() {
         for unit in ["/[", "/[]+", "+/\\", "/[/\\"] {
             let text = format!("/[{}", unit.repeat(500_000));
             assert!(scripted(&text).len() > 500_000, "{unit}");

@@ -63,7 +63,7 @@ const CASES: &[(Language, &str, &[&str], &[&str])] = &[
 ];
 
 #[test]
-fn what_is_beside_a_broken_statement_is_found() {
+fn code_next_to_a_broken_statement_is_found() {
     for (language, text, broken, expected) in CASES {
         for broken in *broken {
             let text = text.replace('@', broken);

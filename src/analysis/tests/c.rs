@@ -123,7 +123,7 @@ fn macros_do_not_hide_functions_and_make_none() {
 }
 
 #[test]
-fn what_is_declared_is_listed() {
+fn declarations_are_listed() {
     let cases: &[(&str, &[&str])] = &[
         (
             "#define CLOSE(a) do { close(a); /* x */ } while (0)\n\ntypedef struct p { int a; } p_t;\n",

@@ -175,7 +175,7 @@ const CASES: &[(Language, &str, &[&str])] = &[
 ];
 
 #[test]
-fn what_others_can_see_is_listed() {
+fn visible_items_are_listed() {
     for (language, text, expected) in CASES {
         check_symbols(*language, text, expected);
     }
@@ -191,7 +191,7 @@ fn visible(language: Language, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_exported_is_public() {
+fn exported_items_are_public() {
     assert_eq!(
         visible(
             JavaScript,
@@ -223,7 +223,7 @@ fn members_of_an_enum_keep_their_order() {
 }
 
 #[test]
-fn what_a_switch_declares_is_its_own() {
+fn declarations_in_a_switch_are_local() {
     let text = "switch (a) { case 1: const b = 2; var c = 3; function d() {} }\n";
     let symbols = of(TypeScript, text).symbols;
     let names: Vec<&str> = symbols.iter().map(|s| s.qualified_name.as_str()).collect();
@@ -259,7 +259,7 @@ fn a_function_has_one_name_for_every_tool() {
 }
 
 #[test]
-fn what_a_file_offers_is_exported() {
+fn exports_of_a_file_are_listed() {
     let names = |language, text: &str| -> Vec<String> {
         let exports = of(language, text).exports;
         exports.into_iter().map(|export| export.name).collect()

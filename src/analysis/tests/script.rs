@@ -136,7 +136,7 @@ const CASES: &[(Language, &str, &[&str])] = &[
 ];
 
 #[test]
-fn what_the_grammar_does_not_know_is_read() {
+fn syntax_newer_than_the_grammar_is_read() {
     for (language, text, expected) in CASES {
         check_clean(*language, text, expected);
     }

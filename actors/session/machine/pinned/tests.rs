@@ -103,7 +103,7 @@ fn the_oldest_go_first_and_pinned_ones_last() {
 }
 
 #[test]
-fn a_third_pin_releases_the_one_that_was_used_longest_ago() {
+fn a_third_pin_releases_the_least_recently_used() {
     let mut task = Task::new(limits());
     let [first, second, third] = [10; 3].map(|bytes| task.call(bytes, None));
     task.call(10, Some(first));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_session_made_meanwhile_moves_to_the_store() {
+async fn a_session_created_during_an_outage_is_written_to_the_store() {
     let away = away().await;
     away.is(AWAY);
     away.fallback.is_away("it never was there");
@@ -34,7 +34,7 @@ async fn a_session_made_meanwhile_moves_to_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_closed_meanwhile_goes_from_the_store() {
+async fn a_session_closed_during_an_outage_is_deleted_from_the_store() {
     let away = away().await;
     let id = away.world.session().await;
     away.call(id, 0).await;
@@ -54,7 +54,7 @@ async fn what_was_closed_meanwhile_goes_from_the_store() {
 /// Two nodes create a session under one key while the first cannot reach the store. Both sessions are kept, and later
 /// requests under the key all get the same one.
 #[tokio::test(start_paused = true)]
-async fn a_provisional_key_stands_for_one_session_when_the_store_is_back() {
+async fn a_provisional_key_names_one_session_after_the_outage() {
     for made_elsewhere in [false, true] {
         let away = away().await;
         let request = || CreateRequest {

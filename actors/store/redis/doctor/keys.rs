@@ -75,8 +75,8 @@ pub(super) async fn walk(
             Err(refused) if refused.code() == Some("NOPERM") => {
                 // The keys whose names are known.
                 look(connection, &names, &mut walk, names.shared()).await?;
-                let what = "only the keys of the index were looked at: SCAN is not allowed";
-                let advice = "ACL SETUSER … +scan, to have every key looked at";
+                let what = "only the keys of the index were checked: SCAN is not allowed";
+                let advice = "ACL SETUSER … +scan, to check every key";
                 walk.cut = Some((what.to_owned(), advice.to_owned()));
                 walk.blind = true;
                 return Ok(walk);
@@ -98,7 +98,7 @@ pub(super) async fn walk(
                 walk.looked_at,
                 within.as_secs()
             );
-            let advice = "run `doctor --repair`, again and again: each run continues where the one before ended. With a \
+            let advice = "run `doctor --repair` repeatedly: each run continues where the last one stopped. With a \
                           Redis or a database of its own, the program has fewer keys to check";
             walk.cut = Some((what, advice.to_owned()));
             return Ok(walk);
@@ -156,7 +156,7 @@ impl Walk {
             return Outcome::Misfit {
                 what: first(what, self.wrong.len()) + &and_cut,
                 advice: format!(
-                    "something else wrote there: `doctor --repair` sets such keys aside and lists the sessions again; \
+                    "another client wrote these keys: `doctor --repair` sets them aside and lists the sessions again; \
                      or delete each (DEL {})",
                     self.wrong[0].key
                 ),
@@ -168,9 +168,9 @@ impl Walk {
                 self.damaged.len(),
             );
             return Outcome::Warning {
-                what: format!("a part of these sessions is of a wrong type: {ids}{and_cut}"),
-                advice: "something else wrote there; such a session is quarantined when it is next used: `sessions show \
-                         ID` says what is left of it, `sessions close ID` ends it"
+                what: format!("these sessions have a key of a wrong type: {ids}{and_cut}"),
+                advice: "another client wrote them; such a session is quarantined when it is next used: `sessions show \
+                         ID` shows the remaining data, `sessions close ID` deletes it"
                     .to_owned(),
             };
         }
@@ -179,7 +179,7 @@ impl Walk {
         }
         let (keys, sessions) = (self.looked_at, self.sessions.len());
         Outcome::Good(format!(
-            "all {keys} are of the type that they are to be; {sessions} sessions"
+            "all {keys} keys have the right type; {sessions} sessions"
         ))
     }
 }

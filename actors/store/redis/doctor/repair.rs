@@ -97,7 +97,7 @@ pub(in crate::store::redis) async fn repair_within(
         if walked.blind {
             return Err(Outcome::Misfit {
                 what: "sessions cannot be found: SCAN is not allowed".to_owned(),
-                advice: "ACL SETUSER … +scan +rename, or run `doctor --repair` as a user who may"
+                advice: "ACL SETUSER … +scan +rename, or run `doctor --repair` as a user with these permissions"
                     .to_owned(),
             });
         }
@@ -150,7 +150,7 @@ async fn set_aside(
     let (count, moved) = (moved.len(), moved.into_iter());
     let named = first(moved, count);
     Ok(Outcome::Good(format!(
-        "keys of a wrong type, and what belongs to them, set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {all} \
+        "keys of a wrong type, and keys that belong to them, set aside as {}:aside:{stamp}:…, for {ASIDE_DAYS} days: {all} \
          ({named})",
         options.prefix
     )))
@@ -162,7 +162,9 @@ fn refused_to_rename(refused: &redis::RedisError, key: &str) -> Outcome {
     if refused.code() == Some("NOPERM") || denied {
         return Outcome::Misfit {
             what: format!("{key} cannot be set aside: RENAME is not allowed"),
-            advice: "ACL SETUSER … +rename, or run `doctor --repair` as a user who may".to_owned(),
+            advice:
+                "ACL SETUSER … +rename, or run `doctor --repair` as a user with these permissions"
+                    .to_owned(),
         };
     }
     trouble::of_answer(refused, "RENAME")
@@ -182,7 +184,7 @@ fn together(names: &Keys, wrong: &Wrong) -> Vec<String> {
 async fn list_again(options: &RedisOptions, walked: &Walk) -> Result<Outcome, Outcome> {
     let failed = |error: StoreError| Outcome::Away {
         what: format!("the sessions were not listed again: {error}"),
-        advice: "run `doctor --repair` once more: what is done already is left alone".to_owned(),
+        advice: "run `doctor --repair` again: it skips completed work".to_owned(),
     };
     let opened = RedisStore::open(options.clone(), Clock::system());
     let store = opened.map_err(|error| trouble::of_address(&error.to_string()))?;
@@ -193,8 +195,8 @@ async fn list_again(options: &RedisOptions, walked: &Walk) -> Result<Outcome, Ou
         _ => 0,
     };
     Ok(Outcome::Good(format!(
-        "sessions: {} there, {} of them listed anew, {} that cannot be read; {gone} taken off the list that were gone \
-         before their end",
+        "sessions: {} exist, {} of them listed again, {} unreadable; {gone} removed from the list that were evicted \
+         before their expiry",
         listed.there, listed.anew, listed.damaged
     )))
 }

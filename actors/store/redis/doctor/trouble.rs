@@ -64,7 +64,7 @@ pub(super) fn of_connection(refused: &Refused, address: &ConnectionAddr) -> Outc
         );
     }
     if refused.is_connection_refusal() {
-        return nobody(&place, socket);
+        return not_listening(&place, socket);
     }
     if tls {
         return of_tls(&place, &text);
@@ -79,16 +79,16 @@ pub(super) fn of_connection(refused: &Refused, address: &ConnectionAddr) -> Outc
     of_answer(refused, "the connection")
 }
 
-fn nobody(place: &str, socket: bool) -> Outcome {
+fn not_listening(place: &str, socket: bool) -> Outcome {
     if socket {
         return away(
-            format!("nobody listens at the socket {place}"),
+            format!("nothing listens on the socket {place}"),
             "start Redis with `unixsocket` set to that path, or correct --redis-url",
         );
     }
     away(
-        format!("nobody listens at {place}"),
-        "start Redis there, or name the one that runs with --redis-url",
+        format!("nothing listens on {place}"),
+        "start Redis there, or set --redis-url to a running one",
     )
 }
 
@@ -100,9 +100,9 @@ fn looks_like_tls(text: &str) -> bool {
 
 fn of_tls(place: &str, text: &str) -> Outcome {
     let advice = if text.contains("UnknownIssuer") || text.contains("unknown issuer") {
-        "name the certificate of its issuer with --redis-ca FILE"
+        "set --redis-ca FILE to the certificate of its issuer"
     } else if text.contains("NotValidForName") || text.contains("not valid for name") {
-        "use the name that its certificate is for in --redis-url"
+        "use the name of its certificate in --redis-url"
     } else if text.contains("xpired") {
         "renew its certificate, or set the clock of this machine"
     } else if text.contains("CertificateRequired") || text.contains("certificate required") {
@@ -119,13 +119,13 @@ pub(super) fn of_credentials(refused: &Refused, address: &ConnectionAddr) -> Out
     let place = shown(address);
     if text.contains("without any password") {
         return away(
-            format!("{place} knows no password for the default user"),
-            "take the password out of --redis-url, or set `requirepass` or an ACL user there",
+            format!("{place} has no password for the default user"),
+            "remove the password from --redis-url, or set `requirepass` or an ACL user there",
         );
     }
     if refused.code() == Some("WRONGPASS") || text.contains("WRONGPASS") {
         return away(
-            format!("{place} knows no such user, or not with this password (WRONGPASS)"),
+            format!("{place} rejects this user or this password (WRONGPASS)"),
             "correct --redis-url (special characters are written as %XX), or see ACL LIST; a user must be `on`",
         );
     }
@@ -148,7 +148,7 @@ pub(super) fn of_answer(refused: &Refused, command: &str) -> Outcome {
     let text = words(refused);
     match refused.code() {
         Some("NOAUTH") => away(
-            "it asks for a password, and none was given (NOAUTH)".to_owned(),
+            "it requires a password, and none was given (NOAUTH)".to_owned(),
             "write it into the address: redis://USER:PASSWORD@HOST, best in MCA_REDIS_URL or the configuration file",
         ),
         Some("NOPERM") => Outcome::Misfit {
@@ -160,23 +160,23 @@ pub(super) fn of_answer(refused: &Refused, command: &str) -> Outcome {
             "wait: nodes connect by themselves when it is ready",
         ),
         Some("DENIED") => away(
-            "it is in protected mode, and lets nobody in from outside (DENIED)".to_owned(),
+            "it is in protected mode, and refuses remote connections (DENIED)".to_owned(),
             "set a password (`requirepass`) or an ACL user there",
         ),
         Some("MISCONF") => away(
-            "it cannot write its data to disk, and takes no changes (MISCONF)".to_owned(),
-            "look at its disk: full, read-only or broken; its log says which",
+            "it cannot write its data to disk, and accepts no writes (MISCONF)".to_owned(),
+            "check its disk: it may be full, read-only or broken; its log says which",
         ),
         Some("OOM") => away(
             "its memory is full (OOM)".to_owned(),
-            "raise `maxmemory`, or delete what is not needed there",
+            "raise `maxmemory`, or delete unneeded keys",
         ),
         Some("READONLY" | "MASTERDOWN") => Outcome::Misfit {
-            what: "it is a replica, and takes no changes".to_owned(),
-            advice: "name the primary with --redis-url".to_owned(),
+            what: "it is a replica, and accepts no writes".to_owned(),
+            advice: "set --redis-url to the primary".to_owned(),
         },
         _ if refused.kind() == ErrorKind::Parse => away(
-            format!("what answers is no Redis: {text}"),
+            format!("the server is not a Redis: {text}"),
             "correct the port in --redis-url",
         ),
         _ => away(

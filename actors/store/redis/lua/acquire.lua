@@ -5,7 +5,7 @@ refusal = stopped(found)
 if refusal then return refusal end
 local node = holder(found)
 if node and node ~= ARGV[1] then
-  -- Cut down once: from then on it ends as any lease does, however often others ask.
+  -- Shortened once: from then on it ends as any lease does, even if other nodes ask repeatedly.
   if found.lease - found.now > LEASE_MAX_MS then
     redis.call('HSET', KEYS[1], 'lease', text(found.now + LEASE_MAX_MS))
   end

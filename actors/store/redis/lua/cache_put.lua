@@ -1,9 +1,9 @@
--- KEYS: the eight segments of the shared cache, then its state: the generation `g`, the newest segment `n`, and what
--- each segment holds in bytes, `1` to `8`. ARGV: the generation that the caller knows (or nothing), the budget in bytes
--- (0: a quarter of maxmemory), the budget where there is no maxmemory, the share of maxmemory in percent beyond which
--- the cache gives way, time to live in ms, then name and value of each entry. Without entries it makes room only.
--- Answers with the generation, the bytes that it holds, the budget, how many entries were refused, whether memory was
--- short, used_memory, maxmemory.
+-- KEYS: the eight segments of the shared cache, then its state: the generation `g`, the newest segment `n`, and the
+-- bytes in each segment, `1` to `8`. ARGV: the generation that the caller knows (or nothing), the budget in bytes (0: a
+-- quarter of maxmemory), the budget without maxmemory, the share of maxmemory in percent above which the cache frees
+-- memory, time to live in ms, then name and value of each entry. Without entries the script only makes room.
+-- Returns the generation, the bytes held, the budget, the number of refused entries, whether memory was short,
+-- used_memory, maxmemory.
 local memory = redis.call('INFO', 'memory')
 local function told(name)
   return tonumber(string.match(memory, '\n' .. name .. ':(%d+)') or 0)
@@ -16,12 +16,12 @@ if budget == 0 then
   budget = maxmemory > 0 and math.floor(maxmemory / 4) or tonumber(ARGV[3])
 end
 local free = limit - used
--- The server frees large segments in the background: what it has not freed yet is no reason to forget more, unless
--- sessions are being refused memory already.
+-- The server frees large segments in the background. While it has not freed one yet, no more segments are dropped,
+-- unless the server already refuses writes of sessions.
 local patient = told('lazyfree_pending_objects') > 0 and used < maxmemory
 
--- Of an entry, what it takes and a little more: the value with its header as jemalloc rounds it up (to the next of four
--- steps within a power of two), its name, and its place in the table.
+-- The memory of an entry, slightly overestimated: the value with its header as jemalloc rounds it up (to the next of
+-- four steps within a power of two), its name, and its slot in the table.
 local function weight(length)
   local _, exponent = math.frexp(length + 9)
   local step = 2 ^ (exponent - 3)
@@ -37,7 +37,7 @@ for segment = 1, 8 do
   local held = tonumber(state[segment + 2] or 0) or 0
   local found = redis.call('TYPE', KEYS[segment])['ok']
   if found ~= 'none' and (found ~= 'hash' or held <= 0) then
-    -- Nobody knows what it holds.
+    -- Its size is unknown.
     redis.call('UNLINK', KEYS[segment])
     found = 'none'
   end
@@ -85,7 +85,7 @@ fits(0)
 for at = 6, #ARGV, 2 do
   local size = weight(#ARGV[at + 1])
   if known and fits(size) then
-    -- A script that has written may go on to write where the server is out of memory.
+    -- After its first write a script may write even if the server is out of memory.
     if not changed then redis.call('PEXPIRE', KEYS[9], ARGV[5]) end
     changed = true
     if bytes[newest] > 0 and bytes[newest] + size > budget / 8 then

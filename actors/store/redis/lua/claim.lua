@@ -1,6 +1,6 @@
--- KEYS: key of a creation. ARGV: session id, digest of the arguments, time to live, the session that it was found to
--- stand for and that is gone (or nothing). Answers with the session that it stands for, and for how long it has, and
--- whether that was created with the same arguments.
+-- KEYS: key of a creation. ARGV: session id, digest of the arguments, time to live, the session that the key named and
+-- that has ended (or nothing). Returns the session that the key names, the time in ms since it was claimed, and whether
+-- it was claimed with the same arguments.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = redis.call('HMGET', KEYS[1], 'session', 'digest', 'claimed')

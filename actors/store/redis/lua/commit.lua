@@ -1,5 +1,5 @@
 -- KEYS: session, journal, results. ARGV: fence, commit id, expected version, versions, lease, whether a snapshot
--- replaces everything, the snapshot, then three lists, each behind its length: deltas, results to drop, and results to
+-- replaces everything, the snapshot, then three lists, each after its length: deltas, results to drop, and results to
 -- put (field and bytes).
 local found, refusal = session()
 if not found then return refusal end
@@ -16,13 +16,13 @@ local replaced = ARGV[6] == '1'
 local deltas = tonumber(ARGV[8])
 if not replaced and redis.call('LLEN', KEYS[2]) + deltas > DELTAS_MAX then return { 'limit' } end
 
--- Nothing stands against it. A server without memory refuses the first of these, and with it all.
+-- All checks passed. A server without memory refuses the first write, and so the whole script.
 local version, expires = found.version + tonumber(ARGV[4]), found.now + found.ttl
 redis.call('HSET', KEYS[1],
   'version', text(version), 'commit', ARGV[2], 'expires', text(expires),
   'lease', text(found.now + tonumber(ARGV[5])))
 local state, results = found.state_bytes, found.result_bytes
--- Results that somebody overwrote are lost; the session goes on.
+-- Another client overwrote the results: they are lost, and the session continues.
 if wrong_kind(KEYS[3], 'hash') then
   redis.call('DEL', KEYS[3])
   results = 0

@@ -1,4 +1,4 @@
--- Before every script of a connection: KEYS are its record, its streams and its events. A stream is written as the
+-- Prepended to every script of a connection. KEYS: its record, its streams and its events. A stream is stored as the
 -- numbers of its first and its last event, their bytes, whether it has ended, and a count of changes.
 
 local function clock()
@@ -11,7 +11,7 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- The connection, or why there is none.
+-- Returns the connection, or nil and the refusal.
 local function connection()
   local kind = redis.call('TYPE', KEYS[1])['ok']
   if kind == 'none' then return nil, { 'missing' } end
@@ -21,7 +21,7 @@ local function connection()
   local found = { now = clock(), ttl = tonumber(values[1]), ends = tonumber(values[2]) }
   if not found.ttl or not found.ends then return nil, { 'corrupt', '', 'fields are missing' } end
   if found.ends <= found.now then return nil, { 'missing' } end
-  -- Later than any end is: it was written before the clock was set back, and is put off when it is next asked for.
+  -- Later than any valid expiry: it was written before the clock was set back. The next request extends it.
   if found.ends > found.now + found.ttl then found.ends = found.now end
   return found
 end
@@ -35,7 +35,7 @@ local function read_stream(written)
   }
 end
 
--- All of them, their bytes, how many there are, and the highest count of changes.
+-- Returns all streams, their bytes, their number, and the highest count of changes.
 local function streams()
   local all, bytes, count, changes = {}, 0, 0, 0
   local flat = redis.call('HGETALL', KEYS[2])
@@ -50,7 +50,7 @@ local function streams()
   return all, bytes, count, changes
 end
 
--- Its time starts anew. Events are kept as long where something can follow them.
+-- Extends the expiry of the connection, and that of its events if a stream can continue.
 local function put_off(found, all)
   redis.call('HSET', KEYS[1], 'ends', text(found.now + found.ttl))
   redis.call('PEXPIRE', KEYS[1], text(found.ttl))

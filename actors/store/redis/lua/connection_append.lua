@@ -1,6 +1,6 @@
--- KEYS: connection, streams, events. ARGV: stream, number of the first event, whether nothing follows, whether it goes
--- on over a hole; events and bytes of a stream, streams and bytes of a connection, for how long events are kept that
--- nothing can follow; then the events.
+-- KEYS: connection, streams, events. ARGV: stream, number of the first event, whether the stream ends with these,
+-- whether it skips a gap; limits on events and bytes of a stream, and on streams and bytes of a connection; how long
+-- the events of ended streams are kept; then the events.
 local found, refusal = connection()
 if not found then return refusal end
 local EVENTS_AT = 10
@@ -15,7 +15,7 @@ if own then
 end
 if first > last + 1 and ARGV[4] ~= '1' then return { 'ok', 'behind', text(last) } end
 
--- Nothing stands against it. A server without memory refuses the first of these, and with it all.
+-- All checks passed. A server without memory refuses the first write, and so the whole script.
 local function drop_oldest(stream, name)
   local field = name .. ':' .. text(stream.first)
   local size = #(redis.call('HGET', KEYS[3], field) or '')
@@ -23,7 +23,7 @@ local function drop_oldest(stream, name)
   stream.first, stream.bytes, total = stream.first + 1, stream.bytes - size, total - size
 end
 
--- Of the others, one that has ended rather than one that has not, and the one that was changed the longest ago.
+-- Drops another stream: an ended one if possible, and the least recently changed one.
 local function drop_one()
   local oldest
   for name, stream in pairs(all) do

@@ -1,5 +1,5 @@
--- KEYS: connection, streams, events. That it was closed is remembered for as long as a node may know it, so that none
--- takes it for lost. What is gone is gone, and what cannot be read goes.
+-- KEYS: connection, streams, events. A closed connection is recorded for as long as a node may know it, so that no node
+-- takes it for lost. Closing an unknown connection succeeds. An unreadable one is deleted.
 local found, refusal = connection()
 if not found then
   if refusal[1] == 'corrupt' then redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) end

@@ -1,5 +1,5 @@
--- KEYS: connections of a principal, by end. ARGV: connection, time to live, how many there may be (0: it is one of them
--- already, and only its end is later).
+-- KEYS: connections of a principal, by expiry. ARGV: connection, time to live, limit on their number (0: the connection
+-- is listed already, and only its expiry changes).
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit = tonumber(ARGV[3])

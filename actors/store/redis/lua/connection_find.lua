@@ -1,4 +1,5 @@
--- KEYS: connection, streams, events. Its end is put off when a quarter of its time has passed: not with every request.
+-- KEYS: connection, streams, events. The expiry is extended once a quarter of the time to live has passed, not with
+-- every request.
 local found, refusal = connection()
 if not found then return refusal end
 local later = found.ends - found.now < found.ttl * 3 / 4

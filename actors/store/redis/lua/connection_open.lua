@@ -1,4 +1,4 @@
--- KEYS: connection, streams, events. ARGV: principal, what it was opened with, node, time to live.
+-- KEYS: connection, streams, events. ARGV: principal, opening message, node, time to live.
 local found, refusal = connection()
 if found then
   put_off(found, (streams()))

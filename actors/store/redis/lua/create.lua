@@ -1,5 +1,5 @@
--- KEYS: session, journal, results. ARGV: principal, label, created, ttl, snapshot, key of creation, what it
--- weighs to the index, whether the index has it. If not, the next change tells the index.
+-- KEYS: session, journal, results. ARGV: principal, label, created, ttl, snapshot, key of creation, weight in the
+-- index, whether the index lists the session. If not, the next change lists it.
 if kind_of(KEYS[1]) ~= 'none' then
   local found, refusal = session()
   if not found then return refusal end

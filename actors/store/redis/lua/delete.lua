@@ -1,4 +1,4 @@
--- KEYS: session, journal, results. ARGV: fence. What is gone is gone.
+-- KEYS: session, journal, results. ARGV: fence. Deleting an unknown session succeeds.
 local found, refusal = session()
 if not found then
   if refusal[1] == 'corrupt' then return refusal end

@@ -1,5 +1,6 @@
--- KEYS: session, journal, results. ARGV: whether to remember that it was closed, and the principal that it must belong to
--- (or nothing). Takes away what nobody may run: a quarantined session, what cannot be read, what remembers a closed one.
+-- KEYS: session, journal, results. ARGV: whether to record that the session was closed, and the principal that must own
+-- it (or nothing). Deletes a session that no node can run: a quarantined one, an unreadable one, or the record of a
+-- closed one.
 if kind_of(KEYS[1]) == 'none' then return { 'missing' } end
 local found, refusal = session()
 if ARGV[2] ~= '' then

@@ -1,9 +1,9 @@
--- Before every script of the index: KEYS are members in order, members by end, bytes of members, bytes of principals.
--- A member begins with the prefix of its principal.
+-- Prepended to every script of the index. KEYS: members in order, members by expiry, bytes of members, bytes of
+-- principals. A member begins with the prefix of its principal.
 local PREFIX_LENGTH = 33
 local PURGED_AT_ONCE = 128
 
--- What a member weighs is part of what its principal does.
+-- Sets the bytes of a member, and updates the sum of its principal.
 local function weighs(member, bytes)
   local before = tonumber(redis.call('HGET', KEYS[3], member) or '0') or 0
   if before == bytes then return end

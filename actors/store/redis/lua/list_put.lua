@@ -1,5 +1,5 @@
--- ARGV: member, end of whoever it stands for, now, prefix of its principal, how many that may have (0: it is there
--- already, and only its end is later), what it weighs. Answers with 1 where it was not listed.
+-- ARGV: member, expiry, now, prefix of its principal, limit on the principal's members (0: the member is listed
+-- already, and only its expiry changes), bytes. Returns 1 if it was not listed before.
 purge(ARGV[3])
 local limit = tonumber(ARGV[5])
 if limit > 0 and not redis.call('ZSCORE', KEYS[1], ARGV[1])

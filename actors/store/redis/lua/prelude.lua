@@ -1,13 +1,13 @@
--- Before every script of a session: KEYS[1] is its hash. Only this clock decides about leases and ends.
+-- Prepended to every script of a session: KEYS[1] is its hash. Only this clock decides about leases and expiries.
 
--- How long a session that has ended is remembered as such, so that its owner hears what became of it.
+-- How long an ended session is remembered, so that its owner gets `expired` or `deleted` and not `unknown`.
 local REMEMBERED_MS = 600000
--- Turns of nodes that are remembered.
+-- Turns remembered.
 local TURNS_MAX = 8
--- Deltas that a reader has to fold at most: the owner makes a snapshot long before.
+-- Most deltas that a reader has to fold: the owner writes a snapshot long before.
 local DELTAS_MAX = 1024
 
--- The longest lease that a node is given. One that ends later was written before the clock was set back.
+-- The longest lease that a node gets. A lease that ends later was written before the clock was set back.
 local LEASE_MAX_MS = 15000
 
 local function clock()
@@ -32,7 +32,7 @@ local FIELDS = {
 local WEIGHTS = { 'state_bytes', 'result_bytes', 'weight' }
 local NUMBERS = { 'version', 'epoch', 'lease', 'created', 'expires', 'ttl', 'listed' }
 
--- The session, or why there is none.
+-- Returns the session, or nil and the refusal.
 local function session()
   local kind = kind_of(KEYS[1])
   if kind == 'none' then return nil, { 'missing' } end
@@ -48,42 +48,42 @@ local function session()
     end
     found[name] = number
   end
-  -- What an earlier version stored has not been weighed.
+  -- Sessions of earlier versions have no weight.
   for _, name in ipairs(WEIGHTS) do found[name] = tonumber(found[name]) or 0 end
   if not found.principal or not found.fence then
     return nil, { 'corrupt', found.principal or '', 'fields are missing' }
   end
   if found.expires <= found.now then return nil, { 'expired', found.principal } end
-  -- Every end is one time to live after a change: one that is later was written before the clock was set back.
+  -- A session expires one time to live after a change. A later expiry was written before the clock was set back.
   found.expires = math.min(found.expires, found.now + found.ttl)
   return found
 end
 
--- What stands against its being run at all.
+-- The reason why no node may run it, or nil.
 local function stopped(found)
   if found.quarantine then return { 'quarantined', found.principal, found.quarantine } end
 end
 
--- What stands against its being changed under that fence. An empty one never matches.
+-- The reason why it may not be changed under that fence, or nil. An empty fence never matches.
 local function not_held(found, fence)
   local refusal = stopped(found)
   if refusal then return refusal end
   if fence == '' or found.fence ~= fence then return { 'fenced' } end
 end
 
--- The node whose lease has not ended.
+-- The node that holds a valid lease, or nil.
 local function holder(found)
   if found.fence ~= '' and found.lease > found.now then
     return string.match(found.fence, ':(.*)$')
   end
 end
 
--- How long its lease lasts: no longer than the longest does.
+-- The remaining lease, at most the longest one.
 local function lease_left(found)
   return math.min(found.lease - found.now, LEASE_MAX_MS)
 end
 
--- Who had it, one after the other, oldest first: the epoch of each turn, the node, and the version that it found.
+-- Parses the owners, oldest first: the epoch of each turn, the node, and the version that it found.
 local function turns(text)
   local all = {}
   for epoch, node, found in string.gmatch(text or '', '(%d+):(%S-)@(%d+)') do
@@ -96,7 +96,7 @@ local function is_last(all, node)
   return #all > 0 and all[#all].node == node
 end
 
--- The same as it is stored, after that node has acquired it.
+-- Adds an acquisition by that node, and returns the stored form.
 local function acquired_by(all, epoch, node, found)
   table.insert(all, { epoch = epoch, node = node, found = found })
   if #all > TURNS_MAX then table.remove(all, 1) end
@@ -112,18 +112,18 @@ local function wrong_kind(declared, wanted)
   if kind ~= 'none' and kind ~= wanted then return 'a part of it is stored as a ' .. kind end
 end
 
--- All keys go together, some time after the session's own end.
+-- All keys expire together, some time after the session.
 local function expire(expires)
   for _, declared in ipairs(KEYS) do redis.call('PEXPIREAT', declared, text(expires + REMEMBERED_MS)) end
 end
 
--- What the index is to hold against its principal: a little more than it is, so that it is not told of every change.
+-- The bytes that the index counts: slightly too many, so that not every change updates the index.
 local function heavy(bytes)
   return math.floor(bytes + math.max(4096, bytes / 8))
 end
 
--- The index learns of a later end only now and then, when half the time to live has passed since it was last told; of
--- more bytes when they are more than it was told of, and of less when they are much less.
+-- Whether the index must be updated. A later expiry is reported after half of the time to live. The bytes are reported
+-- when they exceed the counted ones, or are far below them.
 local function listing(found, expires)
   local bytes = math.max(0, found.state_bytes + found.result_bytes)
   local weighed = bytes <= found.weight and heavy(bytes) * 2 >= found.weight
@@ -133,8 +133,7 @@ local function listing(found, expires)
   return 1
 end
 
--- What the index is told: whether it is to be told anything, whose it is, since when it is there, what it weighs, and
--- its key of creation.
+-- The update for the index: whether one is needed, principal, creation time, weight, and key of creation.
 local function told(found, expires)
   local later = listing(found, expires)
   local key = later == 1 and redis.call('HGET', KEYS[1], 'key') or ''

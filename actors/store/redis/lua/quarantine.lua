@@ -1,4 +1,4 @@
--- KEYS: session. ARGV: whether to, and why. Whoever holds it is fenced off: it must not go on.
+-- KEYS: session. ARGV: whether to quarantine it, and why. The owner is fenced off: it must not continue.
 local found, refusal = session()
 if not found and refusal[1] == 'corrupt' and kind_of(KEYS[1]) == 'hash' and ARGV[1] == '1' then
   redis.call('HSET', KEYS[1], 'quarantine', ARGV[2])

@@ -1,4 +1,4 @@
--- KEYS: session, journal, results. All of it, of one moment, for somebody who does not take it over.
+-- KEYS: session, journal, results. Returns a consistent snapshot of everything, without acquiring the session.
 local found, refusal = session()
 if not found then return refusal end
 local wrong = wrong_kind(KEYS[2], 'list')

@@ -1,14 +1,14 @@
 -- KEYS: session, journal, results. ARGV: epoch and node of the newest fence that the claimant was given, version,
--- principal, label, created, ttl, snapshot, lease, the commit whose fate is not known, what it weighs to the index, the
--- turns up to the claimant's own, the commit that made the version, a fence whose turn is not to count, whether the
--- index has it. If not, the next change tells the index.
+-- principal, label, created, ttl, snapshot, lease, the commit of unknown fate, weight in the index, the turns up to the
+-- claimant's own, the commit that made the version, a fence whose turn does not count, whether the index lists the
+-- session. If not, the next change lists it.
 local node, version, ours = ARGV[2], tonumber(ARGV[3]), turns(ARGV[12])
 
 local function equal(a, b)
   return a and b and a.epoch == b.epoch and a.node == b.node and a.found == b.found
 end
 
--- Those from the oldest on that the other one remembers, where that one may have forgotten those before.
+-- The turns that can be compared with `other`, which may have forgotten older ones.
 local function beside(all, other)
   if #other < TURNS_MAX then return all end
   local kept = {}
@@ -26,8 +26,8 @@ local function newest(all)
   return all[at].epoch
 end
 
--- Up to which version the claim and what is stored are the same, and whether the claim is the later one: see
--- `lineage.rs`, which says the same.
+-- Returns the version up to which the claim and the stored session agree, and whether the claim is later. The rule is
+-- the same as in `lineage.rs`.
 local function judge(found, stored)
   local theirs, own = beside(stored, ours), beside(ours, stored)
   local at = 1

@@ -13,8 +13,8 @@ fn key(n: u8) -> CacheKey {
 }
 
 #[tokio::test]
-async fn values_are_shared_within_one_version_and_forgotten_at_once() {
-    // As a cache of its own would be set up: it may throw away what it likes.
+async fn values_are_shared_within_one_version_and_cleared_at_once() {
+    // Configured as a dedicated cache, which may evict any key.
     let Some(server) = server::with(&["--maxmemory-policy", "allkeys-lru"]) else {
         return;
     };
@@ -39,7 +39,7 @@ async fn values_are_shared_within_one_version_and_forgotten_at_once() {
 }
 
 #[tokio::test]
-async fn damaged_values_are_not_there_and_a_full_server_is_no_error() {
+async fn damaged_values_count_as_missing_and_a_full_server_is_no_error() {
     let Some(server) = server::good() else { return };
     let cache = cache(&server, "1");
     cache.put(vec![(key(1), b"one".to_vec())]).await.unwrap();
@@ -80,14 +80,14 @@ async fn damaged_values_are_not_there_and_a_full_server_is_no_error() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_an_error() {
+async fn a_server_that_is_down_is_an_error() {
     let url = format!("redis://127.0.0.1:{}", server::free_port());
     let cache = RedisCache::open(&options(url), "1", None).unwrap();
     assert!(cache.get(&[key(1)]).await.is_err());
     assert!(cache.put(vec![(key(1), Vec::new())]).await.is_err());
 }
 
-/// Of a value: one file's analysis is about as large. It does not compress.
+/// Bytes of a value, about as large as one file's analysis. It does not compress.
 const VALUE: usize = 2000;
 
 fn nth(n: u32) -> CacheKey {
@@ -120,7 +120,7 @@ fn used(connection: &mut ::redis::Connection) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
-/// What the server says that the cache takes.
+/// Bytes that the cache takes, as the server reports them.
 fn taken(server: &Server, connection: &mut ::redis::Connection) -> u64 {
     let of_cache = |key: &String| key.starts_with("mca:{cache}:");
     let keys = server.keys().into_iter().filter(of_cache);
@@ -140,7 +140,7 @@ const MIB: u64 = 1 << 20;
 const SMALL: &[&str] = &["--maxmemory", "24mb", "--maxmemory-policy", "noeviction"];
 
 #[tokio::test]
-async fn the_budget_holds_for_all_nodes_and_versions_and_the_oldest_goes_first() {
+async fn the_budget_covers_all_nodes_and_versions_and_evicts_the_oldest() {
     let Some(server) = server::with(SMALL) else {
         return;
     };
@@ -180,7 +180,7 @@ async fn the_budget_holds_for_all_nodes_and_versions_and_the_oldest_goes_first()
 }
 
 #[tokio::test]
-async fn a_budget_of_ones_own_holds() {
+async fn a_configured_budget_is_kept() {
     let Some(server) = server::good() else { return };
     let of = |budget| RedisCache::open(&options(server.url()), "1", Some(budget)).unwrap();
     let (large, small) = (of(4 * MIB), of(MIB));
@@ -194,7 +194,7 @@ async fn a_budget_of_ones_own_holds() {
     let held = taken(&server, &mut beside);
     assert!(held <= MIB, "{held} bytes");
     assert_eq!(small.room().budget, Some(MIB));
-    // What can never fit takes nothing away.
+    // A value that can never fit evicts nothing.
     let mut huge = vec![0; 2 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut huge);
     let before = small.room();
@@ -204,7 +204,7 @@ async fn a_budget_of_ones_own_holds() {
 }
 
 #[tokio::test]
-async fn memory_that_others_need_is_given_back() {
+async fn the_cache_frees_memory_that_others_need() {
     let Some(server) = server::with(SMALL) else {
         return;
     };
@@ -223,7 +223,7 @@ async fn memory_that_others_need_is_given_back() {
                 .query(&mut others);
         }
     };
-    // A little beyond three quarters: a part is forgotten, not all at once.
+    // A little above three quarters: only a part is evicted.
     fill(23, "few");
     cache.probe().await.unwrap();
     let less = cache.room();
@@ -232,13 +232,13 @@ async fn memory_that_others_need_is_given_back() {
     assert!(bytes > MIB && bytes < full, "{bytes} of {full}");
     let found = cache.get(&[nth(0), nth(2499)]).await.unwrap();
     assert_eq!(found, [None, Some(value(2499))]);
-    // Beyond all measure.
+    // Far above the limit: everything is evicted.
     fill(60, "many");
     assert_eq!(cache.put(values(5000..5100)).await, Ok(100));
     assert_eq!(cache.room().bytes, Some(0));
     let why = cache.room().short.unwrap();
     assert!(why.contains("of 24 MiB"), "{why}");
-    // Not even sent, and counted all the same.
+    // Not sent, but counted as refused.
     assert_eq!(cache.put(values(5100..5200)).await, Ok(100));
     let mut gone = server.connection();
     for n in 0..60 {
@@ -251,7 +251,7 @@ async fn memory_that_others_need_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_server_without_memory_forgets_all_the_same() {
+async fn a_server_without_memory_can_still_clear_the_cache() {
     let Some(server) = server::with(SMALL) else {
         return;
     };
@@ -263,7 +263,7 @@ async fn a_server_without_memory_forgets_all_the_same() {
     one.invalidate().await.unwrap();
     assert_eq!(one.get(&[nth(7)]).await.unwrap(), [None]);
     run(&mut beside, &["CONFIG", "SET", "maxmemory", "24mb"]).unwrap();
-    // Who has not heard of it yet leaves nothing from before.
+    // A node that does not know the new generation stores nothing under the old one.
     assert_eq!(other.put(values(0..1)).await, Ok(1));
     assert_eq!(other.get(&[nth(0)]).await.unwrap(), [None]);
     assert_eq!(other.put(values(1..2)).await, Ok(0));

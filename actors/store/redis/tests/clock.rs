@@ -20,7 +20,7 @@ fn the_scripts_know_the_longest_lease() {
 
 /// A caller waits for as long as a lease lasts at most, and retries do not prolong it.
 #[tokio::test]
-async fn a_lease_further_ahead_than_any_is_cut_down_once() {
+async fn a_lease_beyond_the_longest_is_shortened_once() {
     let Some(server) = server::good() else { return };
     let (store, mut meddler) = (store(&server), server.connection());
     let (id, _) = held(&store).await;
@@ -42,7 +42,7 @@ async fn a_lease_further_ahead_than_any_is_cut_down_once() {
 
 /// The server's clock is days behind this node's. It returns remaining times, so no session looks expired.
 #[tokio::test]
-async fn ends_are_told_by_the_clock_of_the_node() {
+async fn expiries_are_converted_to_the_nodes_clock() {
     let Some(server) = server::good() else { return };
     let clock = Clock::starting_at(40 * 365 * 24 * HOUR_MS + 1_000_000_000_000);
     let store = RedisStore::open(options(server.url()), clock).unwrap();
@@ -60,7 +60,7 @@ async fn ends_are_told_by_the_clock_of_the_node() {
 
 /// A session or connection lives no longer because its expiry lies too far in the future.
 #[tokio::test]
-async fn ends_further_ahead_than_a_time_to_live_are_cut_down() {
+async fn expiries_beyond_the_time_to_live_are_shortened() {
     let Some(server) = server::good() else { return };
     let (store, mut meddler) = (store(&server), server.connection());
     let (id, _) = held(&store).await;

@@ -29,7 +29,7 @@ const DAMAGES: &[(&str, &[&[&str]])] = &[
 ];
 
 #[tokio::test]
-async fn damaged_sessions_are_taken_out_and_others_are_well() {
+async fn damaged_sessions_are_quarantined_and_others_are_not_affected() {
     let Some(server) = server::good() else { return };
     let (store, mut meddler) = (store(&server), server.connection());
     let (well, well_fence) = held(&store).await;
@@ -75,7 +75,7 @@ async fn damaged_sessions_are_taken_out_and_others_are_well() {
 
 /// Callers get the reason, and lists show it.
 #[tokio::test]
-async fn a_reason_is_told_within_bounds() {
+async fn a_quarantine_reason_is_bounded() {
     let Some(server) = server::good() else { return };
     let (store, mut meddler) = (store(&server), server.connection());
     let (id, _) = held(&store).await;
@@ -92,7 +92,7 @@ async fn a_reason_is_told_within_bounds() {
 
 /// Written by a later version: it is not changed, so that a node of that version can still run it.
 #[tokio::test]
-async fn a_newer_form_is_refused_and_given_back() {
+async fn a_newer_form_is_refused_and_released() {
     let Some(server) = server::good() else { return };
     let (store, mut meddler) = (store(&server), server.connection());
     let (id, fence) = held(&store).await;
@@ -121,7 +121,7 @@ async fn a_newer_form_is_refused_and_given_back() {
 
 /// A value that would unpack to far more than a session may be.
 #[tokio::test]
-async fn a_bomb_is_not_unpacked() {
+async fn a_decompression_bomb_is_not_unpacked() {
     let Some(server) = server::good() else { return };
     let (store, mut meddler) = (store(&server), server.connection());
     let (id, _) = held(&store).await;
@@ -142,7 +142,7 @@ async fn a_bomb_is_not_unpacked() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_before_it_is_stored() {
+async fn values_over_the_limit_are_refused_before_they_are_stored() {
     let Some(server) = server::good() else { return };
     let store = store(&server);
     let (id, fence) = held(&store).await;

@@ -5,7 +5,7 @@ use super::proxy::{Proxy, Way};
 use super::*;
 
 #[tokio::test]
-async fn a_server_that_forgot_the_scripts_learns_them_again() {
+async fn missing_scripts_are_loaded_again() {
     let Some(server) = server::good() else { return };
     let store = store(&server);
     let (id, fence) = held(&store).await;
@@ -25,7 +25,7 @@ async fn a_server_that_forgot_the_scripts_learns_them_again() {
 
 /// Applied, but the answer was lost: sent again under its id, it gets the same answer.
 #[tokio::test]
-async fn a_commit_that_was_applied_and_not_heard_of_counts_once() {
+async fn a_commit_whose_answer_was_lost_is_applied_once() {
     let Some(server) = server::good() else { return };
     let proxy = Proxy::before(server.port).await;
     let store = store_at(proxy.url());
@@ -49,7 +49,7 @@ async fn a_commit_that_was_applied_and_not_heard_of_counts_once() {
 
 /// A server restart breaks all connections at once, but only one failure is counted.
 #[tokio::test]
-async fn one_connection_that_is_found_broken_tells_of_all() {
+async fn one_broken_connection_reopens_all() {
     let Some(mut server) = server::good() else {
         return;
     };
@@ -67,7 +67,7 @@ async fn one_connection_that_is_found_broken_tells_of_all() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_killed_is_made_anew() {
+async fn a_killed_connection_is_reopened() {
     let Some(server) = server::good() else { return };
     let store = store(&server);
     let (id, fence) = held(&store).await;
@@ -83,7 +83,7 @@ async fn a_connection_that_is_killed_is_made_anew() {
 
 /// A former master is not written to.
 #[tokio::test]
-async fn a_server_that_was_demoted_is_left_alone_until_it_is_a_master_again() {
+async fn a_demoted_server_is_not_used_until_it_is_a_master_again() {
     let Some(server) = server::good() else { return };
     let store = store(&server);
     let (id, fence) = held(&store).await;
@@ -105,7 +105,7 @@ async fn a_server_that_was_demoted_is_left_alone_until_it_is_a_master_again() {
 }
 
 #[tokio::test]
-async fn a_server_without_memory_takes_nothing_by_half() {
+async fn a_server_without_memory_applies_no_partial_change() {
     let Some(server) = server::good() else { return };
     let store = store(&server);
     let (id, fence) = held(&store).await;
@@ -149,7 +149,7 @@ async fn a_server_without_memory_takes_nothing_by_half() {
 
 /// `kill -9` under load, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_outlives_the_death_of_the_server() {
+async fn acknowledged_commits_survive_the_death_of_the_server() {
     const SESSIONS: usize = 8;
     const KILLS: usize = 3;
     // Every write goes to the file at once. Under `everysec` it waits for up to 2 s while an fsync is still running, and

@@ -75,7 +75,7 @@ async fn damaged_answers_cost_no_session_and_no_commit() {
     }
 }
 
-/// Each of two principals asks for its own sessions, and hears what the other one was answered, or nothing.
+/// Each of two principals asks for its own sessions. The proxy returns the other one's answer, or nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_out_of_step_is_not_believed() {
     let Some(server) = server::good() else { return };
@@ -101,7 +101,7 @@ async fn an_answer_that_is_out_of_step_is_not_believed() {
                 Err(StoreError::Unavailable(_)) => {}
                 Err(other) => panic!("{way:?}: {other}"),
             }
-            // What the server says of its clock is not another one's answer either.
+            // An answer to TIME is not taken for another one either.
             match store.nodes().await {
                 Ok(nodes) => assert_eq!(nodes, []),
                 Err(StoreError::Unavailable(_)) => {}

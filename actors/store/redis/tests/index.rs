@@ -62,7 +62,7 @@ async fn runs_of_a_repair_reach_every_key() {
 
 /// The members by end are lost, so that no purge finds a session that has ended.
 #[tokio::test]
-async fn a_session_that_has_ended_is_unlisted_though_its_end_is_unknown() {
+async fn an_ended_session_is_unlisted_even_if_its_expiry_is_unknown() {
     let Some(server) = server::good() else { return };
     let (store, mut connection) = (long_ago(&server), server.connection());
     let kept = new();
@@ -84,7 +84,7 @@ async fn a_session_that_has_ended_is_unlisted_though_its_end_is_unknown() {
 
 /// One part of the index cannot be read, and each sweep is dropped before it is done.
 #[tokio::test]
-async fn a_search_for_evicted_sessions_comes_to_its_end() {
+async fn a_search_for_evicted_sessions_completes() {
     let Some(server) = server::good() else { return };
     let (store, mut connection) = (long_ago(&server), server.connection());
     let whose = |nth: u8| Principal::named(format!("p{nth}"));

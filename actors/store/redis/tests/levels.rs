@@ -20,7 +20,7 @@ fn reached(level: DurabilityLevel, durable: bool) -> Reached {
 }
 
 #[tokio::test]
-async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() {
+async fn an_unsupported_level_is_refused_with_advice() {
     let Some(server) = server::good() else { return };
     assert_eq!(at(&server, Level::Redis).check().await, Ok(()));
     for (level, words) in [
@@ -54,7 +54,7 @@ async fn a_level_that_the_server_is_not_set_up_for_is_refused_with_what_to_do() 
 
 /// Connections opened under such a policy work like older ones.
 #[tokio::test]
-async fn nothing_is_durable_while_the_server_evicts_and_all_is_again_afterwards() {
+async fn nothing_is_durable_while_the_server_evicts() {
     let Some(server) = server::good() else { return };
     let store = at(&server, Level::Redis);
     let (id, fence) = held(&store).await;
@@ -101,7 +101,7 @@ async fn nothing_is_durable_while_the_server_evicts_and_all_is_again_afterwards(
 }
 
 #[tokio::test]
-async fn every_commit_is_on_disk_where_that_is_asked_for() {
+async fn every_commit_reaches_the_disk_at_level_fsync() {
     let Some(server) = server::with(&[server::GOOD, &["--appendfsync", "always"]].concat()) else {
         return;
     };
@@ -112,7 +112,7 @@ async fn every_commit_is_on_disk_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_file_is_used_with_a_warning() {
+async fn a_server_without_an_append_only_file_is_used_with_a_warning() {
     let Some(server) = server::with(&[]) else {
         return;
     };
@@ -133,7 +133,7 @@ async fn a_server_without_a_file_is_used_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_commit_waits_for_its_replica_and_says_when_it_does_not_come() {
+async fn a_commit_waits_for_its_replica_and_reports_a_missing_one() {
     let Some(server) = server::good() else { return };
     let port = server.port.to_string();
     let Some(mut replica) = server::with(&["--replicaof", "127.0.0.1", &port]) else {

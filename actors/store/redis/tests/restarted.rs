@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn no_commit_is_applied_in_another_run_than_it_was_meant_for() {
+async fn a_commit_is_applied_only_in_its_run() {
     let Some(mut server) = server::good() else {
         return;
     };

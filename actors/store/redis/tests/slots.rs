@@ -51,8 +51,8 @@ async fn the_keys_of_a_script_lie_in_one_slot() {
     }
 }
 
-/// What scripts may do, each with one key, which comes first. TIME and INFO have none, and DEL and UNLINK have nothing
-/// but keys.
+/// The commands that scripts may use. The first argument is a key, and the only one. TIME and INFO take no key, and DEL
+/// and UNLINK take only keys.
 const COMMANDS: [&str; 22] = [
     "DEL",
     "HDEL",
@@ -78,7 +78,7 @@ const COMMANDS: [&str; 22] = [
     "ZSCORE",
 ];
 
-/// Where the prelude goes over the keys, or is handed one: what `declared` stands for, and nowhere else.
+/// The places where the prelude iterates over the keys or takes one as an argument. `declared` occurs nowhere else.
 const DECLARED: [&str; 5] = [
     "for _, declared in ipairs(KEYS) do redis.call('PEXPIREAT', declared,",
     "function kind_of(declared)",
@@ -87,7 +87,7 @@ const DECLARED: [&str; 5] = [
     "kind_of(declared)",
 ];
 
-/// What reaches further than a call of `redis.call` by its name, with the command in plain sight.
+/// Words with which a script could reach other keys than through a plain `redis.call`.
 const FOREIGN: [&str; 6] = [
     "declared",
     "loadstring",
@@ -106,7 +106,7 @@ fn is_given(word: &str) -> bool {
     number.is_some_and(|number| number.parse::<u8>().is_ok() || is_name(number))
 }
 
-/// The first place where a script does what it may not.
+/// The first violation in a script.
 fn forbidden(script: &str) -> Option<String> {
     let code = script
         .lines()
@@ -119,7 +119,7 @@ fn forbidden(script: &str) -> Option<String> {
         return Some((*found).to_owned());
     }
     if code.matches("redis").count() != code.matches("redis.call('").count() {
-        return Some("`redis` by another name".to_owned());
+        return Some("an alias of `redis`".to_owned());
     }
     let calls = code.split("redis.call('").skip(1);
     let calls = calls.map(|rest| rest.split_once('\'').unwrap_or((rest, "")));
@@ -142,7 +142,7 @@ fn forbidden(script: &str) -> Option<String> {
 }
 
 #[test]
-fn no_script_touches_what_it_was_not_given() {
+fn no_script_uses_an_undeclared_key() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("store/redis/lua");
     let mut seen = 0;
     for file in std::fs::read_dir(folder).unwrap() {
@@ -151,12 +151,12 @@ fn no_script_touches_what_it_was_not_given() {
         assert_eq!(forbidden(&text), None, "{}", path.display());
         seen += 1;
     }
-    // Three of them stand before others.
+    // Three of them are prepended to others.
     assert_eq!(seen, script::ALL.len() + 3);
 }
 
 #[test]
-fn what_a_script_was_not_given_is_found() {
+fn undeclared_keys_are_detected() {
     for broken in [
         "redis.call('HGET', 'mca:other', 'x')",
         "local key = redis.call('HGET', KEYS[1], 'key')\nredis.call('DEL', key)",

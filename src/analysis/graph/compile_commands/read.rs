@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_told_one_after_another() {
+    fn commands_are_passed_on_one_at_a_time() {
         let text = "[{\"file\": \"a\", \"output\": [1, {}]}, {\"file\": \"b\"}]";
         let all = ["a", "b"].map(str::to_owned).to_vec();
         assert_eq!(files(text, 9), (all.clone(), true));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_has_a_number_of_words() {
+    fn the_words_of_a_command_are_bounded() {
         let list = vec!["w"; WORDS + 5];
         let text = serde_json::json!([{ "arguments": list }, { "command": list.join(" ") }]);
         let mut counts = vec![];

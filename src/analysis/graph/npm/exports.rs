@@ -286,7 +286,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_exports_hold_is_let_pass(keys in proptest::collection::vec("[.#*a-z/]{0,6}", 0..5), key in "[.#a-z/]{0,8}") {
+        fn any_value_of_exports_is_accepted(keys in proptest::collection::vec("[.#*a-z/]{0,6}", 0..5), key in "[.#a-z/]{0,8}") {
             let map: serde_json::Map<String, Value> = keys.iter().map(|key| (key.clone(), json!("./x/*"))).collect();
             let package = package(&json!({"exports": map, "imports": map}).to_string());
             let _ = (package.exported(&key, COMMON), package.imported(&key, COMMON));

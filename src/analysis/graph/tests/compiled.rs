@@ -46,7 +46,7 @@ fn a_compilation_database_names_include_folders() {
 
 /// Folders are looked at in the order of the command, not of their names.
 #[test]
-fn include_next_goes_on_behind_its_folder_on_the_path() {
+fn include_next_continues_after_its_folder_on_the_path() {
     let x = "#include_next <x.h>\n";
     let headers = [("a/x.h", x), ("m/x.h", x), ("z/x.h", x)];
     let database = |orders: &[&str]| {

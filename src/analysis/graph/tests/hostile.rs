@@ -28,7 +28,7 @@ fn many_stars_and_a_long_specifier_make_no_path() {
 }
 
 #[test]
-fn what_is_made_before_the_first_import_can_be_stopped() {
+fn preparation_before_the_first_import_can_be_stopped() {
     let analysis = analyze(Language::TypeScript, "", &|| false).expect("nobody cancels");
     let files = [SourceFile::new("a.ts", &analysis)];
     let manifests: Vec<Manifest> = (0..100)
@@ -69,7 +69,7 @@ fn a_file_of_many_imports_can_be_stopped() {
 }
 
 #[test]
-fn what_manifests_lean_on_is_named_once() {
+fn files_that_manifests_refer_to_are_named_once() {
     let manifest = |path: &str, text: &str| Manifest {
         path: path.to_owned(),
         text: text.to_owned(),

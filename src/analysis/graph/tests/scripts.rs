@@ -81,7 +81,7 @@ fn a_package_may_be_extended() {
 }
 
 #[test]
-fn the_nearest_configuration_speaks() {
+fn the_nearest_configuration_applies() {
     told(
         &[
             (
@@ -210,7 +210,7 @@ fn conditions_of_exports_are_tried_as_written() {
 }
 
 #[test]
-fn what_is_mapped_comes_before_what_is_built_in() {
+fn mappings_come_before_built_in_modules() {
     told(
         &[
             (
@@ -328,7 +328,7 @@ fn members_of_a_workspace_are_found_by_name() {
 }
 
 #[test]
-fn platform_files_stand_in_for_the_plain_one() {
+fn platform_files_replace_the_plain_one() {
     told(
         &[
             (
@@ -373,7 +373,7 @@ fn platform_files_stand_in_for_the_plain_one() {
 }
 
 #[test]
-fn sources_come_before_what_is_made_of_them() {
+fn sources_come_before_generated_files() {
     told(
         &[
             (
@@ -468,7 +468,7 @@ fn an_entry_is_that_of_the_importing_language() {
 }
 
 #[test]
-fn symbolic_links_lead_to_what_they_name() {
+fn symbolic_links_are_followed() {
     told(
         &[
             ("src/link.ts -> src/real.ts", ""),

@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn folding_keeps_what_reaches_what(graph in graphs()) {
+    fn folding_keeps_reachability(graph in graphs()) {
         let folded = graph.fold(Granularity::Directory);
         let files: u32 = folded.nodes.iter().map(|node| node.files).sum();
         prop_assert_eq!(files as usize, graph.nodes.len());
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn a_path_is_a_shortest_way_round(graph in graphs()) {
+    fn the_path_of_a_cycle_is_a_shortest_one(graph in graphs()) {
         let leads = |from: u32, to: u32| graph.edges.iter().any(|edge| (edge.from, edge.to) == (from, to));
         let count = graph.nodes.len();
         for cycle in graph.cycles(CycleEdges::Runtime) {
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_part_says_what_the_whole_says(graph in graphs(), outside in proptest::collection::vec(any::<bool>(), 16)) {
+    fn a_part_of_the_graph_agrees_with_the_whole(graph in graphs(), outside in proptest::collection::vec(any::<bool>(), 16)) {
         let whole = graph.clone().measure(CycleEdges::Runtime);
         let whole = whole.narrow(None);
         let mut marked = graph;

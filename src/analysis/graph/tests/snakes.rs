@@ -43,7 +43,7 @@ fn the_nearest_project_comes_first() {
 }
 
 #[test]
-fn a_package_shadows_neither_the_standard_library_nor_the_world() {
+fn a_package_shadows_neither_the_standard_library_nor_external_packages() {
     told(
         &[
             ("pyproject.toml", PROJECT),
@@ -160,7 +160,7 @@ fn build_back_ends_name_their_folders() {
 }
 
 #[test]
-fn a_namespace_package_lacks_nothing() {
+fn imports_of_a_namespace_package_are_resolved() {
     told(
         &[
             ("pyproject.toml", PROJECT),
@@ -198,7 +198,7 @@ fn a_namespace_package_lacks_nothing() {
 }
 
 #[test]
-fn a_script_finds_what_lies_beside_it() {
+fn a_script_finds_modules_in_its_folder() {
     told(
         &[
             ("tests/perf/__init__.py", ""),

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_extends_a_large_file_again_and_again_holds_no_more_than_may_be_held() {
+    fn extending_a_large_file_many_times_stays_within_the_memory_limit() {
         let paths: Vec<String> = (0..100)
             .map(|at| format!(r#""@x{at}/*": ["./x{at}/*"]"#))
             .collect();
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_ends_somewhere() {
+    fn lists_are_bounded() {
         let many = vec!["a"; ENTRIES + 5];
         let text = serde_json::json!({"include": many, "compilerOptions": {"rootDirs": many}});
         let all = manifests(&[("tsconfig.json", text.to_string())]);

@@ -64,7 +64,7 @@ fn brackets_that_close_nothing_cost_no_search() {
 }
 
 #[test]
-fn making_it_can_be_stopped() {
+fn building_it_can_be_stopped() {
     let text = "a ".repeat(100_000);
     let looks = std::cell::Cell::new(0);
     let stop = || {
