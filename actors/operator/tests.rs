@@ -257,7 +257,7 @@ fn a_session_that_could_not_run_is_refused_with_the_reason() {
         ("principal", |line| line.principal = Principal::named("eve")),
         ("label", |line| line.label = None),
         ("ttl_ms", |line| line.ttl_ms = 1),
-        ("pointed at", |line| line.state["ended"] = json!([])),
+        ("referenced", |line| line.state["ended"] = json!([])),
         ("twice", |line| line.results.push(line.results[0].clone())),
         ("result res_", |line| {
             line.results[0].content = "{".to_owned()

@@ -1,16 +1,16 @@
 //! Import resolution and the dependency graph, pure over analyses and manifests.
 //!
-//! Each language has a resolver below this module; [`build()`] asks it for every import and folds the answers into nodes
-//! and edges. An edge is never invented: where the rules of a language leave a choice, the import is unresolved and says
-//! why.
+//! Each language has a resolver below this module. [`build()`] asks it for every import and folds the answers into
+//! nodes and edges. An edge is never invented: if the rules of a language leave a choice, the import is unresolved,
+//! with the reason.
 //!
-//! What is resolved is always a whole [`Project`]. [`Graph::measure`] takes its figures, and only then
-//! [`Measured::narrow`] leaves what was asked for, so that an answer about a folder says the same as one about all.
+//! A whole [`Project`] is always resolved. [`Graph::measure`] computes its figures, and only then [`Measured::narrow`]
+//! selects the requested part. So an answer about a folder agrees with one about the whole project.
 //!
-//! What an edge means where an import names no file: a Go import leads to the files that declare the names taken from
-//! the package, and to every non-test file of it where it is imported for its effects (`_`), into the file's own names
-//! (`.`), or under a name that cannot be told from its path. A Java `import p.*` leads to the files of `p` whose classes
-//! the file names.
+//! Some imports name no file. A Go import leads to the files that declare the names used from the package. It leads to
+//! every non-test file of the package if it is imported for its effects (`_`), into the file's own names (`.`), or
+//! under a name that does not follow from its path. A Java `import p.*` leads to the files of `p` whose classes the
+//! file names.
 
 use super::{Cancelled, FileAnalysis, ImportKind, Language};
 
@@ -42,7 +42,7 @@ mod tsconfig;
 pub struct SourceFile<'a> {
     pub path: &'a str,
     pub analysis: &'a FileAnalysis,
-    /// It was not asked for: see [`Node::outside`].
+    /// It is not in the selection: see [`Node::outside`].
     pub outside: bool,
     /// See [`Node::left_out`].
     pub left_out: Option<&'static str>,
@@ -59,16 +59,16 @@ impl<'a> SourceFile<'a> {
     }
 }
 
-/// The whole project that imports are resolved in. It does not depend on what the caller asked to see.
+/// The whole project in which imports are resolved. It does not depend on the caller's selection.
 #[derive(Clone, Copy, Default)]
 pub struct Project<'a> {
     pub files: &'a [SourceFile<'a>],
     pub manifests: &'a [Manifest],
-    /// Symbolic links and what they lead to.
+    /// Symbolic links and their targets.
     pub links: &'a [(String, String)],
 }
 
-/// A file that says how imports are to be read: see [`is_manifest`].
+/// A file that configures imports: see [`is_manifest`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     pub path: String,
@@ -98,18 +98,18 @@ pub fn is_manifest(file_name: &str) -> bool {
         || (file_name.starts_with("tsconfig") && file_name.ends_with(".json"))
 }
 
-/// Finds the files that manifests lean on and that [`is_manifest`] does not know by name: what a tsconfig.json extends,
-/// in the tree or in `node_modules`. The caller reads those that exist, adds them, and asks again.
+/// Finds the files that manifests refer to and that [`is_manifest`] does not know by name: the files that a
+/// tsconfig.json extends, in the tree or in `node_modules`. The caller reads those that exist, adds them, and asks
+/// again.
 #[derive(Default)]
 pub struct Leaning {
     extended: tsconfig::Extended,
-    /// Manifests that were looked at.
+    /// Number of manifests read so far.
     seen: usize,
 }
 
 impl Leaning {
-    /// Paths that the manifests name which were added since the last call. What is found once `cancelled` says so is not
-    /// all of it.
+    /// The paths named by the manifests that were added since the last call. Incomplete if `cancelled` returns true.
     pub fn named_by(
         &mut self,
         manifests: &[&Manifest],
@@ -127,17 +127,17 @@ impl Leaning {
 /// Every import of every file ends in exactly one of `edges`, `external`, `unresolved`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Graph {
-    /// In the order of the files given, then what folding made.
+    /// In the order of the given files, then the nodes that folding made.
     pub nodes: Vec<Node>,
-    /// Sorted by (from, to, kind); one for each pair and kind. Indexes into `nodes`.
+    /// Sorted by (from, to, kind), one per pair and kind. The ends are indexes into `nodes`.
     pub edges: Vec<Edge>,
     /// Sorted by name.
     pub external: Vec<External>,
     /// In the order of the files, then by line.
     pub unresolved: Vec<Unresolved>,
-    /// Imports that lead to the file they stand in, which is no dependency (Rust `use super::*` in an inline module, a
-    /// Java class that imports its own nested ones), or to no file at all (a Python namespace package, a Java `p.*` of
-    /// which nothing is used).
+    /// Imports that lead to the importing file, which is no dependency (Rust `use super::*` in an inline module, a Java
+    /// class that imports its own nested ones), or to no file (a Python namespace package, a Java `p.*` of which
+    /// nothing is used).
     pub within_file: u32,
 }
 
@@ -146,15 +146,15 @@ pub struct Node {
     /// The path of a file or directory, or the name of a package; unique.
     pub id: String,
     pub path: String,
-    /// `None` for a directory or package of several.
+    /// `None` for a directory or package with several languages.
     pub language: Option<Language>,
-    /// How many files it stands for.
+    /// Number of its files.
     pub files: u32,
     /// What [`Granularity::Package`] folds it into: the Rust package, the dotted Python package, the npm package, the
     /// import path of the Go package (`….test` for its test files, which others never see), the Java package, the C
     /// directory.
     pub package: String,
-    /// Not in the selection; for a folder or package, none of its files is.
+    /// Not in the selection. For a folder or package: none of its files is.
     pub outside: bool,
     /// Why its files are not measured (`generated`, `minified`, …): they are nodes because something imports them.
     pub left_out: Option<&'static str>,
@@ -168,7 +168,7 @@ pub struct Edge {
     /// Lines in `from` (in its first file, when folded).
     pub lines: Vec<u32>,
     pub specifiers: Vec<String>,
-    /// Every import behind it is erased when compiled.
+    /// All its imports are erased when compiled.
     pub type_only: bool,
 }
 
@@ -183,13 +183,13 @@ pub struct External {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unresolved {
-    /// Index of the node that asks.
+    /// Index of the importing node.
     pub from: u32,
-    /// Of the file that asks, also where the node stands for several.
+    /// Path of the importing file, also if the node has several files.
     pub path: String,
     pub line: u32,
     pub specifier: String,
-    /// Words for a person; starts with a stable snake_case word: `no_such_file: …`.
+    /// A message for people that starts with a stable snake_case word: `no_such_file: …`.
     pub reason: String,
 }
 
@@ -202,43 +202,44 @@ pub enum Granularity {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// What `focus` depends on.
+    /// The nodes that `focus` depends on.
     Out,
-    /// What depends on `focus`.
+    /// The nodes that depend on `focus`.
     In,
     Both,
 }
 
-/// Coupling of one node (Martin 1994): distinct neighbours, self-loops left out.
+/// Coupling of one node (Martin 1994): distinct neighbours, without self-loops.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coupling {
     pub fan_in: u32,
     pub fan_out: u32,
-    /// fan_out / (fan_in + fan_out); `None` where both are 0.
+    /// fan_out / (fan_in + fan_out); `None` if both are 0.
     pub instability: Option<f64>,
 }
 
-/// Strongly connected nodes, and the way round through some of them.
+/// Strongly connected nodes, and a cycle through some of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cycle {
     /// Indexes of nodes, sorted.
     pub members: Vec<u32>,
-    /// A cycle among the members: each imports the next, and the last the first, which is not repeated. The shortest one,
-    /// but for a component with so many edges that not every member is tried as a start (see the module `shortest`).
+    /// A cycle among the members: each imports the next, and the last imports the first, which is not repeated. It is a
+    /// shortest one, unless the component has too many edges to try every member as a start (see the module
+    /// `shortest`).
     pub path: Vec<u32>,
 }
 
 /// Which edges make a cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CycleEdges {
-    /// Those that are there at run time: neither `type_only` nor a Rust `mod` declaration. A parent that declares its
-    /// child and a child that uses its parent are one module tree, not a design to untangle.
+    /// Edges that exist at run time: neither `type_only` nor a Rust `mod` declaration. A parent that declares its child
+    /// and a child that uses its parent are one module tree, not a design problem.
     Runtime,
-    /// Those that are erased when compiled, too.
+    /// Also edges that are erased when compiled.
     All,
 }
 
-/// A graph with the figures of all of it.
+/// A whole graph with its figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     pub graph: Graph,
@@ -247,23 +248,23 @@ pub struct Measured {
     pub cycles: Vec<Cycle>,
 }
 
-/// A part of a graph, with figures of the whole.
+/// A part of a graph, with the figures of the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
     pub graph: Graph,
     /// In the order of `graph.nodes`.
     pub coupling: Vec<Coupling>,
-    /// Those that a shown node of the selection belongs to.
+    /// The cycles with a shown node of the selection.
     pub cycles: Vec<ShownCycle>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownCycle {
-    /// How many nodes belong to it, shown or not.
+    /// Number of its nodes, shown or not.
     pub size: usize,
-    /// Indexes of those that are shown, sorted.
+    /// Indexes of the shown nodes, sorted.
     pub nodes: Vec<u32>,
-    /// Ids of all of them, in the order of the whole graph.
+    /// Ids of all its nodes, in the order of the whole graph.
     pub members: Vec<String>,
     /// See [`Cycle::path`]; closed: the last step leads to the first id again.
     pub path: Vec<Step>,
@@ -273,18 +274,18 @@ pub struct ShownCycle {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub id: String,
-    /// Of the imports, in this node, of the next one. In its first file, where the node stands for several.
+    /// Lines of the imports of the next node, in this node's first file.
     pub lines: Vec<u32>,
 }
 
-/// Resolves every import. A file that is left out is a node where files that are not lead to it.
+/// Resolves every import. A file that is left out becomes a node only if other files import it.
 pub fn build(project: Project<'_>, cancelled: &dyn Fn() -> bool) -> Result<Graph, Cancelled> {
     build::build(project, cancelled)
 }
 
 impl Graph {
-    /// Nodes become directories or packages; edges inside one of them vanish. A directory or package that another
-    /// ecosystem calls by the same name has the language behind its id: `core (python)`.
+    /// Merges nodes into directories or packages; edges inside one of them are dropped. If another ecosystem has a
+    /// directory or package of the same name, the id includes the language: `core (python)`.
     pub fn fold(&self, granularity: Granularity) -> Graph {
         shape::fold(self, granularity)
     }
@@ -304,7 +305,7 @@ impl Graph {
         shape::cycles(self, edges)
     }
 
-    /// Takes the figures of the whole graph.
+    /// Computes the figures of the whole graph.
     pub fn measure(self, edges: CycleEdges) -> Measured {
         narrow::measure(self, edges)
     }
@@ -316,20 +317,20 @@ impl Graph {
 }
 
 impl Measured {
-    /// The nodes of the selection, of those that `reached` is true of, with every edge that leaves one of them (for a
-    /// node that is reached, where reaching is asked for), and what these edges lead to. Figures stay those of the
-    /// whole; indexes are renumbered. External packages and unresolved imports stay where an importer does.
+    /// Keeps the nodes of the selection (of these only the reached ones, if `reached` is given), every edge that leaves
+    /// one of them, and the ends of these edges. The figures stay those of the whole graph; indexes are renumbered.
+    /// External packages and unresolved imports are kept if an importer is.
     pub fn narrow(&self, reached: Option<&[bool]>) -> Shown {
         narrow::narrow(self, reached)
     }
 }
 
-/// Where one import ends.
+/// The target of one import.
 #[derive(Debug, Clone, PartialEq)]
 enum Target {
     /// Indexes of files; at least one.
     Files(Vec<u32>),
-    /// The file itself, or nothing that a file holds.
+    /// The importing file itself, or nothing that is in a file.
     Within,
     External {
         name: String,
@@ -359,9 +360,9 @@ impl Target {
     }
 }
 
-/// What a language knows of all its files. Made once for a graph.
+/// The knowledge of a language about all its files. Built once per graph.
 trait Resolver {
-    /// `import` is the `at`-th of the file.
+    /// `import` is the file's import number `at`.
     fn resolve(&self, file: u32, at: usize, import: &super::Import) -> Target;
     /// See [`Node::package`].
     fn package(&self, file: u32) -> String;

@@ -1,6 +1,6 @@
-//! Imports and exports as written. Where an import leads is decided in [`super::graph`].
+//! Imports and exports as written. [`super::graph`] resolves them.
 //!
-//! One `Rules` for each language, asked only at the node kinds that it lists; every other node costs one look-up.
+//! One `Rules` per language, called only at the node kinds that it lists; every other node costs one look-up.
 
 use tree_sitter::Node;
 
@@ -17,12 +17,12 @@ mod rust;
 mod rust_lexer;
 mod rust_tokens;
 
-/// Stands in `names` of a C include whose file a macro names; the files that the macro was defined as in this file
-/// follow it, where there are several.
+/// Marks, in `names`, a C include whose file a macro names. The files that this file defines the macro as follow it,
+/// if there are several.
 pub(super) const MACRO: &str = "<macro>";
-/// Stands in `names` of a Java `import module`.
+/// Marks a Java `import module` in `names`.
 pub(super) const MODULE: &str = "<module>";
-/// Stands in `names` of a C `#include_next`.
+/// Marks a C `#include_next` in `names`.
 pub(super) const NEXT: &str = "<next>";
 
 pub(super) struct Found {
@@ -31,11 +31,11 @@ pub(super) struct Found {
     pub(super) package: Option<String>,
 }
 
-/// What one language does at the kinds it listed. `row` is the row of its list.
+/// The rules of one language for the kinds it lists. `row` is the row of its list.
 trait Rules {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize);
     fn leave(&mut self, _cx: &mut Context<'_>, _visit: &Visit<'_>, _row: usize) {}
-    /// After the last node.
+    /// Called after the last node.
     fn finish(&mut self, _cx: &mut Context<'_>) {}
 }
 
@@ -46,11 +46,11 @@ pub(super) struct Watcher<'s> {
     rules: Box<dyn Rules>,
 }
 
-/// What the rules of every language write to.
+/// The output of the rules of every language.
 struct Context<'s> {
     text: &'s str,
     found: Found,
-    /// Depth of the outermost function or condition around the present node.
+    /// Depth of the outermost function or condition around the current node.
     conditional_at: Option<u32>,
 }
 
@@ -114,7 +114,7 @@ impl<'s> Context<'s> {
         self.text.get(node.byte_range()).unwrap_or_default()
     }
 
-    /// Everything below this node may never run.
+    /// Marks that the code below this node may never run.
     fn conditional(&mut self, visit: &Visit<'_>) {
         self.conditional_at.get_or_insert(visit.depth);
     }
@@ -145,14 +145,14 @@ impl<'s> Context<'s> {
     }
 }
 
-/// Of its first byte; counted from 1.
+/// The line of its first byte, from 1.
 fn line(node: &Node<'_>) -> u32 {
     u32::try_from(node.start_position().row)
         .unwrap_or(u32::MAX)
         .saturating_add(1)
 }
 
-/// Without the quotes around it, of whatever kind.
+/// The text without its quotes.
 fn unquoted(text: &str) -> &str {
     let inner = text.strip_prefix(['"', '\'', '`', '<']).unwrap_or(text);
     inner.strip_suffix(['"', '\'', '`', '>']).unwrap_or(inner)

@@ -1,15 +1,15 @@
-//! Which node kinds a watcher cares about: one byte for each kind id of a grammar, looked up at every node.
+//! The node kinds that a watcher handles: one byte per kind id of a grammar, looked up at every node.
 
 use super::Language;
 
-/// Kind id to a row of the list that it was made from. Made once per grammar, then only read.
+/// Kind id to a row of the source list. Built once per grammar, then only read.
 pub(super) struct Kinds {
-    /// 0: nothing to do; else 1 + the row.
+    /// 0: not listed; else 1 + the row.
     rows: Vec<u8>,
 }
 
 impl Kinds {
-    /// `list` has the names of named node kinds with what each means; at most 255 rows.
+    /// `list` has the names of node kinds and the meaning of each; at most 255 rows.
     pub(super) fn new<A>(language: Language, list: &[(&str, A)]) -> Self {
         let grammar = (language.facts().grammar)();
         let count = u16::try_from(grammar.node_kind_count()).unwrap_or(u16::MAX);
@@ -26,7 +26,7 @@ impl Kinds {
         }
     }
 
-    /// The row of the list, or `None` for a kind that nobody asked for (the usual case).
+    /// The row of the list, or `None` for a kind that is not listed (the usual case).
     #[inline]
     pub(super) fn row(&self, kind: u16) -> Option<usize> {
         match self.rows.get(usize::from(kind)) {

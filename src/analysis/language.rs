@@ -1,7 +1,7 @@
-//! Which language a path is, and the one table of grammars.
+//! The language of a path, and the table of grammars.
 //!
-//! What a language's nodes mean to the metrics is a row of its own in a file below this one (`rules` says what a row
-//! holds).
+//! The meaning of a language's nodes for the metrics is a row in a file below this one (`rules` defines the fields of a
+//! row).
 
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ pub(super) mod rules;
 mod rust;
 mod typescript;
 
-/// The languages that are analysed. A new one is one variant, one row in [`Language::facts`], one file beside this one.
+/// The languages that are analysed. A new one is one variant, one row in [`Language::facts`], one file in `language/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Language {
     C,
@@ -30,9 +30,9 @@ pub enum Language {
     Tsx,
 }
 
-/// What a language is called and how its files are known.
+/// The name of a language and the extensions of its files.
 pub struct Facts {
-    /// As in arguments and answers.
+    /// The name in arguments and answers.
     pub name: &'static str,
     /// Without the dot, lower case.
     pub extensions: &'static [&'static str],
@@ -134,7 +134,7 @@ impl Language {
             .find(|language| language.name() == name)
     }
 
-    /// By the ending of the path alone.
+    /// Decides by the extension of the path alone.
     pub fn of_path(path: &str) -> Option<Self> {
         let file = path.rsplit('/').next()?;
         let (_, extension) = file.rsplit_once('.')?;

@@ -1,7 +1,7 @@
 //! Every metric of a function and a file.
 //!
-//! `watch` counts while the file is traversed; what stands here follows from the counts. What a node means comes
-//! from the language's row ([`super::language`]); which decisions count comes from the [`Profile`].
+//! `watch` counts while the file is traversed; this module computes metrics from the counts. The language's row
+//! ([`super::language`]) defines the meaning of nodes; the [`Profile`] defines which decisions count.
 
 mod cognitive;
 mod decision;
@@ -20,17 +20,17 @@ pub use self::halstead::Halstead;
 pub(super) use self::watch::Watcher;
 use super::{FileAnalysis, Profile};
 
-/// What one function shows under one profile.
+/// The metrics of one function under one profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scores {
     pub cyclomatic: u32,
-    /// A whole switch as one decision.
+    /// The value with a whole switch as one decision.
     pub cyclomatic_modified: u32,
     pub cognitive: u32,
 }
 
-/// `own` of every function of a file, in the order of `functions`: what the profile's tool prints for it. A function
-/// that the tool folds into the one around it ([`Profile::folds`]) adds its decisions there and still has a value.
+/// `own` of every function of a file, in the order of `functions`: the value that the profile's tool prints. A function
+/// that the tool folds into the surrounding one ([`Profile::folds`]) adds its decisions there and still has a value.
 pub fn own(file: &FileAnalysis, profile: Profile) -> Vec<Scores> {
     let mut scores = bases(file, profile);
     fold(file, &mut scores, |index, inner| {
@@ -52,7 +52,7 @@ pub fn totals(file: &FileAnalysis, profile: Profile) -> Vec<Scores> {
     scores
 }
 
-/// Without anything nested.
+/// The function without nested ones.
 fn bases(file: &FileAnalysis, profile: Profile) -> Vec<Scores> {
     file.functions
         .iter()
@@ -64,7 +64,7 @@ fn bases(file: &FileAnalysis, profile: Profile) -> Vec<Scores> {
         .collect()
 }
 
-/// Adds to each function what `share` says of those directly inside; these come after it, so from the end.
+/// Adds to each function the `share` of those directly inside. Nested functions come later, so it starts at the end.
 fn fold(
     file: &FileAnalysis,
     scores: &mut [Scores],
@@ -87,14 +87,14 @@ fn fold(
     }
 }
 
-/// max(0, (171 − 5.2 ln V − 0.23 CC − 16.2 ln SLOC) · 100 / 171): 0 … 100 (Visual Studio). `None` where the volume or
-/// the lines are 0.
+/// max(0, (171 − 5.2 ln V − 0.23 CC − 16.2 ln SLOC) · 100 / 171): 0 … 100 (Visual Studio). `None` if the volume or the
+/// lines are 0.
 pub fn maintainability_index(halstead: &Halstead, cyclomatic: u32, sloc: u32) -> Option<f64> {
     Some((original_index(halstead, cyclomatic, sloc)? * 100.0 / 171.0).clamp(0.0, 100.0))
 }
 
-/// radon's form: Coleman and Oman's with the share of comment lines, on 0 … 100. `None` where the volume or the lines
-/// are 0.
+/// radon's form: Coleman and Oman's with the share of comment lines, on 0 … 100. `None` if the volume or the lines are
+/// 0.
 pub fn maintainability_index_sei(
     halstead: &Halstead,
     cyclomatic: u32,

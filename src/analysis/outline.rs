@@ -1,7 +1,7 @@
 //! Symbols with kind, signature, lines, documentation and visibility.
 //!
-//! One `Rules` for each language, asked only at the node kinds that it lists; every other node costs one look-up.
-//! Symbols around an error in the source still come out: each stands on its own node.
+//! One `Rules` per language, called only at the node kinds that it lists; every other node costs one look-up. Symbols
+//! around an error in the source are found, because each has its own node.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ mod python;
 mod rust;
 mod signature;
 
-/// Longest qualified name that is kept whole, in bytes; the middle of a longer one is left out. Bounds memory where
+/// Longest qualified name that is kept whole, in bytes; the middle of a longer one is left out. Bounds memory if
 /// thousands of declarations nest.
 const QUALIFIED_NAME_LIMIT: usize = 512;
 
@@ -31,11 +31,11 @@ pub(super) struct Found {
     pub(super) functions: Vec<(u32, Range<usize>)>,
 }
 
-/// What one language does at the kinds it listed. `row` is the row of its list.
+/// The rules of one language for the kinds it lists. `row` is the row of its list.
 trait Rules {
     fn enter(&mut self, cx: &mut Context<'_>, visit: &Visit<'_>, row: usize);
     fn leave(&mut self, _cx: &mut Context<'_>, _visit: &Visit<'_>, _row: usize) {}
-    /// After the last node.
+    /// Called after the last node.
     fn finish(&mut self, _cx: &mut Context<'_>) {}
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Watcher<'s> {
     rules: Box<dyn Rules>,
 }
 
-/// What the rules of every language write to.
+/// The output of the rules of every language.
 struct Context<'s> {
     text: &'s str,
     language: Language,
@@ -57,26 +57,26 @@ struct Context<'s> {
     remarks: doc::Remarks,
 }
 
-/// A declaration around the present node that holds others.
+/// A declaration around the current node that contains others.
 struct Scope {
     depth: u32,
-    /// `None`: nothing that is listed.
+    /// `None`: it is not listed.
     symbol: Option<u32>,
     kind: SymbolKind,
     visibility: Visibility,
-    /// It is a function, or lies in one.
+    /// It is a function, or is inside one.
     is_local: bool,
-    /// Nothing in it is for others to see: the body of a callback.
+    /// Its content is not visible to others: the body of a callback.
     is_hidden: bool,
-    /// A block that is no function's.
+    /// A block that is not a function body.
     is_block: bool,
     /// A class without a name.
     is_anonymous: bool,
-    /// What stands before the names inside it, joined.
+    /// The joined prefix of the names inside it.
     prefix: String,
 }
 
-/// One declaration, as its rules read it.
+/// One declaration, as returned by the rules.
 struct Declaration<'t> {
     node: Node<'t>,
     name: String,
@@ -163,12 +163,12 @@ impl<'s> Context<'s> {
         self.scope().is_some_and(|scope| scope.is_hidden)
     }
 
-    /// Inside a function, however deep.
+    /// Whether it is inside a function at any depth.
     fn is_local(&self) -> bool {
         self.scope().is_some_and(|scope| scope.is_local)
     }
 
-    /// Adds a symbol below the innermost scope, with the documentation that stands before it.
+    /// Adds a symbol below the innermost scope, with the documentation before it.
     fn declare(&mut self, declaration: &Declaration<'_>) -> u32 {
         let doc = self
             .remarks
@@ -202,7 +202,7 @@ impl<'s> Context<'s> {
         symbol
     }
 
-    /// Adds a symbol that holds what is declared below its node.
+    /// Adds a symbol that contains the declarations below its node.
     fn open(&mut self, declaration: &Declaration<'_>, depth: u32) -> u32 {
         let symbol = self.declare(declaration);
         let prefix = self.symbols[symbol as usize].qualified_name.clone();
@@ -210,7 +210,7 @@ impl<'s> Context<'s> {
         symbol
     }
 
-    /// A scope of a symbol that is declared already, or of none; then what is in it hangs below the symbol around.
+    /// Opens a scope for a symbol that exists already, or for none. Then its content belongs to the surrounding symbol.
     fn enter(&mut self, depth: u32, symbol: Option<u32>, kind: SymbolKind, prefix: String) {
         let is_local = self.is_local() || is_callable(kind);
         let declared = symbol.and_then(|symbol| self.symbols.get(symbol as usize));
@@ -227,7 +227,7 @@ impl<'s> Context<'s> {
         });
     }
 
-    /// A scope in which nothing is listed.
+    /// Opens a scope in which nothing is listed.
     fn hide(&mut self, depth: u32) {
         self.enter(depth, None, SymbolKind::Function, String::new());
         if let Some(scope) = self.scopes.last_mut() {
@@ -235,7 +235,7 @@ impl<'s> Context<'s> {
         }
     }
 
-    /// The name of what stands here, below what is around.
+    /// The qualified name of a declaration in the current scope.
     fn qualified(&self, name: &str) -> String {
         match self.scope() {
             Some(scope) => qualify(&scope.prefix, name, self.separator()),
@@ -257,8 +257,8 @@ impl<'s> Context<'s> {
         }
     }
 
-    /// From `export`, `type`, `const` and the like that stand before a node on its line; the node itself where anything
-    /// else does.
+    /// The start at `export`, `type`, `const` and similar words before a node on its line; the node's own start if
+    /// other text is before it.
     fn line_start(&self, start: usize) -> usize {
         let from = start.saturating_sub(PREFIX_LIMIT);
         let Some(before) = self.text.as_bytes().get(from..start) else {
@@ -281,7 +281,7 @@ impl<'s> Context<'s> {
     }
 }
 
-/// `export default abstract`, `pub const`: what may stand before a declaration on its line, in bytes.
+/// `export default abstract`, `pub const`: most bytes of such words before a declaration.
 const PREFIX_LIMIT: usize = 80;
 
 fn is_callable(kind: SymbolKind) -> bool {
@@ -315,7 +315,7 @@ fn start_line(node: &Node<'_>) -> u32 {
     index(node.start_position().row).saturating_add(1)
 }
 
-/// A node that ends with a line break ends on the line before.
+/// The last line of a node; a line break at its end does not count.
 fn end_line(node: &Node<'_>) -> u32 {
     let end = node.end_position();
     let row = if end.column == 0 && end.row > node.start_position().row {

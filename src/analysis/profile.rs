@@ -1,18 +1,18 @@
-//! Conventions of counting, each as a set of weights.
+//! Counting conventions, each as a set of weights.
 //!
-//! A profile other than [`Profile::Strict`] and [`Profile::Modified`] prints what one tool prints, so that a team can
-//! compare with the linter it knows.
+//! Each profile other than [`Profile::Strict`] and [`Profile::Modified`] reproduces the values of one tool, so that a
+//! team can compare them with its linter.
 
 use super::metrics::{DecisionCounts, DecisionKind};
 use super::{ANONYMOUS, Function, FunctionKind, Language};
 
-/// Which convention `cyclomatic` follows.
+/// The convention of `cyclomatic`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// McCabe 1976 with each condition counted.
     #[default]
     Strict,
-    /// The same, a whole switch as one.
+    /// The same, with a whole switch as one decision.
     Modified,
     /// radon 6.0.1, `radon cc`.
     Radon,
@@ -70,7 +70,7 @@ impl Profile {
         }
     }
 
-    /// The kinds that count one each.
+    /// The kinds that count 1 each.
     fn counted(self, language: Language) -> &'static [DecisionKind] {
         match self {
             Self::Strict | Self::Gocyclo | Self::Checkstyle | Self::Pmccabe => STRICT,
@@ -87,12 +87,12 @@ impl Profile {
         }
     }
 
-    /// Whether what [`DecisionCounts::aside`] says counts.
+    /// Whether decisions in [`DecisionCounts::aside`] count.
     fn counts_aside(self) -> bool {
         !matches!(self, Self::Radon | Self::Pmccabe)
     }
 
-    /// What these decisions add to the base of 1.
+    /// The sum of these decisions, which is added to the base of 1.
     pub fn weigh(self, language: Language, decisions: &DecisionCounts) -> u32 {
         let body = self
             .counted(language)
@@ -109,7 +109,7 @@ impl Profile {
             .sum::<u32>()
     }
 
-    /// The same, a whole switch as one.
+    /// The same, with a whole switch as one decision.
     pub fn weigh_modified(self, language: Language, decisions: &DecisionCounts) -> u32 {
         let of = |kind| match self.counts_aside() {
             true => decisions.get(kind),
@@ -128,7 +128,7 @@ impl Profile {
         self.weigh(language, decisions) - cases + switches
     }
 
-    /// Whether the tool adds this function's decisions to the function around it, without its base of 1.
+    /// Whether the tool adds this function's decisions to the surrounding function, without its base of 1.
     pub fn folds(self, language: Language, function: &Function) -> bool {
         function.parent.is_some() && self.hides(language, function)
     }
@@ -137,7 +137,7 @@ impl Profile {
     pub fn lists(self, language: Language, function: &Function) -> bool {
         let nested = function.parent.is_some();
         match self {
-            // A literal in a top-level `var` has a name, and is shown by it.
+            // A literal in a top-level `var` has a name, and is shown with it.
             Self::Gocyclo => !nested && function.name != ANONYMOUS,
             Self::Strict
             | Self::Modified

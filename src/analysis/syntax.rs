@@ -1,4 +1,4 @@
-//! Text to tree, and what did not parse; the one traversal that everything else watches.
+//! Parses text to a tree, reports what did not parse, and traverses the tree once for all watchers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -28,14 +28,14 @@ mod sound;
 mod suspects;
 mod tokens;
 
-/// Bytes that a parser gets at a time, with a look at `cancelled` each time: some ten microseconds of work. A lexer may
-/// read to the end of a long line for each token, and looks at nothing while it does.
+/// Bytes that a parser gets at a time, with a check of `cancelled` each time: some ten microseconds of work. A lexer
+/// may read to the end of a long line for each token, without any check.
 const BYTES_PER_CHECK: usize = 4096;
-/// Nodes between two looks at `cancelled`: well under a millisecond of work.
+/// Nodes between two checks of `cancelled`: well under a millisecond of work.
 const NODES_PER_CHECK: u32 = 4096;
 
-/// Watches the traversal: told of each node once on the way down and once on the way up, in source order, errors,
-/// comments and unnamed leaves included.
+/// Watches the traversal. It is called for each node once on the way down and once on the way up, in source order, also
+/// for errors, comments and unnamed leaves.
 pub(super) trait Watch<'t> {
     fn enter(&mut self, visit: &Visit<'t>);
     fn leave(&mut self, visit: &Visit<'t>);
@@ -46,13 +46,13 @@ pub(super) struct Visit<'t> {
     pub(super) node: Node<'t>,
     /// `node.kind_id()`, looked up once.
     pub(super) kind: u16,
-    /// The field of the parent under which it hangs.
+    /// Its field in the parent.
     pub(super) field: Option<std::num::NonZeroU16>,
     /// 0 for the root.
     pub(super) depth: u32,
 }
 
-/// What resolving imports needs of a file, and nothing more.
+/// Only the data of a file that import resolution needs.
 pub(super) fn imports(
     language: Language,
     text: &str,
@@ -65,7 +65,7 @@ pub(super) fn imports(
         ..
     } = reading::read(language, text, cancelled)?;
     let text = &*text;
-    // What a package of these offers is told by what its files declare.
+    // The exports of a package of these languages are the declarations of its files.
     let by_name = matches!(language, Language::Go | Language::Java | Language::Rust);
     let mut outline = by_name.then(|| outline::Watcher::new(language, text));
     let mut imports = imports::Watcher::new(language, text);
@@ -151,7 +151,7 @@ fn parse(language: Language, text: &str, cancelled: &dyn Fn() -> bool) -> Result
     parse_ranges(language, text.as_bytes(), &[], cancelled)
 }
 
-/// Only a stretch, which starts at this point; the nodes are where the stretch lies.
+/// Parses only a part of the text, which starts at this point; the nodes have their positions in the whole text.
 fn parse_within(
     language: Language,
     bytes: &[u8],
@@ -192,13 +192,13 @@ fn parse_ranges(
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
-    // Where the parser has to stop, the text ends.
+    // To stop the parser, the text ends.
     let mut read = |at: usize, _: Point| match bytes.get(at..) {
         Some(rest) if !stops() => &rest[..rest.len().min(BYTES_PER_CHECK)],
         Some(_) | None => &[],
     };
     PARSER.with_borrow_mut(|parser| {
-        // Whatever a parse that was cut off has left.
+        // Discard the state of an interrupted parse.
         parser.reset();
         #[expect(
             clippy::expect_used,
@@ -222,14 +222,14 @@ fn parse_ranges(
     })
 }
 
-/// Every parser is made here, so that all that tree-sitter allocates is counted.
+/// Every parser is created here, so that all memory of tree-sitter is counted.
 fn new_parser() -> Parser {
     metered::meter_tree_sitter();
     Parser::new()
 }
 
 thread_local! {
-    /// One for each thread: a parser keeps the memory of the files before.
+    /// One per thread: a parser keeps the memory of earlier files.
     static PARSER: RefCell<Parser> = RefCell::new(new_parser());
 }
 
@@ -238,7 +238,7 @@ enum Step {
     Leave,
 }
 
-/// Shows each node of a region, and of its holes, to all of these.
+/// Calls all watchers for each node of a region and of its holes.
 fn show<'t>(
     region: &'t Region,
     cancelled: &dyn Fn() -> bool,
@@ -254,7 +254,7 @@ fn show<'t>(
     })
 }
 
-/// The nodes of a region in source order, those of its holes where they lie.
+/// The nodes of a region in source order, including those of its holes.
 fn walk<'t>(
     region: &'t Region,
     base: usize,
@@ -262,7 +262,7 @@ fn walk<'t>(
     watch: &mut dyn FnMut(Step, &Visit<'t>),
 ) -> Result<(), Cancelled> {
     let mut cursor = region.tree.walk();
-    // What was entered, and whether it was shown: a piece stands in nodes that are not in the file.
+    // The entered nodes, and whether they were shown: some nodes around a piece are not in the file.
     let mut open: Vec<(Visit<'t>, bool)> = Vec::new();
     let mut shown = 0;
     let mut holes = region.holes.iter().peekable();
@@ -276,7 +276,7 @@ fn walk<'t>(
         let mut filled = false;
         while let Some(hole) = holes.next_if(|hole| lies_before(hole, &node)) {
             walk(hole, base + shown, cancelled, watch)?;
-            // What keeps the place of a statement in Python.
+            // The placeholder of a statement in Python.
             filled = hole.span.contains(&node.start_byte());
         }
         let entered = visit(&cursor, base + shown);
@@ -309,13 +309,13 @@ fn walk<'t>(
     }
 }
 
-/// The hole comes before the node, or in its place.
+/// Whether the hole is before the node, or replaces it.
 fn lies_before(hole: &Region, node: &Node<'_>) -> bool {
     hole.span.end <= node.start_byte()
         || (hole.span.start <= node.start_byte() && node.end_byte() <= hole.span.end)
 }
 
-/// A node of the piece, or an error that it caused.
+/// Whether it is a node of the piece, or an error that the piece caused.
 fn belongs(node: &Node<'_>, span: &Range<usize>) -> bool {
     let is_empty = node.start_byte() == node.end_byte();
     let lies_in = node.start_byte() >= span.start && node.end_byte() <= span.end;
@@ -326,10 +326,10 @@ fn touches(node: &Node<'_>, span: &Range<usize>) -> bool {
     node.start_byte() <= span.end && node.end_byte() >= span.start
 }
 
-/// How much of a tree is broken: what is clean is not entered.
+/// Measures the broken part of a tree; nodes without errors are not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Damage {
-    /// Bytes in the outermost errors, and one for each token that is missing.
+    /// Bytes in the outermost errors, plus one per missing token.
     bytes: usize,
     errors: usize,
 }
@@ -372,8 +372,8 @@ fn damage(tree: &Tree, cancelled: &dyn Fn() -> bool) -> Result<Damage, Cancelled
     }
 }
 
-/// Depth first with a cursor and a stack of our own: no recursion, however deep the nesting, and nothing about a node
-/// is looked up twice.
+/// Depth-first traversal with a cursor and an explicit stack: no recursion at any depth, and no property of a node is
+/// looked up twice.
 fn traverse<'t>(
     mut cursor: TreeCursor<'t>,
     cancelled: &dyn Fn() -> bool,

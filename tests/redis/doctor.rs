@@ -106,7 +106,7 @@ fn doctor_distinguishes_wrong_and_missing_passwords() {
     finds(
         &doctor(&given, &[]),
         69,
-        &["knows no password", "take the password out"],
+        &["has no password", "remove the password"],
     );
     redis.cli(&["CONFIG", "SET", "requirepass", PASSWORD]);
     finds(&doctor(&redis.url(), &[]), 69, &["NOAUTH", "MCA_REDIS_URL"]);
@@ -179,7 +179,10 @@ fn doctor_reports_settings_that_lose_sessions() {
     finds(
         &replicated,
         78,
-        &["0 replicas are connected, of the 1", "--durability"],
+        &[
+            "0 replicas are connected, and 1 are required",
+            "--durability",
+        ],
     );
 }
 

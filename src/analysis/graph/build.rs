@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
-/// Files or imports between two looks at `cancelled`: some milliseconds of work, even where each import is looked for in
+/// Files or imports between two checks of `cancelled`: some milliseconds of work, even if each import is searched in
 /// thousands of places.
 const STEPS_PER_CHECK: usize = 16;
 
@@ -42,7 +42,7 @@ pub(super) fn build(
                 return Err(Cancelled);
             }
             let target = match import.specifier.len() > MAX_PATH_BYTES {
-                true => Target::unresolved("too_long: no file has so long a path"),
+                true => Target::unresolved("too_long: the path is longer than any file's"),
                 false => resolver.resolve(index(at), number, import),
             };
             answers.add(index(at), file.path, import, target);
@@ -51,7 +51,7 @@ pub(super) fn build(
     Ok(narrow::without_strays(answers.into_graph(nodes)))
 }
 
-/// One for each ecosystem that has a file here.
+/// One per ecosystem that has a file here.
 struct Resolvers<'a> {
     c: Option<c::C<'a>>,
     go: Option<go::Go<'a>>,
@@ -112,7 +112,7 @@ struct Answers {
 impl Answers {
     fn add(&mut self, from: u32, path: &str, import: &Import, target: Target) {
         match target {
-            // A file that names what it declares itself is no dependency, let alone a cycle.
+            // A file that imports its own declarations is not a dependency, and not a cycle.
             Target::Files(files) if files.iter().all(|to| *to == from) => {
                 self.within_file = self.within_file.saturating_add(1);
             }
@@ -186,7 +186,7 @@ impl Answers {
     }
 }
 
-/// The folder of a file, `.` at the top: what a file belongs to where nothing else names it.
+/// The folder of a file, `.` at the top: the package of a file that no manifest assigns to one.
 pub(super) fn folder_name(path: &str) -> String {
     match parent(path) {
         "" => ".".to_owned(),

@@ -1,4 +1,5 @@
-//! C: an include against the folder of the file, then against include folders; where several files fit, none is chosen.
+//! C: an include is searched in the folder of the file, then in include folders. If several files match, none is
+//! chosen.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -12,23 +13,23 @@ use crate::analysis::{Cancelled, Import, ImportKind, Language};
 
 pub(super) struct C<'a> {
     files: &'a Files<'a>,
-    /// Files by their name, for matching the end of a path.
+    /// Files by name, to match the end of a path.
     by_name: HashMap<&'a str, Vec<u32>>,
-    /// For each folder, the folders that its files must have on their include path: where an include of theirs fits in
-    /// one place only. Files of one folder are compiled alike.
+    /// For each folder, the folders that its files must have on their include path, because one of their includes
+    /// matches in one place only. Files of one folder are compiled in the same way.
     learned: HashMap<&'a str, HashSet<String>>,
-    /// What includes with quotes say, with the file that it is: `<…>` may mean the same.
+    /// Includes with quotes, and their files: `<…>` may mean the same file.
     proven: HashSet<(&'a str, u32)>,
     commands: CompileCommands<'a>,
-    /// What headers find in the folders of all commands, by what they include.
+    /// The files that headers find in the folders of all commands, by include.
     of_headers: RefCell<HashMap<String, Option<Target>>>,
 }
 
 /// Names of folders that projects put on the include path.
 const INCLUDE_FOLDERS: [&str; 3] = ["include", "inc", "includes"];
-/// Files that are named where several fit.
+/// Files named in the message if several match.
 const CANDIDATES: usize = 4;
-/// Files between two looks at `cancelled`.
+/// Files between two checks of `cancelled`.
 const FILES_PER_CHECK: usize = 64;
 
 impl<'a> C<'a> {
@@ -99,8 +100,8 @@ impl<'a> C<'a> {
         Ok(proven)
     }
 
-    /// In the folders that the build names: those of the file's own command, or for a header of all of them, where one
-    /// file fits alone.
+    /// Searches the folders that the build names: those of the file's own command or, for a header, those of all
+    /// commands, if exactly one file matches.
     fn built(&self, file: u32, specifier: &str) -> Option<Target> {
         if let Some(mut folders) = self.commands.of(file) {
             let found = folders.find_map(|folder| self.at(folder, specifier));
@@ -124,8 +125,8 @@ impl<'a> C<'a> {
         target
     }
 
-    /// `#include_next`: the file of that name that comes behind this one on the include paths of the commands that have
-    /// the folder of this one.
+    /// `#include_next`: the file of that name in the folders after this file's folder, on the include paths that have
+    /// this folder.
     fn next(&self, file: u32, specifier: &str) -> Target {
         let path = self.files.path(file);
         let own = path
@@ -170,12 +171,10 @@ impl<'a> C<'a> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        Target::unresolved(format!(
-            "ambiguous: only the build knows which is meant, {paths}{more}"
-        ))
+        Target::unresolved(format!("ambiguous: it depends on the build, {paths}{more}"))
     }
 
-    /// Of several that fit, the one below a folder that others of this folder are known to include from.
+    /// Of several matches, the one below a folder from which other files of this folder are known to include.
     fn by_neighbours(&self, folder: &str, specifier: &str) -> Option<u32> {
         let roots = self.learned.get(folder)?;
         let mut found = roots.iter().filter_map(|root| self.at(root, specifier));
@@ -183,13 +182,13 @@ impl<'a> C<'a> {
         found.all(|other| other == first).then_some(first)
     }
 
-    /// Beside the file, or in an include folder of its own part of the tree.
+    /// In the file's folder, or in an include folder of its own part of the tree.
     fn certain(&self, folder: &str, specifier: &str) -> Option<u32> {
         self.at(folder, specifier)
             .or_else(|| self.in_own_include(folder, specifier))
     }
 
-    /// Files whose path ends in the include's.
+    /// Files whose path ends with that of the include.
     fn ending_in(&self, specifier: &str) -> Vec<u32> {
         let Some(clean) = join("", specifier.trim_start_matches("../")) else {
             return vec![];
@@ -250,7 +249,7 @@ impl<'a> C<'a> {
             [only] => Target::Files(vec![*only]),
             [] if stdlib::is_c(specifier) => Target::standard(specifier),
             [] => Target::unresolved(
-                "no_such_file: neither beside the file nor in an include folder (generated, or from another project?)",
+                "no_such_file: neither in the folder of the file nor in an include folder (generated, or from another project?)",
             ),
             several => match self.by_neighbours(folder, specifier) {
                 Some(found) => Target::Files(vec![found]),
@@ -289,14 +288,14 @@ impl<'a> C<'a> {
                 return Target::Files(vec![found]);
             }
         }
-        // There is one of that name, and it is included with quotes as well.
+        // A file of that name exists, and is also included with quotes.
         match self.ending_in(specifier).as_slice() {
             [only] if self.proven.contains(&(specifier, *only)) => Target::Files(vec![*only]),
             _ => Target::external(specifier),
         }
     }
 
-    /// What is left of the path without the include's is an include folder.
+    /// Whether the path without the include's part is an include folder.
     fn is_in_include(&self, file: u32, specifier: &str) -> bool {
         let path = self.files.path(file);
         let root = path.strip_suffix(specifier).unwrap_or_default();
@@ -311,7 +310,7 @@ impl Resolver for C<'_> {
             return Target::unresolved(match defined.is_empty() {
                 true => "computed: a macro names the file".to_owned(),
                 false => format!(
-                    "ambiguous: a macro names the file, and conditions choose of {}",
+                    "ambiguous: a macro names the file, and conditions choose between {}",
                     defined.join(", ")
                 ),
             });

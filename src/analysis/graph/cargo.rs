@@ -1,4 +1,4 @@
-//! Cargo.toml: packages, their crate roots, and the names that each crate may say.
+//! Cargo.toml: packages, their crate roots, and the crate names that each of them can use.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,18 +13,18 @@ pub(super) struct Package {
     pub(super) name: String,
     /// 2015 resolves paths from the crate root.
     pub(super) is_2015: bool,
-    /// Root file and name of the library, where it has one.
+    /// Root file and name of the library, if it has one.
     pub(super) library: Option<(u32, String)>,
     /// Root files of everything else: binaries, tests, examples, benches, the build script.
     pub(super) others: Vec<u32>,
-    /// What code says (with `_`) to what it is.
+    /// Crate names as code spells them (with `_`), and their packages.
     pub(super) dependencies: HashMap<String, Dependency>,
 }
 
 pub(super) enum Dependency {
     /// Index of a package of this tree.
     Internal(usize),
-    /// Its name as the registry has it.
+    /// Its name in the registry.
     External(String),
 }
 
@@ -197,7 +197,7 @@ fn dependencies(
             .and_then(|path| files::join(base, path))
             .and_then(|path| by_folder.get(&path).copied())
             .or_else(|| patched(package, workspace.map(|(at, _)| at), manifests, by_folder));
-        // A library may go by another name than its package; a renamed dependency goes by the new one.
+        // A library may have another name than its package. A renamed dependency uses the new name.
         let is_renamed = package != name;
         let says = match internal.and_then(|at| packages[at].library.as_ref()) {
             Some((_, library)) if !is_renamed => library.clone(),
@@ -227,7 +227,7 @@ fn patched(
     })
 }
 
-/// Of every dependency section, those of targets included.
+/// All dependency sections, including those of targets.
 fn declared(table: &Table) -> impl Iterator<Item = (&str, &Value)> {
     const SECTIONS: [&str; 5] = [
         "dependencies",

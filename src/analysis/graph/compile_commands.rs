@@ -1,7 +1,7 @@
-//! compile_commands.json: the folders that a build looks for includes in.
+//! compile_commands.json: the folders that a build searches for includes.
 //!
-//! What it says is about another machine as often as not: its folders are matched with those of the tree by the files
-//! that it compiles.
+//! It often comes from another machine, so its folders are matched with those of the tree by the files that it
+//! compiles.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -13,19 +13,19 @@ use crate::analysis::Cancelled;
 mod read;
 use read::Command;
 
-/// Where builds write it, below the folder that they build.
+/// Where builds write it, below the built folder.
 const BUILDS: [&str; 4] = ["build", "out", "builddir", "cmake-build-debug"];
 const NAME: &str = "compile_commands.json";
 /// Commands of one database; Linux has 3,000 of its own in a usual configuration, Chromium 60,000.
 const COMMANDS: usize = 100_000;
 /// Folders of one command.
 const FOLDERS: usize = 1_000;
-/// Folders of all commands that a header is looked for in. Projects have some hundreds; each include of a header asks
-/// for all of them.
+/// Folders of all commands that are searched for a header. Projects have some hundreds; each include of a header
+/// searches all of them.
 const ALL_FOLDERS: usize = 10_000;
-/// Ends of an absolute path that are looked for in the tree: no tree is deeper.
+/// Suffixes of an absolute path that are searched in the tree: no tree is deeper.
 const ENDS: usize = 256;
-/// Folders of all orders that are looked at for what comes behind one of them.
+/// Folders of all orders that are checked for the ones after a given folder.
 const BEHIND: usize = 1_000_000;
 
 #[derive(Default)]
@@ -34,20 +34,20 @@ pub(super) struct CompileCommands<'a> {
     folders: Vec<&'a str>,
     /// By file, the number of its folders in `orders`.
     of_file: HashMap<u32, usize>,
-    /// Numbers of folders in the order in which they are looked at, each order once.
+    /// Numbers of folders in search order, each order once.
     orders: Vec<Rc<[u32]>>,
-    /// A database has more than is looked at.
+    /// The limit was reached, and the rest is not read.
     cut_off: bool,
 }
 
-/// What an include path has behind one of its folders.
+/// The files after one folder of an include path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind<T> {
     /// No command names the folder.
     Unknown,
-    /// Of every command the same; `None`: nothing.
+    /// The same for every command; `None`: nothing.
     Same(Option<T>),
-    /// Commands differ, or there are too many: what one or another has.
+    /// Commands differ, or there are too many: the files of some of them.
     Differs(Vec<T>),
 }
 
@@ -118,14 +118,14 @@ impl<'a> CompileCommands<'a> {
         Some(order.iter().map(|number| self.folders[*number as usize]))
     }
 
-    /// All folders of all commands, for headers: which command reads them is not written. None where there are too many.
+    /// All folders of all commands, for headers: the database does not say which command reads them. None if too many.
     pub(super) fn all(&self) -> impl Iterator<Item = &'a str> {
         let is_whole = !self.cut_off && self.folders.len() <= ALL_FOLDERS;
         let all = is_whole.then_some(&self.folders);
         all.into_iter().flatten().copied()
     }
 
-    /// What `at` finds first in the folders that come behind this one on the include paths that have it.
+    /// The first file that `at` finds in the folders after this one, on the include paths that have it.
     pub(super) fn behind<T: Copy + Ord>(
         &self,
         folder: &str,
@@ -161,7 +161,7 @@ impl<'a> CompileCommands<'a> {
     }
 }
 
-/// The file of the tree that a command compiles, and the paths of its folders as the tree sees them.
+/// The file of the tree that a command compiles, and the paths of its folders within the tree.
 fn folders_of(
     files: &Files<'_>,
     database: &str,
@@ -175,7 +175,7 @@ fn folders_of(
     Some((file, paths))
 }
 
-/// Normalised, with `/` in front of it; `None` for what is longer than any path.
+/// Normalises the path, with a leading `/`; `None` if it is longer than any path.
 fn absolute(directory: &str, path: &str) -> Option<String> {
     if directory.len() > MAX_PATH_BYTES || path.len() > MAX_PATH_BYTES {
         return None;
@@ -197,8 +197,8 @@ fn absolute(directory: &str, path: &str) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
-/// The file of the tree that an absolute path means, and what its top is called there: by the longest end that is a
-/// path of the tree. It lies below the database, or below the folder that holds the build's.
+/// The file of the tree for an absolute path, and the path of the tree's top there: found by the longest suffix that
+/// is a path of the tree. The file lies below the database, or below the folder that has the build folder.
 fn in_tree(files: &Files<'_>, database: &str, absolute: &str) -> Option<(u32, String)> {
     let above = match BUILDS.contains(&name(database)) {
         true => parent(database),
@@ -215,7 +215,7 @@ fn in_tree(files: &Files<'_>, database: &str, absolute: &str) -> Option<(u32, St
             false => files.at(&format!("{above}/{end}"))?,
         };
         let top = &absolute[..at];
-        // What the top of the tree is called: without the database's own place.
+        // The path of the tree's top: without the position of the database in the tree.
         let top = match above.is_empty() {
             true => top,
             false => top.strip_suffix(&format!("/{above}")).unwrap_or(top),
@@ -269,7 +269,7 @@ fn include_folders(words: &[String]) -> Vec<String> {
 /// Words of a command that may name the compiler: `ccache` may stand before it.
 const PROGRAMS: usize = 2;
 
-/// `cl.exe` and what takes its options: for the others, `/Include/a.c` is a path.
+/// `cl.exe` and compilers with its options: for others, `/Include/a.c` is a path.
 fn is_cl(word: &str) -> bool {
     let program = word.rsplit(['/', '\\']).next().unwrap_or_default();
     let program = program.to_ascii_lowercase();

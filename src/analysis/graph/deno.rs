@@ -1,4 +1,4 @@
-//! deno.json and import maps: what a plain specifier stands for, wherever the import is.
+//! deno.json and import maps: the targets of plain specifiers, for every kind of import.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::files::{Files, ancestors, join, name, parent};
 use super::jsonc::{self, Json};
 use crate::analysis::Cancelled;
 
-/// What each deno.json or import map says: specifier to what it stands for, as written.
+/// Each deno.json or import map: specifier to target, as written.
 #[derive(Default)]
 pub(super) struct Deno {
     /// By folder: its own, then the import map that it names.
@@ -20,7 +20,7 @@ type Entries = Vec<(String, String)>;
 /// Bytes of the entries of all maps: as many as all manifests of a scan may have.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 
-/// What a specifier stands for.
+/// The target of a specifier.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Mapped {
     /// A path from the top.
@@ -61,7 +61,7 @@ impl Deno {
         Ok(deno)
     }
 
-    /// By the nearest map that speaks of it: the exact name, else the longest that ends with `/` and begins it.
+    /// Looks up the nearest map that has it: the exact name, else the longest prefix that ends with `/`.
     pub(super) fn mapped(&self, folder: &str, specifier: &str) -> Option<Mapped> {
         if self.maps.is_empty() {
             return None;
@@ -73,7 +73,7 @@ impl Deno {
             let begins = map()
                 .filter(|(key, _)| key.ends_with('/') && specifier.starts_with(key.as_str()))
                 .max_by_key(|(key, _)| key.len());
-            // `"x": "jsr:@a/x@1"` speaks of `x/sub` as well.
+            // `"x": "jsr:@a/x@1"` also maps `x/sub`.
             let mut packages = map().filter(|(_, to)| !to.starts_with("./"));
             let below = packages.find(|(key, _)| {
                 let rest = specifier.strip_prefix(key.as_str());
@@ -91,7 +91,7 @@ impl Deno {
     }
 }
 
-/// Of an import map in the folder `from`; none beyond what may be held.
+/// The entries of an import map in the folder `from`; none over the limit.
 fn entries(from: &str, value: &Json, left: &mut usize) -> Entries {
     let mut found = vec![];
     let imports = value.get("imports").and_then(Json::entries);

@@ -9,17 +9,17 @@ use crate::analysis::{FileAnalysis, Language};
 pub(super) struct Files<'a> {
     pub(super) all: &'a [SourceFile<'a>],
     paths: HashMap<&'a str, u32>,
-    /// Files right in a folder, in order.
+    /// Files directly in a folder, in order.
     folders: HashMap<&'a str, Vec<u32>>,
-    /// Folders that hold a file of a language, however deep.
+    /// Folders that have a file of a language at any depth.
     holding: HashSet<(&'a str, bool)>,
     manifests: HashMap<&'a str, &'a str>,
     links: HashMap<&'a str, &'a str>,
 }
 
-/// Links that lead to links: as many as Linux follows in one path.
+/// Chained links: as many as Linux follows in one path.
 const LINKS_LIMIT: usize = 40;
-/// No file has a longer path: as long as Linux opens.
+/// The longest path that Linux opens.
 pub(super) const MAX_PATH_BYTES: usize = 4095;
 
 impl<'a> Files<'a> {
@@ -64,7 +64,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// A path without the symbolic links in it; `None` where there are none.
+    /// The path with its symbolic links resolved; `None` if it has none.
     pub(super) fn real(&self, path: &str) -> Option<String> {
         let mut real: Option<String> = None;
         for _ in 0..LINKS_LIMIT {
@@ -89,7 +89,7 @@ impl<'a> Files<'a> {
         self.all[file as usize].analysis
     }
 
-    /// Files right in a folder.
+    /// Files directly in a folder.
     pub(super) fn in_folder(&self, folder: &str) -> &[u32] {
         self.folders.get(folder).map_or(&[], Vec::as_slice)
     }
@@ -120,7 +120,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// `(folder, path, text)` of each manifest whose file name passes; by path.
+    /// `(folder, path, text)` of each manifest whose file name matches, by path.
     pub(super) fn manifests_named(
         &self,
         is_wanted: impl Fn(&str) -> bool,
@@ -149,13 +149,13 @@ pub(super) fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// The name without its last ending.
+/// The name without its last extension.
 pub(super) fn stem(path: &str) -> &str {
     let name = name(path);
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-/// `relative` seen from `folder`, without `.` and `..`; `None` where it leaves the top.
+/// `relative` resolved from `folder`, without `.` and `..`; `None` if it leaves the top.
 pub(super) fn join(folder: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in relative.split('/') {
@@ -170,7 +170,7 @@ pub(super) fn join(folder: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// `target` with `star` in place of each `*`; `None` where that is longer than any path.
+/// `target` with `star` in place of each `*`; `None` if that is longer than any path.
 pub(super) fn filled(target: &str, star: &str) -> Option<String> {
     let stars = target.bytes().filter(|byte| *byte == b'*').count();
     let length = (target.len() - stars).saturating_add(stars.saturating_mul(star.len()));
@@ -184,7 +184,7 @@ pub(super) fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `path` lies in `folder` or below.
+/// Whether `path` is in `folder` or below.
 pub(super) fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty()
         || path
@@ -192,7 +192,7 @@ pub(super) fn is_below(path: &str, folder: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Folders that two paths share from the top.
+/// Number of leading folders that two paths share.
 pub(super) fn shared_depth(a: &str, b: &str) -> usize {
     let folders = |path| parent(path).split('/');
     folders(a)

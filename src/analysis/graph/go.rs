@@ -1,4 +1,4 @@
-//! Go: import paths against the modules of go.mod; inside a package, the files that declare the names taken from it.
+//! Go: import paths are matched with the modules of go.mod; in a package, the files that declare the used names.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ struct Module {
 struct Package<'a> {
     files: Vec<u32>,
     tests: Vec<u32>,
-    /// Top-level names to the files that declare them: several where build constraints choose.
+    /// Top-level names to the files that declare them: several if build constraints choose.
     names: HashMap<&'a str, Vec<u32>>,
     test_names: HashMap<&'a str, Vec<u32>>,
 }
@@ -78,7 +78,7 @@ impl<'a> Go<'a> {
         }
     }
 
-    /// What the go.work around a folder replaces.
+    /// The replacements of the go.work around a folder.
     fn replaced(&self, folder: &str) -> &[(String, String)] {
         let mut above = ancestors(folder);
         let found = above.find_map(|above| self.workspaces.get(above));
@@ -142,12 +142,12 @@ impl<'a> Go<'a> {
         found.dedup();
         found.retain(|target| *target != file);
         if found.is_empty() {
-            return Target::unresolved("no_go_files: the folder holds nothing but tests");
+            return Target::unresolved("no_go_files: the folder has only tests");
         }
         Target::Files(found)
     }
 
-    /// The module that provides it, where go.mod says so.
+    /// The module that provides it, if go.mod names one.
     fn required(&self, file: u32, path: &str) -> Option<&str> {
         let (_, module) = self.module_of(parent(self.files.path(file)))?;
         let provides = |required: &&String| inside(required, path).is_some();
@@ -157,7 +157,7 @@ impl<'a> Go<'a> {
     }
 }
 
-/// What go.mod of the standard library calls itself: its packages go by their path in it.
+/// The module name in go.mod of the standard library, whose packages are named by their path in it.
 const STANDARD_MODULE: &str = "std";
 
 impl Resolver for Go<'_> {
@@ -213,7 +213,7 @@ impl Resolver for Go<'_> {
                 }
             }
         };
-        // Others never see them, and what they import makes no cycle.
+        // Other packages never see them, and their imports make no cycle.
         if path.ends_with("_test.go") {
             format!("{package}.test")
         } else {
@@ -222,7 +222,7 @@ impl Resolver for Go<'_> {
     }
 }
 
-/// What is left of `path` inside `module`.
+/// The rest of `path` inside `module`.
 fn inside<'p>(module: &str, path: &'p str) -> Option<&'p str> {
     let rest = path.strip_prefix(module)?;
     if rest.is_empty() {

@@ -14,11 +14,11 @@ pub(super) struct Java<'a> {
     classes: HashMap<String, Vec<u32>>,
     /// Top-level classes by package and name.
     packages: HashMap<&'a str, BTreeMap<&'a str, Vec<u32>>>,
-    /// Of the packages that have a class here: how many classes of it imports name that are here, and that are not.
+    /// For each package with a class here: how many of its imported classes are here, and how many are not.
     named: HashMap<String, (usize, usize)>,
 }
 
-/// Parts that the packages of one project share at least, where nothing else tells: `com.acme.shop`.
+/// Name parts that the packages of one project share at least, if nothing else is known: `com.acme.shop`.
 const PROJECT_PARTS: usize = 3;
 
 impl<'a> Java<'a> {
@@ -66,8 +66,8 @@ impl<'a> Java<'a> {
         self.named = counts.into_iter().map(count).collect();
     }
 
-    /// Whether a class of the package that is not here is missing, rather than a library's: a tree may hold one class
-    /// of a package that is another's. Packages of one project begin alike, and most of their classes are here.
+    /// Whether an absent class of the package is missing, and not from a library: a tree may have one class of a
+    /// foreign package. The packages of a project have a common prefix, and most of their classes are here.
     fn is_ours(&self, file: u32, package: &str) -> bool {
         if !self.packages.contains_key(package) {
             return false;
@@ -111,8 +111,8 @@ impl<'a> Java<'a> {
         }
     }
 
-    /// Of several files that declare one class (a tree with variants), the one that shares most folders with the
-    /// importing file; none where two share as much.
+    /// Of several files that declare one class (a tree with variants), the one that shares the most folders with the
+    /// importing file; none if two share equally many.
     fn choose(&self, file: u32, declared: &[u32]) -> Target {
         let path = self.files.path(file);
         let shared = |other: &u32| shared_depth(path, self.files.path(*other));
@@ -121,7 +121,7 @@ impl<'a> Java<'a> {
         match (nearest.next(), nearest.next()) {
             (Some(only), None) => Target::Files(vec![*only]),
             _ => Target::unresolved(format!(
-                "ambiguous: {} files declare it, none nearer than the others",
+                "ambiguous: {} files declare it, and none is nearest",
                 declared.len()
             )),
         }
@@ -204,7 +204,7 @@ impl Resolver for Java<'_> {
     }
 }
 
-/// Up to the first part that starts like a class.
+/// The name up to the first part that is capitalised like a class.
 fn package_of(name: &str, is_package: bool) -> &str {
     if is_package {
         return name;
@@ -216,7 +216,7 @@ fn package_of(name: &str, is_package: bool) -> &str {
         }
         end += part.len() + 1;
     }
-    // All lower case: the last part is the class all the same.
+    // All lower case: the last part is taken for the class.
     if end > name.len() {
         return name.rsplit_once('.').map_or(name, |(package, _)| package);
     }

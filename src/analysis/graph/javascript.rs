@@ -1,7 +1,7 @@
-//! JavaScript and TypeScript: relative paths with endings and index files, `paths` of tsconfig, packages of the tree.
+//! JavaScript and TypeScript: relative paths with extensions and index files, `paths` of tsconfig, packages of the
+//! tree.
 //!
-//! The order is that of the compiler and of Node: what a configuration maps comes before what is built in, and what is
-//! built in before packages.
+//! The order is that of the compiler and of Node: mappings of a configuration, then built-in modules, then packages.
 
 use std::cell::Cell;
 
@@ -20,11 +20,11 @@ pub(super) struct JavaScript<'a> {
     npm: Npm,
     configs: Tsconfigs,
     deno: Deno,
-    /// The file that was asked about last, and the configuration that speaks for it: all its imports come in a row.
+    /// The last file, and the configuration that applies to it: the imports of a file come in a row.
     last: Cell<Option<(u32, Option<usize>)>>,
 }
 
-/// The file that imports, as far as it matters.
+/// The importing file.
 #[derive(Clone, Copy)]
 struct From<'a> {
     folder: &'a str,
@@ -32,27 +32,27 @@ struct From<'a> {
     asker: Asker,
 }
 
-/// Tried behind a path without ending, in this order.
+/// Extensions tried after a path without one, in this order.
 const FROM_TYPESCRIPT: [&str; 11] = [
     ".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".d.mts", ".d.cts",
 ];
 const FROM_JAVASCRIPT: [&str; 11] = [
     ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".d.ts", ".mts", ".cts", ".d.mts", ".d.cts",
 ];
-/// What the compiler makes of a source, and the sources that it may have been made of.
+/// Extensions of compiled files, and the extensions of their sources.
 const COMPILED: [(&str, &[&str]); 4] = [
     (".js", &[".ts", ".tsx", ".d.ts", ".jsx"]),
     (".jsx", &[".tsx", ".d.ts", ".ts"]),
     (".mjs", &[".mts", ".d.mts"]),
     (".cjs", &[".cts", ".d.cts"]),
 ];
-/// Endings of files that hold code of no language that is analysed here, or no code.
+/// Extensions of files without code, or with code in a language that is not analysed.
 const ASSETS: [&str; 36] = [
     "css", "scss", "sass", "less", "styl", "pcss", "svg", "png", "jpg", "jpeg", "gif", "webp",
     "avif", "ico", "bmp", "woff", "woff2", "ttf", "eot", "otf", "mp3", "mp4", "webm", "wav",
     "json", "json5", "yaml", "yml", "toml", "txt", "md", "mdx", "html", "graphql", "gql", "wasm",
 ];
-/// What React Native puts before an ending, for the platform that it builds for.
+/// What React Native inserts before an extension for each platform.
 const PLATFORMS: [&str; 6] = [".ios", ".android", ".native", ".web", ".windows", ".macos"];
 const COMPONENTS: [&str; 4] = ["vue", "svelte", "astro", "node"];
 
@@ -71,7 +71,7 @@ impl<'a> JavaScript<'a> {
         })
     }
 
-    /// The configuration that speaks for a file.
+    /// The configuration that applies to a file.
     fn config(&self, file: u32) -> Option<&Config> {
         let number = match self.last.get() {
             Some((known, number)) if known == file => number,
@@ -81,7 +81,7 @@ impl<'a> JavaScript<'a> {
         self.configs.get(number?)
     }
 
-    /// A path without endings to a file.
+    /// Resolves a path without an extension to a file.
     fn file(&self, path: &str, from: From<'_>) -> Option<u32> {
         self.as_file(path, from)
             .or_else(|| self.as_folder(path, from))
@@ -89,7 +89,7 @@ impl<'a> JavaScript<'a> {
 
     fn as_file(&self, path: &str, from: From<'_>) -> Option<u32> {
         let typescript = from.asker.typescript;
-        // The compiler asks for the source of what is written before what is written.
+        // The compiler prefers the source to the named file.
         let compiled = || self.source_of(path, from);
         let found = match typescript {
             true => compiled().or_else(|| self.files.at(path)),
@@ -118,7 +118,7 @@ impl<'a> JavaScript<'a> {
             .find_map(|ending| self.with_suffix(base, ending, from))
     }
 
-    /// With each of the `moduleSuffixes`; without any, plain.
+    /// Tries each of the `moduleSuffixes`, or the plain path if there are none.
     fn with_suffix(&self, base: &str, ending: &str, from: From<'_>) -> Option<u32> {
         let suffixes = from.config.map_or(&[][..], |config| &config.suffixes);
         if suffixes.is_empty() {
@@ -129,7 +129,7 @@ impl<'a> JavaScript<'a> {
             .find_map(|suffix| self.files.at(&format!("{base}{suffix}{ending}")))
     }
 
-    /// A file for each platform, where none is for all of them.
+    /// The files for the single platforms, if no file is for all of them.
     fn by_platform(&self, path: &str) -> Vec<u32> {
         let bare = |ending: &&str| path.strip_suffix(*ending);
         let base = [".js", ".jsx", ".ts", ".tsx"].iter().find_map(bare);
@@ -174,7 +174,7 @@ impl<'a> JavaScript<'a> {
         let Some(path) = join(from.folder, specifier) else {
             return Target::unresolved("outside: the path leaves the analysed folder");
         };
-        // `./` and `..` mean a folder even where a file has its name.
+        // `./` and `..` mean a folder, even if a file has its name.
         let is_folder = specifier.ends_with('/') || specifier.ends_with('.');
         let found = if is_folder {
             self.as_folder(&path, from)
@@ -195,7 +195,7 @@ impl<'a> JavaScript<'a> {
         }
     }
 
-    /// `paths` and `baseUrl` of the configuration that speaks for the file.
+    /// `paths` and `baseUrl` of the configuration that applies to the file.
     fn mapped(&self, from: From<'_>, specifier: &str) -> Option<Target> {
         let candidates = from.config?.candidates(specifier);
         let found = candidates.iter().find_map(|path| self.file(path, from));
@@ -208,7 +208,7 @@ impl<'a> JavaScript<'a> {
         })
     }
 
-    /// By deno.json or an import map.
+    /// Resolves by deno.json or an import map.
     fn imported_by_map(&self, from: From<'_>, specifier: &str) -> Option<Target> {
         Some(match self.deno.mapped(from.folder, specifier)? {
             Mapped::Path(path) => match self.file(&path, from) {
@@ -235,7 +235,7 @@ impl Resolver for JavaScript<'_> {
                 requires: import.kind == ImportKind::Require,
             },
         };
-        // What a bundler is told before `!` and behind `?` is not part of the path.
+        // Options for bundlers, before `!` and after `?`, are not part of the path.
         let specifier = import.specifier.rsplit('!').next().unwrap_or_default();
         let specifier = specifier.split('?').next().unwrap_or_default();
         if specifier.is_empty() {
@@ -288,7 +288,7 @@ pub(super) fn package_name(specifier: &str) -> &str {
         .unwrap_or(specifier)
 }
 
-/// What no package can be called: `@/x`, `~/x`, `/x`, `#x`, `$lib`.
+/// Specifiers that cannot be package names: `@/x`, `~/x`, `/x`, `#x`, `$lib`.
 fn is_alias(specifier: &str) -> bool {
     specifier.starts_with("@/") || specifier.starts_with(['~', '/', '#', '$'])
 }
@@ -305,13 +305,13 @@ fn is_asset(path: &str) -> bool {
 fn missing(path: &str) -> Target {
     let ending = ending(path).to_ascii_lowercase();
     if ASSETS.contains(&ending.as_str()) {
-        return Target::unresolved(format!("asset: a .{ending} file is no analysed code"));
+        return Target::unresolved(format!("asset: .{ending} files are not analysed code"));
     }
     if COMPONENTS.contains(&ending.as_str()) {
         return Target::unresolved(format!("not_analyzed: .{ending} files are not read"));
     }
     Target::unresolved(format!(
-        "no_such_file: none at {path}, with any known ending or as a folder with an index (generated or excluded?)"
+        "no_such_file: none at {path}, with any known extension or as a folder with an index (generated or excluded?)"
     ))
 }
 

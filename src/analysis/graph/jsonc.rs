@@ -1,14 +1,14 @@
-//! JSON as editors write it: comments and trailing commas are let pass. Keys keep the order in which they are written:
-//! conditions of a package.json are tried in it.
+//! JSON as editors write it: comments and trailing commas are accepted. Keys keep their order, because the conditions
+//! of a package.json are tried in it.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A value of JSON with its keys in their order.
+/// A JSON value with its keys in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Json {
-    /// `null`, and what imports are never about: numbers and truths.
+    /// `null`, and values without meaning for imports: numbers and booleans.
     Other,
     Null,
     Text(String),
@@ -17,7 +17,7 @@ pub(super) enum Json {
 }
 
 impl Json {
-    /// The last of the key, as every parser takes it.
+    /// The last value of the key, as in every parser.
     pub(super) fn get(&self, key: &str) -> Option<&Json> {
         let entries = self.entries()?;
         let found = entries.iter().rev().find(|(known, _)| known == key);
@@ -45,7 +45,7 @@ impl Json {
         }
     }
 
-    /// One text, or those of a list.
+    /// One text, or the texts of a list.
     pub(super) fn texts(&self) -> Vec<&str> {
         match self {
             Self::Text(text) => vec![text],
@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for InOrder {
     }
 }
 
-/// `None` where it is no JSON even so. Nesting beyond what `serde_json` follows (128) is refused by it.
+/// `None` if it is not JSON. `serde_json` refuses nesting deeper than 128.
 pub(super) fn parse(text: &str) -> Option<Json> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Ok(value) = serde_json::from_str(text) {
@@ -124,7 +124,7 @@ pub(super) fn parse(text: &str) -> Option<Json> {
     serde_json::from_str(&strict(text)).ok()
 }
 
-/// Comments become nothing; a comma before a closing bracket goes.
+/// Removes comments, and commas before closing brackets.
 pub(super) fn strict(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -160,7 +160,7 @@ pub(super) fn strict(text: &str) -> String {
     kept
 }
 
-/// With both quotes.
+/// The end of a string, past its closing quote.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

@@ -1,4 +1,4 @@
-//! From the graph of a whole project to what was asked for, with the figures of the whole.
+//! Reduces the graph of a whole project to the requested part, with the figures of the whole.
 
 use super::files::index;
 use super::shape::{reach, renumbered};
@@ -16,7 +16,7 @@ pub(super) fn measure(graph: Graph, edges: CycleEdges) -> Measured {
     }
 }
 
-/// Files that are left out are part of a graph only where others lead to them.
+/// Files that are left out are part of a graph only if others import them.
 pub(super) fn without_strays(graph: Graph) -> Graph {
     if graph.nodes.iter().all(|node| node.left_out.is_none()) {
         return graph;
@@ -27,7 +27,7 @@ pub(super) fn without_strays(graph: Graph) -> Graph {
         nodes: numbers.nodes(&graph),
         edges: numbers.edges(&graph, |_| true),
         external: numbers.external(&graph, |_| true),
-        // Nobody can mend the imports of generated and vendored files, so they are not reported.
+        // The imports of generated and vendored files cannot be fixed, so they are not reported.
         unresolved: numbers.unresolved(&graph, |node| node.left_out.is_none()),
         within_file: graph.within_file,
     }
@@ -98,7 +98,7 @@ fn told(graph: &Graph, cycle: &Cycle, numbers: &Numbers) -> ShownCycle {
     }
 }
 
-/// New indexes of the nodes that are kept.
+/// New indexes of the kept nodes.
 struct Numbers(Vec<Option<u32>>);
 
 impl Numbers {

@@ -1,4 +1,4 @@
-//! package.json: packages of the tree by name, who may mean them, and what their `exports`, `imports` and `main` lead to.
+//! package.json: packages of the tree by name, the files that can import them, and the targets of their entries.
 
 use std::collections::HashMap;
 
@@ -24,13 +24,13 @@ pub(super) struct Package {
     pub(super) name: Option<String>,
     pub(super) exports: Option<Json>,
     pub(super) imports: Option<Json>,
-    /// `source`, `types`, `module`, `main` … as far as given.
+    /// `source`, `types`, `module`, `main` …, if given.
     mains: Vec<(&'static str, String)>,
-    /// Of every section, with what is asked of it; of several, the first.
+    /// The dependencies of all sections, with their version ranges; the first of equal names.
     dependencies: HashMap<String, String>,
 }
 
-/// Fields that may name the entry of a package; sources before what is built from them.
+/// Fields that may name the entry of a package; sources before build outputs.
 const MAINS: [&str; 7] = [
     "source",
     "types",
@@ -46,9 +46,9 @@ const DEPENDENCIES: [&str; 4] = [
     "peerDependencies",
     "optionalDependencies",
 ];
-/// What a dependency says that is taken from the tree, never from the registry.
+/// Prefixes of dependencies that are taken from the tree, never from the registry.
 const LOCAL: [&str; 5] = ["workspace:", "file:", "link:", "portal:", "./"];
-/// Folders whose packages are there for tests and readers.
+/// Folders whose packages are test data or examples.
 const TEST_DATA: [&str; 8] = [
     "test",
     "tests",
@@ -100,7 +100,7 @@ impl Npm {
             }
             let mut package = read(&manifest);
             if is_deno {
-                // Those are mapped by the module `deno`.
+                // The module `deno` maps these.
                 package.imports = None;
             }
             if let Some(name) = &package.name {
@@ -141,8 +141,8 @@ impl Npm {
         })
     }
 
-    /// The folder of the package that `name` means for a file in `folder`: its own, one that a dependency points to, a
-    /// member of the workspace around, or, where no manifest speaks of it, the only one of that name.
+    /// The folder of the package `name` for a file in `folder`: its own package, one that a dependency points to, a
+    /// member of the surrounding workspace or, if no manifest mentions it, the only package of that name.
     pub(super) fn meant<'p>(&'p self, folder: &'p str, name: &str) -> Option<&'p str> {
         if let Some((own, known)) = self.named(folder)
             && known == name
@@ -185,7 +185,8 @@ impl Npm {
         }
     }
 
-    /// Neither is inside a workspace of which the other is no member: a package of test data is for its test alone.
+    /// Whether neither is inside a workspace that the other is not a member of: only its test uses a package of test
+    /// data.
     fn is_beside(&self, folder: &str, package: &str, steps: &mut u32) -> bool {
         let data = ancestors(package)
             .filter(|above| TEST_DATA.contains(&name(above)))
@@ -200,12 +201,12 @@ impl Npm {
         }
     }
 
-    /// The nearest one around.
+    /// The nearest surrounding workspace.
     fn workspace<'p>(&'p self, folder: &'p str) -> Option<(&'p str, &'p [String])> {
         ancestors(folder).find_map(|above| Some((above, self.workspaces.get(above)?.as_slice())))
     }
 
-    /// Whether a package that the folder belongs to takes this one from somewhere.
+    /// Whether a package around the folder depends on this one.
     pub(super) fn depends_on_any(&self, folder: &str, names: &[&str]) -> bool {
         let mut packages = ancestors(folder).filter_map(|above| self.packages.get(above));
         packages.any(|package| {
@@ -222,7 +223,7 @@ fn is_manifest(name: &str) -> bool {
     )
 }
 
-/// A later glob with `!` takes out again. False once no steps are left.
+/// A later glob with `!` excludes again. False if no steps are left.
 fn is_member(root: &str, globs: &[String], folder: &str, steps: &mut u32) -> bool {
     if folder == root {
         return true;
@@ -239,7 +240,7 @@ fn is_member(root: &str, globs: &[String], folder: &str, steps: &mut u32) -> boo
     is_member && *steps > 0
 }
 
-/// The list under `packages:`, in either way of YAML to write it.
+/// The list under `packages:`, in either YAML syntax.
 fn pnpm(text: &str) -> Vec<String> {
     let plain = |item: &str| {
         let item = item.split(" #").next().unwrap_or_default().trim();
@@ -284,7 +285,7 @@ fn read(package: &Json) -> Package {
 }
 
 impl Package {
-    /// Paths of the entry, the most certain first: declarations come last for what has no types.
+    /// Paths of the entry, the most certain first: declarations come last for packages without types.
     pub(super) fn mains(&self, asker: Asker) -> Vec<&str> {
         let is_last = |key: &str| !asker.typescript && matches!(key, "types" | "typings");
         let mut mains: Vec<_> = self.mains.iter().collect();

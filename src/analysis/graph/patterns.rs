@@ -1,14 +1,13 @@
-//! Globs over paths as manifests write them: `*` and `?` inside a name, `**` for any folders, `{a,b}` either.
+//! Globs over paths as in manifests: `*` and `?` inside a name, `**` for any folders, `{a,b}` for alternatives.
 
-/// Steps that an import may take in all globs that are asked about it: far more than the manifests that people write
-/// take, some milliseconds of work.
+/// Steps of all glob matches for one import: far more than real manifests need, some milliseconds of work.
 pub(super) const STEPS: u32 = 1_000_000;
-/// A longer pattern fits nothing: as long as a glob of a caller may be.
+/// A longer pattern matches nothing: the limit for globs of callers.
 const PATTERN_BYTES: usize = 1024;
-/// Patterns that braces make of one, and pairs of braces that are read; what is beyond is taken as written.
+/// Patterns that the braces of one pattern expand to, and pairs of braces that are read. Further ones are literal.
 const EXPANDED: usize = 256;
 
-/// Whether `path` is what `pattern` means. Both relative to the same folder, with `/`. False once no steps are left.
+/// Whether `path` matches `pattern`. Both are relative to the same folder, with `/`. False if no steps are left.
 pub(super) fn matches(pattern: &str, path: &str, steps: &mut u32) -> bool {
     let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
     if pattern.len() > PATTERN_BYTES || !take(steps, pattern.len()) {
@@ -22,13 +21,13 @@ pub(super) fn matches(pattern: &str, path: &str, steps: &mut u32) -> bool {
         .any(|pattern| take(steps, pattern.len()) && parts(pattern, path, steps))
 }
 
-/// False where no steps are left.
+/// False if no steps are left.
 fn take(steps: &mut u32, count: usize) -> bool {
     *steps = steps.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
     *steps > 0
 }
 
-/// Every way to read the braces.
+/// Every expansion of the braces.
 fn expanded(pattern: &str) -> Vec<String> {
     let mut open = vec![pattern.to_owned()];
     let mut done = vec![];
@@ -55,7 +54,7 @@ fn parts(pattern: &str, path: &str, steps: &mut u32) -> bool {
     let pattern: Vec<&str> = pattern.split('/').filter(|part| *part != ".").collect();
     let path: Vec<&str> = path.split('/').collect();
     let (mut at, mut of) = (0, 0);
-    // Where to go on when what follows the last `**` does not fit.
+    // Where to continue if the text after the last `**` does not match.
     let mut again: Option<(usize, usize)> = None;
     while of < path.len() {
         if !take(steps, 1) {
@@ -165,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_match_over_the_step_limit_fails() {
-        // Behind the star each letter is a new beginning.
+        // After the star, the match restarts at each letter.
         let pattern = format!("*{}b", "a".repeat(1000));
         let mut steps = STEPS;
         assert!(!super::matches(&pattern, &"a".repeat(4000), &mut steps));

@@ -1,6 +1,6 @@
-//! Python: modules and packages (namespace packages too) against the folders that would be on its path.
+//! Python: modules and packages (also namespace packages) in the folders that would be on its path.
 //!
-//! `from p import m` leads to the module `p.m` where there is one, else to `p`.
+//! `from p import m` leads to the module `p.m` if there is one, else to `p`.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use crate::analysis::{Cancelled, Import, ImportKind, Language};
 pub(super) struct Python<'a> {
     files: &'a Files<'a>,
     roots: Roots,
-    /// What the top folder is called where it is a package itself, as its own imports tell.
+    /// The name of the top folder if it is a package itself, inferred from its own imports.
     top: Option<&'a str>,
 }
 
-/// Of the imports that start with a name, those that must lead to modules below the top for it to be the top's name.
+/// Share of the imports with a first name that must lead to modules below the top, for it to be the top's name.
 const TOP_SHARE: f64 = 0.95;
-/// Fewer could be chance.
+/// Fewer imports could match by chance.
 const TOP_IMPORTS: usize = 3;
 
-/// Modules that lie beside each other in the standard library alone.
+/// Modules that are in one folder only in the standard library.
 const LIBRARY_MARKS: [&str; 3] = ["os.py", "abc.py", "io.py"];
-/// Files that are named where several fit.
+/// Files named in the message if several match.
 const CANDIDATES: usize = 4;
 
-/// What a dotted name is.
+/// The result of a dotted name.
 #[derive(Debug, Clone, PartialEq)]
 enum Found {
-    /// A module, or a package by its `__init__`; and its folder where it is a package.
+    /// A module, or the `__init__` of a package, with its folder.
     Module(u32, Option<String>),
     /// A folder without `__init__`.
     Namespace(String),
@@ -49,8 +49,8 @@ impl<'a> Python<'a> {
         Ok(python)
     }
 
-    /// The analysed folder may be a package whose name lies outside of what was read: `django.utils` inside of
-    /// `django/`. It is the one name whose modules are all there.
+    /// The analysed folder may itself be a package whose name is not visible: `django.utils` inside of `django/`. It is
+    /// the one name whose modules are all there.
     fn name_of_top(&self) -> Option<&'a str> {
         self.init("", false)?;
         let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -87,7 +87,7 @@ impl<'a> Python<'a> {
             let init = self.init("", stub);
             let found = init.map(|init| Found::Module(init, Some(String::new())));
             return found.map_or_else(
-                || Target::unresolved("no_such_module: the top folder is no package"),
+                || Target::unresolved("no_such_module: the top folder is not a package"),
                 |found| self.target(found, import, stub),
             );
         }
@@ -123,7 +123,7 @@ impl<'a> Python<'a> {
             .then_some(Found::Namespace(base))
     }
 
-    /// `Err` says how many of the parts were found.
+    /// `Err`: how many parts were found.
     fn walk(&self, folder: &str, parts: &[&str], stub: bool) -> Result<Found, usize> {
         let mut folder = folder.to_owned();
         let mut found = None;
@@ -157,7 +157,7 @@ impl<'a> Python<'a> {
         }
         let own = self.roots.own(folder);
         let is_standard = stdlib::is_python(first);
-        // A script's own folder comes before the standard library; nothing else does, but the library itself.
+        // Only the script's own folder comes before the standard library, and the sources of the library itself.
         if is_standard && own != folder && !self.is_library(own) {
             return Target::standard(first);
         }
@@ -201,8 +201,8 @@ impl<'a> Python<'a> {
         LIBRARY_MARKS.iter().all(|name| has(name))
     }
 
-    /// A module in the folder of a script that lies in a package all the same. Not where the module itself takes the
-    /// name from elsewhere (`celery.py` that imports celery), or the project asks an index for it.
+    /// A module in the folder of a script, even if that folder is a package. Not if the module itself imports the name
+    /// from elsewhere (`celery.py` that imports celery), or the project depends on a distribution of that name.
     fn beside(&self, file: u32, folder: &str, search: &Search<'_, 'a>) -> Option<Target> {
         let first = search.parts.first()?;
         let module = match self.module(folder, first, search.stub)? {
@@ -266,7 +266,7 @@ impl<'a> Python<'a> {
             .find_map(|ending| self.files.at(&format!("{folder}{slash}__init__{ending}")))
     }
 
-    /// Which of the names are modules decides which files are meant.
+    /// The names that are modules decide which files are imported.
     fn target(&self, found: Found, import: &Import, stub: bool) -> Target {
         let (module, folder) = match &found {
             Found::Module(module, folder) => (Some(*module), folder.as_deref()),
@@ -275,7 +275,7 @@ impl<'a> Python<'a> {
         if import.kind != ImportKind::From {
             return match module {
                 Some(module) => Target::Files(vec![module]),
-                // A folder without `__init__`: there is nothing to run, and nothing is missing.
+                // A folder without `__init__` has no code, and nothing is missing.
                 None => Target::Within,
             };
         }
@@ -304,7 +304,7 @@ impl<'a> Python<'a> {
     }
 }
 
-/// One import being looked for, folder after folder.
+/// The search for one import, folder by folder.
 struct Search<'s, 'a> {
     python: &'s Python<'a>,
     import: &'s Import,
@@ -312,7 +312,7 @@ struct Search<'s, 'a> {
     parts: &'s [&'s str],
     /// Folders without `__init__` that the whole name leads to: parts of one namespace package.
     portions: Vec<String>,
-    /// How many parts led somewhere, in the first folder that has a package of the name.
+    /// How many parts were found in the first folder that has a package of the name.
     broken: Option<usize>,
 }
 
@@ -340,9 +340,9 @@ impl Search<'_, '_> {
         }
     }
 
-    /// In folders of other projects: the nearest that has it; where several are as near, none.
+    /// Searches folders of other projects: the nearest that has it, or none if several are equally near.
     fn elsewhere(&mut self, roots: &[&str], path: &str) -> Option<Target> {
-        // A package that is here and lacks the module is not continued by another of the same name.
+        // If a package is here without the module, no other package of that name is searched.
         if self.broken.is_some() {
             return None;
         }
@@ -370,7 +370,7 @@ impl Search<'_, '_> {
         )))
     }
 
-    /// The parts of a namespace package together: each name may be in another of them.
+    /// All parts of a namespace package: each name may be in another part.
     fn in_portions(&self) -> Option<Target> {
         if self.portions.is_empty() {
             return None;
@@ -410,7 +410,7 @@ impl Resolver for Python<'_> {
         self.absolute(file, import)
     }
 
-    /// The package that holds it; a module outside any is its own.
+    /// The package of a module; a module outside of packages is its own.
     fn package(&self, file: u32) -> String {
         let path = self.files.path(file);
         let dotted = self.roots.dotted(parent(path));

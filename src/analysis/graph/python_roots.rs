@@ -1,4 +1,4 @@
-//! The folders that Python would have on its path: where absolute imports are looked for.
+//! The folders that Python would have on its path, for absolute imports.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -12,22 +12,21 @@ mod manifests;
 use manifests::{normal, pyproject, requirements, setup_cfg, setup_py};
 
 pub(super) struct Roots {
-    /// Source folders by the folder of the project that has them: those that it names or that are called `src`, then
-    /// its own.
+    /// Source folders by project folder: those that it names or that are called `src`, then its own.
     projects: BTreeMap<String, Vec<String>>,
-    /// Source folders below their project: what is in one of them is a package, with or without `__init__`.
+    /// Source folders below their project: each folder in one of them is a package, with or without `__init__`.
     sources: BTreeSet<String>,
     /// For each folder with Python files, the folder above it that would be on the path.
     own: HashMap<String, String>,
-    /// Packages (folders with `__init__`) by name, with the folders that hold one of that name.
+    /// Packages (folders with `__init__`) by name, with the folders that have one of that name.
     packages: BTreeMap<String, BTreeSet<String>>,
-    /// By the name of a module or folder, the projects and their source folders that have it at the top.
+    /// By name of a module or folder: the projects, with their source folders, that have it at the top.
     held: HashMap<String, Vec<(String, String)>>,
-    /// What the project of a folder takes from an index, by the names of its distributions.
+    /// The distributions that the project of a folder depends on.
     dependencies: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Dotted names between two looks at `cancelled`: each is looked for in every project that has its first part.
+/// Dotted names between two checks of `cancelled`: each is searched in every project that has its first part.
 const NAMES_PER_CHECK: usize = 16;
 
 impl Roots {
@@ -113,7 +112,7 @@ impl Roots {
             }
             known.push(source);
         }
-        // The project's own folder comes last, even where a manifest names it first.
+        // The project's own folder comes last, even if a manifest names it first.
         known.sort_by_key(|source| source == folder);
     }
 
@@ -139,7 +138,7 @@ impl Roots {
         }
     }
 
-    /// Folders without `__init__` that imports name as packages: `import acme.web` where `acme/web` is one.
+    /// Folders without `__init__` that are imported as packages: `acme/web` in `import acme.web`.
     fn namespaces(
         &self,
         files: &Files<'_>,
@@ -179,8 +178,8 @@ impl Roots {
         Ok(found)
     }
 
-    /// From the first folder above that is no package: up to the source folder around it, or through what is used as a
-    /// namespace package.
+    /// Starts at the first folder above that is not a package, and goes up to the source folder around it, or through
+    /// folders that are used as namespace packages.
     fn root_of<'p>(
         &self,
         files: &Files<'_>,
@@ -198,25 +197,25 @@ impl Roots {
         root
     }
 
-    /// The folder on the path that a file in `folder` is found from.
+    /// The folder on the path from which a file in `folder` is imported.
     pub(super) fn own<'r>(&'r self, folder: &'r str) -> &'r str {
         self.own.get(folder).map_or(folder, String::as_str)
     }
 
-    /// Of the projects around a file in `folder`, the nearest first, and the plain folders above it; not its own.
+    /// The projects around a file in `folder`, nearest first, and the plain folders above it, without its own.
     pub(super) fn around<'r>(&'r self, folder: &'r str) -> impl Iterator<Item = &'r str> {
         let own = self.own(folder);
         let mut seen = HashSet::from([own]);
         let found = ancestors(folder).flat_map(move |above| {
             let of_project = self.projects.get(above).into_iter().flatten();
-            // A plain folder above may be where the program is started.
+            // The program may be started in a plain folder above.
             let plain = is_below(own, above).then_some(above);
             of_project.map(String::as_str).chain(plain)
         });
         found.filter(move |root| seen.insert(root))
     }
 
-    /// Of projects elsewhere in the tree that have `first` at their top, the nearest first.
+    /// Other projects of the tree that have `first` at their top, nearest first.
     pub(super) fn elsewhere<'r>(&'r self, folder: &str, first: &str) -> Vec<&'r str> {
         let mut found: Vec<(Reverse<usize>, &str, &str)> = vec![];
         for (project, source) in self.held.get(first).into_iter().flatten() {
@@ -232,13 +231,13 @@ impl Roots {
         found.into_iter().map(|(.., source)| source).collect()
     }
 
-    /// The folders that hold a package of this name.
+    /// The folders that have a package of this name.
     pub(super) fn holders(&self, package: &str) -> impl Iterator<Item = &str> {
         let holders = self.packages.get(package);
         holders.into_iter().flatten().map(String::as_str)
     }
 
-    /// Whether a project around the folder takes a distribution of that name.
+    /// Whether a project around the folder depends on a distribution of that name.
     pub(super) fn depends_on(&self, folder: &str, module: &str) -> bool {
         let normal = normal(module);
         ancestors(folder).any(|above| {
@@ -262,7 +261,7 @@ impl Roots {
     }
 }
 
-/// Up while there is an `__init__`.
+/// Goes up while there is an `__init__`.
 fn climb<'p>(files: &Files<'_>, folder: &'p str) -> &'p str {
     ancestors(folder)
         .find(|above| above.is_empty() || !is_package(files, above))

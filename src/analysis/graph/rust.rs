@@ -1,6 +1,6 @@
-//! Rust: where a `use` path leads. Edges go to the file that holds the longest module prefix of the path; modules that
-//! are re-exported are followed to the file that holds them, but never out of the package that Cargo.toml names: what a
-//! facade passes on is the facade's.
+//! Rust: the targets of `use` paths. An edge goes to the file with the longest module prefix of the path. Re-exported
+//! modules are followed to their file, but never out of the package that Cargo.toml names: a facade owns its
+//! re-exports.
 
 use std::cell::Cell;
 
@@ -15,11 +15,11 @@ mod step;
 
 /// Crates that come with the compiler.
 const STANDARD: &[&str] = &["std", "core", "alloc", "proc_macro", "test"];
-/// Re-exports of re-exports of globs …: look-ups for one import. Real chains take a handful.
+/// Look-ups for one import, in chains of re-exports and globs. Real chains need a handful.
 const STEPS: u32 = 400;
-/// Re-exports followed one into another.
+/// Longest chain of re-exports.
 const DEPTH: u32 = 12;
-/// Crates that include the same file, each of which is asked.
+/// Crates that include the same file, each of which is searched.
 const INSTANCES: usize = 8;
 
 pub(super) struct Rust<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Rust<'a> {
     tree: Tree,
 }
 
-/// What a path has led to so far.
+/// The target of a path so far.
 #[derive(Debug, Clone, PartialEq)]
 enum Place {
     Module(u32),
@@ -102,7 +102,7 @@ impl<'a> Rust<'a> {
         }
         match found.as_slice() {
             [] => other.unwrap_or_else(|| {
-                Target::unresolved("module_not_found: the inline module around it was not read")
+                Target::unresolved("module_not_found: its inline module was not read")
             }),
             [only] if *only == file => Target::Within,
             _ => Target::Files(found),
@@ -145,10 +145,10 @@ impl Resolver for Rust<'_> {
     }
 }
 
-/// One path being followed.
+/// The resolution of one path.
 struct Walk<'r> {
     rust: &'r Rust<'r>,
-    /// The package of the file that imports.
+    /// The package of the importing file.
     home: Option<usize>,
     steps: Cell<u32>,
 }
@@ -193,8 +193,7 @@ impl Walk<'_> {
         }
     }
 
-    /// `crate`. A file that nothing declares but that lies among the library's is taken for a part of it: a macro may
-    /// have declared it.
+    /// `crate`. An undeclared file in the folder of the library is taken for a part of it: a macro may declare it.
     fn root(&self, module: u32) -> u32 {
         let tree = &self.rust.tree;
         let crate_ = self.crate_of(module);
@@ -215,8 +214,8 @@ impl Walk<'_> {
         at
     }
 
-    /// The first segment of a path that does not say where it starts: names in scope, then crates (2018); the crate root
-    /// first in 2015.
+    /// The first segment of a path without a prefix: names in scope, then crates (2018); in 2015 the crate root comes
+    /// first.
     fn first(
         &self,
         module: u32,
@@ -267,7 +266,7 @@ impl Walk<'_> {
         package.is_some_and(|at| self.rust.tree.packages[at].is_2015)
     }
 
-    /// A crate by the name that code says.
+    /// A crate by its name in code.
     fn external(&self, module: u32, name: &str) -> Option<Place> {
         let tree = &self.rust.tree;
         let crate_ = self.crate_of(module);
@@ -317,7 +316,7 @@ impl Walk<'_> {
 
     fn rest(&self, start: u32, rest: &[&str], depth: u32) -> Place {
         let tree = &self.rust.tree;
-        // Modules of one name that the configuration chooses between: the path may lead through any.
+        // Several modules of one name, by configuration: the path may lead through any of them.
         let mut frontier = self.alternatives(start);
         for (number, name) in rest.iter().enumerate() {
             let Some(at) = frontier.first().copied() else {
@@ -357,6 +356,6 @@ fn no_parent() -> Place {
 
 fn unknown_crate(name: &str) -> Place {
     Place::Unknown(format!(
-        "unknown_crate: `{name}` is no module in scope and no dependency in Cargo.toml"
+        "unknown_crate: `{name}` is neither a module in scope nor a dependency in Cargo.toml"
     ))
 }

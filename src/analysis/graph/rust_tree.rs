@@ -1,4 +1,4 @@
-//! The module trees of Rust crates: which file holds which module, followed from the crate roots through `mod`.
+//! The module trees of Rust crates: the file of each module, followed from the crate roots through `mod`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,16 +6,16 @@ use super::cargo::{self, Package};
 use super::files::{self, Files, index, parent, stem};
 use crate::analysis::{Cancelled, Import, ImportKind, Language, SymbolKind};
 
-/// Modules of all crates together; a file that two crates include counts twice. Far beyond real trees.
+/// Modules of all crates together; a file that two crates include counts twice. Far more than real trees have.
 const MODULES_LIMIT: usize = 4_000_000;
 
 pub(super) struct Tree {
     pub(super) packages: Vec<Package>,
     pub(super) crates: Vec<Crate>,
     pub(super) modules: Vec<Module>,
-    /// The modules that a stretch of a file is: file and inline path.
+    /// The modules of a part of a file, by file and inline path.
     pub(super) places: HashMap<(u32, String), Vec<u32>>,
-    /// Where each `mod x;` leads: file and number of the import.
+    /// The target of each `mod x;`, by file and number of the import.
     pub(super) declared: HashMap<(u32, u32), Vec<u32>>,
     pub(super) crate_of: HashMap<u32, u32>,
 }
@@ -23,9 +23,9 @@ pub(super) struct Tree {
 pub(super) struct Crate {
     pub(super) root: u32,
     pub(super) package: Option<usize>,
-    /// `extern crate a as b;` anywhere in it.
+    /// `extern crate a as b;` in any of its modules.
     pub(super) aliases: HashMap<String, String>,
-    /// No manifest names it: a file that nothing declares.
+    /// A file that no manifest names and no module declares.
     pub(super) is_orphan: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Module {
     pub(super) file: u32,
     pub(super) crate_: u32,
     pub(super) parent: Option<u32>,
-    /// Several by one name where the configuration chooses.
+    /// Several per name if the configuration chooses.
     pub(super) children: HashMap<String, Vec<u32>>,
     /// Items by name.
     pub(super) items: HashSet<String>,
@@ -46,12 +46,12 @@ pub(super) struct Module {
 struct Reading {
     file: u32,
     module: u32,
-    /// Folders in which its `mod x;` are looked for, first hit wins.
+    /// Folders in which its `mod x;` are searched; the first match wins.
     bases: Vec<String>,
 }
 
 impl Tree {
-    /// That of the crate which a module belongs to.
+    /// The package of the crate that a module belongs to.
     pub(super) fn package_of(&self, module: u32) -> Option<usize> {
         let module = &self.modules[module as usize];
         self.crates[module.crate_ as usize].package
@@ -105,7 +105,7 @@ impl Tree {
             .map(|(at, _)| at)
     }
 
-    /// Files that no manifest's crate reached, those first that no other one of them declares.
+    /// Files that no manifest's crate reached; first those that no other of them declares.
     fn orphans(&self, files: &Files<'_>) -> Vec<u32> {
         let left: Vec<u32> = files
             .of(Language::Rust)
@@ -269,7 +269,7 @@ impl Tree {
         }
     }
 
-    /// The module of an inline path, made with those around it where it is new.
+    /// The module of an inline path; creates it and its parents if needed.
     fn scope(&mut self, scopes: &mut HashMap<String, u32>, file: u32, path: &str) -> u32 {
         if let Some(module) = scopes.get(path) {
             return *module;
@@ -310,7 +310,7 @@ fn module_imports<'a>(
         .map(|(at, import)| (index(at), import))
 }
 
-/// The files of a `mod x;`: one for each configuration. `bases` are the folders that belong to the file around it.
+/// The files of a `mod x;`, one per configuration. `bases` are the module folders of the surrounding file.
 fn module_files(files: &Files<'_>, file: u32, import: &Import, bases: &[String]) -> Vec<u32> {
     let mut found: Vec<u32> = candidates(files.path(file), import, bases)
         .iter()
@@ -320,11 +320,11 @@ fn module_files(files: &Files<'_>, file: u32, import: &Import, bases: &[String])
     found
 }
 
-/// Where the compiler would look for it, one list for each configuration.
+/// Where the compiler would search, one list per configuration.
 pub(super) fn candidates(path: &str, import: &Import, bases: &[String]) -> Vec<Vec<String>> {
     let name = import.names.first().map_or("", String::as_str);
     let scope = import.scope.replace("::", "/");
-    // Beside the file; inside an inline module, in that module's folder.
+    // In the file's folder; inside an inline module, in that module's folder.
     let folders: Vec<&str> = if scope.is_empty() {
         vec![parent(path)]
     } else {
@@ -349,7 +349,7 @@ pub(super) fn candidates(path: &str, import: &Import, bases: &[String]) -> Vec<V
     found
 }
 
-/// It has a `#[path]` that always holds.
+/// Whether it has a `#[path]` in every configuration.
 fn has_path(import: &Import) -> bool {
     import
         .names
@@ -358,8 +358,8 @@ fn has_path(import: &Import) -> bool {
         .any(|path| *path == import.specifier)
 }
 
-/// The folder for the modules of a file that `import` declared: its own where the file is `mod.rs` or was named by
-/// `#[path]`, else the one by its name.
+/// The folder for the modules of a file that `import` declared: its own if the file is `mod.rs` or was named by
+/// `#[path]`, else the folder with its name.
 fn child_base(path: &str, import: &Import) -> String {
     let by_path = import
         .names
@@ -376,7 +376,7 @@ fn named_base(path: &str) -> String {
     path.strip_suffix(".rs").unwrap_or(path).to_owned()
 }
 
-/// A file that nobody declared may be a root or the middle of a tree.
+/// A file that no module declares may be a root or in the middle of a tree.
 pub(super) fn orphan_bases(path: &str) -> Vec<String> {
     match stem(path) {
         "lib" | "main" | "mod" => vec![parent(path).to_owned()],

@@ -1,4 +1,4 @@
-//! What is asked of a finished graph: folding, focus, cycles, coupling.
+//! Queries on a finished graph: folding, focus, cycles, coupling.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -28,7 +28,7 @@ pub(super) fn fold(graph: &Graph, granularity: Granularity) -> Graph {
             folded.specifiers.clear();
             (edge.from, folded)
         });
-        // Lines of several files in one list would mean nothing: those of the first stand for all.
+        // Lines of several files in one list would be useless: only those of the first are kept.
         if *first == edge.from {
             folded.lines.extend(&edge.lines);
         }
@@ -62,7 +62,7 @@ pub(super) fn fold(graph: &Graph, granularity: Granularity) -> Graph {
     }
 }
 
-/// The folded nodes by first appearance, and for each old node its new one.
+/// The folded nodes by first appearance, and the new node of each old one.
 fn groups(graph: &Graph, granularity: Granularity) -> (Vec<Node>, Vec<u32>) {
     let mut by_key: HashMap<(Option<&str>, String), u32> = HashMap::new();
     let mut taken: HashMap<String, &str> = HashMap::new();
@@ -112,7 +112,7 @@ fn ecosystem(language: Option<Language>) -> &'static str {
     }
 }
 
-/// To the folder that both lie in.
+/// Returns the common folder.
 fn shorten(path: &mut String, other: &str) {
     let shared: Vec<&str> = path
         .split('/')
@@ -162,7 +162,7 @@ pub(super) fn reached(
     kept
 }
 
-/// Breadth first along the edges, or against them.
+/// Breadth-first search along the edges, or against them.
 pub(super) fn reach(
     graph: &Graph,
     starts: impl Fn(&Node) -> bool,
@@ -211,7 +211,7 @@ pub(super) fn neighbours(
     next
 }
 
-/// Tarjan (1972) with a stack of our own.
+/// Tarjan (1972) with an explicit stack.
 pub(super) fn cycles(graph: &Graph, edges: CycleEdges) -> Vec<Cycle> {
     let counts = |edge: &Edge| match edges {
         CycleEdges::Runtime => !edge.type_only && edge.kind != ImportKind::Module,
@@ -246,7 +246,7 @@ fn components(next: &[Vec<u32>]) -> Vec<Vec<u32>> {
     let mut open: Vec<u32> = vec![];
     let mut found = vec![];
     let mut count = 0;
-    // A node and how many of its neighbours were looked at.
+    // A node, and how many of its neighbours were visited.
     let mut calls: Vec<(u32, usize)> = vec![];
     for root in 0..index(next.len()) {
         if number[root as usize] != UNSEEN {
@@ -284,7 +284,7 @@ fn components(next: &[Vec<u32>]) -> Vec<Vec<u32>> {
     found
 }
 
-/// Everything opened since `root`, with it.
+/// All nodes opened since `root`, including it.
 fn close(root: u32, open: &mut Vec<u32>, is_open: &mut [bool]) -> Vec<u32> {
     let mut component = vec![];
     while let Some(member) = open.pop() {

@@ -1,21 +1,21 @@
-//! A shortest cycle through a knot: what a person can follow from import to import.
+//! A shortest cycle through a strongly connected component: people can follow it from import to import.
 
 use std::collections::VecDeque;
 
-/// Edges looked at for one knot. Below it every member is tried as a start, and the cycle is a shortest there is; a
-/// knot of thousands of files is tried from as many of its members as this allows, and has cycles of two or three
-/// files next to any of them.
+/// Edges visited per component. Below the limit every member is tried as a start, and the cycle is a shortest one. In a
+/// component of thousands of files as many members are tried as the limit allows, and most have cycles of two or three
+/// files nearby.
 const LOOKS: usize = 5_000_000;
 
 const UNSEEN: u32 = u32::MAX;
 
-/// Searches in one graph, with room that is used again.
+/// Searches in one graph, with reused buffers.
 pub(super) struct Shortest<'n> {
     next: &'n [Vec<u32>],
-    /// By node: its knot, while it is searched; else 0.
+    /// By node: its component while that is searched; else 0.
     knot: Vec<u32>,
     knots: u32,
-    /// By node: what led to it in the search from the present start.
+    /// By node: its predecessor in the search from the current start.
     from: Vec<u32>,
     touched: Vec<u32>,
     is_alone: bool,
@@ -34,7 +34,7 @@ impl<'n> Shortest<'n> {
         }
     }
 
-    /// Through members of a strongly connected component: a shortest cycle, as far as [`LOOKS`] allows, and of several the
+    /// A shortest cycle through members of a strongly connected component, as far as [`LOOKS`] allows. Of several, the
     /// one that starts first in the order of nodes. It begins with its smallest node.
     pub(super) fn through(&mut self, members: &[u32]) -> Vec<u32> {
         self.knots += 1;
@@ -45,7 +45,7 @@ impl<'n> Shortest<'n> {
         let mut best: Vec<u32> = vec![];
         let mut looks = LOOKS;
         for start in members {
-            // Nothing is shorter than two.
+            // No cycle is shorter than two.
             if (1..=2).contains(&best.len()) || looks == 0 {
                 break;
             }
@@ -63,7 +63,7 @@ impl<'n> Shortest<'n> {
         best
     }
 
-    /// Breadth first from `start` back to it, within its knot.
+    /// Breadth-first search from `start` back to it, within its component.
     fn from(&mut self, start: u32, shorter_than: usize, looks: &mut usize) -> Option<Vec<u32>> {
         let mut queue = VecDeque::from([(start, 1_usize)]);
         let mut last = None;
@@ -73,7 +73,7 @@ impl<'n> Shortest<'n> {
             }
             for to in &self.next[node as usize] {
                 *looks = looks.saturating_sub(1);
-                // A node that leads to itself is a cycle where it is alone.
+                // A node with an edge to itself is a cycle of one.
                 if *to == start && (node != start || self.is_alone) {
                     last = Some(node);
                     break 'search;

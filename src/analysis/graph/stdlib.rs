@@ -1,4 +1,4 @@
-//! What comes with each language, by name: one name a line in the files of `stdlib/`.
+//! The standard modules of each language: one name per line in the files of `stdlib/`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -9,16 +9,16 @@ fn words(list: &'static str) -> HashSet<&'static str> {
     list.lines().collect()
 }
 
-/// `sys.stdlib_module_names` of Python 3.11, with what only type checkers know.
+/// `sys.stdlib_module_names` of Python 3.11, and modules that only type checkers know.
 static PYTHON: Names = LazyLock::new(|| words(include_str!("stdlib/python.txt")));
 
-/// Modules that later versions of Python brought.
+/// Modules of later versions of Python.
 const PYTHON_NEWER: &[&str] = &["annotationlib", "compression"];
 
-/// `module.builtinModules` of Node 20 without its private ones.
+/// `module.builtinModules` of Node 20 without private modules.
 static NODE: Names = LazyLock::new(|| words(include_str!("stdlib/node.txt")));
 
-/// Those that have only the `node:` form.
+/// Modules that have only the `node:` form.
 const NODE_PREFIX: &str = "node:";
 
 /// Headers of ISO C, POSIX and the common Unix C libraries.
@@ -31,7 +31,7 @@ pub(super) fn is_python(module: &str) -> bool {
     PYTHON.contains(module) || PYTHON_NEWER.contains(&module)
 }
 
-/// The builtin's name without `node:`.
+/// The name of the built-in module without `node:`.
 pub(super) fn node(specifier: &str) -> Option<&str> {
     if let Some(name) = specifier.strip_prefix(NODE_PREFIX) {
         return Some(name);

@@ -1,5 +1,5 @@
-//! tsconfig.json and jsconfig.json: which of them speaks for a file, and its `baseUrl`, `paths`, `rootDirs` and
-//! `moduleSuffixes`, with what it extends.
+//! tsconfig.json and jsconfig.json: which of them applies to a file, and its `baseUrl`, `paths`, `rootDirs` and
+//! `moduleSuffixes`, with the configurations that it extends.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -15,29 +15,29 @@ use read::Reader;
 
 pub(super) struct Tsconfigs {
     configs: Vec<Config>,
-    /// By path, the number of each; those that others extend as well.
+    /// Number of each configuration by path, including extended ones.
     by_path: HashMap<String, usize>,
     /// By folder, `tsconfig.json` first, then `jsconfig.json`.
     by_folder: HashMap<String, Vec<usize>>,
 }
 
-/// What a configuration says once what it extends is folded in.
+/// A configuration, with the ones that it extends folded in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Config {
-    /// Where it lies: what `${configDir}` stands for.
+    /// Its folder: the value of `${configDir}`.
     folder: String,
-    /// Folder that plain specifiers are looked for in.
+    /// The folder in which plain specifiers are searched.
     base: Option<String>,
-    /// Pattern to replacements; from the top, once all is read.
+    /// Pattern to replacements, relative to the top once everything is read.
     paths: Option<Vec<(String, Vec<String>)>>,
-    /// Where the file that says `paths` lies.
+    /// The folder of the file that sets `paths`.
     paths_from: String,
-    /// Folders that count as one.
+    /// Folders that are treated as one.
     root_dirs: Vec<String>,
-    /// Tried behind the name of a file, before its ending.
+    /// Inserted before the extension of a file name.
     pub(super) suffixes: Vec<String>,
     out_dir: Option<String>,
-    /// Each from the top; `None` where nothing says so.
+    /// Relative to the top; `None` if not set.
     files: Option<HashSet<String>>,
     include: Option<Vec<String>>,
     exclude: Option<Vec<String>>,
@@ -76,8 +76,8 @@ impl Tsconfigs {
         Ok(found)
     }
 
-    /// The one that speaks for a file: the nearest that includes it, or one that the nearest references or that lies
-    /// beside it; where none does, the nearest.
+    /// The configuration that applies to a file: the nearest that includes it, or one that the nearest references or
+    /// that is in the same folder; if none does, the nearest.
     pub(super) fn of(&self, file: &str) -> Option<usize> {
         let mut nearest = None;
         let mut steps = patterns::STEPS;
@@ -121,7 +121,7 @@ impl Config {
         }
         let mut matches = |pattern: &String| {
             let last = name(pattern);
-            // A folder stands for all that is in it.
+            // A folder includes all its files.
             let is_folder = !last.contains(['*', '?', '.']);
             patterns::matches(pattern, file, steps)
                 || (is_folder && patterns::matches(&format!("{pattern}/**"), file, steps))
@@ -138,7 +138,7 @@ impl Config {
         included && !excluded
     }
 
-    /// Paths that a specifier may stand for, without endings: those of the best pattern of `paths`, then under the base.
+    /// Candidate paths of a specifier, without extensions: those of the best pattern of `paths`, then under the base.
     pub(super) fn candidates(&self, specifier: &str) -> Vec<String> {
         let mut found = vec![];
         if let Some((star, targets)) = self.best(specifier) {
@@ -148,14 +148,14 @@ impl Config {
         found
     }
 
-    /// Whether `paths` speaks of the specifier, and not by a pattern for everything.
+    /// Whether `paths` maps the specifier, other than by a pattern for everything.
     pub(super) fn maps(&self, specifier: &str) -> bool {
         let paths = self.paths.iter().flatten();
         let mut speaking = paths.filter(|(pattern, _)| pattern != "*");
         speaking.any(|(pattern, _)| star(pattern, specifier).is_some())
     }
 
-    /// A relative import in one of the root folders, seen from the others.
+    /// A relative import in one of the root folders, resolved from the others.
     pub(super) fn through_root_dirs(&self, folder: &str, specifier: &str) -> Vec<String> {
         let Some(inner) = self
             .root_dirs
@@ -171,7 +171,7 @@ impl Config {
             .collect()
     }
 
-    /// Of `paths`: an exact pattern, else the one with the longest text before its `*`.
+    /// The best pattern of `paths`: an exact one, else the one with the longest text before its `*`.
     fn best<'s>(&self, specifier: &'s str) -> Option<(&'s str, &[String])> {
         let mut best: Option<(usize, &str, &[String])> = None;
         for (pattern, targets) in self.paths.iter().flatten() {
@@ -181,7 +181,7 @@ impl Config {
                 }
                 continue;
             };
-            // The compiler reads no pattern with two.
+            // The compiler ignores patterns with two.
             if after.contains('*') {
                 continue;
             }
@@ -195,7 +195,7 @@ impl Config {
     }
 }
 
-/// What the `*` of a pattern stands for; empty where it has none and is the specifier.
+/// The text that the `*` of a pattern matches; empty if it has none and equals the specifier.
 fn star<'s>(pattern: &str, specifier: &'s str) -> Option<&'s str> {
     let Some((before, after)) = pattern.split_once('*') else {
         return (pattern == specifier).then_some("");

@@ -1,4 +1,4 @@
-//! C: `#include`. A header's own guard is no condition.
+//! C: `#include`. The guard of a header is not a condition.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -39,11 +39,11 @@ pub(super) fn kinds() -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct C {
-    /// Macros that stand for a file: `#define CONFIG "x.h"`. Several where conditions choose.
+    /// Macros that name a file: `#define CONFIG "x.h"`. Several if conditions choose.
     files: HashMap<String, BTreeSet<String>>,
 }
 
-/// Macros of one file that are remembered; the files of one macro.
+/// Macros remembered per file, and files per macro.
 const MACROS: usize = 1024;
 const FILES_OF_MACRO: usize = 16;
 
@@ -83,7 +83,7 @@ impl C {
             cx.add(import);
             return;
         }
-        // It stands for itself: `#include CONFIG_H` keeps its name, told from a file by the missing quotes.
+        // `#include CONFIG_H` keeps the name of the macro. The missing quotes tell it from a file.
         let mut import = cx.import(ImportKind::IncludeLocal, text, line);
         import.names.push(MACRO.to_owned());
         let candidates = defined.into_iter().flatten();
@@ -122,7 +122,7 @@ fn kind_of(text: &str) -> ImportKind {
     }
 }
 
-/// `#include_next <x.h>` and `#import`, which the grammar knows as any directive.
+/// `#include_next <x.h>` and `#import`, which the grammar parses as unknown directives.
 fn include_next(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let field = |name| visit.node.child_by_field_name(name);
     let (Some(directive), Some(argument)) = (field("directive"), field("argument")) else {
@@ -153,7 +153,7 @@ fn include_next(cx: &mut Context<'_>, visit: &Visit<'_>) {
     cx.add(import);
 }
 
-/// `#ifndef X` whose first line is `#define X`; `#ifdef __cplusplus` holds no include of C.
+/// `#ifndef X` whose first line is `#define X`; `#ifdef __cplusplus` has no include of C.
 fn is_guard(cx: &Context<'_>, visit: &Visit<'_>) -> bool {
     if cx.conditional_at.is_some() {
         return false;
@@ -177,7 +177,7 @@ fn function(cx: &mut Context<'_>, visit: &Visit<'_>) {
     offer(cx, visit);
 }
 
-/// Only functions are offered: a header's prototypes are what others call.
+/// Only functions are exported: other files call the prototypes of a header.
 fn declaration(cx: &mut Context<'_>, visit: &Visit<'_>) {
     // Outside functions only: a condition of the preprocessor does not make a declaration local.
     if visit.depth <= 4 {

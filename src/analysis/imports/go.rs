@@ -1,4 +1,4 @@
-//! Go: import specs with what the file takes from each package, the package clause, capitalised names.
+//! Go: import specs with the names that the file uses from each package, the package clause, capitalised names.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -44,10 +44,10 @@ pub(super) fn kinds() -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct Go {
-    /// The name that each import goes by in this file, in the order of the imports.
+    /// The name of each import in this file, in the order of the imports.
     names: Vec<String>,
     used: Vec<BTreeSet<String>>,
-    /// The import that the last selector meant: selectors on one package come in runs.
+    /// The import of the last selector: selectors on one package often follow each other.
     last: usize,
     has_constraint: bool,
     after_package: bool,
@@ -90,7 +90,7 @@ impl Go {
         };
         let path = unquoted(cx.text(&path));
         let mut import = cx.import(ImportKind::Import, path, line(&visit.node));
-        // A build constraint decides whether the file is compiled at all.
+        // A build constraint decides whether the file is compiled.
         import.conditional = self.has_constraint;
         let name = visit.node.child_by_field_name("name");
         if let Some(name) = name {
@@ -105,7 +105,7 @@ impl Go {
     }
 
     fn selector(&mut self, cx: &Context<'_>, visit: &Visit<'_>) {
-        // `operand . field`: three children, comments aside, and the operand a bare name.
+        // `operand . field`: three children without comments, and the operand is a plain name.
         let Some(operand) = visit.node.child(0) else {
             return;
         };
@@ -146,7 +146,7 @@ impl Go {
     }
 }
 
-/// What a package is called where its clause is not at hand: the last part of its path that is no version.
+/// The name of a package whose clause is unknown: the last part of its path that is not a version.
 fn default_name(path: &str) -> &str {
     let is_version = |part: &str| {
         part.strip_prefix('v')

@@ -41,10 +41,10 @@ pub(super) fn kinds() -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct Java {
-    /// Once an import asks for all of a package, the names that the file says tell which of its classes it means.
+    /// After an import of a whole package, the names in the file tell which of its classes are used.
     has_wildcard: bool,
     said: BTreeSet<String>,
-    /// What directives of a module offer: packages and services.
+    /// The exports of module directives: packages and services.
     offered: BTreeSet<String>,
 }
 
@@ -92,7 +92,7 @@ impl Java {
                 _ => {}
             }
         }
-        // `import module java.base;`, which the grammar takes for a broken import.
+        // `import module java.base;`, which the grammar parses as a broken import.
         let words: Vec<&str> = cx.text(&visit.node).split_whitespace().collect();
         if let ["import", "module", name] = words.as_slice() {
             let mut import = cx.import(
@@ -131,7 +131,7 @@ impl Java {
     }
 }
 
-/// `requires a.b` of a module: `import module a.b` for all of its files.
+/// `requires a.b` of a module counts as `import module a.b` in all of its files.
 fn requires(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let Some(name) = first_name(cx, visit) else {
         return;

@@ -1,4 +1,4 @@
-//! JavaScript, JSX, TypeScript, TSX: ES modules, CommonJS, `import()`, what only types need.
+//! JavaScript, JSX, TypeScript, TSX: ES modules, CommonJS, `import()`, type-only imports.
 
 use std::sync::LazyLock;
 
@@ -38,7 +38,7 @@ const LIST: &[(&str, Act)] = &[
     ("comment", Act::Comment),
 ];
 
-/// Triple-slash directives stand before any code: a comment further down is none.
+/// Triple-slash directives come before any code: a later comment is not one.
 const DIRECTIVE_DEPTH: u32 = 1;
 
 pub(super) fn kinds(language: Language) -> &'static Kinds {
@@ -57,11 +57,11 @@ pub(super) fn kinds(language: Language) -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct JavaScript {
-    /// Names of what the module offers: `var app = exports = module.exports = {}`.
+    /// Names of the module's exports object: `var app = exports = module.exports = {}`.
     aliases: Vec<String>,
 }
 
-/// How many names of it are known; assignments to others are passed over.
+/// Most names of it; assignments to further ones are ignored.
 const ALIASES: usize = 16;
 
 impl Rules for JavaScript {
@@ -141,7 +141,7 @@ fn export(cx: &mut Context<'_>, visit: &Visit<'_>) {
     };
     let source = unquoted(cx.text(&source));
     let mut import = cx.import(ImportKind::Reexport, source, line(node));
-    // By its words: the grammar does not know `export type *`.
+    // Found by its words: the grammar does not know `export type *`.
     import.type_only = cx.text(node).split_whitespace().nth(1) == Some("type");
     let mut offered = vec![];
     let mut is_star = true;
@@ -224,7 +224,7 @@ fn local_export(cx: &mut Context<'_>, node: &Node<'_>) {
     }
 }
 
-/// What a namespace or an ambient module exports is no export of the file.
+/// Exports of a namespace or an ambient module are not exports of the file.
 fn is_in_namespace(export: &Node<'_>) -> bool {
     let around = export.parent();
     around.is_some_and(|around| around.kind() == "statement_block")
@@ -297,7 +297,7 @@ impl JavaScript {
         }
     }
 
-    /// `module.exports = …`, `module.exports.x = …`, `exports.x = …`, and by another name of them.
+    /// `module.exports = …`, `module.exports.x = …`, `exports.x = …`, also through another name of them.
     fn assignment(&self, cx: &mut Context<'_>, visit: &Visit<'_>) {
         let Some(left) = visit.node.child_by_field_name("left") else {
             return;
@@ -316,7 +316,7 @@ impl JavaScript {
                     .filter_map(|alias| target.strip_prefix(alias.as_str()))
                     .next()
             });
-        // `module.exports.prototype` is of the function that is offered.
+        // `module.exports.prototype` belongs to the exported function.
         let is_offered =
             |name: &&str| !name.contains('.') && !matches!(*name, "__esModule" | "prototype");
         if let Some(name) = name.filter(is_offered) {

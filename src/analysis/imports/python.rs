@@ -1,4 +1,4 @@
-//! Python: `import`, `from … import`, what only a type checker reads, and the names a module offers.
+//! Python: `import`, `from … import`, type-checking imports, and the exported names of a module.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -45,11 +45,11 @@ pub(super) fn kinds() -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct Python {
-    /// The body of the outermost `if TYPE_CHECKING:` around or before the present node.
+    /// The body of the outermost `if TYPE_CHECKING:` around or before the current node.
     types_only: Range<usize>,
-    /// Depth of the outermost function or class around the present node.
+    /// Depth of the outermost function or class around the current node.
     local_at: Option<u32>,
-    /// What `__all__` lists, where there is one.
+    /// The names in `__all__`, if there is one.
     all: Option<Vec<Export>>,
 }
 
@@ -179,7 +179,7 @@ impl Python {
     }
 }
 
-/// Strings of a list, tuple, or sum of such.
+/// The strings of a list, a tuple, or a sum of these.
 fn strings(cx: &Context<'_>, value: &Node<'_>, listed: &mut Vec<Export>) {
     let mut open = vec![*value];
     while let Some(node) = open.pop() {
@@ -199,7 +199,7 @@ fn strings(cx: &Context<'_>, value: &Node<'_>, listed: &mut Vec<Export>) {
     }
 }
 
-/// A public name, once: a module may bind it several times.
+/// Adds a public name once: a module may bind it several times.
 fn offer(cx: &mut Context<'_>, name: &Node<'_>) {
     offer_name(cx, cx.text(name), line(name));
 }
@@ -217,7 +217,7 @@ fn offer_name(cx: &mut Context<'_>, text: &str, line: u32) {
     cx.export(text, line, None);
 }
 
-/// As they are called where they come from: aliases left out.
+/// The original names, without aliases.
 fn names(cx: &Context<'_>, node: &Node<'_>, field: &str) -> Vec<String> {
     let mut cursor = node.walk();
     node.children_by_field_name(field, &mut cursor)

@@ -1,4 +1,4 @@
-//! Rust: `use`, `mod x;`, `extern crate`, `include!`, public items; also inside macros that hold items.
+//! Rust: `use`, `mod x;`, `extern crate`, `include!`, public items; also inside macros that contain items.
 
 use std::sync::LazyLock;
 
@@ -37,7 +37,7 @@ const LIST: &[(&str, Act)] = &[
     ("macro_definition", Act::Item),
 ];
 
-/// Longest path of inline modules that is kept; deeper ones count as their parent. Bounds memory where thousands nest.
+/// Longest path of inline modules that is kept; deeper ones count as their parent. Bounds memory if thousands nest.
 const SCOPE_LIMIT: usize = 1024;
 
 pub(super) fn kinds() -> &'static Kinds {
@@ -47,18 +47,18 @@ pub(super) fn kinds() -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct Rust {
-    /// Inline modules around the present node, joined with `::`.
+    /// Inline modules around the current node, joined with `::`.
     scope: String,
     /// Depth of each, and the length of `scope` without it.
     open: Vec<(u32, usize)>,
     attributes: Attributes,
 }
 
-/// The attributes that stand right before the next item.
+/// The attributes directly before the next item.
 #[derive(Default)]
 struct Attributes {
     end: usize,
-    /// `#[path = "…"]` and those of `#[cfg_attr(…, path = "…")]`.
+    /// The paths of `#[path = "…"]` and `#[cfg_attr(…, path = "…")]`.
     paths: Vec<ModulePath>,
     has_cfg: bool,
 }
@@ -145,7 +145,7 @@ impl Rust {
         });
     }
 
-    /// `specifier` is the `#[path]` that always holds, else the name; `names` has the name, then every path.
+    /// `specifier` is the unconditional `#[path]`, else the name; `names` has the name, then every path.
     fn declared(&self, cx: &Context<'_>, name: &str, paths: Vec<ModulePath>, at: u32) -> Import {
         let fixed = paths.iter().find(|path| !path.is_conditional);
         let specifier = fixed.map_or(name, |fixed| fixed.path.as_str());
@@ -190,7 +190,7 @@ impl Rust {
         if cx.conditional_at.is_some() {
             return;
         }
-        // `cfg_if! { … mod unix; … }`: the tokens of a macro outside functions are items more often than not.
+        // `cfg_if! { … mod unix; … }`: the tokens of a macro outside functions are usually items.
         let Some(tokens) = children(&visit.node).find(|child| child.kind() == "token_tree") else {
             return;
         };
@@ -237,7 +237,7 @@ impl Attributes {
         }
     }
 
-    /// Nothing but space and comments between them and this node.
+    /// Whether only space and comments are between them and this node.
     fn reaches(&self, cx: &Context<'_>, visit: &Visit<'_>) -> bool {
         self.end != 0
             && cx
@@ -268,7 +268,7 @@ fn is_public(visit: &Visit<'_>) -> bool {
         .is_some_and(|child| child.kind() == "visibility_modifier")
 }
 
-/// A `pub` item at the top of the file. `pub(crate)` is offered too: to the other files of the crate.
+/// A `pub` item at the top of the file. `pub(crate)` counts too: the other files of the crate can use it.
 fn offer(cx: &mut Context<'_>, visit: &Visit<'_>) {
     if visit.depth != 1 {
         return;

@@ -1,4 +1,4 @@
-//! Rust cut into words, literals and marks, comments left out; and the lines of them.
+//! Splits Rust into words, literals and punctuation without comments, and finds their lines.
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'s> {
@@ -8,7 +8,7 @@ pub(super) enum Token<'s> {
     Mark(char),
 }
 
-/// Line breaks before a place, asked for in rising order.
+/// Counts line breaks before a position; the positions must not decrease.
 pub(super) struct LineCounter<'s> {
     text: &'s str,
     at: usize,
@@ -46,7 +46,7 @@ impl<'s> Tokens<'s> {
         Self { text, at: 0 }
     }
 
-    /// Past a block comment, which may hold others.
+    /// Returns the position after a block comment, which may nest.
     fn skip_block(&mut self) {
         let bytes = self.text.as_bytes();
         let mut depth = 0_usize;
@@ -67,7 +67,7 @@ impl<'s> Tokens<'s> {
         }
     }
 
-    /// From the opening quote, past the closing one.
+    /// Returns the position after the closing quote.
     fn skip_string(&mut self) {
         let bytes = self.text.as_bytes();
         self.at += 1;
@@ -104,7 +104,7 @@ impl<'s> Tokens<'s> {
 }
 
 impl<'s> Iterator for Tokens<'s> {
-    /// Where it starts, and what it is.
+    /// Its start and its kind.
     type Item = (usize, Token<'s>);
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -6,15 +6,15 @@ use super::rust_lexer::{LineCounter, Token, Tokens};
 /// One path of a use tree, flattened: `a::{b as c, d::*}` has two.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Leaf {
-    /// `crate::a::b`; a leading `::` is kept; without the `*` of a glob and the `self` at the end of a group.
+    /// `crate::a::b`, with a leading `::` if written, but without the `*` of a glob and the `self` of a group.
     pub(super) path: String,
-    /// What it is called here: the alias, else the last segment; `*` for a glob.
+    /// Its name here: the alias, else the last segment; `*` for a glob.
     pub(super) name: String,
     /// Lines below the start of the text.
     pub(super) line: u32,
 }
 
-/// What a macro call holds.
+/// The imports inside a macro call.
 #[derive(Debug, PartialEq)]
 pub(super) struct Item {
     pub(super) what: What,
@@ -31,15 +31,15 @@ pub(super) enum What {
     Use(Leaf),
 }
 
-/// Groups inside groups, and segments of a path: far beyond what a person writes.
+/// Nested groups, and segments of a path: far more than people write.
 const DEPTH_LIMIT: usize = 128;
 
-/// Without the `r#` of a raw identifier.
+/// Removes the `r#` of a raw identifier.
 pub(super) fn plain(name: &str) -> &str {
     name.strip_prefix("r#").unwrap_or(name)
 }
 
-/// White space and comments only.
+/// Whether the text has only white space and comments.
 pub(super) fn is_blank(text: &str) -> bool {
     Tokens::new(text).next().is_none()
 }
@@ -48,11 +48,11 @@ pub(super) fn is_blank(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ModulePath {
     pub(super) path: String,
-    /// By `cfg_attr`: other builds use the module's name, or the path of another attribute.
+    /// Set by `cfg_attr`: other builds use the module's name, or the path of another attribute.
     pub(super) is_conditional: bool,
 }
 
-/// Of `#[path = "x"]` and `#[cfg_attr(…, path = "x")]`.
+/// The paths of `#[path = "x"]` and `#[cfg_attr(…, path = "x")]`.
 pub(super) fn path_attribute(text: &str) -> Option<ModulePath> {
     let is_conditional = text.contains("cfg_attr");
     let mut tokens = Tokens::new(text).map(|(_, token)| token);
@@ -152,7 +152,7 @@ pub(super) fn leaves(text: &str, found: &mut Vec<Leaf>) {
                     is_done = true;
                 }
             }
-            // `$crate` and the like: not a path that can be followed.
+            // `$crate` and similar: not a path that can be followed.
             Token::Mark(_) | Token::Literal(_) => return,
         }
     }

@@ -1,5 +1,5 @@
-//! C. Read as written: macros are not expanded, and every branch of `#if` is code, but where one cuts through what it
-//! stands in ([`syntax`](crate::analysis::syntax), `reading`).
+//! C, read as written: macros are not expanded, and every branch of `#if` is code, unless a branch cuts through the
+//! code around it ([`syntax`](crate::analysis::syntax), `reading`).
 
 use tree_sitter::Node;
 
@@ -10,11 +10,11 @@ use super::rules::{
 use crate::analysis::FunctionKind;
 use crate::analysis::metrics::DecisionKind;
 
-/// How many declarators may wrap a name: `(*(*f)(int))[3]` has four.
+/// Most declarators around a name: `(*(*f)(int))[3]` has four.
 const DECLARATORS: usize = 32;
 
-/// Behind a macro without a semicolon, and behind an `else` whose `if` stands in another branch of `#if`, the grammar takes
-/// `if (…) {` for the head of a function.
+/// After a macro without a semicolon, and after an `else` whose `if` is in another branch of `#if`, the grammar parses
+/// `if (…) {` as the head of a function.
 pub(in crate::analysis) const NO_NAMES: &[&str] =
     &["if", "for", "while", "switch", "return", "void"];
 
@@ -118,7 +118,7 @@ fn name<'t>(site: &Site<'_, 't>) -> Named<'t> {
     }
 }
 
-/// From the outermost declarator to the name.
+/// The declarators from the outermost one to the name.
 fn declarators(node: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();
     let mut at = node;
@@ -138,7 +138,7 @@ fn declarators(node: Node<'_>) -> Vec<Node<'_>> {
     found
 }
 
-/// Of the declarator next to the name; `(void)` is none.
+/// The parameters of the declarator next to the name; `(void)` has none.
 fn parameters(site: &Site<'_, '_>) -> Parameters {
     let list = declarators(site.node)
         .into_iter()

@@ -111,7 +111,7 @@ fn name<'t>(site: &Site<'_, 't>) -> Named<'t> {
     }
 }
 
-/// The name of `var name = func() { … }` and `name := func() { … }`, alone on both sides.
+/// The name of `var name = func() { … }` and `name := func() { … }`, with one name and one value.
 fn assigned<'t>(site: &Site<'_, 't>) -> Option<&'t str> {
     let [.., around, list] = site.above else {
         return None;

@@ -150,7 +150,7 @@ fn parameters(site: &Site<'_, '_>) -> Parameters {
     }
     let count = parts(list)
         .into_iter()
-        // With an annotation, the grammar takes a receiver for a parameter.
+        // The grammar parses an annotated receiver as a parameter.
         .filter(|part| {
             part.kind() != "receiver_parameter" && field(*part, "name", site.text) != Some("this")
         })
@@ -188,7 +188,7 @@ fn scope<'t>(node: Node<'t>, _: Option<Node<'t>>, text: &'t str) -> Option<Scope
     }
 }
 
-/// `case null, default` is what remains, too; the grammar takes its `default` for a name.
+/// `case null, default` is a default, too; the grammar parses its `default` as a name.
 fn case(node: Node<'_>, text: &str) -> DecisionKind {
     let mut cursor = node.walk();
     let remains = node

@@ -1,4 +1,4 @@
-//! JavaScript with JSX, and what TypeScript shares with it.
+//! JavaScript with JSX, and the parts that TypeScript shares.
 
 use tree_sitter::Node;
 
@@ -146,7 +146,7 @@ fn name<'t>(site: &Site<'_, 't>) -> Named<'t> {
         "function_declaration" | "generator_function_declaration" if own.is_some() => {
             named(own, None, FunctionKind::Function)
         }
-        // What it is bound to is the name by which others call it.
+        // Callers use the name that it is bound to.
         _ => match given_name(site) {
             (Some("default"), _, _) | (None, _, _) if own.is_some() => {
                 named(own, None, FunctionKind::Function)
@@ -173,7 +173,7 @@ fn method_kind(site: &Site<'_, '_>, name: Option<&str>) -> FunctionKind {
     FunctionKind::Method
 }
 
-/// The name of what a function without one is assigned to.
+/// The name of the target to which an anonymous function is assigned.
 fn given_name<'t>(site: &Site<'_, 't>) -> (Option<&'t str>, Option<&'t str>, FunctionKind) {
     let text = site.text;
     let mut above = site.above.iter().rev().skip_while(|around| wraps(around));
@@ -214,7 +214,7 @@ fn given_name<'t>(site: &Site<'_, 't>) -> (Option<&'t str>, Option<&'t str>, Fun
     }
 }
 
-/// `a.b.c = function` is `c`, qualified by `a.b`; `this` says nothing.
+/// `a.b.c = function` is `c`, qualified by `a.b`; `this` adds no qualifier.
 fn assigned<'t>(
     assignment: Node<'t>,
     text: &'t str,
@@ -235,7 +235,7 @@ fn assigned<'t>(
     }
 }
 
-/// The left side of an assignment, where that can be shown as a name.
+/// The left side of an assignment, if it can be shown as a name.
 pub(in crate::analysis) fn assigned_name(left: &str) -> Option<&str> {
     let is_name = left.len() <= NAME_BYTES
         && left
@@ -256,7 +256,7 @@ pub(in crate::analysis) fn quoted_member<'t>(
     is_plain.then_some((assigned_name(source(object, text))?, key))
 }
 
-/// Brackets and the like around a value, which change nothing about what it is.
+/// Brackets and similar wrappers that do not change a value.
 fn wraps(node: &Node<'_>) -> bool {
     matches!(
         node.kind(),
@@ -268,10 +268,10 @@ fn wraps(node: &Node<'_>) -> bool {
     )
 }
 
-/// Wrappers around a value that are looked through.
+/// Most wrappers around a value.
 const WRAPPERS: u32 = 8;
 
-/// The value without what is around it.
+/// The value without its wrappers.
 pub(in crate::analysis) fn unwrapped(value: Node<'_>) -> Node<'_> {
     let mut value = value;
     for _ in 0..WRAPPERS {
@@ -350,7 +350,7 @@ fn scope<'t>(node: Node<'t>, parent: Option<Node<'t>>, text: &'t str) -> Option<
     }
 }
 
-/// What gives its name to the functions in its value.
+/// A node that names the functions in its value.
 fn holder<'t>(node: Node<'t>, value: &str, name: Option<&'t str>) -> Option<Scope<'t>> {
     let value = node.child_by_field_name(value)?;
     match (value.kind(), unwrapped(value).kind()) {
@@ -384,7 +384,8 @@ fn callee<'t>(node: Node<'t>, text: &'t str) -> Callee<'t> {
     }
 }
 
-/// Only declarations, assignments and the `return` of what they made: a function in the place of a class or module.
+/// Whether the function has only declarations, assignments and the `return` of their results: a function used as a
+/// class or module.
 fn declarative(node: Node<'_>) -> bool {
     let Some(body) = node.child_by_field_name("body") else {
         return false;
@@ -415,7 +416,7 @@ fn declares(statement: Node<'_>) -> bool {
     }
 }
 
-/// Decides nothing itself.
+/// Whether it makes no decision itself.
 fn is_simple(value: Node<'_>) -> bool {
     !matches!(value.kind(), "ternary_expression" | "binary_expression")
 }

@@ -177,7 +177,7 @@ fn parameters(site: &Site<'_, '_>) -> Parameters {
     }
 }
 
-/// One argument, whether its type is written or not; `*args` would take the receiver among others.
+/// One parameter, with or without a type; `*args` would include the receiver.
 fn takes_an_argument(parameter: Node<'_>) -> bool {
     match parameter.kind() {
         "identifier" => true,
@@ -192,7 +192,7 @@ fn scope<'t>(node: Node<'t>, _: Option<Node<'t>>, text: &'t str) -> Option<Scope
     field(node, "name", text).map(Scope::Type)
 }
 
-/// `case _` is what remains; `case name` takes everything too, under a name.
+/// `case _` is a default; `case name` matches everything too, and binds a name.
 fn case<'t>(node: Node<'t>, text: &'t str) -> DecisionKind {
     let guarded = node.child_by_field_name("guard").is_some();
     let patterns: Vec<_> = parts(node)
@@ -228,7 +228,7 @@ fn callee<'t>(node: Node<'t>, text: &'t str) -> Callee<'t> {
     }
 }
 
-/// A decorator: one nested function and the `return` that hands it out.
+/// A decorator: one nested function, and the `return` of it.
 fn declarative(node: Node<'_>) -> bool {
     let body = node
         .child_by_field_name("body")
@@ -240,7 +240,7 @@ fn declarative(node: Node<'_>) -> bool {
     nested.kind() == "function_definition" && handed_out.kind() == "return_statement"
 }
 
-/// Of what stands left in a `type` statement, without its type parameters.
+/// The name on the left of a `type` statement, without its type parameters.
 pub(in crate::analysis) fn alias_name(left: &str) -> &str {
     left.split_once('[').map_or(left, |(name, _)| name).trim()
 }

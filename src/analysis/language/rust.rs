@@ -126,7 +126,7 @@ fn scope<'t>(node: Node<'t>, _: Option<Node<'t>>, text: &'t str) -> Option<Scope
     }
 }
 
-/// Without its path and arguments: `a::B<T>` is `B`.
+/// The type without its path and arguments: `a::B<T>` is `B`.
 fn type_name<'t>(node: Node<'t>, text: &'t str) -> &'t str {
     let base = match node.kind() {
         "generic_type" => node.child_by_field_name("type").unwrap_or(node),
@@ -139,7 +139,7 @@ fn type_name<'t>(node: Node<'t>, text: &'t str) -> &'t str {
     source(last, text)
 }
 
-/// `_` without a guard is what remains; a bare name, by its spelling no constant, takes everything too.
+/// `_` without a guard is a default. A plain name that is not spelled as a constant matches everything, too.
 fn case<'t>(node: Node<'t>, text: &'t str) -> DecisionKind {
     match field(node, "pattern", text) {
         Some("_") => DecisionKind::DefaultCase,

@@ -1,4 +1,4 @@
-//! TypeScript and TSX: what they add to JavaScript.
+//! TypeScript and TSX: additions to JavaScript.
 
 use super::javascript;
 use super::rules::{Role, Rules};

@@ -1,16 +1,16 @@
-//! Cognitive complexity (Campbell, SonarSource 2018): what a node adds, and how nesting rises.
+//! Cognitive complexity (Campbell, SonarSource 2018): the increments of nodes, and the nesting level.
 
 use std::num::NonZeroU16;
 
 use crate::analysis::language::rules::{Fields, Role};
 
-/// What a node adds, by where it stands.
+/// The increment of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Increment {
     Nothing,
-    /// 1, however deep.
+    /// 1 at any depth.
     Flat,
-    /// 1 and the nesting level.
+    /// 1 plus the nesting level.
     Nested,
 }
 
@@ -30,7 +30,8 @@ fn is_field(field: Option<NonZeroU16>, wanted: Option<NonZeroU16>) -> bool {
     field.is_some() && field == wanted
 }
 
-/// What a node of this role adds below a parent of that one. Boolean operators and labelled jumps are counted apart.
+/// The increment of a node of this role below a parent of that role. Boolean operators and labelled jumps are counted
+/// separately.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a new role is without effect on nesting until it is named here"
@@ -42,7 +43,7 @@ pub(super) fn increment(
     fields: &Fields,
 ) -> Increment {
     if is_else_if(role, parent, field, fields) {
-        // Where `else` is a node of its own, it has paid for both.
+        // If `else` is a separate node, it is counted for both.
         let paid = parent == Role::Else;
         return if paid {
             Increment::Nothing

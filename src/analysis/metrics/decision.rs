@@ -1,14 +1,14 @@
-//! What can decide, and how often each stands in a stretch of code.
+//! The kinds of decisions, and their counts in a piece of code.
 
 use serde::{Deserialize, Serialize};
 
-/// Something by which control flow may part. Which of them count is up to a [`Profile`](crate::analysis::Profile).
+/// A construct at which control flow may branch. A [`Profile`](crate::analysis::Profile) defines which of them count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum DecisionKind {
     /// `if`, `elif`, `else if`.
     If,
-    /// A loop with a condition or over something.
+    /// A loop with a condition or over a collection.
     Loop,
     /// Rust `loop`.
     BareLoop,
@@ -19,7 +19,7 @@ pub enum DecisionKind {
     /// A label or arm other than the default.
     Case,
     DefaultCase,
-    /// `case name` and `case _ if …` of Python, `name =>` of Rust: takes everything, but under a name or a condition.
+    /// `case name` and `case _ if …` of Python, `name =>` of Rust: matches everything, with a name or a condition.
     CaptureCase,
     /// A condition on a case or arm.
     Guard,
@@ -81,7 +81,7 @@ impl DecisionKind {
     ];
 }
 
-/// How often each kind of decision stands in a stretch of code. A profile is a set of weights over these.
+/// Counts of each kind of decision in a piece of code. A profile is a set of weights for these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionCounts {
     body: [u32; DecisionKind::ALL.len()],
@@ -89,18 +89,18 @@ pub struct DecisionCounts {
 }
 
 impl DecisionCounts {
-    /// Everywhere in the stretch.
+    /// Everywhere in the piece.
     pub fn get(&self, kind: DecisionKind) -> u32 {
         self.body(kind).saturating_add(self.aside(kind))
     }
 
-    /// Without what is aside.
+    /// Without the decisions counted aside.
     pub fn body(&self, kind: DecisionKind) -> u32 {
         self.body[kind as usize]
     }
 
-    /// In parameters, decorators, assertions, the bodies of classes nested in a function, and below `#else`: some tools
-    /// do not look there.
+    /// Decisions in parameters, decorators, assertions, the bodies of classes nested in a function, and below `#else`:
+    /// some tools do not count there.
     pub fn aside(&self, kind: DecisionKind) -> u32 {
         self.aside[kind as usize]
     }

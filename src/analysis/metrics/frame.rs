@@ -1,4 +1,4 @@
-//! What is counted for one function while it is open.
+//! The counts of one function while it is open.
 
 use tree_sitter::Node;
 
@@ -8,10 +8,10 @@ use super::hash;
 use super::sketch::Sketch;
 use crate::analysis::{Function, Halstead};
 
-/// Stands in digests for a function's own name.
+/// Represents a function's own name in digests.
 const OWN_NAME: u64 = 0x6f77_6e20_6e61_6d65;
 
-/// An open function, or what is outside all of them.
+/// An open function, or the code outside all functions.
 #[derive(Default)]
 pub(super) struct Frame<'t> {
     /// Index among the functions; `None` outside.
@@ -19,7 +19,7 @@ pub(super) struct Frame<'t> {
     pub(super) node: Option<Node<'t>>,
     pub(super) name: Option<&'t str>,
     pub(super) name_hash: u64,
-    /// What its body calls its receiver.
+    /// The name of its receiver in the body.
     pub(super) receiver: Option<&'t str>,
     pub(super) is_method: bool,
     pub(super) parameters: u32,
@@ -42,7 +42,7 @@ impl Frame<'_> {
         self.decisions.add(kind, aside);
     }
 
-    /// A token that is not compared with names.
+    /// Adds a token that is not compared with names.
     pub(super) fn digest(&mut self, token: u64) {
         self.digest = hash::mix(self.digest, token);
         self.sketch.add(token);
@@ -53,8 +53,8 @@ impl Frame<'_> {
         self.digest(if own { OWN_NAME } else { token });
     }
 
-    /// Moves the counts into the function, all but what only the finished file knows, and says what the function
-    /// around this one digests for it.
+    /// Moves the counts into the function, except those that need the finished file. Returns the value that the
+    /// surrounding function digests for it.
     pub(super) fn finish(self, function: &mut Function, file: &mut FileTally) -> u64 {
         function.halstead = self.tally.finish(file);
         function.decisions = self.decisions;

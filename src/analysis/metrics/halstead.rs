@@ -1,4 +1,4 @@
-//! Halstead's counts while a file is read, and what follows from them.
+//! Halstead's counts while a file is read, and the metrics computed from them.
 
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 /// Halstead's counts; the rest is computed from them.
 ///
-/// Operands are identifiers and literals; operators are all other tokens, paired brackets once, comments left out
+/// Operands are identifiers and literals. Operators are all other tokens without comments; paired brackets count once
 /// (Halstead 1977).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halstead {
@@ -20,9 +20,9 @@ pub struct Halstead {
     pub big_n2: u32,
 }
 
-/// Of effort, per second (Stroud).
+/// Effort per second (Stroud).
 const STROUD: f64 = 18.0;
-/// Of volume, per bug delivered.
+/// Volume per delivered bug.
 const VOLUME_PER_BUG: f64 = 3000.0;
 
 impl Halstead {
@@ -55,15 +55,15 @@ impl Halstead {
     }
 }
 
-/// Kinds of operators that one language may have: the largest grammars know some 500 names.
+/// Most kinds of operators in one language: the largest grammars have some 500 names.
 const OPERATOR_WORDS: usize = 16;
 
-/// Tokens of one function, or of what is outside all of them.
+/// Tokens of one function, or of the code outside all functions.
 #[derive(Default)]
 pub(super) struct Tally {
     operators: [u64; OPERATOR_WORDS],
     operator_count: u32,
-    /// Hashes of their texts, each as often as it stands there.
+    /// Hashes of their texts, one per occurrence.
     operands: Vec<u64>,
 }
 
@@ -120,7 +120,7 @@ impl FileTally {
     }
 }
 
-/// What is stored is a hash already.
+/// The keys are already hashes.
 #[derive(Default)]
 struct Hashed(u64);
 

@@ -2,7 +2,7 @@
 
 const ROUND: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Of a stretch of bytes.
+/// Hashes bytes.
 pub(in crate::analysis) fn of(bytes: &[u8]) -> u64 {
     let mut state = bytes.len() as u64;
     let (words, rest) = bytes.as_chunks::<8>();

@@ -1,28 +1,28 @@
-//! Which lines hold code, comments, both or nothing, as `cloc` counts them: a line of blanks alone is blank wherever it
-//! stands, also inside a string or a comment.
+//! Lines with code, comments, both or neither, as `cloc` counts them: a line with only white space is blank, even
+//! inside a string or a comment.
 
 use std::ops::Range;
 
 use crate::analysis::Lines;
 
-/// Lines of a text, from 0, and what stands on them.
+/// Lines of a text, from 0, and their contents.
 pub(super) struct LineMap {
-    /// Where each line starts; a last line without text is none.
+    /// Start of each line; a last line without text does not count.
     starts: Vec<usize>,
-    /// Blanks alone.
+    /// Lines with only white space.
     empty: Vec<bool>,
     code: Vec<bool>,
     comment: Vec<bool>,
     /// In source order.
     comments: Vec<Range<usize>>,
-    /// The line of the last token: tokens come in order.
+    /// The line of the last token; tokens come in order.
     at: usize,
 }
 
-/// The same, summed up from the start of the file, for questions about a stretch.
+/// Sums from the start of the file, to query any range of lines.
 pub(super) struct LineSums {
     map: LineMap,
-    /// Before line *i*: lines with code, with a comment, with neither.
+    /// Lines before line *i*: with code, with a comment, with neither.
     code: Vec<u32>,
     comment: Vec<u32>,
     blank: Vec<u32>,
@@ -51,7 +51,7 @@ impl LineMap {
         }
     }
 
-    /// Bytes of one token, without the line's end.
+    /// Adds the bytes of one token, without the line end.
     pub(super) fn code(&mut self, span: &Range<usize>) {
         let lines = self.lines_of(span);
         if let Some(marks) = self.code.get_mut(lines) {
@@ -67,7 +67,7 @@ impl LineMap {
         self.comments.push(span);
     }
 
-    /// What stands there is not in the text that was given: those lines are not blank.
+    /// Marks lines whose content is not in the given text as not blank.
     pub(super) fn unread(&mut self, span: &Range<usize>) {
         let lines = self.lines_of(span);
         if let Some(empty) = self.empty.get_mut(lines) {
@@ -81,7 +81,7 @@ impl LineMap {
         self.at..last + 1
     }
 
-    /// The line of a byte that does not lie before line `from`.
+    /// The line of a byte that is not before line `from`.
     fn forward(&self, from: usize, byte: usize) -> usize {
         let mut line = from;
         while self.starts.get(line + 1).is_some_and(|next| *next <= byte) {
@@ -123,7 +123,7 @@ impl LineSums {
         }
     }
 
-    /// Lines `first` to `last`, from 0, of which only `span` belongs to the stretch: a comment beside it does not.
+    /// Counts lines `first` to `last`, from 0. Only `span` is counted: a comment outside of it is not.
     pub(super) fn stretch(
         &self,
         first: usize,
@@ -149,7 +149,7 @@ impl LineSums {
         }
     }
 
-    /// Whether a comment inside `span` lies on the line.
+    /// Whether a comment inside `span` is on the line.
     fn commented(&self, line: usize, span: &Range<usize>) -> bool {
         let starts = &self.map.starts;
         let from = starts

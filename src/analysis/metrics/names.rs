@@ -2,18 +2,18 @@
 
 use crate::analysis::language::rules::Scope;
 
-/// Scopes that a qualified name shows. Deeper ones are left out, so that ten thousand nested closures do not spell out
-/// ten thousand names each.
+/// Scopes in a qualified name. Deeper ones are left out, so that ten thousand nested closures do not repeat ten
+/// thousand names each.
 const SEGMENTS: usize = 24;
 
-/// What stands around the current node, outermost first.
+/// The scopes around the current node, outermost first.
 pub(super) struct Scopes {
     separator: &'static str,
     open: Vec<Open>,
 }
 
 struct Open {
-    /// Qualified, without a separator at the end.
+    /// The qualified name, without a separator at the end.
     path: String,
     segments: usize,
     is_type: bool,
@@ -27,7 +27,7 @@ impl Scopes {
         }
     }
 
-    /// The nearest scope is a type.
+    /// Whether the nearest scope is a type.
     pub(super) fn in_type(&self) -> bool {
         self.open.last().is_some_and(|open| open.is_type)
     }
@@ -41,7 +41,7 @@ impl Scopes {
         self.push(&name, is_type);
     }
 
-    /// Enters a function, and says its qualified name.
+    /// Enters a function, and returns its qualified name.
     pub(super) fn enter_function(
         &mut self,
         name: Option<&str>,

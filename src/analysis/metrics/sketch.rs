@@ -1,4 +1,4 @@
-//! How near two bodies are that are not equal: a sketch of 64 bits, made in the pass that digests the tokens.
+//! Similarity of two bodies that are not equal: a sketch of 64 bits, computed while the tokens are digested.
 //!
 //! MinHash with one permutation (Li, Owen, Zhang 2012): each run of [`SHINGLE`] tokens falls into one of [`BINS`] bins by
 //! its hash, each bin keeps the smallest hash, and of that [`BITS`] bits are stored (b-bit minwise hashing; Li, König
@@ -6,17 +6,17 @@
 
 use super::hash;
 
-/// Tokens of a run: two say little about their order, and with four an edit of one token changes too many runs.
+/// Tokens of a run: with two, the order has little effect, and with four, an edit of one token changes too many runs.
 const SHINGLE: u64 = 3;
 /// With 16 bins of 4 bits a sketch is one word.
 pub const BINS: u32 = 16;
 const BITS: u32 = 4;
-/// What a bin may hold; 0 stands for an empty one.
+/// Values of a bin; 0 is an empty one.
 const VALUES: u64 = (1 << BITS) - 1;
 
 /// Takes the tokens of one body in order.
 pub(super) struct Sketch {
-    /// Of each bin the smallest hash; [`EMPTY`] where none fell into it.
+    /// The smallest hash of each bin; [`EMPTY`] if there is none.
     least: [u32; BINS as usize],
     /// The last token, and a hash of the last two.
     last: u64,
@@ -47,17 +47,17 @@ impl Sketch {
             return;
         }
         let bin = (shingle >> (u64::BITS - BINS.trailing_zeros())) as usize;
-        // `EMPTY` is not a hash: the low bits alone decide.
+        // `EMPTY` is not a possible hash.
         let rest = (shingle as u32).min(EMPTY - 1);
         self.least[bin] = self.least[bin].min(rest);
     }
 
-    /// 4 bits for each bin, the first bin lowest.
+    /// 4 bits per bin, the first bin lowest.
     pub(super) fn finish(&self) -> u64 {
         let mut sketch = 0;
         for (bin, &least) in self.least.iter().enumerate() {
             if least != EMPTY {
-                // The smallest hash has small high bits: it is mixed again before some are taken.
+                // The high bits of a smallest hash are small, so it is mixed again before bits are taken.
                 let value = 1 + hash::mix(0, least.into()) % VALUES;
                 sketch |= value << (bin as u32 * BITS);
             }
@@ -71,12 +71,12 @@ pub fn bin(sketch: u64, bin: u32) -> u8 {
     ((sketch >> (bin * BITS)) & VALUES) as u8
 }
 
-/// How many bins hold something.
+/// Number of filled bins.
 pub fn filled(sketch: u64) -> u32 {
     holding(sketch).count_ones()
 }
 
-/// Bins that are equal, and those that hold something in either.
+/// Number of equal bins, and of bins that are filled in either.
 pub fn nearness(a: u64, b: u64) -> (u32, u32) {
     let equal = holding(a) & !holding(a ^ b);
     (equal.count_ones(), holding(a | b).count_ones())
@@ -88,7 +88,7 @@ fn holding(sketch: u64) -> u64 {
     (sketch | sketch >> 1 | sketch >> 2 | sketch >> 3) & LOWEST
 }
 
-/// A sketch with every bin filled, for tests of what compares them.
+/// A sketch with every bin filled, for tests of comparisons.
 #[cfg(test)]
 pub(crate) fn test_word(seed: u64) -> u64 {
     let mut sketch = Sketch::default();

@@ -18,7 +18,7 @@ use crate::analysis::language::rules::{Kind, Kinds, Role, Token};
 use crate::analysis::syntax::{Unread, Visit, Watch};
 use crate::analysis::{Function, Language, Lines};
 
-/// What a file yields.
+/// The result for a file.
 pub(in crate::analysis) struct Found {
     pub(in crate::analysis) lines: Lines,
     pub(in crate::analysis) halstead: Halstead,
@@ -31,13 +31,13 @@ pub(in crate::analysis) struct Watcher<'t> {
     language: Language,
     kinds: &'static Kinds,
     text: &'t str,
-    /// The nodes from the root to the current one, and what each is.
+    /// The nodes from the root to the current one, with their properties.
     above: Vec<Node<'t>>,
     entries: Vec<Entry>,
-    /// The node last entered is a leaf that opened nothing: it is not among `entries`.
+    /// The last entered node is a leaf that opened nothing, so it is not among `entries`.
     at_leaf: bool,
     scopes: Scopes,
-    /// The last is open; the first is what is outside every function.
+    /// The last one is current; the first one is the code outside every function.
     frames: Vec<Frame<'t>>,
     /// Functions whose computed names are being read.
     set_aside: Vec<Frame<'t>>,
@@ -50,7 +50,7 @@ pub(in crate::analysis) struct Watcher<'t> {
     statements: u32,
     lines: LineMap,
     tokens: FileTally,
-    /// What the tree does not hold and was not passed yet.
+    /// Tokens that are not in the tree and not passed yet.
     unread: Peekable<std::vec::IntoIter<Unread>>,
 }
 
@@ -63,18 +63,18 @@ struct Entry {
     level: u32,
     /// Control constructs around this node and itself, within its function.
     control: u32,
-    /// What is inside continues the run of boolean operators.
+    /// Its content continues the run of boolean operators.
     in_run: bool,
     /// It opened the run.
     opens_run: bool,
     angles: bool,
-    /// Not in the body of the function.
+    /// It is not in the body of the function.
     aside: bool,
-    /// Below a condition of the preprocessor: nothing there decides.
+    /// It is in a condition of the preprocessor, where nothing is a decision.
     preprocessed: bool,
-    /// Inside a comment or a literal: the tokens are parts of it.
+    /// It is inside a comment or a literal, so its tokens are parts of that.
     silent: bool,
-    /// Inside something that did not parse.
+    /// It is inside code that did not parse.
     in_error: bool,
     opens: Opens,
 }
@@ -82,7 +82,7 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opens {
     Nothing,
-    /// The computed name of a function: code of what is around it.
+    /// The computed name of a function: code of the surrounding function.
     Around,
     Scope,
     Function,
@@ -106,9 +106,9 @@ impl Entry {
     };
 }
 
-/// A literal with parts, whose text outside the code in it is hashed at its end.
+/// A literal with parts. Its text without the code in it is hashed at its end.
 struct OpenLiteral {
-    /// Where the text that is not hashed yet begins.
+    /// Start of the text that is not hashed yet.
     from: usize,
     hash: u64,
 }
@@ -128,7 +128,7 @@ impl<'t> Watch<'t> for Watcher<'t> {
             },
             false => self.entry(visit, kind, &parent),
         };
-        // Most nodes are leaves: what opens nothing need not be remembered until it is left.
+        // Most nodes are leaves: a node that opens nothing need not be remembered.
         self.at_leaf = entry.opens == Opens::Nothing
             && kind.token != Token::Interpolation
             && visit.node.child_count() == 0;
@@ -196,7 +196,7 @@ impl<'t> Watcher<'t> {
         }
     }
 
-    /// Counts what stands before this and is not in the tree: its lines, and its decisions as aside.
+    /// Counts tokens before this one that are not in the tree: their lines, and their decisions as aside.
     fn pass(&mut self, to: usize) {
         while let Some(unread) = self.unread.next_if(|unread| unread.span.start < to) {
             self.lines.unread(&unread.span);
@@ -231,7 +231,7 @@ impl<'t> Watcher<'t> {
         }
     }
 
-    /// What the node is; on the way everything that it adds is counted.
+    /// Determines the properties of the node, and counts its contributions.
     fn entry(&mut self, visit: &Visit<'t>, kind: &Kind, parent: &Entry) -> Entry {
         let fields = &self.kinds.fields;
         let mut entry = Entry {
@@ -285,7 +285,7 @@ impl<'t> Watcher<'t> {
         entry
     }
 
-    /// Its code is not that of the function that it names: the frame of that waits.
+    /// Its code does not belong to the function that it names: the frame of that function is suspended.
     fn computed_name(&mut self, entry: &mut Entry) {
         let around = self.entries.iter().rev().nth(1);
         let (level, control, aside) = around
@@ -298,7 +298,7 @@ impl<'t> Watcher<'t> {
         self.set_aside.extend(self.frames.pop());
     }
 
-    /// The innermost open function, or what is outside.
+    /// The innermost open function, or the code outside.
     fn frame(&mut self) -> &mut Frame<'t> {
         if self.frames.is_empty() {
             self.frames.push(Frame::default());

@@ -36,7 +36,7 @@ const LIST: &[(&str, Act)] = &[
     ("comment", Act::Comment),
 ];
 
-/// Pointers to arrays of functions …: declarators inside each other beyond this name nothing a person wrote.
+/// Pointers to arrays of functions …: people do not nest more declarators than this.
 const DECLARATOR_LIMIT: u32 = 64;
 
 pub(super) fn kinds() -> &'static Kinds {
@@ -66,7 +66,7 @@ impl Rules for C {
 }
 
 fn function(cx: &mut Context<'_>, visit: &Visit<'_>) {
-    // Around an error, a macro and a block in a function look like a function in it.
+    // Around an error, the grammar may parse a macro and a block in a function as a nested function.
     if cx.is_local() && visit.node.has_error() {
         return;
     }
@@ -89,7 +89,7 @@ fn function(cx: &mut Context<'_>, visit: &Visit<'_>) {
     cx.open(&declaration, visit.depth);
 }
 
-/// Prototypes and globals; what a function declares is its own.
+/// Prototypes and globals; declarations in a function are local.
 fn declaration(cx: &mut Context<'_>, visit: &Visit<'_>) {
     if cx.is_local() {
         return;
@@ -208,7 +208,7 @@ fn fields(cx: &mut Context<'_>, visit: &Visit<'_>) {
     }
 }
 
-/// Every `declarator` of a declaration with its name; functions are told from what is `otherwise`.
+/// Every `declarator` of a declaration with its name; one that is not a function has the kind `otherwise`.
 fn declarators<'t>(
     node: &Node<'t>,
     otherwise: SymbolKind,
@@ -235,7 +235,7 @@ fn declared<'t>(declarator: &Node<'t>) -> Option<(Node<'t>, bool)> {
     let mut is_function = false;
     for _ in 0..DECLARATOR_LIMIT {
         match node.kind() {
-            // Around an error, a statement may be read as a declaration.
+            // Around an error, the grammar may parse a statement as a declaration.
             "identifier" | "field_identifier" | "type_identifier" | "primitive_type" => {
                 return (node.end_byte() > node.start_byte()).then_some((node, is_function));
             }

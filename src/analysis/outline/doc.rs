@@ -8,10 +8,10 @@ use crate::analysis::Language;
 
 /// Longest documentation kept, in characters: a summary and some detail, never a licence or a manual.
 const DOC_LIMIT: usize = 1200;
-/// Comments that are remembered before a declaration: one `///` a line, beyond it the oldest are let go.
+/// Comments remembered before a declaration, such as one `///` per line; the oldest are dropped.
 const RUN_LIMIT: usize = 256;
 
-/// The run of comments (and of attributes or decorators between them) that ends where the traversal stands.
+/// The run of comments (with attributes or decorators between them) that ends at the current node.
 #[derive(Default)]
 pub(super) struct Remarks {
     run: Vec<Remark>,
@@ -27,7 +27,7 @@ impl Remarks {
         self.push(text, node, true);
     }
 
-    /// What may stand between documentation and its declaration.
+    /// Node kinds that may be between documentation and its declaration.
     pub(super) fn attribute(&mut self, text: &str, node: &Node<'_>) {
         self.push(text, node, false);
     }
@@ -41,7 +41,7 @@ impl Remarks {
         if !continues || self.run.len() == RUN_LIMIT {
             self.run.clear();
         }
-        // A comment behind code belongs to that code.
+        // A comment after code on its line belongs to that code.
         if is_comment && !starts_line(text, span.start) {
             self.run.clear();
             return;
@@ -49,7 +49,7 @@ impl Remarks {
         self.run.push(Remark { span, is_comment });
     }
 
-    /// The documentation of `node`, whose remarks are then spent.
+    /// Takes the documentation of `node`.
     pub(super) fn before(
         &mut self,
         text: &str,
@@ -70,7 +70,7 @@ impl Remarks {
     }
 }
 
-/// `export default abstract`, `pub(crate)`: what may stand between a comment and the node it documents.
+/// `export default abstract`, `pub(crate)`: words that may be between a comment and the node it documents.
 const GAP_LIMIT: usize = 120;
 
 fn is_gap(text: &str, end: usize, start: usize) -> bool {
@@ -88,7 +88,7 @@ fn starts_line(text: &str, start: usize) -> bool {
         .all(|byte| byte.is_ascii_whitespace())
 }
 
-/// The last block of documentation among comments that follow each other.
+/// The last block of documentation among consecutive comments.
 fn clean<'a>(comments: impl Iterator<Item = &'a str>, language: Language) -> Option<String> {
     let mut lines: Vec<&str> = vec![];
     for comment in comments {
@@ -113,7 +113,7 @@ fn clean<'a>(comments: impl Iterator<Item = &'a str>, language: Language) -> Opt
 }
 
 enum Style {
-    /// How many bytes open each line.
+    /// Length of the comment mark of each line.
     Line(usize),
     Block(usize),
 }
@@ -138,7 +138,7 @@ fn style(comment: &str, language: Language) -> Option<Style> {
     }
 }
 
-/// Dedented, without blank lines around it; `None` where nothing is left.
+/// Dedents the text and removes blank lines around it; `None` if nothing is left.
 fn join(lines: &[&str]) -> Option<String> {
     let indent = lines
         .iter()
@@ -156,7 +156,7 @@ fn join(lines: &[&str]) -> Option<String> {
     (!text.is_empty()).then(|| bounded(text))
 }
 
-/// Cut at [`DOC_LIMIT`].
+/// Cuts the text at [`DOC_LIMIT`].
 pub(super) fn bounded(text: &str) -> String {
     let Some((end, _)) = text.char_indices().nth(DOC_LIMIT) else {
         return text.to_owned();
@@ -164,7 +164,7 @@ pub(super) fn bounded(text: &str) -> String {
     format!("{}…", text.get(..end).unwrap_or_default().trim_end())
 }
 
-/// What a Python string literal says, dedented as `inspect.cleandoc` does.
+/// The content of a Python string literal, dedented as `inspect.cleandoc` does.
 pub(super) fn docstring(literal: &str) -> Option<String> {
     let text = literal.trim_start_matches(['r', 'R', 'u', 'U', 'b', 'B', 'f', 'F']);
     let quote = ["\"\"\"", "'''", "\"", "'"]

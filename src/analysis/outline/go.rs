@@ -155,7 +155,7 @@ fn field(cx: &mut Context<'_>, visit: &Visit<'_>) {
         .filter(|node| node.is_named())
         .collect();
     if found.is_empty() {
-        // An embedded type is a field by the name of the type.
+        // An embedded type is a field with the name of the type.
         found.extend(visit.node.child_by_field_name("type"));
     }
     each(cx, visit, &found, SymbolKind::Field);
@@ -174,7 +174,7 @@ fn names(cx: &mut Context<'_>, visit: &Visit<'_>, kind: SymbolKind) {
     each(cx, visit, &found, kind);
 }
 
-/// One symbol for each name of a spec, all with the spec's documentation.
+/// One symbol per name of a spec, all with the spec's documentation.
 fn each(cx: &mut Context<'_>, visit: &Visit<'_>, names: &[Node<'_>], kind: SymbolKind) {
     let doc = cx.remarks.before(cx.text, &visit.node, Language::Go);
     for name in names {

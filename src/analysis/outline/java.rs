@@ -125,7 +125,7 @@ fn fields(cx: &mut Context<'_>, visit: &Visit<'_>) {
     }
 }
 
-/// What is in a class without a name hangs below what is around it, and cannot be named from elsewhere.
+/// Members of an anonymous class belong to the surrounding symbol, and other code cannot name them.
 fn anonymous(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let has_body = children(&visit.node).any(|child| child.kind() == "class_body");
     if has_body {
@@ -152,7 +152,8 @@ fn module(cx: &mut Context<'_>, visit: &Visit<'_>) {
     cx.open(&declaration, visit.depth);
 }
 
-/// A record's parameters are its fields. They hang two below the record; a method's hang below the method's scope.
+/// A record's parameters are its fields. They are two levels below the record; those of a method are below the
+/// method's scope.
 fn component(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let is_component = cx
         .scope()

@@ -98,13 +98,13 @@ pub(super) fn kinds(language: Language) -> &'static Kinds {
 #[derive(Default)]
 pub(super) struct JavaScript {
     is_const: bool,
-    /// `let` or `const`: known in its block alone.
+    /// `let` or `const`: visible only in its block.
     is_lexical: bool,
-    /// Depth of the `export` statement around or before the present node, and where it ends.
+    /// Depth of the `export` statement around or before the current node, and its end.
     export_ends: usize,
-    /// Names that another statement offers: `export { a }`, `module.exports = { a }`.
+    /// Names that another statement exports: `export { a }`, `module.exports = { a }`.
     exported: HashSet<String>,
-    /// Values further down that belong to what was declared.
+    /// Later values that belong to an earlier declaration.
     claims: Claims,
 }
 
@@ -151,7 +151,7 @@ impl Rules for JavaScript {
 }
 
 impl JavaScript {
-    /// Directly under an `export` statement, or in a namespace of declarations only.
+    /// Whether it is directly under an `export` statement, or in a namespace with only declarations.
     fn visibility(&self, cx: &Context<'_>, node: &Node<'_>) -> Visibility {
         let is_member = cx
             .scope()
@@ -174,7 +174,7 @@ impl JavaScript {
             name: name.trim_matches(['"', '\'']).to_owned(),
             kind,
             visibility: self.visibility(cx, &visit.node),
-            // A short alias says what it is; a long one is cut like any signature.
+            // A short alias is shown whole; a long one is cut like any signature.
             body: body.filter(|_| value.is_none()),
         };
         cx.open(&declaration, visit.depth);
@@ -257,7 +257,7 @@ impl JavaScript {
     }
 }
 
-/// A block at the top of a file: what `let` and `const` declare in it is known in it alone.
+/// A block at the top of a file: `let` and `const` in it are visible only there.
 fn block(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let is_top = cx
         .scope()

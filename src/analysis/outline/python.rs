@@ -35,11 +35,11 @@ pub(super) fn kinds() -> &'static Kinds {
 
 #[derive(Default)]
 pub(super) struct Python {
-    /// Depth of the definition that `@property` or the like stands at.
+    /// Depth of the definition with `@property` or a similar decorator.
     property_at: Option<u32>,
-    /// Names bound so far, by the symbol around them: only the first binding declares.
+    /// Names bound so far, by surrounding symbol: only the first binding is a declaration.
     bound: HashSet<(Option<u32>, String)>,
-    /// Enumerations among the classes.
+    /// Classes that are enumerations.
     enums: HashSet<u32>,
 }
 
@@ -132,7 +132,7 @@ impl Python {
     }
 }
 
-/// `type Pair[T] = …`: what stands before the type parameters is the name.
+/// `type Pair[T] = …`: the name is the part before the type parameters.
 fn alias(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let Some(left) = visit
         .node
@@ -187,7 +187,7 @@ fn is_property(decorator: &str) -> bool {
     )
 }
 
-/// By convention: `_name` is private, `__name__` is the language's own.
+/// By convention, `_name` is private, and `__name__` belongs to the language.
 fn visibility(name: &str) -> Visibility {
     let is_special = name.starts_with("__") && name.ends_with("__") && name.len() > 4;
     if name.starts_with('_') && !is_special {

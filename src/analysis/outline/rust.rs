@@ -9,7 +9,7 @@ use crate::analysis::{Language, SymbolKind, Visibility};
 
 #[derive(Clone, Copy)]
 enum Act {
-    /// Holds others.
+    /// Contains other items.
     Open(SymbolKind),
     Leaf(SymbolKind),
     Impl,
@@ -80,7 +80,7 @@ fn named<'t>(cx: &Context<'_>, visit: &Visit<'t>, kind: SymbolKind) -> Option<De
     })
 }
 
-/// A constant's value and a macro's rules are no part of what it is called by.
+/// The signature excludes a constant's value and a macro's rules.
 fn signature_end<'t>(visit: &Visit<'t>, kind: SymbolKind) -> Option<tree_sitter::Node<'t>> {
     if kind == SymbolKind::Macro {
         return children(&visit.node).find(|child| child.kind() == "macro_rule");
@@ -102,7 +102,7 @@ fn visibility(cx: &Context<'_>, visit: &Visit<'_>, kind: SymbolKind) -> Visibili
         };
     }
     match cx.scope() {
-        // A variant and its fields are as visible as the enum; what a trait asks for, as the trait.
+        // A variant and its fields are as visible as the enum; the items of a trait, as the trait.
         Some(scope)
             if matches!(
                 scope.kind,
@@ -111,14 +111,14 @@ fn visibility(cx: &Context<'_>, visit: &Visit<'_>, kind: SymbolKind) -> Visibili
         {
             scope.visibility
         }
-        // `impl Trait for Type` shows what the trait shows.
+        // The items of `impl Trait for Type` are as visible as the trait.
         Some(scope) if scope.kind == SymbolKind::Impl => scope.visibility,
         _ if kind == SymbolKind::Macro => Visibility::Restricted,
         _ => Visibility::Private,
     }
 }
 
-/// Named by its type, so that methods are `Type::method`; the signature says which trait.
+/// Named by its type, so that methods are `Type::method`; the signature includes the trait.
 fn implementation(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let Some(target) = visit.node.child_by_field_name("type") else {
         return;

@@ -1,9 +1,9 @@
-//! A declaration on one line: comments out, white space folded, bounded.
+//! A declaration on one line, without comments, with folded white space, and bounded.
 
 /// Longest signature in characters: enough for a long parameter list, short enough for a page of fifty.
 pub(super) const SIGNATURE_LIMIT: usize = 240;
 
-/// Cuts at [`SIGNATURE_LIMIT`] with `…`; drops what opens a body (`{`, `:`, `=`) at the end.
+/// Cuts at [`SIGNATURE_LIMIT`] with `…`; removes the start of a body (`{`, `:`, `=`) at the end.
 pub(super) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len().min(SIGNATURE_LIMIT));
     let mut length = 0;
@@ -38,7 +38,7 @@ pub(super) fn fold(text: &str) -> String {
     tidy(&folded)
 }
 
-/// Past one stretch of space or one comment.
+/// Skips white space or one comment.
 fn skip_blank(text: &str) -> &str {
     let end = if text.starts_with("//") {
         memchr::memchr(b'\n', text.as_bytes())
@@ -57,7 +57,7 @@ fn tidy(folded: &str) -> String {
     for end in ["{", "=>", "=", ":", ";", ","] {
         text = text.strip_suffix(end).unwrap_or(text).trim_end();
     }
-    // What folding a list over several lines leaves behind.
+    // Remains of a list over several lines after folding.
     text.replace("( ", "(")
         .replace(" )", ")")
         .replace(",)", ")")

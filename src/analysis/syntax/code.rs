@@ -1,4 +1,4 @@
-//! The tokens of a text with what brackets make of them: what masks and pieces are found by.
+//! The tokens of a text with their bracket pairs, in which masks and pieces are searched.
 
 use tree_sitter::Point;
 
@@ -8,10 +8,10 @@ use crate::analysis::{Cancelled, Language};
 
 /// No bracket.
 const NONE: u32 = u32::MAX;
-/// Type arguments are no longer than this, in tokens: bounds the search for what closes a `<`.
+/// Most tokens of type arguments: bounds the search for the end of a `<`.
 const ANGLES: usize = 256;
-/// Tokens that a mask looks at from one token on. What people write in one head, list or run of attributes is far
-/// shorter; without a limit, a file of nothing but such beginnings would be looked at as often as it has tokens.
+/// Tokens that a mask reads from one token on. A head, a list or a run of attributes is far shorter in real code.
+/// Without a limit, a file with only such beginnings would be read once per token.
 pub(super) const REACH: usize = 1024;
 
 pub(super) struct Code<'t> {
@@ -20,7 +20,7 @@ pub(super) struct Code<'t> {
     lines: Lines,
     /// Without comments.
     tokens: Vec<Token>,
-    /// For a bracket: the other one of its pair.
+    /// The other bracket of a pair.
     partners: Vec<u32>,
     /// The opening bracket around each token.
     around: Vec<u32>,
@@ -67,7 +67,7 @@ impl<'t> Code<'t> {
         self.tokens.get(at).map(|token| token.kind)
     }
 
-    /// As written; empty beyond the ends.
+    /// The text of a token; empty beyond the ends.
     pub(super) fn written(&self, at: usize) -> &'t str {
         self.tokens
             .get(at)
@@ -83,12 +83,12 @@ impl<'t> Code<'t> {
         self.kind(at) == Some(TokenKind::Word)
     }
 
-    /// Nothing but white space and comments stand before it on its line.
+    /// Whether only white space and comments are before it on its line.
     pub(super) fn starts_line(&self, at: usize) -> bool {
         self.tokens.get(at).is_some_and(|token| token.first_on_line)
     }
 
-    /// Nothing stands between this token and the next.
+    /// Whether the next token follows directly.
     pub(super) fn touches_next(&self, at: usize) -> bool {
         match (self.tokens.get(at), self.tokens.get(at + 1)) {
             (Some(token), Some(next)) => token.span.end == next.span.start,
@@ -96,7 +96,7 @@ impl<'t> Code<'t> {
         }
     }
 
-    /// How far into its line a token begins, in bytes.
+    /// The column of a token, in bytes.
     pub(super) fn column(&self, at: usize) -> usize {
         let start = self.tokens.get(at).map_or(0, |token| token.span.start);
         self.point(start).column
@@ -128,7 +128,7 @@ impl<'t> Code<'t> {
             .is_some_and(|open| self.kind(open) == Some(TokenKind::Open(Bracket::Curly)))
     }
 
-    /// The `>` for a `<`; `None` where it compares.
+    /// The `>` for a `<`; `None` if it is a comparison.
     pub(super) fn angles(&self, open: usize) -> Option<usize> {
         let mut depth = 0_u32;
         let mut at = open;
@@ -151,7 +151,7 @@ impl<'t> Code<'t> {
         None
     }
 
-    /// The `<` for a `>`; `None` for that of an arrow.
+    /// The `<` for a `>`; `None` for the `>` of an arrow.
     pub(super) fn angles_back(&self, close: usize) -> Option<usize> {
         if self.is_arrow(close) {
             return None;
@@ -182,13 +182,13 @@ impl<'t> Code<'t> {
         self.before(at) == "=" && self.touches_next(at - 1)
     }
 
-    /// Finds the pairs; false where some bracket has none. `resync`: a declaration at the start of a line ends
-    /// everything that is open, for what was to close it is not there.
+    /// Finds the pairs; false if some bracket has none. `resync`: a declaration at the start of a line closes all open
+    /// brackets, because their closing ones are missing.
     fn pair(&mut self, resync: bool, cancelled: &dyn Fn() -> bool) -> Result<bool, Cancelled> {
         self.partners = vec![NONE; self.tokens.len()];
         self.around = vec![NONE; self.tokens.len()];
         let mut open: Vec<(usize, Bracket)> = Vec::new();
-        // How many of each kind are open: a bracket that closes none of them is not searched for.
+        // Open brackets of each kind: for a bracket that closes none of them there is no search.
         let mut counts = [0_usize; 3];
         let mut whole = true;
         for at in 0..self.tokens.len() {
@@ -208,7 +208,7 @@ impl<'t> Code<'t> {
                 }
                 TokenKind::Close(bracket) if counts[bracket as usize] == 0 => whole = false,
                 TokenKind::Close(bracket) => {
-                    // What was opened inside and is not closed has no partner.
+                    // Unclosed brackets inside have no partner.
                     while let Some((opened, kind)) = open.pop() {
                         counts[kind as usize] -= 1;
                         if kind == bracket {
@@ -230,7 +230,7 @@ impl<'t> Code<'t> {
         Ok(whole && open.is_empty())
     }
 
-    /// A word that begins a declaration, where no line of a body begins.
+    /// A word that begins a declaration, at a column where no line of a body begins.
     pub(super) fn begins_anew(&self, at: usize) -> bool {
         let words: &[&str] = match self.language {
             Language::JavaScript | Language::TypeScript | Language::Tsx => &[

@@ -1,4 +1,4 @@
-//! Conditionals of C's preprocessor that cut through what they stand in: `#ifdef A`, `if (a) {`, `#else`, `if (b) {`,
+//! Conditionals of C's preprocessor that cut through the surrounding code: `#ifdef A`, `if (a) {`, `#else`, `if (b) {`,
 //! `#endif`. No grammar can read both branches; a compiler reads one of them.
 
 use std::ops::Range;
@@ -6,45 +6,45 @@ use std::ops::Range;
 use super::tokens::{Bracket, TOKENS_PER_CHECK, Token, TokenKind, Tokens};
 use crate::analysis::Cancelled;
 
-/// Conditionals inside each other whose branches are read for what stays of them: a compiler of C need not follow more
-/// than 63 levels. Each level reads what the levels in it have read.
+/// Nested conditionals whose branches are read: a C compiler need not support more than 63 levels. Each level reads the
+/// inner levels again.
 const NESTED: usize = 64;
-/// Conditionals between two looks at whether to stop: their branches are mostly short.
+/// Conditionals between two checks of whether to stop: most branches are short.
 const CONDITIONALS_PER_CHECK: usize = 16;
 
 /// One `#if … #endif`.
 #[derive(Debug)]
 pub(super) struct Conditional {
-    /// Where its `#if` starts.
+    /// Start of its `#if`.
     pub(super) start: usize,
-    /// Its directives, `#if` and `#endif` among them: branch `n` stands between `n` and `n + 1`.
+    /// Its directives, including `#if` and `#endif`: branch `n` is between `n` and `n + 1`.
     directives: Vec<Range<usize>>,
-    /// The branch that is read; beyond the last: none. What only C++ reads, or nobody, is not.
+    /// The branch that is read; beyond the last: none. Branches for C++ only, and disabled branches, are not read.
     kept: usize,
     pub(super) cut: Cut,
-    /// It asks whether the compiler reads C++.
+    /// It tests for a C++ compiler.
     pub(super) cplusplus: bool,
-    /// What it stands in is neither a bracket nor a block, nor more than [`NESTED`] others.
+    /// It is not inside a bracket or a block, nor in more than [`NESTED`] other conditionals.
     at_top: bool,
 }
 
-/// Whether its branches can be read as they stand.
+/// Whether its branches can be read as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cut {
     No,
-    /// It stands between other tokens than statements: a list, which some grammars read, or an expression.
+    /// It is not between statements, but in a list, which some grammars read, or in an expression.
     Perhaps,
     Yes,
 }
 
 impl Conditional {
-    /// Where its `#endif` starts.
+    /// Start of its `#endif`.
     pub(super) fn last(&self) -> usize {
         self.directives.last().map_or(self.start, |last| last.start)
     }
 }
 
-/// Every conditional that has an `#endif`, by its end.
+/// Every conditional that has an `#endif`, ordered by end.
 pub(super) fn conditionals(
     text: &str,
     cancelled: &dyn Fn() -> bool,
@@ -65,8 +65,8 @@ pub(super) fn conditionals(
     Ok(finder.found)
 }
 
-/// What is blanked so that only one branch of each of `cut` is left, in source order. `#include` and `#define` at the top
-/// of a file stay.
+/// The ranges to blank so that only one branch of each of `cut` is left, in source order. `#include` and `#define` at
+/// the top of a file are kept.
 pub(super) fn hidden(
     text: &str,
     cut: &[&Conditional],
@@ -119,7 +119,7 @@ fn hide_branch(
     Ok(())
 }
 
-/// Overlapping stretches as one. What one of them hides is hidden.
+/// Merges overlapping ranges.
 pub(super) fn merged(mut stretches: Vec<Range<usize>>) -> Vec<Range<usize>> {
     stretches.sort_unstable_by_key(|stretch| stretch.start);
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(stretches.len());
@@ -132,17 +132,17 @@ pub(super) fn merged(mut stretches: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// The text with spaces in place of these stretches: every line end and every offset stays.
+/// The text with spaces in place of these ranges; line ends and offsets stay the same.
 pub(super) fn blanked(text: &str, stretches: &[Range<usize>]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for stretch in stretches {
         blank_into(&mut bytes, stretch);
     }
-    // Stretches start and end with tokens: no character is cut.
+    // Ranges start and end with tokens, so no character is cut.
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Spaces in place of what stands there, but for the ends of lines.
+/// Replaces the range with spaces, except line ends.
 pub(super) fn blank_into(bytes: &mut [u8], stretch: &Range<usize>) {
     for byte in &mut bytes[stretch.clone()] {
         if !matches!(*byte, b'\n' | b'\r') {
@@ -151,7 +151,7 @@ pub(super) fn blank_into(bytes: &mut [u8], stretch: &Range<usize>) {
     }
 }
 
-/// The name of a directive, and what follows it.
+/// The name of a directive, and the rest of its line.
 pub(super) fn directive<'t>(text: &'t str, span: &Range<usize>) -> (&'t str, &'t str) {
     let line = text[span.clone()].trim_start_matches('#').trim_start();
     let end = line
@@ -160,20 +160,20 @@ pub(super) fn directive<'t>(text: &'t str, span: &Range<usize>) -> (&'t str, &'t
     (&line[..end], line[end..].trim())
 }
 
-/// How deep it is in brackets, and how deep it has been at least since the branch began.
+/// The bracket depth, and the lowest depth since the branch began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Depth {
     now: i64,
     least: i64,
 }
 
-/// Where the reader stands.
+/// The state of the reader.
 #[derive(Debug, Clone, Copy, Default)]
 struct Here {
     brackets: [Depth; 3],
     /// The last token ends no statement, block or label.
     inside: bool,
-    /// The last token ends a label or a case: some grammars want a statement there.
+    /// The last token ends a label or a case, after which some grammars require a statement.
     labelled: bool,
 }
 
@@ -185,7 +185,7 @@ impl Here {
         self
     }
 
-    /// All brackets that were opened since are closed, and no other.
+    /// Whether exactly the brackets opened since are closed.
     fn is_balanced_since(&self, start: &Self) -> bool {
         let pairs = self.brackets.iter().zip(&start.brackets);
         pairs
@@ -197,7 +197,7 @@ impl Here {
 struct Open {
     conditional: Conditional,
     start: Here,
-    /// Where the branch that is read ended.
+    /// The state at the end of the branch that is read.
     kept: Option<Here>,
     /// A token of the current branch was seen.
     begun: bool,
@@ -208,7 +208,7 @@ struct Finder<'t> {
     open: Vec<Open>,
     found: Vec<Conditional>,
     here: Here,
-    /// The conditional that ended last, as long as no token came after it.
+    /// The last ended conditional, while no token came after it.
     behind: Option<usize>,
 }
 
@@ -304,7 +304,7 @@ impl Finder<'_> {
         }
     }
 
-    /// What follows stands where the branch that is read has led to.
+    /// Continues with the state at the end of the branch that is read.
     fn end(&mut self, span: &Range<usize>) {
         self.end_branch();
         let Some(mut open) = self.open.pop() else {

@@ -1,11 +1,12 @@
-//! C++ in a file that goes by the ending of C.
+//! C++ in a file with the extension of C.
 
 use super::conditionals::{Conditional, blanked, hidden};
 use super::tokens::{Token, TokenKind, Tokens};
 use crate::analysis::Cancelled;
 
-/// True where a line starts as none of C does: `namespace a {`, `class A : …`, `template <`, `using namespace`. What
-/// stands below `#ifdef __cplusplus` says nothing, for C headers have that too. Asked only of what is no proper C.
+/// True if a line starts in a way that C does not allow: `namespace a {`, `class A : …`, `template <`, `using
+/// namespace`. Code below `#ifdef __cplusplus` is ignored, because C headers have that, too. Called only for text that
+/// is not valid C.
 pub(super) fn is_cplusplus(
     text: &str,
     conditionals: &[Conditional],

@@ -1,9 +1,9 @@
-//! Where the lines of a text begin: made once for a text, asked for each token and each piece.
+//! The starts of the lines of a text: built once per text, queried for each token and each piece.
 
 use tree_sitter::Point;
 
 pub(super) struct Lines {
-    /// Of each line but the first, its first byte.
+    /// First byte of each line except the first.
     starts: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What the grammar stumbles over in C's macros: comments in those of several lines, and calls without a semicolon.
+//! C macros that the grammar cannot read: comments in macros of several lines, and calls without a semicolon.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::conditionals::directive;
 use super::tokens::{Bracket, Token, TokenKind, Tokens};
 
-/// The comments of one line in macros behind which the macro goes on: for the grammar, a comment ends a macro.
+/// One-line comments in macros that continue after them: for the grammar, a comment ends a macro.
 pub(super) fn comments_in_macros(text: &str) -> impl Iterator<Item = Range<usize>> {
     Tokens::of(text)
         .filter(|token| {
@@ -24,8 +24,8 @@ pub(super) fn comments_in_macros(text: &str) -> impl Iterator<Item = Range<usize
         .map(|(comment, _)| comment.span)
 }
 
-/// `NAME(…)` that begins where a statement or a declaration does, and behind which the next one starts on a new line;
-/// `LIST` before an `#undef`. For the grammar they are the type of what follows.
+/// `NAME(…)` at the start of a statement or a declaration, if the next one starts on a new line; `LIST` before an
+/// `#undef`. The grammar parses them as the type of the following name.
 pub(super) fn bare_calls(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut tokens = Tokens::of(text).filter(is_code).peekable();
@@ -65,7 +65,7 @@ fn is_macro(text: &str, token: &Token) -> bool {
         && !name.iter().any(u8::is_ascii_lowercase)
 }
 
-/// The end of the arguments that come next; `None` where there are none, or code that may decide.
+/// The end of the following arguments; `None` if there are none, or if they may have decisions.
 fn arguments(text: &str, tokens: &mut Peekable<impl Iterator<Item = Token>>) -> Option<usize> {
     let mut depth = 0_u32;
     while let Some(token) = tokens.peek() {
@@ -92,7 +92,8 @@ fn arguments(text: &str, tokens: &mut Peekable<impl Iterator<Item = Token>>) -> 
     None
 }
 
-/// Whether a token begins something of its own. A plain name before a bracket may be a function whose type is the macro.
+/// Whether a token begins a new statement or declaration. A plain name before a bracket may be a function whose type is
+/// the macro.
 fn is_apart(text: &str, next: &Token) -> bool {
     let word = &text[next.span.clone()];
     let is_apart = match next.kind {

@@ -1,8 +1,8 @@
-//! What a grammar is known not to understand, and what is read in its place: as long, so that every offset and every
-//! line stays.
+//! Syntax that a grammar does not know, and its replacement of the same length, so that all offsets and lines stay the
+//! same.
 //!
-//! Each language has a table of masks. They are asked only once a file did not parse, but for a mask with a `sign`:
-//! what it cures is misread without an error, and a file that holds the sign is read with the mask at once.
+//! Each language has a table of masks. They are used only after a file did not parse. A mask with a `sign` is an
+//! exception: its syntax is misread without an error, so a file with the sign is read with the mask at once.
 
 use std::ops::Range;
 
@@ -19,17 +19,17 @@ mod python;
 mod rust;
 mod script;
 
-/// One thing that a grammar does not know.
+/// A piece of syntax that a grammar does not know.
 pub(super) struct Mask {
-    /// What is written, and why it is masked.
+    /// The syntax, and why it is masked.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "the table explains itself; tests print it")
     )]
     pub(super) what: &'static str,
-    /// The text that says that it may be there, where the grammar reads it wrong without an error.
+    /// Text that shows that the syntax may be present, if the grammar misreads it without an error.
     sign: Option<&'static str>,
-    /// Looks at one token.
+    /// Checks one token.
     at: fn(&Code<'_>, usize, &mut Edits),
 }
 
@@ -52,7 +52,7 @@ pub(super) fn table(language: Language) -> &'static [Mask] {
     }
 }
 
-/// What the first reading must not see.
+/// The edits before the first reading.
 pub(super) fn signed(
     language: Language,
     text: &str,
@@ -72,7 +72,7 @@ pub(super) fn signed(
     Ok(edits)
 }
 
-/// Everything that the table of the language knows.
+/// The edits of all masks of the language.
 pub(super) fn all(code: &Code<'_>, cancelled: &dyn Fn() -> bool) -> Result<Edits, Cancelled> {
     let mut edits = Edits::default();
     for mask in table(code.language) {
@@ -81,18 +81,18 @@ pub(super) fn all(code: &Code<'_>, cancelled: &dyn Fn() -> bool) -> Result<Edits
     Ok(edits)
 }
 
-/// What is read in place of what is written.
+/// A replacement in the text.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     found: Vec<Edit>,
-    /// Left out of the reading, and read by itself.
+    /// Left out of the text, and parsed separately.
     pub(super) apart: Vec<Range<usize>>,
 }
 
 #[derive(Debug)]
 struct Edit {
     span: Range<usize>,
-    /// Stands at its start; the rest is blank.
+    /// The text at its start; the rest is blank.
     instead: std::borrow::Cow<'static, str>,
 }
 
@@ -123,21 +123,21 @@ impl Edits {
         });
     }
 
-    /// Tokens `first` to `last`.
+    /// Replaces tokens `first` to `last`.
     fn blank(&mut self, code: &Code<'_>, first: usize, last: usize) {
         if let (Some(first), Some(last)) = (code.token(first), code.token(last)) {
             self.write(first.span.start..last.span.end, "");
         }
     }
 
-    /// In place of one token, and no longer than it.
+    /// Replaces one token with a text that is not longer.
     fn replace(&mut self, code: &Code<'_>, at: usize, instead: &'static str) {
         if let Some(token) = code.token(at) {
             self.write(token.span.clone(), instead);
         }
     }
 
-    /// One name for another: that a name is a name does not hang on its letters.
+    /// Replaces one name with another.
     fn rename(&mut self, code: &Code<'_>, at: usize) {
         let Some(token) = code.token(at) else { return };
         let mut name = code.written(at).to_owned();
@@ -150,7 +150,7 @@ impl Edits {
         });
     }
 
-    /// A semicolon before a token, over white space; false where there is none.
+    /// Puts a semicolon before a token, over white space; false if there is none.
     fn end_before(&mut self, code: &Code<'_>, at: usize) -> bool {
         let Some(start) = code.token(at).map(|token| token.span.start) else {
             return false;
@@ -165,13 +165,13 @@ impl Edits {
         is_space
     }
 
-    /// What is no longer in the text, in source order and without overlap.
+    /// The removed ranges, in source order and without overlap.
     pub(super) fn blanks(&self) -> Vec<Range<usize>> {
         let blank = self.found.iter().filter(|edit| edit.instead.is_empty());
         super::conditionals::merged(blank.map(|edit| edit.span.clone()).collect())
     }
 
-    /// The text to parse, as long as the other.
+    /// The text to parse, of the same length.
     pub(super) fn apply(&self, text: &str) -> String {
         let mut bytes = text.as_bytes().to_vec();
         for edit in self.found.iter().filter(|edit| edit.instead.is_empty()) {
@@ -193,7 +193,7 @@ impl Edits {
     }
 }
 
-/// No other mask was there first.
+/// Whether no other mask has edited the range.
 fn is_kept(bytes: &[u8], text: &str, span: &Range<usize>) -> bool {
     bytes[span.clone()] == text.as_bytes()[span.clone()]
 }
@@ -219,7 +219,7 @@ mod tests {
         edits.found.len()
     }
 
-    /// What follows one token is looked at no further than the reach: a file of such beginnings is read in time.
+    /// A mask reads no further than its reach from one token, so a file of such beginnings is read in time.
     #[test]
     fn no_mask_reads_beyond_its_reach() {
         let sums = |count: usize| "1 + ".repeat(count);

@@ -1,4 +1,4 @@
-//! A text cut into statements and members between safe points, by its tokens alone.
+//! Splits a text into statements and members between safe points, by its tokens alone.
 
 use std::ops::Range;
 
@@ -8,10 +8,10 @@ use crate::analysis::Language;
 
 mod contexts;
 
-/// What a stretch of statements or members stands in, as the parser must be told that reads one of them alone.
+/// The surroundings that a parser needs to read one statement or member of a range alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Context {
-    /// Stands before and behind it instead of what is there.
+    /// The text to put before and after it.
     pub(super) before: &'static str,
     pub(super) after: &'static str,
     /// Members end at commas.
@@ -37,14 +37,14 @@ const fn list(before: &'static str, after: &'static str) -> Context {
 /// The top of a file.
 pub(super) const TOP: Context = context("", "");
 
-/// A stretch inside brackets, in tokens.
+/// A range inside brackets, in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) tokens: Range<usize>,
     pub(super) context: Context,
 }
 
-/// The outermost blocks in a stretch.
+/// The outermost blocks in a range.
 pub(super) fn groups(code: &Code<'_>, tokens: &Range<usize>) -> Vec<Group> {
     if code.language == Language::Python {
         return suites(code, tokens);
@@ -72,14 +72,14 @@ pub(super) fn groups(code: &Code<'_>, tokens: &Range<usize>) -> Vec<Group> {
     found
 }
 
-/// The statements or members of a stretch, in tokens.
+/// The statements or members of a range, in tokens.
 pub(super) fn pieces(code: &Code<'_>, group: &Group) -> Vec<Range<usize>> {
     let base = code.column(group.tokens.start);
     let mut found = Vec::new();
     let mut start = group.tokens.start;
     let mut at = start;
     while at < group.tokens.end {
-        // What is in brackets is passed over.
+        // Skip the contents of brackets.
         at = code
             .partner(at)
             .filter(|close| *close > at && *close < group.tokens.end)
@@ -121,7 +121,7 @@ fn ends(code: &Code<'_>, group: &Group, start: usize, last: usize, base: usize) 
         && may_begin(code, next)
 }
 
-/// Behind a block.
+/// Whether a piece ends after a block.
 fn starts_statement(code: &Code<'_>, start: usize, next: usize) -> bool {
     let continues = matches!(
         code.written(next),
@@ -149,7 +149,7 @@ fn starts_statement(code: &Code<'_>, start: usize, next: usize) -> bool {
     }
 }
 
-/// Words that begin a declaration also where no line begins.
+/// Words that begin a declaration also within a line.
 fn begins_declaration(word: &str) -> bool {
     matches!(
         word,
@@ -204,7 +204,7 @@ fn may_end(code: &Code<'_>, start: usize, last: usize) -> bool {
         Some(TokenKind::Close(_) | TokenKind::Literal) => true,
         _ => matches!(code.written(last), ">" | "!" | "+" | "-"),
     };
-    // A decorator stands before what it decorates.
+    // A decorator belongs to the following declaration.
     let mut line = last;
     while line > start && !code.starts_line(line) {
         line -= 1;
@@ -246,7 +246,7 @@ fn starts_logical_line(code: &Code<'_>, start: usize, next: usize, base: usize) 
     !continues && code.written(line) != "@"
 }
 
-/// The lines that are deeper than the statement that they belong to.
+/// The lines that are indented deeper than their statement.
 fn suites(code: &Code<'_>, tokens: &Range<usize>) -> Vec<Group> {
     let base = code.column(tokens.start);
     let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! How a text is read: once as it stands. One that holds errors is read once more without what the grammar is known
-//! not to understand, and what is still broken then piece by piece ([`regions`]).
+//! Reads a text, first as written. A text with errors is read again without the syntax that the grammar does not know.
+//! The parts that are still broken are then read piece by piece ([`regions`]).
 //!
 //! The work is bounded: two readings of the whole, and [`regions::READ_BUDGET`] times its length for all pieces.
 
@@ -20,23 +20,23 @@ use super::{Step, cplusplus, damage, parse, traverse};
 use crate::analysis::metrics::hash;
 use crate::analysis::{Cancelled, DecisionKind, Language};
 
-/// The trees of a text, and the text to show of it: as long as the file and with its lines.
+/// The trees of a text, and the text for them, which has the length and the lines of the file.
 pub(super) struct Reading<'t> {
     pub(super) region: Region,
     pub(super) text: Cow<'t, str>,
-    /// What is in no tree, in source order.
+    /// Tokens that are in no tree, in source order.
     pub(super) unread: Vec<Unread>,
-    /// It is C++.
+    /// Whether it is C++.
     pub(super) cplusplus: bool,
 }
 
-/// A token that is in the file and not in the tree.
+/// A token of the file that is not in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::analysis) struct Unread {
     pub(in crate::analysis) span: Range<usize>,
     pub(in crate::analysis) comment: bool,
     pub(in crate::analysis) decision: Option<DecisionKind>,
-    /// Of what is written.
+    /// Its range in the file.
     pub(in crate::analysis) hash: u64,
 }
 
@@ -76,8 +76,8 @@ pub(super) fn read<'t>(
     Ok(best.finish(language, text, false, region))
 }
 
-/// Carriage returns alone end lines too: in Python, Java and JavaScript by their definitions, elsewhere for editors,
-/// where a text has no other ends.
+/// Single carriage returns end lines too: in Python, Java and JavaScript by definition, in other languages if the text
+/// has no other line ends, as in editors.
 fn line_ends(language: Language, text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let by_definition = match language {
@@ -103,13 +103,13 @@ fn line_ends(language: Language, text: &str) -> Cow<'_, str> {
 /// One reading of the whole.
 struct Attempt {
     tree: Tree,
-    /// The text without what is cut away; `None`: all of it.
+    /// The text without the removed ranges; `None`: all of it.
     shown: Option<String>,
-    /// The text of the tree; `None`: what is shown.
+    /// The text of the tree; `None`: the text that is shown.
     parsed: Option<String>,
-    /// What is in neither.
+    /// Tokens that are in neither.
     hidden: Vec<Range<usize>>,
-    /// Left out of the tree, to be read by itself.
+    /// Ranges left out of the tree, to be read separately.
     apart: Vec<Range<usize>>,
 }
 
@@ -123,7 +123,7 @@ impl Attempt {
         Self::read(language, text, None, Vec::new(), edits, cancelled)
     }
 
-    /// `None`: nothing is known that could be read otherwise.
+    /// `None`: there is nothing to mask.
     fn second(
         language: Language,
         text: &str,
@@ -171,7 +171,7 @@ impl Attempt {
         self.parsed.as_deref().unwrap_or_else(|| self.shown(text))
     }
 
-    /// Less of it is broken. What was suspect without an error is read otherwise if that has none either.
+    /// Whether less of it is broken. A suspect reading without errors is replaced if the other one has none either.
     fn is_better(&self, other: &Self, cancelled: &dyn Fn() -> bool) -> Result<bool, Cancelled> {
         let (here, there) = (
             damage(&self.tree, cancelled)?,
@@ -204,8 +204,8 @@ impl Attempt {
     }
 }
 
-/// What is cut away of C before anything else: branches that cut through what they stand in, and what the grammar
-/// stumbles over in macros.
+/// The ranges removed from C first: branches that cut through the surrounding code, and macros that the grammar cannot
+/// read.
 fn cut_stretches(
     text: &str,
     found: &[Conditional],
@@ -223,7 +223,7 @@ fn cut_stretches(
     Ok(merged(stretches))
 }
 
-/// What could not be read still decides, by its words.
+/// Decisions in unread code are found by its words.
 fn unread(language: Language, text: &str, stretch: Range<usize>) -> impl Iterator<Item = Unread> {
     Tokens::reading(language, text, stretch).map(move |token| {
         let written = &text[token.span.clone()];
@@ -262,7 +262,7 @@ fn is_cut(conditional: &Conditional, legible: &HashMap<usize, usize>) -> bool {
     }
 }
 
-/// Where the conditionals start and end that the grammar could read.
+/// Starts and ends of the conditionals that the grammar could read.
 fn legible(tree: &Tree, cancelled: &dyn Fn() -> bool) -> Result<HashMap<usize, usize>, Cancelled> {
     let mut found = HashMap::new();
     traverse(tree.walk(), cancelled, |step, visit| {

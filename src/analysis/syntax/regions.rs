@@ -1,9 +1,9 @@
-//! A text of which some does not parse, read piece by piece: what is outside the smallest broken statement is read as
-//! if the error were not there.
+//! Reads a partly broken text piece by piece: the code outside the smallest broken statement is read as if there were
+//! no error.
 //!
-//! A stretch that holds errors is cut into its statements ([`pieces`]); each that was not read well in the whole is
-//! parsed by itself, and, where it is broken itself, cut again. Then the stretch is parsed once more with spaces in place
-//! of its broken pieces, and their trees hang in the holes.
+//! A range with errors is split into its statements ([`pieces`]). Each statement that was not read correctly in the
+//! whole is parsed alone and, if it is broken, split again. Then the range is parsed again with spaces in place of its
+//! broken pieces, and their trees fill the holes.
 
 use std::ops::Range;
 
@@ -18,21 +18,21 @@ use super::sound::Level;
 use super::tokens::TokenKind;
 use crate::analysis::{Cancelled, Language};
 
-/// How often the length of a text is parsed at most for its pieces and for what is left without them: a broken statement
-/// at the bottom of nested blocks is parsed up to three times for each of them.
+/// Most bytes to parse for pieces and remains, as a multiple of the text's length: a broken statement in nested blocks
+/// is parsed up to three times for each block.
 pub(super) const READ_BUDGET: usize = 16;
-/// However short the text: so much may be parsed.
+/// The least budget, for short texts.
 const LEAST_BUDGET: usize = 64 * 1024;
-/// Blocks inside each other that are cut.
+/// Nested blocks that are split.
 const DEPTH: u32 = 16;
-/// Room behind the text for what closes a context.
+/// Room after the text for the end of a context.
 const ROOM: usize = 32;
 
-/// One tree over a stretch of the text, and the trees of what it leaves out.
+/// One tree over a range of the text, and the trees of its holes.
 pub(super) struct Region {
     pub(super) tree: Tree,
     pub(super) span: Range<usize>,
-    /// The tree is that of the stretch alone; else it also holds what was put around it.
+    /// The tree has only the range; else it also has the context around it.
     pub(super) is_whole: bool,
     /// In source order.
     pub(super) holes: Vec<Region>,
@@ -57,7 +57,7 @@ impl Region {
     }
 }
 
-/// `None`: no piece of it is read better by itself.
+/// `None`: no piece of it is read better alone.
 pub(super) fn read(
     code: &Code<'_>,
     tree: &Tree,
@@ -79,7 +79,7 @@ pub(super) fn read(
     };
     let mut whole = vec![group.clone()];
     let mut depth = 0;
-    // A file that is one statement is cut where that is.
+    // If the file is one statement, that statement is split.
     while pieces(code, &group).len() == 1 && depth < DEPTH {
         whole = groups(code, &group.tokens);
         depth += 1;
@@ -100,7 +100,7 @@ pub(super) fn read(
     Ok((!region.holes.is_empty()).then_some(region))
 }
 
-/// Each of these stretches by itself.
+/// Parses each of these ranges alone.
 pub(super) fn apart(
     language: Language,
     text: &str,
@@ -123,16 +123,17 @@ pub(super) fn apart(
 
 struct Reader<'a, 't> {
     code: &'a Code<'t>,
-    /// The text, and room; what is put around a piece, or left out, stands in it while that is parsed.
+    /// The text, with some room. While a piece is parsed, the buffer has its context, and spaces for the parts left
+    /// out.
     buffer: Vec<u8>,
     length: usize,
-    /// Bytes that may still be parsed.
+    /// Remaining bytes of the budget.
     left: usize,
     cancelled: &'a dyn Fn() -> bool,
 }
 
 impl Reader<'_, '_> {
-    /// A piece by itself.
+    /// Parses a piece alone.
     fn region(
         &mut self,
         tokens: &Range<usize>,
@@ -156,7 +157,7 @@ impl Reader<'_, '_> {
         self.mend(region, context, &groups, depth)
     }
 
-    /// Cuts what is in `groups`, and leaves out of the tree what it does not read well.
+    /// Splits the contents of `groups`, and leaves the pieces that are not read correctly out of the tree.
     fn mend(
         &mut self,
         region: Region,
@@ -224,7 +225,7 @@ impl Reader<'_, '_> {
         Ok(region)
     }
 
-    /// The tree of a stretch with these left out; `None` where the budget does not allow it.
+    /// The tree of a range without these pieces; `None` if the budget does not allow it.
     fn shell(
         &mut self,
         span: &Range<usize>,
@@ -236,7 +237,7 @@ impl Reader<'_, '_> {
         }
         for hole in holes {
             blank_into(&mut self.buffer, &hole.span);
-            // A block of Python holds at least one statement.
+            // A Python block has at least one statement.
             if self.code.language == Language::Python && hole.span.len() >= 4 {
                 self.buffer[hole.span.start..hole.span.start + 4].copy_from_slice(b"pass");
             }
@@ -250,7 +251,7 @@ impl Reader<'_, '_> {
         tree.map(Some)
     }
 
-    /// Parses a stretch of the buffer as if it stood in this context.
+    /// Parses a range of the buffer as if it were in this context.
     fn parse(&mut self, span: &Range<usize>, context: Context) -> Result<Tree, Cancelled> {
         self.left = self.left.saturating_sub(span.len());
         let (before, after) = (context.before.as_bytes(), context.after.as_bytes());
@@ -290,7 +291,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// From the bracket before a group to the one behind it; for Python the group itself. `None`: all of the file.
+    /// From the bracket before a group to the one after it; for Python the group itself. `None`: the whole file.
     fn within(&self, group: &Group) -> Option<Range<usize>> {
         if group.tokens.len() == self.code.len() {
             return None;
@@ -306,7 +307,7 @@ impl Reader<'_, '_> {
         level.reads_well(tree, &self.span(piece), is_top)
     }
 
-    /// A bracket, a semicolon, a directive: nothing to be read by itself.
+    /// A bracket, a semicolon, a directive: not worth parsing alone.
     fn is_trivial(&self, piece: &Range<usize>) -> bool {
         piece.len() <= 1 && self.code.kind(piece.start) != Some(TokenKind::Word)
     }
@@ -317,7 +318,7 @@ fn filled(region: Region, tree: Tree, holes: Vec<Region>, shell: usize) -> Regio
     Region {
         tree,
         holes,
-        // Sound pieces in a sound shell make a sound whole.
+        // If the pieces and the rest have no errors, neither has the whole.
         broken,
         ..region
     }
@@ -327,7 +328,7 @@ fn filled(region: Region, tree: Tree, holes: Vec<Region>, shell: usize) -> Regio
 mod tests {
     use super::*;
 
-    /// What is left of a stretch without its pieces is paid for as the pieces are.
+    /// The rest of a range without its pieces counts against the budget like the pieces.
     #[test]
     fn the_budget_is_for_every_parse() {
         let text = "function f() { a b; c d }\n";

@@ -1,19 +1,19 @@
-//! What did not parse, and on which lines.
+//! The lines that did not parse.
 
 use tree_sitter::Node;
 
 use super::{Visit, Watch};
 use crate::analysis::SyntaxReport;
 
-/// How many lines with errors are named.
+/// Most lines with errors that are listed.
 const ERROR_LINES_KEPT: usize = 5;
-/// How many stretches of lines are named.
+/// Most ranges of lines that are listed.
 const STRETCHES_KEPT: usize = 20;
 
 #[derive(Default)]
 pub(super) struct Report {
     found: SyntaxReport,
-    /// Where the outermost error ends that was seen last.
+    /// End of the last outermost error.
     behind: usize,
     /// The last line that was counted.
     counted: u32,

@@ -1,14 +1,14 @@
-//! Whether a statement or member was read well in the tree of what is around it.
+//! Checks whether a statement or member was read correctly in the surrounding tree.
 
 use std::ops::Range;
 
 use tree_sitter::{Node, Tree, TreeCursor};
 
-/// The node that holds the pieces of a group, and what its children are: asked once for each piece.
+/// The node of the pieces of a group, and its children: queried once per piece.
 pub(super) struct Level {
-    /// From the bracket before the group to the one behind it; `None`: the file.
+    /// From the bracket before the group to the one after it; `None`: the file.
     pub(super) within: Option<Range<usize>>,
-    /// Span of each child, and whether it is without errors; empty where the group has no node of its own.
+    /// Span of each child, and whether it is without errors; empty if the group has no node.
     children: Vec<(Range<usize>, bool)>,
 }
 
@@ -43,8 +43,8 @@ impl Level {
         Self { within, children }
     }
 
-    /// Whether the nodes of a stretch are without errors, stand apart from what is around it, and stand in the block that
-    /// they were written in. `is_top`: that is the file itself.
+    /// Whether the nodes of a range are without errors, do not overlap the surrounding code, and are in the block in
+    /// which they were written. `is_top`: the block is the file itself.
     pub(super) fn reads_well(&self, tree: &Tree, span: &Range<usize>, is_top: bool) -> bool {
         let first = self
             .children
@@ -72,13 +72,13 @@ fn is_sound(node: &Node<'_>) -> bool {
     !node.has_error() && !node.is_missing()
 }
 
-/// A node that begins or ends as a block does, and holds it.
+/// Whether a node contains a block and has its start or its end.
 fn is_block(node: &Node<'_>, within: &Range<usize>) -> bool {
     (node.start_byte() <= within.start && node.end_byte() == within.end)
         || (node.start_byte() == within.start && node.end_byte() >= within.end)
 }
 
-/// What stands at the top of a file and holds other such things.
+/// Nodes at the top of a file that contain other top-level nodes.
 fn holds_declarations(kind: &str) -> bool {
     kind.starts_with("preproc_")
         || matches!(
@@ -87,7 +87,7 @@ fn holds_declarations(kind: &str) -> bool {
         )
 }
 
-/// The same from the root on, for what lies deeper than the children of its block.
+/// The same check from the root on, for pieces deeper than the children of the block.
 fn search(tree: &Tree, span: &Range<usize>, within: Option<&Range<usize>>, is_top: bool) -> bool {
     let mut cursor = tree.walk();
     let mut is_inside = within.is_none();
@@ -114,7 +114,7 @@ fn search(tree: &Tree, span: &Range<usize>, within: Option<&Range<usize>>, is_to
     false
 }
 
-/// From the present node on: all that overlaps the stretch lies in it and is sound.
+/// From the current node on: all nodes that overlap the range are in it and without errors.
 fn are_apart(cursor: &mut TreeCursor<'_>, span: &Range<usize>) -> bool {
     loop {
         let node = cursor.node();

@@ -1,15 +1,15 @@
-//! What a grammar reads without an error, and yet reads wrong.
+//! Code that a grammar misreads without an error.
 
 use tree_sitter::{Node, Tree};
 
 use crate::analysis::Language;
 use crate::analysis::language::rules::source;
 
-/// Declarators around a name that are looked through.
+/// Most declarators around a name.
 const DECLARATORS: u32 = 16;
 
-/// C: a macro before a type makes the type a name, `API int (name)(…)` a function `int`; one behind `struct` makes the
-/// struct a function, `struct PACKED name { … }`. Only what stands outside of functions is looked at.
+/// C: after a macro, the grammar parses a type as a name: `API int (name)(…)` as a function `int`. After `struct` and a
+/// macro, it parses a struct as a function: `struct PACKED name { … }`. Only code outside of functions is checked.
 pub(super) fn is_suspect(language: Language, tree: &Tree, text: &str) -> bool {
     if language != Language::C {
         return false;

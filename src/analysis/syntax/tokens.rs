@@ -1,4 +1,4 @@
-//! Source cut into tokens without a grammar: whatever no grammar can read still has brackets, words, strings and
+//! Splits source into tokens without a grammar: code that no grammar can read still has brackets, words, strings and
 //! comments.
 
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use crate::analysis::Language;
 mod literals;
 use literals::Misses;
 
-/// Tokens between two looks at whether to stop: some milliseconds of work at most.
+/// Tokens between two checks of whether to stop: some milliseconds of work at most.
 pub(super) const TOKENS_PER_CHECK: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub(super) enum TokenKind {
     Close(Bracket),
     /// `&&`, `||`, or one other character.
     Mark,
-    /// A string, a character, a template with all that is in it, a regular expression.
+    /// A string, a character, a template with its content, a regular expression.
     Literal,
     Comment,
-    /// C: from `#` to the end of the line, continued lines and comments included.
+    /// C: from `#` to the end of the line, including continued lines and comments.
     Directive,
 }
 
@@ -39,11 +39,11 @@ pub(super) enum Bracket {
 pub(super) struct Token {
     pub(super) kind: TokenKind,
     pub(super) span: Range<usize>,
-    /// Nothing but white space and comments stand before it on its line.
+    /// Whether only white space and comments are before it on its line.
     pub(super) first_on_line: bool,
 }
 
-/// What a language writes otherwise than the others: its comments and its strings.
+/// The differences between languages in comments and strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     C,
@@ -68,14 +68,14 @@ impl Dialect {
     }
 }
 
-/// In source order, each byte looked at a bounded number of times.
+/// The tokens in source order; each byte is read a bounded number of times.
 pub(super) struct Tokens<'t> {
     dialect: Dialect,
     bytes: &'t [u8],
     at: usize,
     end: usize,
     line_start: bool,
-    /// The last token ends a value: a slash behind it divides.
+    /// The last token ends a value: a slash after it is a division.
     value: bool,
     misses: Cell<Misses>,
 }
@@ -86,12 +86,12 @@ impl<'t> Tokens<'t> {
         Self::within(text, 0..text.len())
     }
 
-    /// C, of a stretch that starts at the start of a token or line.
+    /// C, for a range that starts at the start of a token or line.
     pub(super) fn within(text: &'t str, stretch: Range<usize>) -> Self {
         Self::reading(Language::C, text, stretch)
     }
 
-    /// Of a stretch that starts at the start of a token or line.
+    /// For a range that starts at the start of a token or line.
     pub(super) fn reading(language: Language, text: &'t str, stretch: Range<usize>) -> Self {
         Self {
             dialect: Dialect::of(language),
@@ -151,7 +151,7 @@ impl<'t> Tokens<'t> {
     fn word_end(&self, at: usize) -> usize {
         let is_number = self.bytes[at].is_ascii_digit();
         let mut end = at + 1;
-        // C23 parts digits with quotation marks.
+        // C23 separates digits with quotation marks.
         while is_word(self.byte(end))
             || (is_number
                 && self.dialect == Dialect::C
@@ -172,13 +172,13 @@ impl<'t> Tokens<'t> {
             TokenKind::Close(_) | TokenKind::Literal => true,
             TokenKind::Comment => self.value,
             TokenKind::Open(_) | TokenKind::Directive => false,
-            // A slash behind `<` closes a tag.
+            // A slash after `<` closes a tag.
             TokenKind::Mark => self.bytes[self.at] == b'<',
         }
     }
 }
 
-/// Words behind which a slash begins a regular expression.
+/// Words after which a slash begins a regular expression.
 const BEFORE_A_VALUE: &[&[u8]] = &[
     b"await",
     b"case",
@@ -225,7 +225,7 @@ impl Iterator for Tokens<'_> {
 mod tests {
     use super::*;
 
-    /// Each slash read by itself, as if none had missed before.
+    /// Reads each slash without the memory of earlier failures.
     fn without_memory(text: &str) -> Vec<Token> {
         let mut tokens = Tokens::reading(Language::JavaScript, text, 0..text.len());
         let mut found = Vec::new();
@@ -247,7 +247,7 @@ mod tests {
         }
     }
 
-    /// Each of a million slashes reads to the end of the line without a memory of those before.
+    /// Without a memory of earlier failures, each of a million slashes would be read to the end of the line.
     #[test]
     fn slashes_that_start_no_literal_are_read_once() {
         for unit in ["/[", "/[]+", "+/\\", "/[/\\"] {

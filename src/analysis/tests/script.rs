@@ -80,7 +80,7 @@ const CASES: &[(Language, &str, &[&str])] = &[
         "async function f(h) {\n  for await (using x of h) { g() }\n  for (using x = g(), y = h; x.ok; x.next()) { if (x) g() }\n}\n",
         &["f 1-4 4/4"],
     ),
-    // Members that are called as a modifier is.
+    // Members with the name of a modifier.
     (
         TypeScript,
         "class A {\n  abstract: string = \"\";\n  declare: number = 1;\n  readonly: boolean;\n  override = 1;\n  accessor = 2;\n  static accessor #n = 1;\n  static accessor plain: string = \"\";\n  static static() { return 1; }\n  async async() {}\n  accessor() { return 1; }\n  declare() { return 1; }\n  readonly readonly = 2;\n}\n",

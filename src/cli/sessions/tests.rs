@@ -96,7 +96,7 @@ fn errors_name_their_place() {
         (
             "/state/wholes",
             json!([["res_00000000000000000000000000000009", 2]]),
-            "pointed at",
+            "referenced",
         ),
     ] {
         let mut line = sample();

@@ -1,4 +1,4 @@
-//! The format of a compilation database. It may have tens of megabytes, so its commands are read one after another, and
+//! The format of a compilation database. It may have tens of megabytes, so its commands are read one at a time, and
 //! none is kept.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Vis
 
 use crate::analysis::graph::jsonc;
 
-/// Words of one command: ten times what Chromium has.
+/// Words of one command: ten times as many as in Chromium.
 const WORDS: usize = 20_000;
 
 #[derive(Deserialize, Default)]
@@ -28,7 +28,7 @@ impl Command {
     }
 }
 
-/// Gives each command to `told`, until that says false: then not all was read, and the answer is false.
+/// Passes each command to `told` until it returns false. Returns false if not all commands were read.
 pub(super) fn each(text: &str, told: &mut dyn FnMut(Command) -> bool) -> bool {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut each = Each {
@@ -48,7 +48,7 @@ struct Each<'f> {
 }
 
 impl Each<'_> {
-    /// Whether it is a list of commands to its end.
+    /// Whether the text is a complete list of commands.
     fn read(&mut self, text: &str) -> bool {
         let mut json = serde_json::Deserializer::from_str(text);
         self.deserialize(&mut json).is_ok()
@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for &mut Each<'_> {
     }
 }
 
-/// No more than [`WORDS`] of them.
+/// At most [`WORDS`] of them.
 struct Arguments(Vec<String>);
 
 impl<'de> Deserialize<'de> for Arguments {
@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for Arguments {
     }
 }
 
-/// Of a shell's line: quotes and backslashes as far as builds write them. No more than [`WORDS`].
+/// The words of a shell command, with the quotes and backslashes that builds write. At most [`WORDS`].
 pub(super) fn words(command: &str) -> Vec<String> {
     let mut words = vec![];
     let mut word: Option<String> = None;

@@ -1,11 +1,11 @@
-//! Packages of the tree: what their `exports`, `imports` and `main` lead to, sources in the place of what is built.
+//! Packages of the tree: the targets of `exports`, `imports` and `main`, with sources instead of build outputs.
 
 use super::{From, JavaScript, is_alias, is_asset, missing, package_name};
 use crate::analysis::graph::files::{ancestors, join};
 use crate::analysis::graph::npm::{Offered, Package};
 use crate::analysis::graph::{Target, deno, stdlib};
 
-/// Folders that builds write to: an entry in one of them is looked for in `src`.
+/// Folders that builds write to: an entry in one of them is searched in `src`.
 const BUILT: [&str; 9] = [
     "dist", "lib", "build", "out", "esm", "cjs", "es", "umd", "types",
 ];
@@ -26,7 +26,7 @@ impl JavaScript<'_> {
         });
         let Some((at, package)) = owner else {
             return Target::unresolved(
-                "not_mapped: neither `paths` of a tsconfig.json nor `imports` of a package.json speak of it",
+                "not_mapped: neither `paths` of a tsconfig.json nor `imports` of a package.json map it",
             );
         };
         let Offered::Paths(targets) = package.imported(specifier, from.asker) else {
@@ -46,7 +46,7 @@ impl JavaScript<'_> {
         }
     }
 
-    /// A path inside a package as its package.json says it; sources stand in for what is built from them.
+    /// Resolves a path inside a package as its package.json names it, to the source instead of the build output.
     fn in_package(&self, folder: &str, target: &str, from: From<'_>) -> Option<u32> {
         let path = join(folder, target)?;
         if let Some(found) = self.file(&path, from) {
@@ -87,10 +87,10 @@ impl JavaScript<'_> {
             Ok(found) => Target::Files(vec![found]),
             Err(_) if is_asset(rest) => missing(rest),
             Err(NoEntry::NotOffered) => Target::unresolved(format!(
-                "not_exported: `exports` of package {name}, which is in this tree, does not offer `{specifier}`"
+                "not_exported: `exports` of package {name}, which is in this tree, does not include `{specifier}`"
             )),
             Err(NoEntry::NotFound) => Target::unresolved(format!(
-                "no_entry: package {name} is in this tree, but no analysed file is what `{specifier}` offers"
+                "no_entry: package {name} is in this tree, but `{specifier}` leads to no analysed file"
             )),
         })
     }
@@ -130,7 +130,7 @@ impl JavaScript<'_> {
         found.ok_or(NoEntry::NotFound)
     }
 
-    /// What is no path: a builtin, a package of the tree, or one from elsewhere.
+    /// Resolves a specifier that is not a path: a built-in module, a package of the tree, or an external one.
     pub(super) fn bare(&self, from: From<'_>, specifier: &str) -> Target {
         if let Some(name) = stdlib::node(specifier) {
             return Target::standard(name);
@@ -152,7 +152,7 @@ impl JavaScript<'_> {
                 .depends_on_any(from.folder, &[package_name(specifier)])
         {
             return Target::unresolved(
-                "not_mapped: `paths` of the tsconfig.json speak of it, but lead to no analysed file",
+                "not_mapped: `paths` of the tsconfig.json map it, but lead to no analysed file",
             );
         }
         Target::external(package_name(specifier))

@@ -1,31 +1,31 @@
-//! What `exports` and `imports` of a package.json lead to: subpaths, patterns and conditions.
+//! Targets of `exports` and `imports` of a package.json: subpaths, patterns and conditions.
 
 use super::super::files::{MAX_PATH_BYTES, filled};
 use super::super::jsonc::Json;
 use super::Package;
 
-/// What a subpath of a package leads to.
+/// The target of a subpath of a package.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) enum Offered {
-    /// No `exports` or `imports` says anything: every file may be reached.
+    /// There is no `exports` or `imports`: every file can be imported.
     Everything,
     /// Paths to try, the most certain first.
     Paths(Vec<String>),
-    /// It is not offered.
+    /// It is not exported.
     Nothing,
 }
 
-/// Who asks: conditions that hold for it are tried in the order in which they are written.
+/// The importer: the conditions that it fulfils are tried in their written order.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Asker {
     pub(in super::super) typescript: bool,
-    /// `require`, not `import`.
+    /// True for `require`, false for `import`.
     pub(in super::super) requires: bool,
 }
 
-/// Conditions inside conditions inside exports.
+/// Most levels of nested conditions.
 const TARGETS_LIMIT: usize = 256;
-/// Conditions of other places than a compiler or Node: what they name is never meant by an import as such.
+/// Conditions that neither a compiler nor Node fulfils: a plain import never uses their targets.
 const ELSEWHERE: [&str; 14] = [
     "browser",
     "react-native",
@@ -44,7 +44,7 @@ const ELSEWHERE: [&str; 14] = [
 ];
 
 impl Package {
-    /// What `exports` offers for `.` or `./sub`.
+    /// The target of `.` or `./sub` in `exports`.
     pub(in super::super) fn exported(&self, subpath: &str, asker: Asker) -> Offered {
         let Some(exports) = &self.exports else {
             return Offered::Everything;
@@ -60,7 +60,7 @@ impl Package {
         }
     }
 
-    /// What `imports` maps `#name` to.
+    /// The target of `#name` in `imports`.
     pub(in super::super) fn imported(&self, name: &str, asker: Asker) -> Offered {
         match self.imports.as_ref().and_then(Json::entries) {
             Some(entries) => matching(entries, name, asker),
@@ -97,8 +97,8 @@ fn matching(map: &[(String, Json)], key: &str, asker: Asker) -> Offered {
     })
 }
 
-/// What holds for the asker as it is written; behind it, where a tree was not built or names conditions of its own, the
-/// rest of them. `types@>=5` is one of the rest: which compiler reads the tree is not known.
+/// First the conditions that the importer fulfils, in written order. Then the others, because the tree may not be built
+/// or may use custom conditions. `types@>=5` is one of the others: the compiler's version is unknown.
 fn offered(value: &Json, star: &str, asker: Asker) -> Offered {
     let holds = |condition: &str| match condition {
         "types" | "typings" => asker.typescript,
@@ -108,7 +108,7 @@ fn offered(value: &Json, star: &str, asker: Asker) -> Offered {
         _ => false,
     };
     let mut found = vec![];
-    // A path that holds and is `null` is closed, even if other conditions follow.
+    // A fulfilled condition with `null` closes the path, even if other conditions follow.
     if collect(value, star, &holds, &mut found) == Met::Closed && found.is_empty() {
         return Offered::Nothing;
     }
@@ -128,7 +128,7 @@ enum Met {
     Nothing,
 }
 
-/// Every path under conditions that hold, in the order in which they are written.
+/// Every path under fulfilled conditions, in written order.
 fn collect(value: &Json, star: &str, holds: &dyn Fn(&str) -> bool, found: &mut Vec<String>) -> Met {
     let mut met = Met::Nothing;
     let mut open = vec![value];

@@ -1,15 +1,15 @@
-//! What pyproject.toml, setup.cfg and setup.py say: source folders and dependencies.
+//! Source folders and dependencies in pyproject.toml, setup.cfg and setup.py.
 
 use toml::{Table, Value};
 
 use super::name;
 
-/// As an index compares names.
+/// Normalises a name as an index does.
 pub(super) fn normal(name: &str) -> String {
     name.to_lowercase().replace(['_', '.'], "-")
 }
 
-/// Names of all dependencies of a project: required, optional, and of its groups.
+/// Names of all dependencies of a project: required, optional, and in groups.
 pub(super) fn requirements(table: &Table) -> Vec<String> {
     let project = table.get("project");
     let list = |section: Option<&Value>| -> Vec<String> {
@@ -43,7 +43,7 @@ pub(super) fn requirements(table: &Table) -> Vec<String> {
         .collect()
 }
 
-/// Folders that hold packages, as the build back end, the test runner or a type checker is told.
+/// Folders of packages, as configured for the build back end, the test runner or a type checker.
 pub(super) fn pyproject(table: &Table) -> Vec<String> {
     let tool = |path: &[&str]| {
         let mut at = table.get("tool")?;
@@ -73,7 +73,7 @@ pub(super) fn pyproject(table: &Table) -> Vec<String> {
     for table in tables.into_iter().flatten().filter_map(Value::as_table) {
         for (key, value) in table {
             let (package, folder) = match value.as_str() {
-                // Of hatch: `{"src" = ""}`, the folder and what becomes of it.
+                // Hatch: `{"src" = ""}` maps a folder to its new path.
                 Some("") => ("", key.as_str()),
                 Some(folder) => (key.as_str(), folder),
                 None => continue,
@@ -100,7 +100,7 @@ pub(super) fn pyproject(table: &Table) -> Vec<String> {
     folders
 }
 
-/// The folder around a package of that dotted name that lies in `folder`.
+/// The folder around a package of that dotted name in `folder`.
 fn holder(folder: &str, package: &str) -> Option<String> {
     let folder = folder.trim_start_matches("./").trim_end_matches('/');
     if package.is_empty() {

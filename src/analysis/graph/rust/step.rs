@@ -1,4 +1,4 @@
-//! One step of a path: from a module to what one name in it means.
+//! One step of a path: from a module to the meaning of one name in it.
 
 use super::*;
 
@@ -48,7 +48,7 @@ impl Walk<'_> {
                 "module_not_analyzed: the file of module `{name}` is not among the analysed ones"
             ));
         }
-        // The last segment may be made by a macro; so may a type whose parts are named.
+        // A macro may make the last segment, or a type whose parts are named.
         if is_last || name.starts_with(char::is_uppercase) {
             return Place::Item(at);
         }
@@ -58,13 +58,13 @@ impl Walk<'_> {
         ))
     }
 
-    /// In a package other than the one that imports.
+    /// In another package than the importing one.
     fn is_abroad(&self, at: u32) -> bool {
         let package = self.rust.tree.package_of(at);
         package.is_some() && package != self.home
     }
 
-    /// From another package into a third: that one is a dependency of the other, not of who imports.
+    /// From another package into a third one, which is a dependency of the second, not of the importer.
     fn leaves(&self, at: u32, to: u32) -> bool {
         self.is_abroad(at) && self.rust.tree.package_of(at) != self.rust.tree.package_of(to)
     }
@@ -75,7 +75,7 @@ impl Walk<'_> {
             .path(self.rust.tree.modules[module as usize].file)
     }
 
-    /// `mod name;` stands there, and its file is missing.
+    /// `mod name;` exists, but its file is missing.
     pub(super) fn is_declared_elsewhere(&self, at: u32, name: &str) -> bool {
         let module = &self.rust.tree.modules[at as usize];
         let imports = &self.rust.files.analysis(module.file).imports;
@@ -88,7 +88,7 @@ impl Walk<'_> {
         })
     }
 
-    /// A child, an item, or what an import of the module binds.
+    /// A child, an item, or a name that an import of the module binds.
     pub(super) fn named(
         &self,
         at: u32,
@@ -123,7 +123,7 @@ impl Walk<'_> {
                 Some(Place::External(name, standard)) if is_crate => {
                     return Some(Place::External(name, standard));
                 }
-                // The first segment of a path goes where the name comes from.
+                // The first segment of a path leads to the origin of the name.
                 Some(place) if asking.is_some() => return Some(place),
                 Some(_) => return Some(Place::Item(at)),
                 None => {}
@@ -134,7 +134,7 @@ impl Walk<'_> {
         is_known.then_some(Place::Item(at))
     }
 
-    /// A crate outside the tree of which everything is brought in: what is not found here may come from it.
+    /// A crate outside the tree that is glob-imported: a name that is not found here may come from it.
     pub(super) fn foreign_glob(
         &self,
         at: u32,
@@ -156,8 +156,7 @@ impl Walk<'_> {
     pub(super) fn follow(&self, at: u32, import: &Import, depth: u32) -> Place {
         if depth >= DEPTH || self.steps.get() == 0 {
             return Place::Unknown(
-                "too_many_reexports: the chain of re-exports was not followed to its end"
-                    .to_owned(),
+                "too_many_reexports: the chain of re-exports is too long".to_owned(),
             );
         }
         self.steps.set(self.steps.get() - 1);

@@ -1,4 +1,4 @@
-//! What configurations extend: the paths that `extends` may mean.
+//! The candidate paths of `extends` in configurations.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,17 +7,17 @@ use crate::analysis::graph::Manifest;
 use crate::analysis::graph::files::{MAX_PATH_BYTES, ancestors, join, name, parent};
 use crate::analysis::graph::jsonc::{self, Json};
 
-/// Bytes of all paths that are looked for: a path for each folder above each of ten thousand configurations.
+/// Bytes of all candidate paths: a path for each folder above each of ten thousand configurations.
 const NAMED_BYTES: usize = 64 * 1024 * 1024;
 
-/// The last of many: of several, the last wins.
+/// Only the last ones are kept, because the last wins.
 pub(super) fn extends(value: &Json) -> Vec<&str> {
     let mut all = value.get("extends").map(Json::texts).unwrap_or_default();
     all.split_off(all.len().saturating_sub(CHAIN_LIMIT))
 }
 
-/// Paths that `extends` may mean, in the order of the compiler: relative ones, then a package of the tree, then what
-/// lies in `node_modules`.
+/// Candidate paths of `extends`, in the order of the compiler: relative ones, then a package of the tree, then
+/// `node_modules`.
 pub(super) fn candidates<'a>(
     folder: &'a str,
     base: &'a str,
@@ -49,17 +49,18 @@ pub(super) fn candidates<'a>(
         .flat_map(with_endings)
 }
 
-/// Files that configurations extend and that no name gives away: each is one of the candidates, if there is one.
+/// Files that configurations extend and whose names are not known manifests: each is one of the candidates, if it
+/// exists.
 #[derive(Default)]
 pub(in crate::analysis::graph) struct Extended {
-    /// Folders of packages by their names, once one is asked for.
+    /// Folders of packages by name, filled at the first request.
     packages: Option<HashMap<String, String>>,
     named: BTreeSet<String>,
     bytes: usize,
 }
 
 impl Extended {
-    /// What the manifests from `new` on name and no other named before.
+    /// Paths that the manifests from `new` on name, and that no manifest named before.
     pub(in crate::analysis::graph) fn named_by(
         &mut self,
         manifests: &[&Manifest],
@@ -71,7 +72,7 @@ impl Extended {
             if cancelled() || self.bytes > NAMED_BYTES {
                 break;
             }
-            // A text search first: most files of a large tree extend nothing.
+            // Search the text first: most files of a large tree extend nothing.
             let file = name(&manifest.path);
             let may_extend = file.ends_with(".json") && file != "package.json";
             if !may_extend || !manifest.text.contains("\"extends\"") {

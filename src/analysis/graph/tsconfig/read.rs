@@ -1,4 +1,4 @@
-//! Reads configurations: each file once, with everything that it extends folded in.
+//! Reads configurations: each file once, with the ones that it extends folded in.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -9,29 +9,29 @@ use crate::analysis::graph::files::{Files, join, parent};
 use crate::analysis::graph::jsonc::{self, Json};
 use crate::analysis::graph::npm::Npm;
 
-/// What stands for the folder of the configuration that is read, also in what it extends.
+/// Placeholder for the folder of the configuration, also in extended ones.
 const CONFIG_DIR: &str = "${configDir}";
 /// Entries of one list or map: more than a program writes for a large project.
 const ENTRIES: usize = 10_000;
-/// Root folders, suffixes, and targets of one pattern: one import may be looked for at each of them.
+/// Root folders, suffixes, and targets of one pattern: one import may be searched at each of them.
 const ALTERNATIVES: usize = 64;
-/// Bytes that all configurations may take: as many as all manifests of a scan may have. Each holds a copy of what it
-/// extends, with its folder in front of every path.
+/// Bytes of all configurations: the limit for all manifests of a scan. Each has a copy of what it extends, with its
+/// folder in front of every path.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) struct Reader<'a> {
     files: &'a Files<'a>,
     npm: &'a Npm,
-    /// By path; `None` for what is no configuration.
+    /// By path; `None` if the file is not a configuration.
     said: HashMap<String, Option<Rc<Said>>>,
     left: Left,
 }
 
-/// Bytes that may still be held.
+/// Remaining bytes.
 struct Left(usize);
 
 impl Left {
-    /// False, and nothing is left, where it is too much.
+    /// Takes bytes. Returns false if too few remain; then none remain.
     fn take(&mut self, text: &str) -> bool {
         let bytes = text.len() + size_of::<String>();
         match self.0.checked_sub(bytes) {
@@ -46,7 +46,7 @@ impl Left {
         self.take(text).then(|| text.to_owned())
     }
 
-    /// One text, or those of a list.
+    /// One text, or the texts of a list.
     fn texts(&mut self, value: Option<&Json>, count: usize) -> Vec<String> {
         let all = value.map(Json::texts).unwrap_or_default().into_iter();
         let fitting = all.take(count).take_while(|text| self.take(text));
@@ -54,12 +54,12 @@ impl Left {
     }
 }
 
-/// What one file says, as it is written.
+/// One file as written.
 #[derive(Default)]
 struct Said {
-    /// Where it lies.
+    /// Its folder.
     folder: String,
-    /// Paths of what it extends; of several, the last wins.
+    /// Paths of the extended files; the last wins.
     bases: Vec<String>,
     files: Option<Vec<String>>,
     include: Option<Vec<String>>,
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The file with everything that it extends below it. It says nothing where it would take more than may be held.
+    /// The file, with the extended ones folded in. It is empty if it would exceed the limit.
     pub(super) fn config(&mut self, path: &str) -> Config {
         let empty = Config {
             folder: parent(path).to_owned(),
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
                 continue;
             };
             config.take(&said, seen.len() == 1, &mut self.left);
-            // Of several, the last wins: it is taken first, and what is set stays.
+            // The last one wins: it is taken first, and values that are set are kept.
             queue.extend(said.bases.iter().cloned());
         }
         config.settle(&mut self.left);
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Config {
-    /// What is set already stays: the extending file is read first.
+    /// Keeps values that are already set: the extending file is read first.
     fn take(&mut self, said: &Said, is_first: bool, left: &mut Left) {
         let top = &self.folder;
         let mut from = |relative: &String| {
@@ -216,7 +216,7 @@ impl Config {
         }
     }
 
-    /// Targets of `paths` are relative to `baseUrl`, also to an inherited one; without it, to the file that has `paths`.
+    /// Targets of `paths` are relative to `baseUrl`, even an inherited one; without it, to the file that has `paths`.
     fn settle(&mut self, left: &mut Left) {
         let from = self.base.as_deref().unwrap_or(&self.paths_from);
         for (_, targets) in self.paths.iter_mut().flatten() {

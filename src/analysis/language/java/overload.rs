@@ -1,26 +1,27 @@
-//! Which calls of a method's own name mean another one: those with an argument of a visible type that its parameter
-//! cannot take. The types of names are not known, so any other call is taken to mean the method itself.
+//! Finds calls of a method's own name that call an overload: those with an argument of a visible type that its
+//! parameter does not accept. The types of names are not known, so any other call counts as a call of the method
+//! itself.
 
 use tree_sitter::Node;
 
 use super::super::rules::{parts, source};
 
-/// As much of a type as a cast or a literal tells.
+/// The type of a cast or a literal, as far as known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Boolean,
-    /// Of any size, and a character.
+    /// An integer of any size, or a character.
     Number,
     Text,
     Array,
     Class,
-    /// What an array is, too: `Object`, `Cloneable`, `Serializable`.
+    /// A supertype of arrays: `Object`, `Cloneable`, `Serializable`.
     Object,
     /// A type variable: a name in capitals.
     Any,
 }
 
-/// Of a call with as many arguments as the function has parameters.
+/// For a call with as many arguments as the function has parameters.
 pub(super) fn is_other(function: Node<'_>, call: Node<'_>, text: &str) -> bool {
     let (Some(parameters), Some(arguments)) = (
         function.child_by_field_name("parameters").map(parts),
@@ -49,14 +50,14 @@ impl Type {
             Number => matches!(taken, Number | Class | Object),
             Text => matches!(taken, Text | Class | Object),
             Array => matches!(taken, Array | Object),
-            // One class may be another, or a number in a box.
+            // One class may be a subclass of another, or a boxed number.
             Class => matches!(taken, Boolean | Number | Class | Object),
             Object => taken == Object,
         }
     }
 }
 
-/// `None` for one that takes any number of arguments.
+/// `None` for a method with variable arguments.
 fn declared(parameter: Node<'_>, text: &str) -> Option<Type> {
     let declared = parameter.child_by_field_name("type")?;
     match parameter.child_by_field_name("dimensions") {
@@ -65,7 +66,7 @@ fn declared(parameter: Node<'_>, text: &str) -> Option<Type> {
     }
 }
 
-/// `None` for what says no type.
+/// `None` if the expression shows no type.
 fn visible(argument: Node<'_>, text: &str) -> Option<Type> {
     match argument.kind() {
         "cast_expression" => argument

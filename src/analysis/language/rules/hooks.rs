@@ -1,4 +1,4 @@
-//! What the hooks of several languages share.
+//! Helpers for the hooks of several languages.
 
 use tree_sitter::Node;
 
@@ -17,7 +17,7 @@ pub(in crate::analysis) fn field<'t>(node: Node<'_>, name: &str, text: &'t str) 
     (!text.is_empty()).then_some(text)
 }
 
-/// Named by its `name` field; inside a type, a function is a method.
+/// A function named by its `name` field; inside a type it is a method.
 pub(in crate::analysis) fn by_name_field<'t>(site: &Site<'_, 't>) -> Named<'t> {
     let is_method = site.kind == FunctionKind::Function && site.in_type;
     let kind = if is_method {
@@ -41,8 +41,8 @@ pub(in crate::analysis) fn parts<'t>(node: Node<'t>) -> Vec<Node<'t>> {
         .collect()
 }
 
-/// The node that ends where code does. In Python, a comment behind the last statement lies in the block, but only what
-/// stands before it is the block's: CPython ends there.
+/// The node at whose end the code ends. In Python, a comment after the last statement is in the block of the grammar,
+/// but CPython ends the block before it.
 pub(in crate::analysis) fn last_code(language: Language, node: Node<'_>) -> Node<'_> {
     let mut last = node;
     if language != Language::Python {

@@ -6,24 +6,24 @@ use std::num::NonZeroU16;
 use super::{FunctionRule, Role, Rules, Token, Traits};
 use crate::analysis::metrics::{DecisionKind, hash};
 
-/// What one node kind is.
+/// The properties of one node kind.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::analysis) struct Kind {
     pub(in crate::analysis) role: Role,
     pub(in crate::analysis) token: Token,
     pub(in crate::analysis) named: bool,
-    /// A name, and not that of a member, which may be any word.
+    /// A name, except that of a member, which may be any word.
     pub(in crate::analysis) identifier: bool,
     pub(in crate::analysis) traits: Traits,
     /// Index into [`Rules::functions`].
     pub(in crate::analysis) function: Option<u8>,
-    /// What the token alone decides, see [`Rules::keywords`].
+    /// The decision of the token alone, see [`Rules::keywords`].
     pub(in crate::analysis) keyword: Option<DecisionKind>,
-    /// Nothing about it touches control flow.
+    /// It has no effect on control flow.
     pub(in crate::analysis) plain: bool,
-    /// The same for every id of the same name.
+    /// Equal for all ids of the same name.
     pub(in crate::analysis) operator: u16,
-    /// Of the name: stands for the token in digests.
+    /// Hash of the name: represents the token in digests.
     pub(in crate::analysis) hash: u64,
 }
 
@@ -60,7 +60,7 @@ pub(in crate::analysis) struct Fields {
     pub(in crate::analysis) value: Option<NonZeroU16>,
 }
 
-/// A row resolved against its grammar. Made once per language.
+/// A row resolved against its grammar. Built once per language.
 pub(in crate::analysis) struct Kinds {
     kinds: Box<[Kind]>,
     pub(in crate::analysis) fields: Fields,
@@ -115,12 +115,12 @@ impl Kinds {
         }
     }
 
-    /// Anything that the grammar does not know (an ERROR) is a kind without properties.
+    /// A kind that the grammar does not know (an ERROR) has no properties.
     pub(in crate::analysis) fn get(&self, id: u16) -> &Kind {
         self.kinds.get(usize::from(id)).unwrap_or(&Kind::UNKNOWN)
     }
 
-    /// What a reserved word decides that the parser took for an identifier.
+    /// The decision of a reserved word that was parsed as an identifier.
     pub(in crate::analysis) fn reserved(&self, kind: &Kind, text: u64) -> Option<DecisionKind> {
         if !kind.identifier {
             return None;
@@ -129,7 +129,7 @@ impl Kinds {
         found.map(|(_, decision)| *decision)
     }
 
-    /// The rule by which a node of this kind is a function there.
+    /// The rule that makes a node of this kind a function there.
     pub(in crate::analysis) fn function(
         &self,
         kind: &Kind,
@@ -154,7 +154,7 @@ fn reserved(rules: &'static Rules) -> Box<[(u64, DecisionKind)]> {
     words.into_boxed_slice()
 }
 
-/// Every kind that the row names, with what it says of it.
+/// Every kind in the row, with its properties.
 fn named_kinds(rules: &'static Rules) -> HashMap<&'static str, Kind> {
     let mut by_name = rules.extends.map(named_kinds).unwrap_or_default();
     let mut set = |names: &[&'static str], change: &dyn Fn(&mut Kind)| {
@@ -201,7 +201,7 @@ fn kind(name: &str, named: bool, by_name: &HashMap<&'static str, Kind>) -> Kind 
         kind.keyword = None;
         return kind;
     }
-    // Keyword tokens share their spelling with statements: only operators have a role of their own.
+    // Keyword tokens have the same names as statements: only operators have a role of their own.
     kind.function = None;
     kind.traits = Traits::default();
     kind.token = match name {

@@ -8,7 +8,7 @@ use crate::analysis::metrics::cognitive::{Increment, increment, is_else_if};
 use crate::analysis::metrics::decision::DecisionKind;
 use crate::analysis::syntax::Visit;
 
-/// How many functions around a call are asked whether it calls them, through the closures between.
+/// Surrounding functions that are checked for a recursive call, through closures.
 const CALLERS: usize = 16;
 
 /// The kind id of an ERROR node in every grammar.
@@ -53,7 +53,7 @@ impl<'t> Watcher<'t> {
             self.frame().decide(keyword, aside);
         }
         if kind.role == Role::Else && parent.role == Role::Try {
-            // What follows a `try` that went well is no deeper than it.
+            // The `else` of a `try` is not nested deeper than the `try`.
             entry.role = Role::None;
         }
         let is_control = matches!(
@@ -106,7 +106,7 @@ impl<'t> Watcher<'t> {
                 .map(|_| DecisionKind::LetElse),
             Role::Assert => Some(DecisionKind::Assert),
             Role::Preprocessor => Some(DecisionKind::PreprocessorBranch),
-            // `#elif` has a condition or a name; `#else` decides nothing.
+            // `#elif` has a condition or a name; `#else` is not a decision.
             Role::PreprocessorElse => node
                 .child_by_field_name("condition")
                 .or_else(|| node.child_by_field_name("name"))
@@ -121,7 +121,7 @@ impl<'t> Watcher<'t> {
         }
     }
 
-    /// A run goes through nested boolean expressions and brackets; a negation or a call in between starts another.
+    /// A run continues through nested boolean expressions and brackets; a negation or a call starts another one.
     fn binary(&mut self, node: Node<'t>, parent: &Entry, entry: &mut Entry) {
         let operator = self
             .kinds
@@ -152,7 +152,7 @@ impl<'t> Watcher<'t> {
         frame.cognitive += u32::from(changes);
     }
 
-    /// Notes where a function calls itself, be it from a closure inside.
+    /// Records that a function calls itself, also from a closure inside.
     fn call(&mut self, node: Node<'t>) {
         if self.frames.len() < 2 {
             return;

@@ -29,7 +29,7 @@ impl<'t> Watcher<'t> {
         if named.name.is_some_and(|name| rule.never.contains(&name)) {
             return;
         }
-        // Around an error, a macro and a block in a function look like a function in it.
+        // Around an error, the grammar may parse a macro and a block in a function as a nested function.
         let is_nested = self.frames.len() > 1;
         if self.language == Language::C && is_nested && (visit.node.has_error() || self.in_error())
         {
@@ -52,7 +52,7 @@ impl<'t> Watcher<'t> {
         entry.in_run = false;
         entry.role = Role::None;
         entry.opens = Opens::Function;
-        // A lambda belongs to where it stands; any other function has a body of its own.
+        // A lambda belongs to the surrounding code; any other function has its own body.
         entry.aside &= named.kind == FunctionKind::Closure;
         let index = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
         self.frames.push(Frame {
@@ -126,7 +126,7 @@ impl<'t> Watcher<'t> {
     }
 }
 
-/// Called on its receiver: not by a plain name.
+/// Whether it is called on its receiver, not by a plain name.
 fn self_callable(kind: FunctionKind) -> bool {
     matches!(
         kind,

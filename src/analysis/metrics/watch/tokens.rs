@@ -12,7 +12,7 @@ use crate::analysis::syntax::Visit;
 impl<'t> Watcher<'t> {
     pub(super) fn leaf(&mut self, visit: &Visit<'t>, kind: &Kind, parent: &Entry) {
         let span = self.without_line_end(visit.node.byte_range());
-        // A missing token has no text, and a line end is none.
+        // A missing token has no text, and a line end is not a token.
         if span.is_empty() {
             return;
         }
@@ -74,7 +74,7 @@ impl<'t> Watcher<'t> {
         entry.opens = Opens::Literal;
     }
 
-    /// A statement that is nothing but a string in three quotes: `cloc`, radon and lizard count it as a comment.
+    /// A statement with only a triple-quoted string: `cloc`, radon and lizard count it as a comment.
     fn is_docstring(&self, node: Node<'t>) -> bool {
         let is_alone = self.above.last().is_some_and(|statement| {
             statement.kind() == "expression_statement" && statement.named_child_count() == 1
@@ -86,7 +86,7 @@ impl<'t> Watcher<'t> {
             && (quoted().starts_with("\"\"\"") || quoted().starts_with("'''"))
     }
 
-    /// The literal's text up to here is hashed; the code in it counts as code.
+    /// Hashes the literal's text up to here; the code in it counts as code.
     pub(super) fn interpolation(&mut self, start: usize) {
         let text = self.text.as_bytes();
         if let Some(literal) = self.literals.last_mut() {

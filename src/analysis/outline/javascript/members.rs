@@ -44,7 +44,7 @@ fn is_accessor(node: &Node<'_>) -> bool {
         .any(|child| matches!(child.kind(), "get" | "set"))
 }
 
-/// In the body of a class or interface; not in an object or an object type somewhere inside it.
+/// Whether it is in the body of a class or interface, and not in an object or object type inside that.
 fn is_member(cx: &Context<'_>, visit: &Visit<'_>) -> bool {
     cx.scope().is_some_and(|scope| {
         matches!(
@@ -85,7 +85,7 @@ impl JavaScript {
     }
 }
 
-/// A parameter of a constructor that is a field too: `private readonly repo: Repo`.
+/// A parameter of a constructor that is also a field: `private readonly repo: Repo`.
 pub(super) fn parameter(cx: &mut Context<'_>, visit: &Visit<'_>) {
     let is_constructors = cx.scope().is_some_and(|scope| {
         scope.kind == SymbolKind::Constructor && visit.depth == scope.depth + 2

@@ -1,5 +1,5 @@
-//! Functions, classes and objects where they are values: what they are assigned to names them; what is handed to a
-//! call has no name, and nothing in it is listed.
+//! Functions, classes and objects that are values. An assignment names them. A value that is passed to a call has no
+//! name, and nothing in it is listed.
 
 use tree_sitter::Node;
 
@@ -9,7 +9,7 @@ use crate::analysis::language::javascript::{assigned_name, key_text, quoted_memb
 use crate::analysis::syntax::Visit;
 use crate::analysis::{SymbolKind, Visibility};
 
-/// Values that were named before they are entered: the next of them comes soon.
+/// Values that are named before they are entered, which happens soon.
 #[derive(Default)]
 pub(super) struct Claims {
     found: Vec<Claim>,
@@ -65,7 +65,7 @@ impl Claims {
     }
 }
 
-/// What declares something inside: it opens a scope.
+/// A value with declarations inside: it opens a scope.
 pub(super) fn holds(value: &Node<'_>) -> bool {
     is_function(value) || matches!(value.kind(), "class" | "object")
 }
@@ -126,7 +126,7 @@ impl JavaScript {
         self.assign(cx, visit, key, kind, &value);
     }
 
-    /// `Object.assign(target, { … })`: what is in the object belongs to the target.
+    /// `Object.assign(target, { … })`: the members of the object belong to the target.
     pub(super) fn call(&mut self, cx: &Context<'_>, visit: &Visit<'_>) {
         let text = cx.text.get(visit.node.start_byte()..).unwrap_or_default();
         if !text.starts_with("Object.assign") || cx.is_local() {
@@ -234,7 +234,7 @@ impl JavaScript {
     }
 }
 
-/// Directly in an object that is listed.
+/// Whether it is directly in a listed object.
 pub(super) fn in_object(cx: &Context<'_>, visit: &Visit<'_>) -> bool {
     cx.scope()
         .is_some_and(|scope| scope.kind == SymbolKind::Constant && visit.depth == scope.depth + 1)

@@ -1,4 +1,4 @@
-//! C: attributes, macros in the place of them, and what tree-sitter-c 0.24 does not know of C23.
+//! C: attributes, macros in their place, and C23 syntax that tree-sitter-c 0.24 does not know.
 
 use super::{Edits, Mask, declarations, mask};
 use crate::analysis::syntax::code::{Code, REACH};
@@ -6,14 +6,14 @@ use crate::analysis::syntax::conditionals::directive;
 use crate::analysis::syntax::tokens::TokenKind;
 
 pub(super) const MASKS: &[Mask] = &[
-    mask("__attribute__((…)), [[…]] and the like", attribute),
+    mask("__attribute__((…)), [[…]] and similar", attribute),
     mask("a macro between struct and the name of the struct", tag),
     mask(
         "macros among the types of a declaration",
         declarations::head,
     ),
     mask(
-        "macros behind the parameters of a function",
+        "macros after the parameters of a function",
         declarations::trailing,
     ),
     mask(
@@ -21,12 +21,12 @@ pub(super) const MASKS: &[Mask] = &[
         declarations::defined_by_macro,
     ),
     mask(
-        "a call of a macro with a block or a statement behind it",
+        "a call of a macro with a block or a statement after it",
         block,
     ),
     mask("macros on parameters", parameter),
     mask(
-        "a macro of whatever name before a type that is known",
+        "a macro of any name before a known type",
         declarations::before_known_type,
     ),
     mask("types among the arguments of a call", type_argument),
@@ -39,7 +39,7 @@ pub(super) const MASKS: &[Mask] = &[
     mask("an #include within a declaration", include_inside),
 ];
 
-/// Words that a compiler knows, and that say nothing about the shape of the code.
+/// Compiler keywords without effect on the structure of the code.
 fn attribute(code: &Code<'_>, at: usize, edits: &mut Edits) {
     match code.written(at) {
         "__attribute__" | "__attribute" | "__declspec" | "_Alignas" | "alignas" => {
@@ -47,7 +47,7 @@ fn attribute(code: &Code<'_>, at: usize, edits: &mut Edits) {
                 edits.blank(code, at, close);
             }
         }
-        // `[[nodiscard]]`; in C, nothing else begins with two brackets.
+        // `[[nodiscard]]`: in C, only attributes begin with two brackets.
         "[" if code.touches_next(at) && code.written(at + 1) == "[" => {
             let inner = code.partner(at + 1);
             if let Some(close) = code
@@ -67,7 +67,7 @@ fn tag(code: &Code<'_>, at: usize, edits: &mut Edits) {
     if !matches!(code.written(at), "struct" | "enum" | "union") {
         return;
     }
-    // Each with its last token.
+    // Each one with its last token.
     let mut words: Vec<(usize, usize)> = Vec::new();
     let mut next = at + 1;
     while code.is_word(next) && words.len() < 4 {
@@ -102,7 +102,7 @@ fn is_attribute(word: &str) -> bool {
     word.starts_with("__attribute") || word == "__declspec"
 }
 
-/// Upper case: by custom, a macro.
+/// Upper case: by convention a macro.
 pub(super) fn is_macro_name(word: &str) -> bool {
     word.len() > 1
         && word.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')
@@ -137,7 +137,7 @@ pub(super) const NOT_A_CALL: &[&str] = &[
     "enum",
 ];
 
-/// `FOREACH(x, y) { … }` in a body: for the grammar, a call without its semicolon.
+/// `FOREACH(x, y) { … }` in a body: the grammar parses a call without a semicolon.
 fn block(code: &Code<'_>, at: usize, edits: &mut Edits) {
     let is_call = code.is_word(at)
         && code.written(at + 1) == "("
@@ -158,7 +158,7 @@ fn block(code: &Code<'_>, at: usize, edits: &mut Edits) {
     if !opens && !is_statement {
         return;
     }
-    // A name behind it on the line may be declared with the type that the macro gives.
+    // A name after it on the line may be declared with the macro as its type.
     if is_statement && matches!(code.written(next + 1), "=" | ";" | "," | "[") {
         return;
     }
@@ -180,7 +180,7 @@ fn is_condition(code: &Code<'_>, close: usize) -> bool {
         .is_some_and(|open| matches!(code.before(open), "if" | "for" | "while" | "switch"))
 }
 
-/// No type stands among the arguments, and none is missing.
+/// Whether no argument is a type or empty.
 fn is_expression_list(code: &Code<'_>, first: usize, close: usize) -> bool {
     let is_short = close - first <= REACH;
     is_short
@@ -244,7 +244,7 @@ fn c23_type(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// `va_arg(list, char *)`: one word stands for the type.
+/// `va_arg(list, char *)`: replaces the type with one word.
 fn type_argument(code: &Code<'_>, at: usize, edits: &mut Edits) {
     let Some(open) = code.around(at).filter(|open| code.written(*open) == "(") else {
         return;
@@ -300,7 +300,7 @@ fn is_directive(code: &Code<'_>, at: usize, name: &str) -> bool {
     })
 }
 
-/// Between the head of a function and its body, where the branches of a conditional have been.
+/// Whether only blanked branches of a conditional are between the head of a function and its body.
 fn include_inside(code: &Code<'_>, at: usize, edits: &mut Edits) {
     if !is_directive(code, at, "include") || code.around(at).is_some() {
         return;

@@ -1,14 +1,14 @@
-//! The heads of C's declarations: which of the words before a name is its type, and which are macros.
+//! The heads of C declarations: finds the type among the words before a name, and the macros.
 
 use super::Edits;
 use super::c::{NOT_A_CALL, is_macro_name};
 use crate::analysis::syntax::code::{Code, REACH};
 use crate::analysis::syntax::tokens::{Bracket, TokenKind};
 
-/// Words before a name, at most: bounds the search.
+/// Most words before a name: bounds the search.
 const HEAD: usize = 32;
 
-/// Neither in a function nor in a list: nothing around it but `extern "C" {`.
+/// Whether it is neither in a function nor in a list: only `extern "C" {` may be around it.
 pub(super) fn is_outside(code: &Code<'_>, at: usize) -> bool {
     let mut at = at;
     for _ in 0..REACH {
@@ -33,9 +33,9 @@ fn begins(code: &Code<'_>, at: usize) -> bool {
     begins && code.is_word(at) && is_outside(code, at)
 }
 
-/// What stands before the declared name.
+/// A word before the declared name.
 enum Item {
-    /// `static`, `const`: neither a type nor in its way.
+    /// `static`, `const`: not a type, and allowed before one.
     Qualifier,
     /// `unsigned`, `int`.
     Builtin,
@@ -105,7 +105,7 @@ pub(super) fn head(code: &Code<'_>, start: usize, edits: &mut Edits) {
         return edits.blank(code, end, close);
     }
     if !defines {
-        // The last word is the name, unless a macro stands behind it.
+        // The last word is the name, unless a macro follows it.
         let name = items.iter().rposition(|item| match item {
             Item::Word(at) => !is_macro_name(code.written(*at)),
             Item::Qualifier | Item::Builtin | Item::Tag | Item::Call(..) => false,
@@ -118,7 +118,7 @@ pub(super) fn head(code: &Code<'_>, start: usize, edits: &mut Edits) {
     keep_one_type(code, &items, edits);
 }
 
-/// `int name ALIGNED(4);`: what looks like a function is an attribute of a name.
+/// `int name ALIGNED(4);`: looks like a function, but is an attribute of a name.
 fn is_trailing_call(code: &Code<'_>, items: &[Item], name: usize) -> bool {
     let is_named = match items {
         [
@@ -138,7 +138,7 @@ fn is_tag(code: &Code<'_>, at: usize) -> bool {
     matches!(code.written(at), "struct" | "enum" | "union")
 }
 
-/// What stands before the declarator, and where that starts: at its name, or at the bracket around it.
+/// The words before the declarator, and the start of the declarator: its name, or the bracket around it.
 fn items(code: &Code<'_>, start: usize) -> Option<(Vec<Item>, usize)> {
     let mut items = Vec::new();
     let mut at = start;
@@ -206,7 +206,7 @@ fn item(written: &str, at: usize) -> Item {
     }
 }
 
-/// Whether what stands behind a bracket is the rest of a head: then the bracket holds no parameters.
+/// Whether the text after a bracket is the rest of a head: then the bracket does not contain parameters.
 fn is_macro_call(code: &Code<'_>, close: usize) -> bool {
     let mut at = close + 1;
     if code.written(at) == "(" {
@@ -223,7 +223,7 @@ fn is_macro_call(code: &Code<'_>, close: usize) -> bool {
         at += 1;
     }
     let is_parameters = code.kind(at) == Some(TokenKind::Open(Bracket::Round));
-    // Macros behind the parameters have arguments too.
+    // Macros after the parameters have arguments too.
     let first = code.partner(close).map_or("", |open| code.before(open));
     is_parameters
         && code.is_word(at - 1)
@@ -261,7 +261,7 @@ fn keep_one_type(code: &Code<'_>, items: &[Item], edits: &mut Edits) {
     let mut has_type = has_known || kept.is_some();
     for item in items {
         if let Item::Call(first, last) = item {
-            // Where nothing else is, the macro gives the type: its name stays.
+            // Without another type, the macro gives the type: its name is kept.
             let from = match has_type {
                 true => *first,
                 false => *first + 1,
@@ -272,7 +272,7 @@ fn keep_one_type(code: &Code<'_>, items: &[Item], edits: &mut Edits) {
     }
 }
 
-/// `redisAtomic int requests;`: before a type of the language itself, no other type can stand.
+/// `redisAtomic int requests;`: no other type can precede a built-in type.
 pub(super) fn before_known_type(code: &Code<'_>, at: usize, edits: &mut Edits) {
     let written = code.written(at);
     let is_plain = code.is_word(at)
@@ -289,7 +289,7 @@ pub(super) fn before_known_type(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// `static TAILQ_HEAD(, entry) queue;`: the macro gives the type of what follows, its name stays.
+/// `static TAILQ_HEAD(, entry) queue;`: the macro gives the type of the following name, and its own name is kept.
 pub(super) fn declared_by_macro(code: &Code<'_>, at: usize, edits: &mut Edits) {
     let is_call =
         code.is_word(at) && is_macro_name(code.written(at)) && code.written(at + 1) == "(";
@@ -338,7 +338,7 @@ pub(super) fn trailing(code: &Code<'_>, close: usize, edits: &mut Edits) {
     if attribute.starts_with("__attribute") || is_macro_call(code, close) {
         return;
     }
-    // A head before it, not a call of a macro whose block this is.
+    // There is a head before it, so the block does not belong to a call of a macro.
     let is_head = code
         .partner(close)
         .is_some_and(|open| code.is_word(open.saturating_sub(1)) || code.before(open) == ")");
@@ -352,7 +352,7 @@ pub(super) fn trailing(code: &Code<'_>, close: usize, edits: &mut Edits) {
     }
 }
 
-/// `Test(suite, name) {`: one of the arguments is read as the name.
+/// `Test(suite, name) {`: one of the arguments becomes the name.
 pub(super) fn defined_by_macro(code: &Code<'_>, start: usize, edits: &mut Edits) {
     let is_static = matches!(code.written(start), "static" | "extern" | "inline");
     let at = start + usize::from(is_static);
@@ -388,7 +388,7 @@ pub(super) fn defined_by_macro(code: &Code<'_>, start: usize, edits: &mut Edits)
     }
 }
 
-/// First and last token of each.
+/// First and last token of each argument.
 fn arguments(code: &Code<'_>, first: usize, close: usize) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut from = first;

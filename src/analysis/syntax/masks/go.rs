@@ -1,11 +1,11 @@
-//! Go 1.26 and 1.27: what tree-sitter-go 0.25 does not know.
+//! Go 1.26 and 1.27: syntax that tree-sitter-go 0.25 does not know.
 
 use super::{Edits, Mask, mask};
 use crate::analysis::syntax::code::{Code, REACH};
 use crate::analysis::syntax::tokens::{Bracket, TokenKind};
 
 pub(super) const MASKS: &[Mask] = &[
-    mask("new(expression): the grammar wants a type", new),
+    mask("new(expression): the grammar expects a type", new),
     mask("type parameters of a method", method),
     mask(
         "type parameters of a method of an interface",
@@ -26,7 +26,7 @@ fn new(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// Whether tokens `at` to before `end` can be a type; what can be both is read as one.
+/// Whether tokens `at` to before `end` can be a type; ambiguous ones count as a type.
 fn is_type(code: &Code<'_>, mut at: usize, end: usize) -> bool {
     let end = end.min(at + REACH);
     while at < end {
@@ -44,7 +44,7 @@ fn is_type(code: &Code<'_>, mut at: usize, end: usize) -> bool {
                 };
                 at = close;
             }
-            // What follows is what it takes and gives.
+            // The parameters and results follow.
             Some(TokenKind::Word) if written == "func" => {
                 return !(at..end).any(|at| code.kind(at) == Some(TokenKind::Open(Bracket::Curly)));
             }
@@ -55,7 +55,7 @@ fn is_type(code: &Code<'_>, mut at: usize, end: usize) -> bool {
             ) => {}
             Some(TokenKind::Open(Bracket::Round)) if at == 0 || code.before(at) == "(" => {}
             Some(TokenKind::Close(Bracket::Round)) => {}
-            // A type is in a package: no further than that.
+            // A type is in a package, without further qualifiers.
             Some(TokenKind::Mark) if written == "." => {
                 if at > 2 && code.before(at - 1) == "." {
                     return false;

@@ -1,4 +1,4 @@
-//! Java 25: what tree-sitter-java 0.23 does not know.
+//! Java 25: syntax that tree-sitter-java 0.23 does not know.
 
 use super::{Edits, Mask, mask};
 use crate::analysis::syntax::code::{Code, REACH};
@@ -29,7 +29,7 @@ fn late_constructor_call(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// `case A _, B _ ->`: the first stands for all.
+/// `case A _, B _ ->`: only the first pattern is kept.
 fn pattern_list(code: &Code<'_>, at: usize, edits: &mut Edits) {
     if code.written(at) != "case" {
         return;
@@ -47,7 +47,7 @@ fn pattern_list(code: &Code<'_>, at: usize, edits: &mut Edits) {
     edits.blank(code, comma, end - 1);
 }
 
-/// Behind `Type _` or `Record(…)`.
+/// The position after `Type _` or `Record(…)`.
 fn pattern_end(code: &Code<'_>, start: usize) -> Option<usize> {
     let mut at = start;
     while code.is_word(at) && code.written(at + 1) == "." && at - start < REACH {

@@ -1,4 +1,4 @@
-//! Python 3.13: what tree-sitter-python 0.25 does not know.
+//! Python 3.13: syntax that tree-sitter-python 0.25 does not know.
 
 use super::{Edits, Mask, mask};
 use crate::analysis::syntax::code::Code;

@@ -1,4 +1,4 @@
-//! Rust 2024 and what comes after: what tree-sitter-rust 0.24 does not know.
+//! Rust 2024 and later: syntax that tree-sitter-rust 0.24 does not know.
 
 use super::{Edits, Mask, mask};
 use crate::analysis::syntax::code::{Code, REACH};
@@ -9,7 +9,7 @@ pub(super) const MASKS: &[Mask] = &[
         attribute,
     ),
     mask(
-        "macros that are called as a type or a keyword is: str![…], try!(…)",
+        "macros with the name of a type or a keyword: str![…], try!(…)",
         macro_name,
     ),
     mask("safe fn and safe static in extern blocks", safe),
@@ -25,7 +25,7 @@ pub(super) const MASKS: &[Mask] = &[
     mask("become", tail_call),
 ];
 
-/// Where items and statements begin, the grammar knows attributes.
+/// The grammar knows attributes at the start of items and statements.
 fn attribute(code: &Code<'_>, at: usize, edits: &mut Edits) {
     if code.written(at) != "#" || code.written(at + 1) != "[" {
         return;
@@ -65,7 +65,7 @@ fn attribute(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// `name,`, `name }`, `name: …`, `ref name`, and what may stand for a field in a pattern.
+/// `name,`, `name }`, `name: …`, `ref name`, and other forms of a field in a pattern.
 fn is_pattern_field(code: &Code<'_>, at: usize) -> bool {
     let at = at + usize::from(code.written(at) == "ref");
     let at = at + usize::from(code.written(at) == "mut");

@@ -1,4 +1,4 @@
-//! TypeScript and JavaScript: what tree-sitter-typescript 0.23 and tree-sitter-javascript 0.25 do not know.
+//! TypeScript and JavaScript: syntax that tree-sitter-typescript 0.23 and tree-sitter-javascript 0.25 do not know.
 
 use super::{Edits, Mask, mask};
 use crate::analysis::syntax::code::Code;
@@ -8,7 +8,7 @@ pub(super) const MASKS: &[Mask] = &[
     Mask {
         sign: Some(">`"),
         ..mask(
-            "tag<T>`…`: a call behind the template is taken for one of the arrow function around",
+            "tag<T>`…`: a call after the template is parsed as a call of the surrounding arrow function",
             tagged,
         )
     },
@@ -17,17 +17,17 @@ pub(super) const MASKS: &[Mask] = &[
     mask("import defer * and import source", import_phase),
     mask("attributes of export … from", attributes),
     mask(
-        "abstract override: the grammar knows the other order",
+        "abstract override: the grammar knows only the other order",
         modifier_order,
     ),
     mask("accessor fields", accessor),
-    mask("members that are called as a modifier is", member_name),
+    mask("members with the name of a modifier", member_name),
     mask("as, in and satisfies as names", operator_name),
     mask(
-        "a call signature on a line of its own behind a member without a semicolon",
+        "a call signature on its own line after a member without a semicolon",
         call_signature,
     ),
-    mask("a generator behind a field without a semicolon", generator),
+    mask("a generator after a field without a semicolon", generator),
     mask("an escaped backtick in a template", escaped_backtick),
     mask("using in the head of a loop", using),
     mask(
@@ -146,7 +146,7 @@ fn accessor(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// `@a.b`, by its last word.
+/// `@a.b`, found by its last word.
 fn is_decorator(code: &Code<'_>, mut at: usize) -> bool {
     while at > 1 && code.is_word(at) && code.before(at) == "." {
         at -= 2;
@@ -154,7 +154,7 @@ fn is_decorator(code: &Code<'_>, mut at: usize) -> bool {
     code.is_word(at) && code.before(at) == "@"
 }
 
-/// Before what follows the name of a member.
+/// Whether the text after it can follow the name of a member.
 fn is_behind_a_name(code: &Code<'_>, at: usize) -> bool {
     match code.written(at) {
         ":" | ";" | "?" | "!" | "(" | "<" | "}" => true,
@@ -203,7 +203,7 @@ fn operator_name(code: &Code<'_>, at: usize, edits: &mut Edits) {
     }
 }
 
-/// Whether a token may be the last of a member of a type.
+/// Whether a token can be the last one of a member of a type.
 fn ends_member(code: &Code<'_>, at: usize) -> bool {
     match code.kind(at) {
         Some(TokenKind::Word) => !matches!(

@@ -1,11 +1,11 @@
-//! What a block is, by the words before it.
+//! Determines the kind of a block by the words before it.
 
 use super::{Context, TOP, context, list};
 use crate::analysis::Language;
 use crate::analysis::syntax::code::Code;
 use crate::analysis::syntax::tokens::TokenKind;
 
-/// `None`: what is in it is not cut.
+/// `None`: its content is not split.
 pub(super) fn around(code: &Code<'_>, start: usize, open: usize) -> Option<Context> {
     match code.language {
         Language::JavaScript | Language::TypeScript | Language::Tsx => script(code, start, open),
@@ -17,7 +17,7 @@ pub(super) fn around(code: &Code<'_>, start: usize, open: usize) -> Option<Conte
     }
 }
 
-/// The words of the head of a block: back to what ends a statement, brackets passed over.
+/// The words of the head of a block, back to the end of the previous statement, without the contents of brackets.
 fn head<'t>(code: &Code<'t>, start: usize, open: usize) -> Vec<&'t str> {
     let mut words = Vec::new();
     let mut at = open;
@@ -33,7 +33,7 @@ fn head<'t>(code: &Code<'t>, start: usize, open: usize) -> Vec<&'t str> {
     words
 }
 
-/// Words of a head that are looked at.
+/// Words of a head that are read.
 const HEAD: usize = 64;
 
 /// The word before the brackets that end before `open`.
@@ -90,7 +90,7 @@ fn script(code: &Code<'_>, start: usize, open: usize) -> Option<Context> {
         return None;
     }
     match before {
-        // The type of what a function gives stands before its body.
+        // The result type of a function is before its body.
         _ if returns(code, start, open) => Some(statements),
         "=" if words.contains(&"type") => Some(types),
         ":" | "&" | "|" | "<" => Some(types),
@@ -151,7 +151,7 @@ fn rust(code: &Code<'_>, start: usize, open: usize) -> Option<Context> {
     if has("mod") {
         return Some(TOP);
     }
-    // A macro's own language, and the fields of a value.
+    // The syntax of a macro, and the fields of a value.
     let is_macro = code.before(open) == "!" || code.before(open.saturating_sub(1)) == "!";
     let is_statement = open == start
         || matches!(

@@ -1,4 +1,4 @@
-//! Where comments, strings and the like end.
+//! Finds the ends of comments, strings and other literals.
 
 use super::{Dialect, Tokens};
 
@@ -47,7 +47,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// How many bytes a line end behind a backslash takes, 0 where there is none.
+    /// Bytes of a line end after a backslash, 0 if there is none.
     fn continued(&self, at: usize) -> usize {
         match (self.byte(at), self.byte(at + 1), self.byte(at + 2)) {
             (b'\\', b'\n', _) => 2,
@@ -56,7 +56,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// To before the line end; `comments` may hide line ends.
+    /// The position of the line end; comments may hide line ends if `comments` is set.
     pub(super) fn line_end(&self, mut at: usize, comments: bool) -> usize {
         let continues = self.dialect == Dialect::C;
         while at < self.end && self.bytes[at] != b'\n' {
@@ -102,7 +102,7 @@ impl Tokens<'_> {
         self.end
     }
 
-    /// Behind the closing mark, or before the end of the line.
+    /// The position after the closing mark, or before the end of the line.
     fn literal_end(&self, start: usize) -> usize {
         let mut at = start + 1;
         while at < self.end {
@@ -116,7 +116,7 @@ impl Tokens<'_> {
         self.end
     }
 
-    /// A string that may go over several lines.
+    /// A string that may span several lines.
     fn long_end(&self, start: usize) -> usize {
         let mut at = start + 1;
         while at < self.end {
@@ -177,7 +177,7 @@ impl Tokens<'_> {
         Some(found.map_or(self.end, |length| body + length + end.len()))
     }
 
-    /// A regular expression ends on its line; else the slash is something else.
+    /// A regular expression ends on its line; otherwise the slash is not one.
     fn regex(&self, at: usize) -> Option<usize> {
         let mut misses = self.misses.get();
         let again = at < misses.line_end;
@@ -193,7 +193,7 @@ impl Tokens<'_> {
         loop {
             match self.byte(end) {
                 0 | b'\n' => break,
-                // From here on it reads as the first that missed.
+                // From here on it is read like the first one that failed.
                 b'[' | b']' if again => break,
                 b'\\' => end += 1,
                 b'[' => in_class = true,
@@ -211,7 +211,7 @@ impl Tokens<'_> {
         None
     }
 
-    /// With the code in it, and the templates in that.
+    /// A template with the code in it, and nested templates.
     fn template_end(&self, start: usize) -> usize {
         let mut around = vec![Inside::Template];
         let mut at = start + 1;
@@ -250,16 +250,16 @@ impl Tokens<'_> {
     }
 }
 
-/// What is known of a line on which a slash began no regular expression, so that the next slashes do not read all of it
-/// again: a reading that comes to a place in the same state as one that missed misses too.
+/// Memory of a line on which a slash began no regular expression, so that the next slashes do not read all of it again.
+/// A reading that reaches a position in the same state as a failed one fails, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Misses {
-    /// Where the line ends that was read in vain; 0 where none was.
+    /// End of the line that was read without success; 0 if none.
     line_end: usize,
-    /// How far the first reading that missed was followed, and whether it is in a class (`[…]`) there.
+    /// The position that the first failed reading reached, and whether it is in a class (`[…]`) there.
     followed: usize,
     in_class: bool,
-    /// Before this place another reading missed that was in no class.
+    /// Before this position another reading failed outside of a class.
     outside_until: usize,
 }
 
@@ -273,7 +273,7 @@ impl Misses {
         }
     }
 
-    /// Whether a reading that starts here, behind a slash and in no class, is known to miss.
+    /// Whether a reading that starts here, after a slash and outside of a class, is known to fail.
     fn knows(&mut self, bytes: &[u8], start: usize) -> bool {
         if start < self.outside_until {
             return true;
@@ -291,7 +291,7 @@ impl Misses {
     }
 }
 
-/// What a place in a template stands in.
+/// The surroundings of a position in a template.
 enum Inside {
     Template,
     Code { braces: u32 },
