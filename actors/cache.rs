@@ -144,7 +144,7 @@ impl Actor for Cache {
                     .filter(|(_, found)| matches!(found, Found::Claimed));
                 let claimed: Vec<_> = claimed.map(|(key, _)| *key).collect();
                 if reply.try_send(found).is_err() {
-                    // The caller has given up waiting, so it will not compute these values for others.
+                    // The caller no longer waits, so it will not compute these values for others.
                     claimed.iter().for_each(|key| state.abandon(key));
                 }
             }

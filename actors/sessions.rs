@@ -159,7 +159,7 @@ impl Sessions {
                 (answer, _) => answer,
             },
             () = self.0.stopped.cancelled() => Err(CallError::ShuttingDown),
-            // The call goes on here, or on the node that takes the session over.
+            // The call continues here, or on the node that takes the session over.
             () = self.0.around.leaving.cancelled() => Err(CallError::ShuttingDown),
             () = call.cancel.cancelled() => {
                 self.cancel(&call, permit).await;

@@ -389,7 +389,7 @@ pub struct Row {
 pub enum StoreError {
     #[error("no such session")]
     Missing,
-    /// The owner; no other principal is told.
+    /// The owner. Other principals get `unknown`.
     #[error("the session has expired")]
     Expired(Principal),
     /// Another node has acquired it since.

@@ -53,7 +53,7 @@ pub struct ToolContext {
 }
 
 impl ToolContext {
-    /// The reason to stop now: cancellation or deadline. `None`: go on.
+    /// The reason to stop now: cancellation or deadline. `None`: continue.
     pub fn stop_reason(&self) -> Option<ToolError> {
         if self.cancel.is_cancelled() {
             return Some(ToolError::cancelled());

@@ -155,7 +155,7 @@ impl Sessions {
         }
     }
 
-    /// Stops waiting for running calls: their callers get [`CallError::ShuttingDown`]. The calls themselves go on, and
+    /// Stops waiting for running calls: their callers get [`CallError::ShuttingDown`]. The calls continue, and
     /// their outcomes are recorded. [`Sessions::shutdown`] hands over the sessions of calls that still run, and the
     /// node that takes a session over runs its calls again.
     pub fn leave(&self) {

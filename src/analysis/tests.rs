@@ -1,4 +1,4 @@
-//! A file measured by itself, by tables: what is written, and what is found in it.
+//! Tables of texts, and the results of their analysis.
 
 use super::{FileAnalysis, Language, Profile, analyze, metrics};
 
@@ -49,7 +49,7 @@ fn check_functions(language: Language, text: &str, expected: &[&str]) {
     assert_eq!(functions(&analysis), expected, "{text}");
 }
 
-/// The same, and nothing of it is broken.
+/// The same, and no part of it is broken.
 #[track_caller]
 fn check_clean(language: Language, text: &str, expected: &[&str]) {
     let analysis = of(language, text);

@@ -1,5 +1,5 @@
-//! `compare_results`: what got better or worse between two results of a session. Runs on the pool and reads both
-//! whole results; for `now` the service has run the baseline's tool again before and passes that result's id.
+//! `compare_results`: shows what got better or worse between two results of a session. It runs on the pool and reads
+//! both whole results. For `now` the service first runs the baseline's tool again, and passes the id of that result.
 
 use actors::ids::ResultId;
 use actors::tool::{StoredResult, Tool, ToolContext, ToolError, ToolOutput};
@@ -25,15 +25,15 @@ mod schema;
 mod structure;
 
 pub(crate) const NAME: &str = "compare_results";
-/// The `against` that means: run the same again, and compare with that.
+/// The value of `against` that runs the baseline's tool again and compares with that.
 const AGAINST_NOW: &str = "now";
-/// The names of a change's parts alone, as JSON.
+/// The names of the parts of a change, as JSON.
 const CHANGE_BYTES: usize = 40;
 
-/// Asked now and then whether to stop.
+/// Called from time to time; returns true if the work should stop.
 type Stop<'s> = &'s dyn Fn() -> bool;
 
-/// Arguments that decide what a result is about: where they differ, the answer says so.
+/// Arguments that define the subject of a result: if they differ, the answer says so.
 const SELECTING: [&str; 11] = [
     "path",
     "include",
@@ -135,7 +135,8 @@ fn arguments() -> Vec<Argument> {
     arguments
 }
 
-/// What the service passes to the tool; `now` keeps pages of a comparison with now together, whose runs differ.
+/// The arguments that the service passes to the tool. `now` joins the pages of a comparison with now, whose runs
+/// differ.
 pub(crate) fn tool_arguments(given: &Value, baseline: ResultId, against: ResultId) -> Value {
     let mut arguments = json!({
         "baseline": baseline,
@@ -174,7 +175,7 @@ impl Tool for CompareResults {
             let stored = ctx.results.get(self::id(id)?, ctx.deadline)?;
             Ok(Compared::read(stored)?)
         };
-        // One after the other: as JSON a result takes several times the memory of its rows.
+        // One at a time: as JSON a result takes several times the memory of its rows.
         let (baseline, baseline_rows) = read(&arguments["baseline"])?.into_parts();
         let (against, against_rows) = read(&arguments["against"])?.into_parts();
         same_tool(&baseline, &against)?;
@@ -187,7 +188,7 @@ impl Tool for CompareResults {
     }
 }
 
-/// A comparison with now runs the analysis anew on each page: its cursor must not depend on which run that was.
+/// A comparison with now runs the analysis again for each page, so its cursor must not depend on the run.
 fn paging_of(arguments: &Value) -> Result<Paging, Failure> {
     let mut arguments = arguments.clone();
     if arguments["now"] == true {
@@ -250,7 +251,7 @@ fn same_tool(baseline: &Side, against: &Side) -> Result<(), Failure> {
     ))
 }
 
-/// Both results' rows, and what changed between them.
+/// The rows of both results, and the changes.
 struct Comparison {
     rows: Both,
     changes: Changes,
@@ -263,7 +264,7 @@ enum Both {
 }
 
 impl Comparison {
-    /// `None`: told to stop. Of one tool both have the same sort of rows.
+    /// `None`: the call should stop. Both results are of one tool, so they have the same sort of rows.
     fn of(before: Kept, after: Kept, stop: Stop<'_>) -> Option<Self> {
         let errors = Sides {
             before: &before.errors,
@@ -354,7 +355,7 @@ fn answer(
     ))
 }
 
-/// Where it was before is said where it is elsewhere now.
+/// Adds the earlier position if it has changed.
 fn leave_out_same(change: &mut Value) {
     for name in ["path", "qualified_name"] {
         let is = change[name].clone();

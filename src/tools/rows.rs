@@ -1,5 +1,5 @@
 //! The rows of a result as a comparison reads them: columns instead of objects, so that half a million functions take
-//! tens of megabytes. They are made from a stored result, or from the compact form of one that was too large to store.
+//! tens of megabytes. They are read from a stored result, or from the compact form of one that was too large to store.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,10 +22,10 @@ mod tests;
 mod texts;
 mod unparsed;
 
-/// Under which a whole result has its rows if it is kept in the compact form.
+/// The key of the rows in a whole result that is kept in the compact form.
 pub(crate) const COMPACT: &str = "compact";
 
-/// What a comparison needs of one result.
+/// The parts of one result that a comparison needs.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) rows: Rows,

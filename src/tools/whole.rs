@@ -1,5 +1,5 @@
-//! What is kept of a result beside its answer: all of it as JSON, or, where that is too large, the compact form that a
-//! comparison reads.
+//! The stored part of a result in addition to its answer: the whole result as JSON or, if that is too large, the
+//! compact form that a comparison reads.
 
 use actors::tool::ToolContext;
 use serde_json::{Map, Value, json};
@@ -8,27 +8,27 @@ use super::analyzed::Analyzed;
 use super::rows::{self, COMPACT, COMPACT_CAP, FileErrors, Kept, PARSE_ERRORS, Rows};
 use crate::answer::page::json_len;
 
-/// Bytes of JSON of a result that is kept whole. A larger one is several times this as values in memory, and no one
-/// reads it as a whole: it is kept in the compact form.
+/// Bytes of JSON of a result that is kept whole. A larger one takes several times as much memory as values, and clients
+/// do not read it whole, so it is kept in the compact form.
 pub const WHOLE_CAP: usize = 8 * 1024 * 1024;
-/// Rows between two looks at whether to stop: well under a millisecond of work.
+/// Rows between two checks of whether to stop: well under a millisecond of work.
 pub(crate) const ROWS_PER_CHECK: usize = 256;
 
-/// Asked now and then whether to stop.
+/// Called from time to time; returns true if the work should stop.
 type Stop<'s> = &'s dyn Fn() -> bool;
 
-/// What was made of a whole result.
+/// The stored form of a whole result.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     pub(crate) value: Option<Value>,
-    /// What a reader should know of it.
+    /// Notes for the reader.
     pub(crate) notice: Option<String>,
 }
 
-/// Builds what is kept. Gives up where no session keeps it, or where the call should stop.
+/// Builds the stored form. Returns early if no session keeps it, or if the call should stop.
 pub(crate) struct Whole<'c> {
     ctx: &'c ToolContext,
-    /// What is kept in any form.
+    /// The parts that are kept in both forms.
     base: Map<String, Value>,
     lists: Map<String, Value>,
     left: Left,
@@ -37,7 +37,7 @@ pub(crate) struct Whole<'c> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Bytes(usize),
-    /// All of it is larger than [`WHOLE_CAP`].
+    /// The whole result is larger than [`WHOLE_CAP`].
     TooLarge,
     GivenUp,
 }
@@ -57,7 +57,8 @@ impl<'c> Whole<'c> {
         }
     }
 
-    /// `at_least`: bytes that the rows take in any case, so that what cannot fit is not begun. The largest list first.
+    /// `at_least`: the least bytes of the rows, so that a result that cannot fit is not started. The largest list comes
+    /// first.
     pub(crate) fn add(&mut self, key: &str, at_least: usize, rows: impl Iterator<Item = Value>) {
         let Left::Bytes(mut left) = self.left else {
             return;
@@ -80,7 +81,7 @@ impl<'c> Whole<'c> {
         self.lists.insert(key.to_owned(), Value::Array(kept));
     }
 
-    /// Of a result over analysed files. `rows`: those of the compact form; `None` where told to stop.
+    /// For a result over analysed files. `rows`: the rows of the compact form; `None` if the call should stop.
     pub(crate) fn finish(
         mut self,
         analyzed: &Analyzed,
@@ -107,7 +108,7 @@ impl<'c> Whole<'c> {
         }
     }
 
-    /// Of a comparison, which has no compact form: the results that it compares are kept.
+    /// For a comparison, which has no compact form: the compared results are kept.
     pub(crate) fn finish_comparison(self) -> Option<Value> {
         match self.left {
             Left::Bytes(_) => Some(self.whole(Value::Null)),
@@ -159,7 +160,7 @@ impl<'c> Whole<'c> {
     }
 }
 
-/// Said of a result in the compact form.
+/// The note on a result in the compact form.
 pub(crate) fn reduced() -> String {
     format!(
         "the whole result is larger than {}: it is kept in a compact form, which compare_results reads; its rows cannot be \
@@ -172,7 +173,7 @@ fn mib(bytes: usize) -> String {
     format!("{} MiB", bytes / (1024 * 1024))
 }
 
-/// What a comparison has to know of files that did not parse.
+/// The files that did not parse, for comparisons.
 fn errors_of(analyzed: &Analyzed) -> FileErrors {
     let files = analyzed.files.iter();
     FileErrors::of(files.map(|file| {

@@ -11,7 +11,7 @@ pub(crate) struct Line {
 
 impl Journal {
     /// The lease had ended, and the session was acquired again. Returns true if the stored state is the one that the
-    /// pending commit expects, or the one that it made: the commit goes on under the new fence. Otherwise the caller
+    /// pending commit expects, or the one that it made: the commit continues under the new fence. Otherwise the caller
     /// has to repair the session, unless another node has changed it.
     pub(crate) fn reacquired(&mut self, id: CommitId, acquired: &Acquired) -> bool {
         let (Some(stored), Some(out)) = (&mut self.stored, &mut self.out) else {

@@ -1,4 +1,4 @@
-//! Callers that disconnect leave nothing behind.
+//! No actor or job remains when callers disconnect.
 
 use std::sync::atomic::AtomicBool;
 

@@ -230,7 +230,7 @@ pub(super) async fn the_higher_fence_wins(store: &dyn Store) {
         let repaired = repaired.unwrap();
         let holder = (!released).then(|| node(1));
         assert_eq!((repaired.dropped, repaired.holder), (at - 5, holder));
-        // The first node's changes since then are lost, and it is told nothing else.
+        // The first node's changes since then are lost: its repair is refused as `Overtaken`.
         let lost = store.repair(repair_of(id, a, at, &a_turns)).await;
         assert_eq!(lost, Err(StoreError::Overtaken { from: 5 }));
         let next = one(store, commit(id, repaired.fence, 7)).await;

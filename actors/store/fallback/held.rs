@@ -1,4 +1,4 @@
-//! The state of a session that this node owns, kept so that the session can go on while the store is down.
+//! The state of a session that this node owns, kept so that the session can continue while the store is down.
 
 use std::sync::Arc;
 

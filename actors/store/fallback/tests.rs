@@ -322,7 +322,7 @@ async fn an_older_owner_commits_nothing_once_the_newer_one_is_asked() {
     assert_eq!(refused, Err(StoreError::Fenced));
     let repaired = fleet.repair(0, &older, 2).await;
     assert_eq!(repaired.unwrap_err(), StoreError::Fenced, "nothing is lost");
-    // The newer owner goes on with its own fence.
+    // The newer owner continues with its own fence.
     assert_eq!(fleet.commit(1, newer.fence, 3).await, Ok(4));
     assert_eq!([fleet.lost(0), fleet.lost(1)], [0, 0]);
 }

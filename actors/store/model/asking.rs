@@ -66,7 +66,7 @@ impl World {
         if let Reply::Repaired { fence, .. } = self.apply(&request, rules) {
             let node = self.node(other);
             node.has(fence);
-            // Its pending commit goes on under the new fence, as the fallback does it.
+            // Its pending commit continues under the new fence, as in the fallback.
             if let Talk::Asked(Request::Commit { .. }) = node.talk {
                 node.send_out();
             }

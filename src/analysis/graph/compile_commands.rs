@@ -266,7 +266,7 @@ fn include_folders(words: &[String]) -> Vec<String> {
     folders.map(str::to_owned).collect()
 }
 
-/// Words of a command that may name the compiler: `ccache` may stand before it.
+/// Words of a command that may name the compiler: `ccache` may be before it.
 const PROGRAMS: usize = 2;
 
 /// `cl.exe` and compilers with its options: for others, `/Include/a.c` is a path.

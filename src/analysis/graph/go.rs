@@ -14,7 +14,7 @@ pub(super) struct Go<'a> {
     /// Module path with the folder of the module, longest first.
     by_path: Vec<(String, String)>,
     packages: HashMap<&'a str, Package<'a>>,
-    /// By the folder of a go.work, what it replaces.
+    /// The replacements of each go.work, by folder.
     workspaces: HashMap<&'a str, Vec<(String, String)>>,
 }
 

@@ -16,7 +16,7 @@ fn graph(files: &[(&str, &str)]) -> Graph {
     let mut analyses = vec![];
     let mut manifests = vec![];
     let mut links = vec![];
-    // What manifests lean on is read once it is named.
+    // Files that manifests refer to are read once they are named.
     let mut named: BTreeSet<String> = BTreeSet::new();
     let mut leaning = Leaning::default();
     let mut read: Vec<Manifest> = vec![];

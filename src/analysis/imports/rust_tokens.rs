@@ -1,4 +1,4 @@
-//! The small token reader behind Rust imports: use trees, and the items inside a macro call, whose tokens no grammar
+//! The small token reader for Rust imports: use trees, and the items inside a macro call, whose tokens no grammar
 //! parses. Never recursive; deep nesting ends at a limit.
 
 use super::rust_lexer::{LineCounter, Token, Tokens};

@@ -82,7 +82,7 @@ pub fn nearness(a: u64, b: u64) -> (u32, u32) {
     (equal.count_ones(), holding(a | b).count_ones())
 }
 
-/// The lowest bit of each bin, set where the bin is not 0.
+/// The lowest bit of each bin, set if the bin is not 0.
 fn holding(sketch: u64) -> u64 {
     const LOWEST: u64 = u64::MAX / VALUES;
     (sketch | sketch >> 1 | sketch >> 2 | sketch >> 3) & LOWEST

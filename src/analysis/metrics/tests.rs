@@ -1,4 +1,4 @@
-//! What the metrics come to, case by case.
+//! The values of the metrics, case by case.
 
 mod cases;
 mod cognitive;

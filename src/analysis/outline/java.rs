@@ -192,7 +192,7 @@ fn visibility(cx: &Context<'_>, visit: &Visit<'_>) -> Visibility {
         }
     }
     match cx.scope() {
-        // Members of an interface and constants of an enum are as visible as it is.
+        // Members of an interface and constants of an enum have the visibility of their type.
         Some(scope) if scope.kind == SymbolKind::Interface => scope.visibility,
         Some(scope) if visit.node.kind() == "enum_constant" => scope.visibility,
         _ => Visibility::Restricted,

@@ -162,7 +162,7 @@ const PIECES: [&str; 11] = [
 ];
 
 proptest! {
-    /// Whatever conditionals cut: every position lies in the file, and every line is counted once.
+    /// For any conditionals: every position is in the file, and every line is counted once.
     #[test]
     fn any_pieces_are_read_within_the_file(picks in prop::collection::vec(0..PIECES.len(), 0..24)) {
         let text: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
@@ -175,7 +175,7 @@ proptest! {
         }
     }
 
-    /// What stands before and behind a cut function is where it is without it.
+    /// The code before and after a cut function has the same positions as without it.
     #[test]
     fn functions_next_to_a_cut_one_keep_their_lines(before in 0..5_usize, after in 0..5_usize) {
         let whole = PIECES[0];

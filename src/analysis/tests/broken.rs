@@ -1,11 +1,11 @@
-//! What does not parse: what is outside the smallest broken statement is found as if it were not there.
+//! Broken texts: the code outside the smallest broken statement is found as if there were no error.
 
 use proptest::prelude::*;
 
 use super::{functions, of};
 use crate::analysis::Language::{self, C, Go, Java, JavaScript, Python, Rust, TypeScript};
 
-/// A file with `@` in the place of something that no grammar knows, and what is found whatever stands there.
+/// A file with `@` as a placeholder for unknown syntax, and the results for any content of the placeholder.
 const CASES: &[(Language, &str, &[&str], &[&str])] = &[
     (
         TypeScript,
@@ -126,7 +126,7 @@ const PIECES: [&str; 10] = [
 ];
 
 proptest! {
-    /// For any broken text, positions lie in the file, functions nest, and each error is reported.
+    /// For any broken text, positions are in the file, functions nest, and each error is reported.
     #[test]
     fn any_pieces_are_read_within_the_file(picks in prop::collection::vec(0..PIECES.len(), 0..24)) {
         let text: String = picks.into_iter().map(|pick| PIECES[pick]).collect();

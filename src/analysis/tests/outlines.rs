@@ -1,4 +1,4 @@
-//! Outlines that a person would write.
+//! Outlines as people would write them.
 
 use super::{check_symbols, of};
 use crate::analysis::Language::{self, Java, JavaScript, Python, TypeScript};

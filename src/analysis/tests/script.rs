@@ -1,4 +1,4 @@
-//! TypeScript and JavaScript that the grammars do not know.
+//! TypeScript and JavaScript syntax that the grammars do not know.
 
 use super::{check_clean, check_symbols};
 use crate::analysis::Language::{self, JavaScript, Tsx, TypeScript};
@@ -30,19 +30,19 @@ const CASES: &[(Language, &str, &[&str])] = &[
         "class A {\n  on: {\n    (a: 'x'): void\n    <K extends string>(a: K): void\n  } = f\n  m() { return this.on ? 1 : 2 }\n}\n",
         &["A.m 6-6 2/1"],
     ),
-    // What looks like one.
+    // Code that looks like one.
     (
         TypeScript,
         "const a = [\n  <T>(x: T) => x,\n  <T,>(x: T) => x\n]\nfor (using x of y) {}\n",
         &["<anonymous@2> 2-2 1/0", "<anonymous@3> 3-3 1/0"],
     ),
-    // The words behind `as const` are no name.
+    // The words after `as const` are not a name.
     (
         TypeScript,
         "export type * from './a';\nexport const s = { run() { if (a) b(); } } as const satisfies Record<string, () => void>;\nfunction g() {}\n",
         &["s.run 2-2 2/1", "g 3-3 1/0"],
     ),
-    // The `>` of an arrow closes no type arguments.
+    // The `>` of an arrow does not close type arguments.
     (
         TypeScript,
         "const f: F<number> = x=>`t`;\nfunction g() {}\n",

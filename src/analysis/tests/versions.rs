@@ -1,4 +1,4 @@
-//! What Go, Java, Rust and Python were given after their grammars.
+//! Syntax of Go, Java, Rust and Python that is newer than their grammars.
 
 use super::{check_clean, check_functions, of};
 use crate::analysis::Language::{self, Go, Java, Python, Rust};

@@ -1,4 +1,4 @@
-//! What changed, the worst first. A change holds indexes of rows: words and JSON are made for those that are shown.
+//! The changes, worst first. A change has indexes of rows: words and JSON are made only for shown changes.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ pub(super) struct Change {
     pub(super) rank: u8,
     /// Within a rank, higher comes first.
     pub(super) severity: u32,
-    /// Which row it was, and which it is. One of them is always set.
+    /// The row before and the row after. One of them is always set.
     pub(super) was: Option<u32>,
     pub(super) is: Option<u32>,
 }
 
-/// What is missing where a file does not parse is not said to be added or removed.
+/// Rows that are missing in a file that does not parse are not reported as added or removed.
 pub(super) const UNPARSED: &str = "unparsed";
 
 pub(super) struct Changes {
@@ -30,7 +30,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Sorts the worst first; rows that are as bad stay in the order given, which is by path.
+    /// Sorts the worst first; equal ones keep the given order, which is by path.
     pub(super) fn new(mut rows: Vec<Change>, unchanged: u64, unparsed: UnparsedFiles) -> Self {
         rows.sort_by_key(|row| (row.rank, std::cmp::Reverse(row.severity)));
         Self {
@@ -63,18 +63,18 @@ impl Changes {
     }
 }
 
-/// The files of which more did not parse at one of the two times, and rows that are missing for it: by path how many.
+/// The files with more errors in one of the two results, and the number of rows missing because of them, by path.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct UnparsedFiles {
     now: BTreeMap<String, u64>,
     before: BTreeMap<String, u64>,
 }
 
-/// Files of each time that the heading names.
+/// Files of each result that the heading names.
 const FILES_NAMED: usize = 5;
 
 impl UnparsedFiles {
-    /// Notes a row that is missing now. False: its file parses as well as before.
+    /// Records a row that is missing now. Returns false if its file has no more errors than before.
     pub(super) fn missing(&mut self, path: &str, errors: &Sides<'_>) -> bool {
         let unparsed = errors.after.get(path) > errors.before.get(path);
         if unparsed {
@@ -122,14 +122,14 @@ fn note(files: &mut BTreeMap<String, u64>, path: &str) {
     }
 }
 
-/// The errors of both results.
+/// The numbers of errors in both results.
 #[derive(Clone, Copy)]
 pub(super) struct Sides<'e> {
     pub(super) before: &'e FileErrors,
     pub(super) after: &'e FileErrors,
 }
 
-/// `{before, after, delta}` over the figures that both results sum up.
+/// `{before, after, delta}` for the summary figures of both results.
 pub(super) fn totals(before: &Value, after: &Value) -> Value {
     let mut delta = serde_json::Map::new();
     for (name, was) in before.as_object().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! Two results of analyze_dependencies: which cycles, unresolved imports, packages and edges came or went.
+//! Compares two results of analyze_dependencies: added and removed cycles, unresolved imports, packages and edges.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ pub(super) struct Both<'r> {
     pub(super) after: &'r Graph,
 }
 
-/// The worst to gain first. What went is good news, and comes after all that was gained.
+/// The worst additions first. Removals are improvements, and come after all additions.
 const LOST: u8 = List::ALL.len() as u8;
 
 impl Both<'_> {
-    /// `None`: told to stop.
+    /// `None`: the call should stop.
     pub(super) fn compare(self, stop: Stop<'_>) -> Option<Changes> {
         let mut changes = Vec::new();
         let mut unchanged = 0;
@@ -62,12 +62,12 @@ impl Both<'_> {
     }
 }
 
-/// The rows by what they are known by; of equal ones the last.
+/// The rows by key; the last of equal ones.
 fn by_identity(details: &Details) -> HashMap<&str, u32> {
     details.identities().zip(0..).collect()
 }
 
-/// Rows of `these` that `others` lacks, in the order of what they are known by.
+/// Rows of `these` that `others` lacks, in the order of their keys.
 fn missing_from(others: &HashMap<&str, u32>, these: &HashMap<&str, u32>) -> Vec<u32> {
     let lacks = |(identity, _): &(&&str, &u32)| !others.contains_key(**identity);
     let mut missing: Vec<_> = these.iter().filter(lacks).collect();

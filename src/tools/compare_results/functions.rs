@@ -1,4 +1,4 @@
-//! Two results of analyze_complexity: which functions got worse.
+//! Compares two results of analyze_complexity: the functions that got worse.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::Stop;
 use super::change::{Change, Changes, Sides, UNPARSED, UnparsedFiles};
 use super::matching::{matched, plain_name, subjects};
 
-/// Figures of a function whose difference is given.
+/// Figures of a function whose differences are shown.
 const FIGURES: [&str; 6] = [
     "cyclomatic",
     "cognitive",
@@ -25,7 +25,7 @@ pub(super) struct Both<'r> {
 }
 
 impl Both<'_> {
-    /// `None`: told to stop.
+    /// `None`: the call should stop.
     pub(super) fn compare(self, errors: Sides<'_>, stop: Stop<'_>) -> Option<Changes> {
         let Self { before, after } = self;
         let (befores, afters) = subjects(before, after);
@@ -54,7 +54,7 @@ impl Both<'_> {
         Some(Changes::new(changes, unchanged, unparsed))
     }
 
-    /// `None`: the same function, wherever its lines are now.
+    /// `None`: the function did not change, except possibly its lines.
     fn changed(self, at_was: u32, at_is: u32) -> Option<Change> {
         let (was, is) = (at_was as usize, at_is as usize);
         let Self { before, after } = self;
@@ -158,7 +158,7 @@ impl Both<'_> {
     }
 }
 
-/// One that has no partner. `missed`: its file did not parse at the other time.
+/// A function without a partner. `missed`: its file did not parse in the other result.
 fn alone(functions: &Functions, was: Option<u32>, is: Option<u32>, missed: bool) -> Change {
     let complexity = |at: u32| {
         functions.cyclomatic[at as usize].saturating_add(functions.cognitive[at as usize])

@@ -1,5 +1,4 @@
-//! Which function of one result is which of the other: by path and qualified name, then by body, then by nearness of
-//! bodies. Pure.
+//! Matches the functions of two results: by path and qualified name, then by body, then by similarity of bodies. Pure.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,26 +6,26 @@ use std::collections::HashMap;
 use super::super::rows::{Column, Functions};
 use super::{Stop, nearness};
 
-/// What functions are matched by. Texts are numbers here, the same in both results for equal texts.
+/// The properties that match functions. Texts are replaced by numbers, equal for equal texts in both results.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Subject {
     pub(super) path: u32,
-    /// Without the lines of what has no name.
+    /// The name, without the lines of anonymous parts.
     pub(super) qualified_name: u32,
-    /// `None` where it has none.
+    /// `None` if it has none.
     pub(super) name: Option<u32>,
     pub(super) kind: u32,
     pub(super) body: Option<u64>,
-    /// Of its tokens: see [`crate::analysis::metrics::sketch`].
+    /// The sketch of its tokens: see [`crate::analysis::metrics::sketch`].
     pub(super) sketch: Option<u64>,
     pub(super) start_line: u32,
     pub(super) lines: u32,
 }
 
-/// Bodies shorter than this look alike by chance: they match only where path or name is the same.
+/// Bodies shorter than this are alike by chance: they match only if path or name is the same.
 pub(super) const TELLING_LINES: u32 = 3;
 
-/// What must agree for a pair; `None`: it does not matter.
+/// The properties that must agree for a pair; `None`: not compared.
 type Key = (Option<u32>, Option<u64>, Option<u32>, Option<u32>);
 
 /// Reads both results as subjects.
@@ -36,7 +35,7 @@ pub(super) fn subjects(before: &Functions, after: &Functions) -> (Vec<Subject>, 
     (befores, ids.subjects(after))
 }
 
-/// By index of `after`: the index of `before` that it was. Each is used once. `None`: told to stop.
+/// For each index of `after`, its index in `before`. Each is used once. `None`: the call should stop.
 pub(super) fn matched(
     before: &[Subject],
     after: &[Subject],
@@ -47,7 +46,7 @@ pub(super) fn matched(
         used: vec![false; before.len()],
     };
     let passes: [fn(&Subject) -> Option<Key>; 5] = [
-        // Several may share a name (overloads, redefinitions): first those with the same body, then in order.
+        // Several functions may share a name (overloads, redefinitions): match equal bodies first, then in order.
         |s| Some((Some(s.path), Some(s.body?), Some(s.qualified_name), None)),
         |s| Some((Some(s.path), None, Some(s.qualified_name), None)),
         // Renamed in its file, then moved under its name, then both.
@@ -77,7 +76,7 @@ pub(super) fn matched(
     Some(pairs.of_after)
 }
 
-/// A function without a name is known by its line, which changes when something above it does.
+/// An anonymous function is named by its line, which changes when code above it changes.
 pub(super) fn plain_name(qualified_name: &str) -> Cow<'_, str> {
     if !qualified_name.contains('@') {
         return Cow::Borrowed(qualified_name);
@@ -136,9 +135,9 @@ struct Pairs {
 const END: u32 = u32::MAX;
 
 impl Pairs {
-    /// Pairs those that are left and agree in the key, in order.
+    /// Pairs the remaining ones with equal keys, in order.
     fn by(&mut self, before: &[Subject], after: &[Subject], key: fn(&Subject) -> Option<Key>) {
-        // By key the first that waits, and by row the one after it.
+        // The first waiting row of each key, and the next row of each row.
         let mut first: HashMap<Key, u32> = HashMap::new();
         let mut next = vec![END; before.len()];
         for (was, subject) in before.iter().enumerate().rev() {

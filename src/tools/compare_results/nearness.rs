@@ -1,5 +1,5 @@
-//! Pairs functions whose bodies are nearly the same, by their sketches: those that were renamed and edited, or moved and
-//! edited. Not quadratic: each is compared with a bounded number of others.
+//! Pairs functions with nearly equal bodies by their sketches: functions that were renamed and edited, or moved and
+//! edited. Not quadratic: each one is compared with a bounded number of others.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -9,38 +9,38 @@ use super::Stop;
 use super::matching::{Subject, TELLING_LINES};
 use crate::analysis::metrics::sketch::{self, BINS};
 
-/// Of 16 bins, so many must be equal. Measured: of 1.3 million pairs of a function of Flask 3.1 or requests 2.32 and one
-/// of Django 5.1, three are as near (`__getstate__` that copies a dictionary and drops a key). Of 715 functions that were
-/// edited between Django 4.2 and 5.1, 78 % are found again in their file with all names hidden (Flask 2.3 to 3.1: 62 of
-/// 78), and where their own is gone, 3 are taken for another that is removed. With 9 bins 14 pairs are as near, with 12
-/// bins 63 % are found.
+/// Equal bins of 16 that make a pair. Measured: of 1.3 million pairs of a function of Flask 3.1 or requests 2.32 and
+/// one of Django 5.1, three reach it (`__getstate__` that copies a dictionary and drops a key). Of 715 functions that
+/// were edited between Django 4.2 and 5.1, 78 % are found again in their file with all names hidden (Flask 2.3 to 3.1:
+/// 62 of 78). If their own partner is removed, 3 are paired with another removed function. With 9 bins 14 pairs reach
+/// it, with 12 bins 63 % are found.
 const NEAR_BINS: u32 = 10;
-/// The same where neither the qualified name nor the file is the same: a large project has so many bodies that some are
-/// alike by chance. Of the pairs above none is as near.
+/// The same if neither the qualified name nor the file is equal: a large project has so many bodies that some are alike
+/// by chance. None of the pairs above reaches it.
 const ELSEWHERE_BINS: u32 = 13;
-/// A body that fills fewer bins has too few tokens: some thirty fill so many.
+/// A body that fills fewer bins has too few tokens; about thirty tokens fill as many.
 const FILLED_BINS: u32 = 12;
-/// Functions that one is compared with, of each sort: those next to it by line in its file, those of its name, those
-/// that share some bins. Enough for a file in which everything was renamed.
+/// Candidates per function, of each sort: the nearest lines in its file, the same name, some equal bins. Enough for a
+/// file in which everything was renamed.
 const CANDIDATES: usize = 64;
-/// The best of them that one keeps, in case another takes the first.
+/// The best candidates that are kept, in case another function takes the first.
 const KEPT: usize = 8;
-/// Bins of a band: functions that share a band are candidates wherever they are. Of two bodies with 12 equal
-/// bins nearly all share one.
+/// Bins of a band: functions that share a band are candidates in any file. Nearly all pairs of bodies with 12 equal
+/// bins share one.
 const BAND_BINS: u32 = 3;
 /// Bands begin at every second bin.
 const BAND_STEP: u32 = 2;
-/// Functions between two looks at whether to stop.
+/// Functions between two checks of whether to stop.
 const PER_CHECK: usize = 1024;
 
-/// What no name and no equal body has paired.
+/// The functions that are not paired by name or by equal body.
 pub(super) struct Left<'s> {
     /// With their indexes.
     pub(super) before: Vec<(u32, &'s Subject)>,
     pub(super) after: Vec<(u32, &'s Subject)>,
 }
 
-/// A body that can be told from others.
+/// Whether the body has enough tokens to be compared.
 #[derive(Clone, Copy)]
 struct Body<'s> {
     at: u32,
@@ -48,10 +48,10 @@ struct Body<'s> {
     subject: &'s Subject,
 }
 
-/// A pair that may be made. The least is the best.
+/// A possible pair. The smallest is the best.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
-    /// Equal bins in thousandths of those that hold something.
+    /// Equal bins in thousandths of the filled bins.
     near: Reverse<u16>,
     elsewhere: bool,
     lines_between: u32,
@@ -60,8 +60,8 @@ struct Candidate {
 }
 
 impl Left<'_> {
-    /// Pairs as (before, after), each used once: the nearest first, and of those as near the one at the nearest line.
-    /// `None`: told to stop.
+    /// Pairs as (before, after), each used once: the most similar first, and of equal ones the one at the nearest line.
+    /// `None`: the call should stop.
     pub(super) fn pairs(&self, stop: Stop<'_>) -> Option<Vec<(u32, u32)>> {
         let (before, after) = (telling(&self.before), telling(&self.after));
         let mut best = Best::of(&after);
@@ -91,7 +91,7 @@ fn telling<'s>(left: &[(u32, &'s Subject)]) -> Vec<Body<'s>> {
     left.iter().filter_map(body).collect()
 }
 
-/// The bins of one band, which wraps around; `None` where one of them is empty.
+/// The bins of one band, which wraps around; `None` if one of them is empty.
 fn band_of(sketch: u64, first: u32) -> Option<u32> {
     let mut band = 0;
     for bin in first..first + BAND_BINS {
@@ -106,7 +106,7 @@ fn band_of(sketch: u64, first: u32) -> Option<u32> {
 
 struct Best<'b, 's> {
     after: &'b [Body<'s>],
-    /// By place in `after`: the best few, sorted.
+    /// The best candidates of each index of `after`, sorted.
     candidates: Vec<Vec<Candidate>>,
 }
 
@@ -118,7 +118,7 @@ impl<'b, 's> Best<'b, 's> {
         }
     }
 
-    /// Of the same file and kind, those whose first lines are nearest.
+    /// Candidates of the same file and kind with the nearest first lines.
     fn near_by(&mut self, before: &[Body<'s>], stop: Stop<'_>) -> Option<()> {
         let place = |body: &Body<'s>| (body.subject.path, body.subject.kind);
         let line = |body: &Body<'s>| body.subject.start_line;
@@ -141,7 +141,7 @@ impl<'b, 's> Best<'b, 's> {
         Some(())
     }
 
-    /// Those that agree in a key.
+    /// Candidates with an equal key.
     fn by<K: Hash + Eq>(
         &mut self,
         before: &[Body<'s>],
@@ -188,7 +188,7 @@ impl<'b, 's> Best<'b, 's> {
     }
 }
 
-/// Keeps a pair that is near enough, if it is among the best of its function.
+/// Keeps a pair that is similar enough, if it is among the best of its function.
 fn keep(best: &mut Vec<Candidate>, was: &Body<'_>, is: &Body<'_>) {
     let (equal, either) = sketch::nearness(was.sketch, is.sketch);
     let (a, b) = (was.subject, is.subject);

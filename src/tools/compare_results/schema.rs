@@ -1,12 +1,12 @@
-//! The schema of `data`, and what of it a lean answer has.
+//! The schema of `data`, and the parts of it in a lean answer.
 
 use serde_json::{Value, json};
 
 use crate::answer::envelope::{count, list, or_null, strict, strict_but, string};
 use crate::answer::lean::Field;
 
-/// What a lean answer has of `data`: of functions their complexity, of symbols their signature, of a graph what names the
-/// part.
+/// The fields of `data` in a lean answer: the complexity of functions, the signature of symbols, and the names of the
+/// parts of a graph.
 pub(super) const LEAN: &[Field] = &[
     ("tool", &[]),
     ("baseline", &["result_id"]),

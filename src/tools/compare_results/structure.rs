@@ -1,5 +1,5 @@
-//! Two results of analyze_structure: which symbols came, went, moved, or have another signature. What was public and
-//! is gone breaks others, so it comes first.
+//! Compares two results of analyze_structure: symbols that were added, removed or moved, or have another signature. A
+//! removed public symbol breaks its users, so it comes first.
 
 use std::collections::HashMap;
 
@@ -16,16 +16,16 @@ pub(super) struct Both<'r> {
     pub(super) after: &'r Symbols,
 }
 
-/// What symbols are paired by. An empty text: it does not matter.
+/// The key that pairs symbols. An empty text: not compared.
 type Key<'r> = [&'r str; 5];
 
 impl<'r> Both<'r> {
-    /// `None`: told to stop.
+    /// `None`: the call should stop.
     pub(super) fn compare(self, errors: Sides<'_>, stop: Stop<'_>) -> Option<Changes> {
         let Self { before, after } = self;
         let mut gone = vec![true; before.len()];
         let mut of_after: Vec<Option<u32>> = vec![None; after.len()];
-        // First what is equal, then what kept its name, then what kept everything but its file.
+        // First equal symbols, then those with the same name, then those that differ only in the file.
         let passes: [fn(Key<'r>) -> Key<'r>; 3] = [
             |key| key,
             |[path, name, kind, _, _]| [path, name, kind, "", ""],
@@ -78,7 +78,7 @@ impl<'r> Both<'r> {
         moved.then_some(("moved", 3))
     }
 
-    /// Pairs what agrees in a key, in order.
+    /// Pairs symbols with equal keys, in order.
     fn pair(self, gone: &mut [bool], of_after: &mut [Option<u32>], pass: fn(Key<'r>) -> Key<'r>) {
         const END: u32 = u32::MAX;
         let mut first: HashMap<Key<'r>, u32> = HashMap::new();

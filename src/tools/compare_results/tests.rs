@@ -131,7 +131,7 @@ fn an_answer_gives_figures_and_pages() {
     );
     assert_eq!(first["page"]["total"], 6);
     let cursor = &first["page"]["next_cursor"];
-    // The next page's run has another id, and its arguments with it.
+    // The run for the next page has another id, and so other arguments.
     let next = json!({"now": true, "limit": 50, "cursor": cursor, "against": "res_other"});
     let next = compared(&before, &after, next);
     assert_eq!(next["page"]["returned"], 4);

@@ -18,10 +18,10 @@ const UNPACKED_CAP: usize = 256 * 1024 * 1024;
 pub(super) const FORM: u32 = 1;
 /// The default of zstd: higher levels gain some percent, and take several times as long.
 const LEVEL: i32 = 3;
-/// Bytes that are compressed between two looks at whether to stop: some milliseconds.
+/// Bytes that are compressed between two checks of whether to stop: some milliseconds.
 const CHUNK: usize = 1024 * 1024;
 
-/// `None`: larger than [`COMPACT_CAP`] or [`UNPACKED_CAP`], or told to stop.
+/// `None`: larger than [`COMPACT_CAP`] or [`UNPACKED_CAP`], or the call should stop.
 pub(in crate::tools) fn encode(kept: &Kept, stop: &dyn Fn() -> bool) -> Option<Value> {
     let raw = postcard::to_stdvec(kept).ok()?;
     if raw.len() > UNPACKED_CAP || stop() {
@@ -72,7 +72,7 @@ pub(super) fn decode(compact: &Value) -> Result<Kept, Failure> {
     Ok(kept)
 }
 
-/// Never more than `bytes`, whatever the text holds.
+/// Reads at most `bytes`, for any text.
 fn unpack(rows: &str, bytes: usize) -> Result<Vec<u8>, Failure> {
     let packed = STANDARD
         .decode(rows)

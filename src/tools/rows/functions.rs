@@ -7,7 +7,7 @@ use super::super::text::rounded;
 use super::texts::{Column, Filling, Texts};
 use super::{number, text};
 
-/// Decimals of a maintainability index, as answers show it.
+/// Steps per unit of a maintainability index: four decimals, as in answers.
 const MI_SCALE: f64 = 10_000.0;
 
 /// One function, as it is added.
@@ -24,7 +24,7 @@ pub(in crate::tools) struct Function<'a> {
     pub(in crate::tools) max_nesting: u32,
     pub(in crate::tools) parameters: u32,
     pub(in crate::tools) maintainability_index: Option<f64>,
-    /// `None` in results from before a function had one.
+    /// `None` in results of versions without it.
     pub(in crate::tools) body_digest: Option<u64>,
     pub(in crate::tools) body_sketch: Option<u64>,
 }
@@ -35,7 +35,7 @@ pub(in crate::tools) struct Functions {
     pub(in crate::tools) path: Column,
     pub(in crate::tools) kind: Column,
     pub(in crate::tools) qualified_name: Texts,
-    /// Bytes of the name: the qualified name ends in it. 0 where it has none.
+    /// Bytes of the name, with which the qualified name ends. 0 if it has none.
     name_bytes: Vec<u32>,
     pub(in crate::tools) start_line: Vec<u32>,
     pub(in crate::tools) end_line: Vec<u32>,
@@ -50,7 +50,7 @@ pub(in crate::tools) struct Functions {
     body_sketch: Vec<Word>,
 }
 
-/// Eight bytes as they are; [`Word::NONE`] stands for none.
+/// Eight bytes unchanged; [`Word::NONE`] if there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Word([u8; 8]);
 
@@ -113,7 +113,7 @@ impl Functions {
             && self.body_sketch.len() == rows
     }
 
-    /// Empty where it has none.
+    /// Empty if it has none.
     pub(in crate::tools) fn name(&self, row: usize) -> &str {
         let qualified = self.qualified_name.get(row);
         let bytes = self.name_bytes.get(row).copied().unwrap_or(0) as usize;

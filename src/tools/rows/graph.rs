@@ -1,5 +1,5 @@
-//! The five lists of a result of analyze_dependencies. A row is only looked at to name it and shown as it is, so it is
-//! kept as the JSON that an answer gives.
+//! The five lists of a result of analyze_dependencies. A row is only read to name it, and shown unchanged, so it is
+//! kept as the JSON of the answer.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ impl List {
         Self::Nodes,
     ];
 
-    /// Under which `data` has it.
+    /// Its key in `data`.
     pub(in crate::tools) fn name(self) -> &'static str {
         match self {
             Self::Cycles => "cycles",
@@ -40,7 +40,7 @@ impl List {
         }
     }
 
-    /// What a row stays the same by where lines move; also its words in the text. `None`: it is no JSON.
+    /// The key of a row, which does not depend on lines; also its words in the text. `None`: it is not JSON.
     fn identity(self, row: &str) -> Option<String> {
         let named = || serde_json::from_str::<Named<'_>>(row).ok();
         Some(match self {
@@ -59,7 +59,7 @@ impl List {
     }
 }
 
-/// What names rows of the lists. The rest of a row is skipped, which takes a fraction of reading it.
+/// The fields that name rows of the lists. The rest of a row is skipped, which is much faster than reading it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Named<'r> {
@@ -89,7 +89,7 @@ pub(in crate::tools) struct Graph {
 /// The rows of one list.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Details {
-    /// Follow from the rows.
+    /// Computed from the rows.
     #[serde(skip)]
     identities: Texts,
     rows: Texts,
@@ -115,7 +115,7 @@ impl Graph {
         details.rows.push(&row);
     }
 
-    /// Names the rows that were read. False: one is no JSON.
+    /// Names the rows that were read. Returns false if one is not JSON.
     pub(super) fn name_rows(&mut self) -> bool {
         for list in List::ALL {
             let details = &mut self.lists[list as usize];
@@ -148,10 +148,10 @@ impl Details {
     }
 }
 
-/// Those of a cycle, sorted: the walk may enter it anywhere.
+/// The members of a cycle, sorted, because the walk may enter it anywhere.
 fn members(row: &Value) -> String {
     let members = row.get("members").or_else(|| row.get("path"));
-    // Results from before cycles had a path are lists of members.
+    // Results of versions without paths of cycles have lists of members.
     let members = members.unwrap_or(row).as_array();
     let mut members: Vec<&str> = (members.into_iter().flatten())
         .map(|member| member.as_str().unwrap_or_default())

@@ -9,7 +9,7 @@ fn noise(seed: usize) -> u64 {
     crate::analysis::metrics::sketch::test_word(seed as u64)
 }
 
-/// As in a large project: a hundred functions a file, names of several words in classes.
+/// As in a large project: a hundred functions per file, with names of several words in classes.
 fn functions(count: usize) -> Kept {
     let mut rows = FunctionsOf::default();
     for at in 0..count {
@@ -152,7 +152,7 @@ fn damage_is_noticed_and_a_later_form_is_told_apart() {
     for wrong in [0, bytes - 1, bytes + 1, 1 << 40] {
         assert_eq!(with("bytes", json!(wrong)), "data_loss", "{wrong}");
     }
-    // Cut off anywhere.
+    // Truncated at any position.
     let rows = good["rows"].as_str().unwrap();
     for end in (0..rows.len()).step_by(97) {
         assert_eq!(with("rows", json!(rows[..end])), "data_loss", "{end}");
@@ -199,7 +199,7 @@ fn a_session_has_room_for_a_comparison_of_the_largest_results() {
 fn what_does_not_fit_even_so_is_not_kept() {
     let mut rows = SymbolsOf::default();
     for at in 0..40 {
-        // A MiB of letters, of which none can be foretold.
+        // A MiB of random letters.
         let mut word = noise(at);
         let letters = (0..1 << 20).map(|_| {
             word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize, Serializer};
 #[serde(try_from = "Stored")]
 pub(in crate::tools) struct Texts {
     all: String,
-    /// Where each ends in `all`.
+    /// The end of each in `all`.
     ends: Vec<u32>,
 }
 
 impl Texts {
-    /// A text beyond 4 GiB in all is stored as empty: what is kept is bounded far below.
+    /// A text beyond 4 GiB in total is stored as empty; the limits of results are far below.
     pub(in crate::tools) fn push(&mut self, text: &str) {
         let end = u32::try_from(self.all.len() + text.len());
         if end.is_ok() {
@@ -28,7 +28,7 @@ impl Texts {
         self.ends.len()
     }
 
-    /// Empty where there is none.
+    /// Empty if there is none.
     pub(in crate::tools) fn get(&self, at: usize) -> &str {
         let start = match at.checked_sub(1) {
             Some(before) => self.ends.get(before).copied().unwrap_or(0),
@@ -45,7 +45,7 @@ impl Texts {
     }
 }
 
-/// What is stored of texts: lengths are small numbers.
+/// The stored form of texts: lengths are small numbers.
 #[derive(Deserialize)]
 struct Stored {
     all: String,
@@ -85,7 +85,7 @@ impl TryFrom<Stored> for Texts {
     }
 }
 
-/// A column of texts that repeat: each distinct text once, and by row which one it is.
+/// A column of repeated texts: each distinct text once, and its number for each row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct Column {
     pub(in crate::tools) table: Texts,
@@ -98,7 +98,7 @@ impl Column {
         self.table.get(at as usize)
     }
 
-    /// It has so many rows, and each is in the table.
+    /// Whether it has that many rows, and each is in the table.
     pub(super) fn is_sound(&self, rows: usize) -> bool {
         let known = self.table.len();
         self.rows.len() == rows && self.rows.iter().all(|at| (*at as usize) < known)

@@ -1,4 +1,4 @@
-//! Which files of a result did not parse, so that what is missing there is not taken for removed.
+//! The files of a result that did not parse, so that rows missing there do not count as removed.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use serde_json::Value;
 use super::number;
 use super::text;
 
-/// Files with errors that a kept result names, those with the most errors first: far more than a project has of which
-/// the rest can be relied on.
+/// Files with errors in a kept result, those with the most errors first: far more than in a project whose results are
+/// reliable.
 pub(in crate::tools) const FILES_KEPT: usize = 10_000;
 
-/// What is kept of a result under `parse_errors`, beside `data` and `coverage`.
+/// The key of the errors in a kept result, in addition to `data` and `coverage`.
 pub(in crate::tools) const KEY: &str = "parse_errors";
 
-/// It has errors, and no one counted them.
+/// It has errors of unknown number.
 const UNCOUNTED: u32 = u32::MAX;
 
-/// By path: how many errors and missing tokens a file has. A file that is not there has none.
+/// The number of errors and missing tokens of each file, by path. A file that is not listed has none.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::tools) struct FileErrors(HashMap<String, u32>);
 
@@ -36,8 +36,8 @@ impl FileErrors {
         )
     }
 
-    /// Results from before [`KEY`] have the count of every file in `data.files` (analyze_complexity), and the worst few
-    /// in their coverage.
+    /// Results of versions without [`KEY`] have the count of every file in `data.files` (analyze_complexity), and the
+    /// worst few in their coverage.
     pub(super) fn read(whole: &Value) -> Self {
         if let Some(kept) = whole[KEY].as_object() {
             let files = kept.iter();

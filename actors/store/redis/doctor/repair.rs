@@ -1,5 +1,5 @@
 //! `doctor --repair`: moves keys of a wrong type aside, so that nodes create them again, and lists sessions that are
-//! missing from the index. Safe beside running nodes, and safe to repeat: correct keys are not touched.
+//! missing from the index. Safe while nodes run, and safe to repeat: correct keys are not touched.
 //!
 //! One run takes a bounded time. How far it came is stored, so that runs in a row reach every key of a large Redis.
 

@@ -130,14 +130,20 @@ impl Proxy {
         self.control.way.store(way as u8, Ordering::SeqCst);
     }
 
-    #[allow(dead_code, reason = "of use to those who share this file")]
+    #[allow(
+        dead_code,
+        reason = "used by some of the targets that include this file"
+    )]
     pub(crate) fn delay(&self, by: Duration) {
         let ms = u64::try_from(by.as_millis()).unwrap();
         self.control.delay_ms.store(ms, Ordering::SeqCst);
         self.set(Way::Delay);
     }
 
-    #[allow(dead_code, reason = "of use to those who share this file")]
+    #[allow(
+        dead_code,
+        reason = "used by some of the targets that include this file"
+    )]
     pub(crate) fn garble(&self, one_in: u64, seed: u64) {
         self.control.garble_one_in.store(one_in, Ordering::SeqCst);
         self.control.random.store(seed | 1, Ordering::SeqCst);

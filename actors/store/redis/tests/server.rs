@@ -43,7 +43,7 @@ pub(crate) fn with(arguments: &[&str]) -> Option<Server> {
     }
     for _ in 0..TRIES {
         let port = free_port();
-        // A port is one process's at a time; what an earlier one left behind is not ours to read.
+        // Only one process uses a port at a time. Files of an earlier server on the port must not be read.
         let name = format!("redis-{}-{port}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
@@ -83,7 +83,10 @@ fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
 }
 
 impl Server {
-    #[allow(dead_code, reason = "of use to those who share this file")]
+    #[allow(
+        dead_code,
+        reason = "used by some of the targets that include this file"
+    )]
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -108,14 +111,20 @@ impl Server {
     }
 
     /// A separate connection, to inspect and change the data.
-    #[allow(dead_code, reason = "of use to those who share this file")]
+    #[allow(
+        dead_code,
+        reason = "used by some of the targets that include this file"
+    )]
     pub(crate) fn connection(&self) -> ::redis::Connection {
         let client = ::redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
     }
 
     /// All keys and values.
-    #[allow(dead_code, reason = "of use to those who share this file")]
+    #[allow(
+        dead_code,
+        reason = "used by some of the targets that include this file"
+    )]
     pub(crate) fn keys(&self) -> Vec<String> {
         let all = ::redis::cmd("KEYS").arg("*").query(&mut self.connection());
         all.unwrap()

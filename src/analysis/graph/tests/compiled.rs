@@ -1,4 +1,4 @@
-//! C, Go, Java and Rust, as their builds have it.
+//! C, Go, Java and Rust, as their builds resolve imports.
 
 use super::told::told;
 
@@ -44,7 +44,7 @@ fn a_compilation_database_names_include_folders() {
     }
 }
 
-/// Folders are looked at in the order of the command, not of their names.
+/// Folders are searched in the order of the command, not of their names.
 #[test]
 fn include_next_continues_after_its_folder_on_the_path() {
     let x = "#include_next <x.h>\n";
@@ -74,7 +74,7 @@ fn include_next_continues_after_its_folder_on_the_path() {
             ("z/x.h", &["package x.h"]),
         ],
     );
-    // What comes next hangs on the command that reads the header.
+    // The next folder depends on the command that reads the header.
     check(
         &["-Im -Ia -Iz", "-Im -Iz"],
         &[
@@ -154,7 +154,7 @@ fn go_modules_are_those_of_their_manifests() {
             ],
         )],
     );
-    // A module that a tree holds twice means itself.
+    // Each copy of a module that is in the tree twice resolves to itself.
     told(
         &[
             ("a/go.mod", "module m\n"),

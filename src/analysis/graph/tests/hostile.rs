@@ -1,4 +1,4 @@
-//! Manifests and imports that are written to take time or memory.
+//! Manifests and imports that are made to cost time or memory.
 
 use super::told::told;
 use super::*;

@@ -133,7 +133,7 @@ fn a_file_belongs_to_the_project_that_includes_it() {
             ("src/a.ts", &["-> src/b.ts"]),
         ],
     );
-    // What is excluded belongs to the configuration beside.
+    // An excluded file belongs to the other configuration in the folder.
     told(
         &[
             (

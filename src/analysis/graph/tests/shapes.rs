@@ -1,4 +1,4 @@
-//! Cycles, layers and measures of any graph, whatever the language.
+//! Cycles, layers and figures of graphs of any language.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ proptest! {
             }
             let distinct: BTreeSet<&u32> = cycle.path.iter().collect();
             prop_assert_eq!(distinct.len(), cycle.path.len());
-            // By steps of one length for all: the first that leads back is the girth.
+            // Search in steps of equal length: the first step that leads back gives the girth.
             let mut girth = usize::MAX;
             for start in &cycle.members {
                 let mut at = BTreeSet::from([*start]);

@@ -1,4 +1,4 @@
-//! Python, as its own path would have it.
+//! Python, as its path resolves imports.
 
 use super::told::told;
 
@@ -65,7 +65,7 @@ fn a_package_shadows_neither_the_standard_library_nor_external_packages() {
             ],
         )],
     );
-    // The same without a source folder, where imports show that the folder is a package.
+    // The same without a source folder, if imports show that the folder is a package.
     told(
         &[
             ("acme/queue.py", ""),
@@ -81,7 +81,7 @@ fn a_package_shadows_neither_the_standard_library_nor_external_packages() {
             &["-> acme/web/urls.py", "std queue", "package web"],
         )],
     );
-    // But in the library itself.
+    // Except in the library itself.
     told(
         &[
             ("Lib/os.py", ""),
@@ -91,7 +91,7 @@ fn a_package_shadows_neither_the_standard_library_nor_external_packages() {
         ],
         &[("Lib/json/__init__.py", &["-> Lib/io.py", "std re"])],
     );
-    // A script's own folder does.
+    // The script's own folder comes first.
     told(
         &[("tools/run.py", "import queue\n"), ("tools/queue.py", "")],
         &[("tools/run.py", &["-> tools/queue.py"])],
@@ -208,7 +208,7 @@ fn a_script_finds_modules_in_its_folder() {
                 "import _utils\nimport profile_x as p\n",
             ),
             ("tests/perf/profile_x.py", ""),
-            // A module that is called as what it wraps.
+            // A module with the name of the package that it wraps.
             ("proj/__init__.py", ""),
             ("proj/celery.py", "from celery import Celery\n"),
             ("proj/tasks.py", "from celery import shared_task\n"),

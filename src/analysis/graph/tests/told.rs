@@ -1,9 +1,8 @@
-//! What becomes of the imports of one file, as lines: `-> file`, `package x`, `std x`, `? specifier reason`.
+//! The resolved imports of one file, as lines: `-> file`, `package x`, `std x`, `? specifier reason`.
 
 use super::*;
 
-/// Files, manifests and symbolic links (`link -> target`) of a project; and for some files what is told of their
-/// imports.
+/// Files, manifests and symbolic links (`link -> target`) of a project, and the expected lines for some files.
 #[track_caller]
 pub(super) fn told(files: &[(&str, &str)], expected: &[(&str, &[&str])]) {
     let graph = graph(files);

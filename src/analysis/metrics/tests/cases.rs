@@ -1,10 +1,10 @@
-//! Per language: small functions, and every count of theirs.
+//! Small functions per language, with all their counts.
 
 use expect_test::{Expect, expect};
 
 use crate::analysis::{Function, Language, Profile, analyze, metrics};
 
-/// One line a function: names, kind, then cyclomatic in every profile.
+/// One line per function: names, kind, then cyclomatic complexity in every profile.
 pub(super) fn check(language: Language, text: &str, expected: &Expect) {
     let file = analyze(language, text, &|| false).expect("not cancelled");
     let mut shown = String::new();
@@ -342,7 +342,7 @@ int odd(int n) {
     );
 }
 
-/// The first argument is the receiver however it is written, and is not a parameter.
+/// The first argument is the receiver in every syntax, and is not a parameter.
 #[test]
 fn receivers_with_a_type() {
     check(

@@ -2,7 +2,7 @@
 
 use crate::analysis::{Language, Profile, analyze, metrics};
 
-/// Of the outermost function, everything nested included.
+/// The value of the outermost function, including everything nested.
 fn total(language: Language, text: &str) -> u32 {
     let file = analyze(language, text, &|| false).expect("not cancelled");
     metrics::totals(&file, Profile::Strict)[0].cognitive
@@ -141,7 +141,7 @@ fn a_call_of_an_overload_in_java_is_no_recursion() {
         "int f(int n) { return f(\"1\"); }",
         "int f(long[] a, int n) { return f(true, n); }",
         "int f(int n) { return f(n, 1); }",
-        // Of another object, be it of the same type.
+        // A method of another object, even one of the same type.
         "C pow(int n) { return this.mul().pow(n - 1); }",
     ] {
         assert_eq!(recursion(overload), 0, "{overload}");

@@ -1,8 +1,8 @@
-//! Every row of the language table against its grammar.
+//! Checks every row of the language table against its grammar.
 
 use crate::analysis::Language;
 
-/// Named by a row and unknown to the grammar: a misspelt kind would silently count nothing.
+/// Kinds in a row that the grammar does not know: a misspelt kind would silently count nothing.
 #[test]
 fn every_kind_of_every_row_exists() {
     for language in Language::ALL {

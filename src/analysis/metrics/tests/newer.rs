@@ -1,4 +1,4 @@
-//! What the languages were given in their newer versions.
+//! Syntax of newer versions of the languages.
 
 use expect_test::expect;
 

@@ -1,4 +1,4 @@
-//! What holds for every text.
+//! Properties of the metrics for any text.
 
 use proptest::prelude::*;
 
@@ -66,7 +66,7 @@ fn check(language: Language, text: &str) -> Result<(), TestCaseError> {
 
 fn lines_add_up(file: &FileAnalysis, text: &str) -> Result<(), TestCaseError> {
     let lines = file.lines;
-    // A carriage return alone ends a line in some languages, and in all where nothing else does.
+    // A single carriage return ends a line in some languages, and in all if the text has no other line ends.
     let bare = text.replace("\r\n", "\n").replace('\r', "\n");
     let counted = lines.sloc as usize;
     prop_assert!(counted >= text.split_inclusive('\n').count());
@@ -77,7 +77,7 @@ fn lines_add_up(file: &FileAnalysis, text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// total = own + Σ total(nested), own being what the profile counts without folding.
+/// total = own + Σ total(nested), with `own` counted without folding.
 fn totals_add_up(file: &FileAnalysis, profile: Profile) -> Result<(), TestCaseError> {
     let totals = metrics::totals(file, profile);
     let own = metrics::own(file, profile);

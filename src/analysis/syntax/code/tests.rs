@@ -4,7 +4,7 @@ fn code(language: Language, text: &str) -> Code<'_> {
     Code::new(language, text, &|| false).expect("nobody cancels")
 }
 
-/// As it is defined: a bracket closes the innermost open one of its kind, and what is open inside of that has no pair.
+/// The definition: a bracket closes the innermost open one of its kind, and open brackets inside of that have no pair.
 fn pairs_by_search(code: &Code<'_>) -> Vec<Option<usize>> {
     let mut pairs = vec![None; code.len()];
     let mut open: Vec<(usize, Bracket)> = Vec::new();
@@ -55,7 +55,7 @@ fn an_arrow_closes_no_angle() {
     assert_eq!(code.angles_back(at(">", arrow + 1)), None);
 }
 
-/// A million brackets that close nothing: with a search through the open ones for each, this takes minutes.
+/// A million brackets that close nothing: if each searched all open brackets, this would take minutes.
 #[test]
 fn brackets_that_close_nothing_cost_no_search() {
     let text = format!("{}{}", "(".repeat(500_000), "]".repeat(500_000));

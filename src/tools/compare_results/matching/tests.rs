@@ -62,18 +62,18 @@ fn bodies_that_are_near_match_and_those_that_are_not_do_not() {
         assert_eq!(pairs(&before, &after), [Some(0)], "{path} {name}");
         let after = [near(SKETCH ^ 0xffff_ffff_ffff, path, name)];
         assert_eq!(pairs(&before, &after), [None], "{path} {name}");
-        // Where neither name nor file is the same, more must be.
+        // If neither name nor file is the same, more bins must be equal.
         let after = [near(SKETCH ^ 0xf_ffff, path, name)];
         let found = (path == A || name == F).then_some(0);
         assert_eq!(pairs(&before, &after), [found], "{path} {name}");
     }
-    // Too short to tell, or with too few tokens.
+    // Too short, or with too few tokens.
     let mut short = near(SKETCH ^ 0xfff, A, G);
     short.lines = 2;
     assert_eq!(pairs(&before, &[short]), [None]);
     let few = [near(0x0123, A, F)];
     assert_eq!(pairs(&few, &[near(0x0124, A, G)]), [None]);
-    // A result from before there were sketches.
+    // A result of a version without sketches.
     assert_eq!(
         pairs(&[subject(A, F, 1, 10)], &[near(SKETCH, A, G)]),
         [None]
