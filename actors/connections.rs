@@ -1,5 +1,5 @@
 //! Transport sessions of the old protocol revisions, here called connections. Any node can find a connection and replay
-//! the events of its streams, so a client that lost its stream receives what it missed. The stored bytes are opaque.
+//! the events of its streams, so a client that lost its stream receives the missed events. The stored bytes are opaque.
 //!
 //! This is not an actor, so it cannot crash. It lives outside the supervision tree, so no connection is lost when an
 //! actor crashes. On a single node, connections live in memory and end with the process. If nodes share a store, the

@@ -32,7 +32,7 @@ impl Fault {
 
 macro_rules! crash_points {
     ($($(#[$doc:meta])* $point:ident),* $(,)?) => {
-        /// Where a test can make an actor panic. Each name says what has just happened.
+        /// The places where a test can make an actor panic. Each is named after the step that was just completed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum CrashPoint {
             $($(#[$doc])* $point,)*

@@ -181,7 +181,7 @@ impl Operator {
     }
 
     /// Imports a session as it was exported. Without `replace`, an existing session is not touched, and a recently
-    /// closed one stays closed. The time to live starts anew.
+    /// closed one stays closed. The time to live starts again.
     pub async fn import(
         &self,
         exported: &ExportedSession,

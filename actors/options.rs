@@ -11,7 +11,8 @@ use crate::ids::NodeId;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub node: NodeId,
-    /// A session without calls for this long expires. Sliding: every call starts it anew. A working day and a night.
+    /// A session without calls for this long expires. Sliding: every call starts the time again. A working day and a
+    /// night.
     pub session_ttl: Duration,
     /// Longest time to live that a session may request, so that every session expires.
     pub session_ttl_max: Duration,

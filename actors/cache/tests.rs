@@ -32,7 +32,7 @@ fn number(value: &Option<CacheValue>) -> Option<usize> {
     value.as_ref()?.downcast_ref::<usize>().copied()
 }
 
-/// Gets `keys`; what is missing becomes 100 + its index. Returns the numbers and how many were computed.
+/// Gets `keys`; a missing value becomes 100 + its index. Returns the numbers and how many were computed.
 fn get(cache: &CacheHandle, keys: &[CacheKey]) -> (Vec<Option<usize>>, usize) {
     let computed = AtomicUsize::new(0);
     let fetched = cache.get_or_compute(keys, soon(), |indexes, put| {

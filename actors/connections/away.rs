@@ -1,4 +1,4 @@
-//! Handles an outage of the shared connection store: notices it, waits, and copies to the store what it lacks once it
+//! Handles an outage of the shared connection store: notices it, waits, and copies missing data to the store once it
 //! is back. One task does that while there is something to copy; if the task dies, the next failure starts another.
 
 use std::collections::HashSet;
@@ -92,7 +92,7 @@ impl Drop for AtIt {
 }
 
 impl Connections {
-    /// Starts a task that copies to the store what it lacks, as soon as the store answers.
+    /// Starts a task that copies missing data to the store as soon as the store answers.
     pub(super) fn bring_back(&self) {
         if self.0.stopped.is_cancelled() || !self.0.away.takes_it_up() {
             return;

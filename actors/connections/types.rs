@@ -21,7 +21,7 @@ pub const BYTES_PER_CONNECTION: usize = 8 << 20;
 pub const EVENTS_FOR: Duration = Duration::from_secs(600);
 /// Size of the initialisation message: honest clients send a few hundred bytes.
 pub const OPENING_BYTES: usize = 64 << 10;
-/// Size of a message to another node: a client's request, whose arguments have a far smaller bound of their own.
+/// Size of a message to another node: a client's request, whose arguments have a far smaller limit.
 pub const POSTED_BYTES: usize = 4 << 20;
 
 /// Connection limits, set once at start.

@@ -262,7 +262,7 @@ impl Sessions {
         }
     }
 
-    /// Sends one request to one session, also if the session dies meanwhile.
+    /// Sends one request to one session, even if the session dies in the meantime.
     pub(super) async fn ask<R: Send + 'static>(
         &self,
         id: SessionId,

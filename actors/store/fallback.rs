@@ -71,7 +71,7 @@ pub enum WhenAway {
     Refuse,
 }
 
-/// Limits on what is kept while the store is down: memory is finite, and so is what may be lost.
+/// Limits on the changes kept while the store is down: memory is finite, and so is the acceptable loss.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub changes_per_session: usize,

@@ -133,7 +133,7 @@ impl Profile {
         function.parent.is_some() && self.hides(language, function)
     }
 
-    /// Whether the tool shows this function on a line of its own.
+    /// Whether the tool shows this function on a separate line.
     pub fn lists(self, language: Language, function: &Function) -> bool {
         let nested = function.parent.is_some();
         match self {

@@ -128,7 +128,7 @@ async fn a_session_survives_an_outage_with_all_its_results() {
         );
         known.push(answer.result_id.unwrap());
         if n == 3 {
-            // Its actor dies while the store is away.
+            // Its actor dies while the store is down.
             assert!(away.world.strike(id, InjectedFault::Kill).await);
         }
     }

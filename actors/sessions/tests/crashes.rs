@@ -142,7 +142,7 @@ async fn a_running_job_is_adopted() {
     }
 }
 
-/// Everything is struck, again and again, while calls run.
+/// All actors are killed repeatedly while calls run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_crashes_cost_only_latency() {
     let world = world().await;

@@ -164,7 +164,7 @@ async fn a_loss_is_reported_once_even_if_the_actor_dies() {
     }
 }
 
-/// Losing the session to another node is no loss of changes, and none is reported.
+/// A session that moves to another node loses no changes, and no loss is reported.
 #[tokio::test(start_paused = true)]
 async fn no_loss_is_reported_if_another_node_found_everything() {
     let away = away().await;

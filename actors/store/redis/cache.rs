@@ -175,7 +175,7 @@ impl RedisCache {
         Ok(answer.refused)
     }
 
-    /// Frees what exceeds the budget or what other data needs, then stores the entries, in one round trip.
+    /// Frees memory over the budget and memory that other data needs, then stores the entries, in one round trip.
     async fn make_room(&self, entries: Vec<(Name, Vec<u8>)>) -> Result<Answer, StoreError> {
         let mut put = script::CACHE_PUT
             .on(&self.keys.all())

@@ -33,7 +33,7 @@ pub enum Outcome {
         what: String,
         advice: String,
     },
-    /// It does not do what the configuration requires.
+    /// It does not meet the requirements of the configuration.
     Misfit {
         what: String,
         advice: String,

@@ -1,4 +1,4 @@
-//! Python 3, and Python 2 as far as its grammar goes.
+//! Python 3, and Python 2 as far as the grammar supports it.
 
 use tree_sitter::Node;
 

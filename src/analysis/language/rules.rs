@@ -22,7 +22,7 @@ pub(in crate::analysis) use self::kinds::{Fields, Kind, Kinds};
 pub(in crate::analysis) enum Role {
     None,
     If,
-    /// A clause of its own inside an `If`: Python `elif`.
+    /// A separate clause inside an `If`: Python `elif`.
     Elif,
     /// A node that wraps the code after `else`; under a loop or `try` it is their `else`.
     Else,

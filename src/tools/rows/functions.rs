@@ -10,7 +10,7 @@ use super::{number, text};
 /// Steps per unit of a maintainability index: four decimals, as in answers.
 const MI_SCALE: f64 = 10_000.0;
 
-/// One function, as it is added.
+/// One function to add.
 pub(in crate::tools) struct Function<'a> {
     pub(in crate::tools) path: &'a str,
     pub(in crate::tools) name: &'a str,

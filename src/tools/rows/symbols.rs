@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::texts::{Column, Filling, Texts};
 use super::{number, text};
 
-/// One symbol, as it is added.
+/// One symbol to add.
 pub(in crate::tools) struct Symbol<'a> {
     pub(in crate::tools) path: &'a str,
     pub(in crate::tools) qualified_name: &'a str,

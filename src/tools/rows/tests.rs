@@ -184,8 +184,8 @@ fn half_a_million_rows_of_every_sort_fit() {
     }
 }
 
-/// Two of the largest, what changed between them and the arguments of all are within what a session keeps, and a baseline
-/// is within the half that pinned results may take.
+/// Two of the largest results, their changes and all arguments fit into a session, and a baseline fits into the half
+/// for pinned results.
 #[test]
 fn a_session_has_room_for_a_comparison_of_the_largest_results() {
     let beside = 512 << 10;

@@ -156,7 +156,7 @@ async fn set_aside(
     )))
 }
 
-/// A command that a script may not run gives no `NOPERM` error of its own.
+/// A command that a script may not run does not give a plain `NOPERM` error.
 fn refused_to_rename(refused: &redis::RedisError, key: &str) -> Outcome {
     let denied = refused.to_string().contains("can't run this command");
     if refused.code() == Some("NOPERM") || denied {

@@ -1,4 +1,4 @@
-//! Lost answers and restarted servers: acknowledged commits are there, and an unacknowledged one is applied at most
+//! Lost answers and restarted servers: acknowledged commits are stored, and an unacknowledged one is applied at most
 //! once.
 
 use super::proxy::{Proxy, Way};
@@ -147,7 +147,7 @@ async fn a_server_without_memory_applies_no_partial_change() {
     );
 }
 
-/// `kill -9` under load, again and again.
+/// `kill -9` under load, repeatedly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_commits_survive_the_death_of_the_server() {
     const SESSIONS: usize = 8;

@@ -114,7 +114,7 @@ async fn an_answer_that_is_out_of_step_is_not_believed() {
     assert!(proxy.broken() > 0);
 }
 
-/// The same for what is read over the pool, whose own checks of its connections pass.
+/// The same for reads over the pool, whose own checks of its connections pass.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_that_is_out_of_step_is_not_believed() {
     let Some(server) = server::good() else { return };
