@@ -68,7 +68,7 @@ fn comparable(tool: &str, answer: &Value) -> Value {
 
 fn blank(value: &mut Value) {
     const IDS: [&str; 3] = ["ses_", "res_", "req_"];
-    const NEW: [&str; 10] = [
+    const NEW: [&str; 11] = [
         "created",
         "expires",
         "since",
@@ -76,6 +76,8 @@ fn blank(value: &mut Value) {
         "timestamp",
         "duration_ms",
         "cache",
+        // Of stored results, which hold how much came from the cache.
+        "bytes",
         "version",
         "cursor",
         // In a batch, whose calls run concurrently.
