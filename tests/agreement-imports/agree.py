@@ -74,7 +74,9 @@ def python():
         known = set(modules)
         found = {(module(edge["from"]), module(edge["to"])) for edge in edges}
         found = {pair for pair in found if set(pair) <= known}
-        row("grimp", "3.19", package, set(map(tuple, pairs)), found)
+        # An import of the file that it stands in is no edge here.
+        pairs = {(importer, imported) for importer, imported in pairs if importer != imported}
+        row("grimp", "3.19", package, pairs, found)
     python_symbols(site)
 
 
@@ -125,7 +127,7 @@ def javascript():
         }
         found = {
             (edge["from"], edge["to"])
-            for edge in ours(DEPENDENCIES, path)["edges"]
+            for edge in ours(f"{DEPENDENCIES} --include-skipped build_output", path)["edges"]
             # It does not follow a package's imports of itself by name.
             if edge["from"].startswith(folder) and any(not s.startswith(name) for s in edge["specifiers"])
         }
@@ -248,6 +250,8 @@ def npm(name):
 def folders():
     """An answer for a folder has the edges that leave it, and the figures of its nodes, of the answer for the whole."""
     for name, path in (("flask 3.1.3", sdist("flask==3.1.3")), ("zod", npm("zod")), ("this project", ROOT)):
+        # Otherwise the repository around the work folder would be the project.
+        run(["git", "init", "--quiet", path], check=True)
         whole = ours(DEPENDENCIES, path)
         edges = {(edge["from"], edge["to"], edge["kind"], tuple(edge["lines"])) for edge in whole["edges"]}
         nodes = {(node["id"], node["fan_in"], node["fan_out"]) for node in whole["nodes"]}

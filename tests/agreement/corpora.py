@@ -38,7 +38,7 @@ def unpacked(name, work, download):
     download(archives)
     unfinished = folder + ".part"
     shutil.rmtree(unfinished, ignore_errors=True)
-    found = [path for path in glob.glob(archives + "/*") if ".tar." in path or path.endswith(".tgz")]
+    found = [path for path in glob.glob(archives + "/*") if tarfile.is_tarfile(path)]
     found = [path for path in found if ".orig-" not in path and ".debian." not in path]
     if not found:
         raise Unavailable(f"nothing came for {name}")

@@ -1,7 +1,7 @@
 //! Similarity of two bodies that are not equal: a sketch of 64 bits, computed while the tokens are digested.
 //!
-//! MinHash with one permutation (Li, Owen, Zhang 2012): each run of [`SHINGLE`] tokens falls into one of [`BINS`] bins by
-//! its hash, each bin keeps the smallest hash, and of that [`BITS`] bits are stored (b-bit minwise hashing; Li, König
+//! MinHash with one permutation (Li, Owen, Zhang 2012): each run of `SHINGLE` tokens falls into one of [`BINS`] bins by
+//! its hash, each bin keeps the smallest hash, and of that `BITS` bits are stored (b-bit minwise hashing; Li, König
 //! 2010). The share of equal bins estimates the share of runs that both bodies have (Jaccard).
 
 use super::hash;
