@@ -15,13 +15,23 @@ ROWS = [
 
 def compare(row, tool, theirs, ours):
     """True unless the share that is found is below the floor, or more is invented than may be."""
-    theirs, ours = collections.Counter(theirs), collections.Counter(ours)
+    # ctags takes the macro of `TEST_BEGIN(name) { … }` for the name: such a function is known by its last line.
+    macros = {(path, end) for path, name, end in theirs if row.name == "c-found" and is_macro(name)}
+    theirs, ours = (collections.Counter(without_macros(keys, macros)) for keys in (theirs, ours))
     missed, invented = theirs - ours, ours - theirs
     count = max(1, sum(theirs.values()))
     recall = 100 - 100 * sum(missed.values()) / count
     more = 100 * sum(invented.values()) / count
     print(f"{sum(theirs.values()):>7} {recall:>9.2f} {more:>9.2f}", flush=True)
     return recall >= row.recall and more <= row.invented, missed, invented
+
+
+def is_macro(name):
+    return name.isupper() and len(name) > 2
+
+
+def without_macros(keys, macros):
+    return [(path, "a macro", end) if (path, end) in macros else (path, name, end) for path, name, end in keys]
 
 
 def of_typescript(path, function):
