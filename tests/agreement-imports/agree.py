@@ -158,7 +158,7 @@ def go():
                 if target in known:
                     reference.add((path + mark, target))
     found = set()
-    for edge in ours(DEPENDENCIES, root)["edges"]:
+    for edge in ours(f"{DEPENDENCIES} --include-skipped generated", root)["edges"]:
         target = folders.get(os.path.dirname(edge["to"]) or ".")
         if edge["from"] in compiled and target:
             found.add((compiled[edge["from"]], target))
