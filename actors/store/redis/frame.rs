@@ -73,7 +73,11 @@ pub(super) fn unwrap(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), Unre
     if framed.len() > MAGIC.len() && framed.starts_with(&MAGIC) && framed[MAGIC.len()] > FORM {
         return Err(Unread::Newer(framed[MAGIC.len()]));
     }
-    unpack(framed, cap).map_err(Unread::Damaged)
+    // A second look compares texts: two answers that were damaged differently must not read alike.
+    unpack(framed, cap).map_err(|why| {
+        let read = crc32c::crc32c(framed);
+        Unread::Damaged(format!("{why} (crc32c of the stored bytes: {read:08x})"))
+    })
 }
 
 fn unpack(framed: &[u8], cap: usize) -> Result<(u64, Arc<[u8]>), String> {
@@ -144,6 +148,18 @@ mod tests {
     use super::*;
 
     const CAP: usize = 1 << 20;
+
+    /// What is damaged on the way is damaged differently each time, and must not pass for the same damage in the store.
+    #[test]
+    fn two_damages_read_differently() {
+        let damaged = |at: usize| {
+            let mut framed = wrap(&[7; 500], 1);
+            framed[at] ^= 1;
+            unwrap(&framed, CAP).unwrap_err()
+        };
+        assert_eq!(damaged(100), damaged(100));
+        assert_ne!(damaged(100), damaged(101));
+    }
 
     proptest! {
         #[test]

@@ -103,7 +103,7 @@ impl Reply {
         }
         NodeId::parse(&text)
             .map(Some)
-            .map_err(|_| StoreError::Corrupt("its node id is invalid".to_owned()))
+            .map_err(|_| StoreError::Corrupt(format!("its node id is invalid: {}", shown(&text))))
     }
 
     pub(super) fn commit(&mut self) -> Result<Option<CommitId>, StoreError> {
@@ -111,10 +111,20 @@ impl Reply {
         if text.is_empty() {
             return Ok(None);
         }
-        CommitId::parse(&text)
-            .map(Some)
-            .map_err(|_| StoreError::Corrupt("the id of its last commit is invalid".to_owned()))
+        CommitId::parse(&text).map(Some).map_err(|_| {
+            StoreError::Corrupt(format!(
+                "the id of its last commit is invalid: {}",
+                shown(&text)
+            ))
+        })
     }
+}
+
+/// The beginning of a damaged text: two answers that were damaged differently must not read alike.
+fn shown(text: &str) -> String {
+    const SHOWN: usize = 64;
+    let shown: String = text.chars().take(SHOWN).collect();
+    format!("{shown:?}")
 }
 
 /// No stored value makes a script answer like this: the answer was damaged on the way, and says nothing about a
