@@ -49,7 +49,8 @@ fn pieces<'t>(text: &'t str, room: usize, breaks: &[&[char]]) -> Vec<&'t str> {
         let end = rest.find(*marks).map_or(rest.len(), |at| {
             // `::` is one mark, and a line number stays with its file.
             let behind = rest[at..].trim_start_matches(*marks);
-            match behind.starts_with(|c: char| c.is_ascii_digit()) {
+            let is_line = rest[at..].starts_with(':') && !rest[at..].starts_with("::");
+            match is_line && behind.starts_with(|c: char| c.is_ascii_digit()) {
                 true => rest.len(),
                 false => rest.len() - behind.len(),
             }
@@ -120,6 +121,11 @@ mod tests {
             "src/deep/down/there/file.rs:12",
             16,
             &["src/deep/down/", "there/file.rs:12"],
+        );
+        check(
+            "logs/2024/07/file.rs:12",
+            12,
+            &["logs/2024/", "07/", "file.rs:12"],
         );
         check("a_rather_long_name", 10, &["a_rather_", "long_name"]);
         check("one::two::three", 11, &["one::two::", "three"]);
