@@ -38,14 +38,21 @@ pub(crate) fn program() -> Command {
 pub(crate) fn terminal(folder: &Path, arguments: &[&str]) -> Option<Command> {
     let installed = std::env::split_paths(&std::env::var_os("PATH")?)
         .any(|folder| folder.join("script").exists());
-    // `script` runs the command in a shell. Neither the path nor the arguments of the tests contain quotes.
+    // `script` runs the command in a shell. Neither the path nor the arguments of the tests contain quotes. The program
+    // replaces the shell: a shell that stays ends with 130 on Ctrl-C, whatever the program's exit code is.
     let line = [&[env!("CARGO_BIN_EXE_mcp-code-analysis")], arguments].concat();
     let quoted: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
     installed.then(|| {
         let mut command = Command::new("script");
         command
-            .args(["--quiet", "--return", "--command", &quoted.join(" ")])
+            .args([
+                "--quiet",
+                "--return",
+                "--command",
+                &format!("exec {}", quoted.join(" ")),
+            ])
             .arg("/dev/null")
+            .env("SHELL", "/bin/sh")
             .env("TERM", "xterm-256color")
             .current_dir(folder);
         command
