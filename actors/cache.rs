@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
+use crate::activity::messages;
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::ActorSlot;
 use crate::status::CacheStatus;
 
 mod handle;
@@ -68,6 +68,16 @@ pub(crate) enum CacheMsg {
     Fault(Fault),
 }
 
+messages!(CacheMsg {
+    Lookup => "lookup",
+    Fill => "fill",
+    Clear => "clear",
+    Abandon => "abandon",
+    Wait => "wait",
+    Status => "status",
+    Fault => "fault",
+});
+
 impl From<Fault> for CacheMsg {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -88,7 +98,6 @@ pub(crate) struct Cache;
 
 pub(crate) struct Arguments {
     pub(crate) bytes: usize,
-    pub(crate) place: ActorSlot<CacheMsg>,
     pub(crate) faults: Faults,
 }
 
@@ -132,7 +141,6 @@ impl Actor for Cache {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.arguments.place.taken_up();
         match message {
             CacheMsg::Lookup { keys, reply } => {
                 state.arguments.faults.pass(CrashPoint::CacheAsked);
@@ -166,7 +174,6 @@ impl Actor for Cache {
             }
             CacheMsg::Fault(fault) => fault.strike().await,
         }
-        state.arguments.place.finished();
         Ok(())
     }
 }

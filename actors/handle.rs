@@ -2,7 +2,6 @@
 //! there. Only supervisors keep an `ActorRef` for longer than one message.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ractor::{ActorRef, Message, RpcReplyPort};
@@ -10,6 +9,7 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::activity::{Activity, Named};
 use crate::faults::Fault;
 
 /// Pause before a retry when the actor still lives but the request was lost further down the tree.
@@ -17,27 +17,19 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// The place of one actor. Its supervisor sets the current reference; all other code sends messages through the place.
 pub(crate) struct ActorSlot<M> {
+    name: Arc<str>,
+    kind: &'static str,
     current: Arc<watch::Sender<Option<ActorRef<M>>>>,
-    waiting: Arc<AtomicUsize>,
-    worked: Arc<AtomicBool>,
+    activity: Arc<Activity>,
 }
 
 impl<M> Clone for ActorSlot<M> {
     fn clone(&self) -> Self {
         Self {
+            name: Arc::clone(&self.name),
+            kind: self.kind,
             current: Arc::clone(&self.current),
-            waiting: Arc::clone(&self.waiting),
-            worked: Arc::clone(&self.worked),
-        }
-    }
-}
-
-impl<M> Default for ActorSlot<M> {
-    fn default() -> Self {
-        Self {
-            current: Arc::new(watch::Sender::new(None)),
-            waiting: Arc::default(),
-            worked: Arc::default(),
+            activity: Arc::clone(&self.activity),
         }
     }
 }
@@ -47,10 +39,21 @@ impl<M> Default for ActorSlot<M> {
 #[error("no answer")]
 pub(crate) struct NoAnswer;
 
+impl<M: Named> ActorSlot<M> {
+    /// The name and the kind are those of the status.
+    pub(crate) fn new(name: impl Into<Arc<str>>, kind: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            current: Arc::new(watch::Sender::new(None)),
+            activity: Arc::new(Activity::of::<M>()),
+        }
+    }
+}
+
 impl<M: Message> ActorSlot<M> {
     pub(crate) fn put(&self, actor: ActorRef<M>) {
-        self.waiting.store(0, Ordering::Relaxed);
-        self.worked.store(false, Ordering::Relaxed);
+        self.activity.put();
         self.current.send_replace(Some(actor));
     }
 
@@ -62,27 +65,8 @@ impl<M: Message> ActorSlot<M> {
         self.current.borrow().clone()
     }
 
-    /// Messages sent but not yet taken up, as counted by senders and the actor.
-    pub(crate) fn mailbox(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// The actor calls this when it takes up a message.
-    pub(crate) fn taken_up(&self) {
-        // A restart resets the count to 0 while messages to the previous actor are still being counted down.
-        let _ = self
-            .waiting
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-    }
-
-    /// The actor calls this when it finishes a message.
-    pub(crate) fn finished(&self) {
-        self.worked.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the current actor has finished a message.
-    pub(crate) fn worked(&self) -> bool {
-        self.worked.load(Ordering::Relaxed)
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// Returns false if no actor runs here or the message cannot be sent.
@@ -90,10 +74,10 @@ impl<M: Message> ActorSlot<M> {
         let Some(actor) = self.current() else {
             return false;
         };
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.activity.sent();
         let sent = actor.send_message(message).is_ok();
         if !sent {
-            self.taken_up();
+            self.activity.taken_up();
         }
         sent
     }
@@ -131,9 +115,10 @@ impl<M: Message> ActorSlot<M> {
 
 /// The operations of supervisors and chaos suites on a place of any message type.
 pub(crate) trait AnyActorSlot: Send + Sync {
+    fn name(&self) -> &Arc<str>;
+    fn kind(&self) -> &'static str;
+    fn activity(&self) -> &Arc<Activity>;
     fn clear(&self);
-    fn worked(&self) -> bool;
-    fn mailbox(&self) -> usize;
     /// Returns false if no actor runs here.
     fn strike(&self, strike: InjectedFault) -> bool;
 }
@@ -147,16 +132,20 @@ pub enum InjectedFault {
 }
 
 impl<M: Message + From<Fault>> AnyActorSlot for ActorSlot<M> {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     fn clear(&self) {
         Self::clear(self);
-    }
-
-    fn worked(&self) -> bool {
-        Self::worked(self)
-    }
-
-    fn mailbox(&self) -> usize {
-        Self::mailbox(self)
     }
 
     fn strike(&self, strike: InjectedFault) -> bool {

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
+use crate::activity::messages;
 use crate::faults::Fault;
-use crate::handle::ActorSlot;
 use crate::ids::SessionId;
 use crate::store::{Fence, Store, StoreError};
+use crate::watch::{Beat, Watch};
 
 /// Leases extended with one request to the store.
 const BATCH: usize = 256;
@@ -70,6 +71,11 @@ pub(crate) enum KeeperMsg {
     Fault(Fault),
 }
 
+messages!(KeeperMsg {
+    Look => "look",
+    Fault => "fault",
+});
+
 impl From<Fault> for KeeperMsg {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -82,29 +88,36 @@ pub(crate) struct Arguments {
     pub(crate) leases: Arc<Leases>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) lease: Duration,
-    pub(crate) place: ActorSlot<KeeperMsg>,
+    pub(crate) watch: Arc<Watch>,
+}
+
+pub(crate) struct State {
+    arguments: Arguments,
+    /// Ends with the actor: nobody is late who is being restarted.
+    beat: Beat,
 }
 
 impl Actor for LeaseKeeper {
     type Msg = KeeperMsg;
-    type State = Arguments;
+    type State = State;
     type Arguments = Arguments;
 
     async fn pre_start(
         &self,
         _: ActorRef<Self::Msg>,
         arguments: Arguments,
-    ) -> Result<Arguments, ActorProcessingErr> {
-        Ok(arguments)
+    ) -> Result<State, ActorProcessingErr> {
+        let beat = arguments.watch.renewals(arguments.lease / PER_LEASE);
+        Ok(State { arguments, beat })
     }
 
     async fn post_start(
         &self,
         myself: ActorRef<Self::Msg>,
-        state: &mut Arguments,
+        state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         // The interval ends with the actor.
-        myself.send_interval(state.lease / PER_LEASE, || KeeperMsg::Look);
+        myself.send_interval(state.arguments.lease / PER_LEASE, || KeeperMsg::Look);
         Ok(())
     }
 
@@ -112,14 +125,15 @@ impl Actor for LeaseKeeper {
         &self,
         _: ActorRef<Self::Msg>,
         message: Self::Msg,
-        state: &mut Arguments,
+        state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.place.taken_up();
         match message {
-            KeeperMsg::Look => extend(state).await,
+            KeeperMsg::Look => {
+                state.beat.tick();
+                extend(&state.arguments).await;
+            }
             KeeperMsg::Fault(fault) => fault.strike().await,
         }
-        state.place.finished();
         Ok(())
     }
 }

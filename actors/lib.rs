@@ -27,6 +27,7 @@
 //! `Sessions::call` asks again under the same request id: it is attached to the running job, or answered from the
 //! stored result. The top of each actor's file says what survives a crash of that actor.
 
+mod activity;
 pub mod cache;
 mod clock;
 mod concurrent;
@@ -50,6 +51,7 @@ pub mod status;
 pub mod store;
 mod supervisor;
 pub mod tool;
+mod watch;
 
 pub use clock::Clock;
 pub use faults::{CrashPoint, Fault, Faults};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
+use crate::activity::messages;
 use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::ActorSlot;
 use crate::ids::SessionId;
@@ -33,6 +34,13 @@ pub(crate) enum PersistenceMsg {
     Sweep,
     Fault(Fault),
 }
+
+messages!(PersistenceMsg {
+    Commit => "commit",
+    Flushed => "flushed",
+    Sweep => "sweep",
+    Fault => "fault",
+});
 
 impl From<Fault> for PersistenceMsg {
     fn from(fault: Fault) -> Self {
@@ -80,7 +88,6 @@ pub(crate) struct Persistence;
 
 pub(crate) struct Arguments {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) place: ActorSlot<PersistenceMsg>,
     pub(crate) faults: Faults,
 }
 
@@ -113,7 +120,6 @@ impl Actor for Persistence {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.arguments.place.taken_up();
         match message {
             PersistenceMsg::Commit(ticket) => {
                 state.arguments.faults.pass(CrashPoint::PersistenceReceived);
@@ -134,7 +140,6 @@ impl Actor for Persistence {
             // Not awaited, so that the mailbox collects the next group meanwhile.
             tokio::spawn(flush(store, group, faults, Done(myself)));
         }
-        state.arguments.place.finished();
         Ok(())
     }
 }
@@ -218,6 +223,9 @@ impl PersistenceHandle {
     }
 
     pub(crate) fn pending(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.mailbox() as u64).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.activity().mailbox() as u64)
+            .sum()
     }
 }

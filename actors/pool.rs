@@ -13,6 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::messages;
 use crate::cache::CacheHandle;
 use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::ActorSlot;
@@ -71,6 +72,11 @@ pub(crate) enum PoolMsg {
     Fault(Fault),
 }
 
+messages!(PoolMsg {
+    Look => "look",
+    Fault => "fault",
+});
+
 impl From<Fault> for PoolMsg {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -115,13 +121,11 @@ impl Actor for Pool {
         message: Self::Msg,
         state: &mut Arguments,
     ) -> Result<(), ActorProcessingErr> {
-        state.place.taken_up();
         match message {
             PoolMsg::Look => state.faults.pass(CrashPoint::PoolReceived),
             PoolMsg::Fault(fault) => fault.strike().await,
         }
         start_waiting(state);
-        state.place.finished();
         Ok(())
     }
 }

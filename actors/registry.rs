@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, RpcReplyPort};
 use tokio::sync::Semaphore;
 
+use crate::activity::messages;
 use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::ActorSlot;
 use crate::ids::SessionId;
@@ -35,6 +36,14 @@ pub(crate) enum RegistryMsg {
     Fault(Fault),
 }
 
+messages!(RegistryMsg {
+    Resolve => "resolve",
+    Awake => "awake",
+    Gone => "gone",
+    Forget => "forget",
+    Fault => "fault",
+});
+
 impl From<Fault> for RegistryMsg {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -56,7 +65,6 @@ pub(crate) struct Resolved {
 pub(crate) struct Registry;
 
 pub(crate) struct Arguments {
-    pub(crate) place: ActorSlot<RegistryMsg>,
     pub(crate) supervisors: Arc<[ActorSlot<SupervisorMsg>]>,
     pub(crate) faults: Faults,
 }
@@ -99,7 +107,6 @@ impl Actor for Registry {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.arguments.place.taken_up();
         match message {
             RegistryMsg::Resolve { id, reply } => {
                 state.arguments.faults.pass(CrashPoint::RegistryAsked);
@@ -123,7 +130,6 @@ impl Actor for Registry {
                 .retain(|_, known| known.actor.get_status() < ActorStatus::Draining),
             RegistryMsg::Fault(fault) => fault.strike().await,
         }
-        state.arguments.place.finished();
         Ok(())
     }
 }
@@ -151,6 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::activity::{Activity, spawn};
 
     struct Sleeper;
 
@@ -169,7 +176,9 @@ mod tests {
     }
 
     async fn session() -> (Resolved, std::sync::Weak<Semaphore>) {
-        let (actor, _) = Actor::spawn(None, Sleeper, ()).await.unwrap();
+        let (actor, _) = spawn(Sleeper, (), &Arc::new(Activity::of::<SessionMsg>()))
+            .await
+            .unwrap();
         let admission = Arc::new(Semaphore::new(1));
         let kept = Arc::downgrade(&admission);
         let resolved = Resolved {
@@ -185,11 +194,11 @@ mod tests {
     #[tokio::test]
     async fn stopped_sessions_are_removed() {
         let arguments = Arguments {
-            place: ActorSlot::default(),
-            supervisors: Arc::from([ActorSlot::default()]),
+            supervisors: Arc::from([ActorSlot::new("sessions:0", "session_supervisor")]),
             faults: Faults::default(),
         };
-        let (registry, _) = Actor::spawn(None, Registry, arguments).await.unwrap();
+        let activity = Arc::new(Activity::of::<RegistryMsg>());
+        let (registry, _) = spawn(Registry, arguments, &activity).await.unwrap();
         let id = SessionId::random();
         let (said, said_kept) = session().await;
         let (followed, followed_kept) = session().await;

@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::messages;
 use crate::cache::CacheHandle;
 use crate::clock::Clock;
 use crate::faults::{CrashPoint, Fault};
@@ -117,6 +118,25 @@ pub(crate) enum SessionMsg {
     },
     Fault(Fault),
 }
+
+messages!(SessionMsg {
+    Call => "call",
+    Cancel => "cancel",
+    View => "view",
+    Touch => "touch",
+    Close => "close",
+    Renewed => "renewed",
+    Loaded => "loaded",
+    Job => "job",
+    Commit => "commit",
+    Resend => "resend",
+    Deleted => "deleted",
+    Repaired => "repaired",
+    Rest => "rest",
+    HandOver => "hand_over",
+    Reacquired => "reacquired",
+    Fault => "fault",
+});
 
 impl From<Fault> for SessionMsg {
     fn from(fault: Fault) -> Self {

@@ -30,7 +30,9 @@ use crate::supervisor::sessions::{SupervisorMsg, place_of};
 use crate::supervisor::store::StoreSupervisorMsg;
 use crate::supervisor::{Places, RootMsg};
 use crate::tool::{Catalogue, ProgressSink, StoredResult};
+use crate::watch::{Watch, WatchThread};
 
+mod activity;
 mod digest;
 mod elsewhere;
 mod manage;
@@ -95,6 +97,9 @@ struct Inner {
     draining: CancellationToken,
     /// Cancelled once the tree has stopped, so that no caller waits for it any longer.
     stopped: CancellationToken,
+    watch: Arc<Watch>,
+    /// Dropped with the tree.
+    _watching: WatchThread,
     /// Dropped with the tree.
     _keeper: Option<Arc<KeeperThread>>,
 }

@@ -1,6 +1,7 @@
 //! The state of the tree, as the status tool and the admin port show it.
 use std::time::Duration;
 
+use crate::activity::Activity;
 use crate::ids::NodeId;
 use crate::sessions::DurabilityLevel;
 use crate::store::{Health, NodeRecord};
@@ -15,10 +16,84 @@ pub struct ActorStatus {
     pub status: &'static str,
     pub restarts: u32,
     pub last_failure: Option<String>,
-    pub mailbox: usize,
     /// Time of its last start, in milliseconds since 1970.
     pub since_ms: u64,
+    pub doing: Doing,
     pub children: Vec<ActorStatus>,
+}
+
+/// What an actor does. The counts are of its place: they go on after a restart.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Doing {
+    pub mailbox: usize,
+    /// Messages taken up.
+    pub messages: u64,
+    /// Time spent on them.
+    pub busy: Duration,
+    pub now: Option<InProgress>,
+}
+
+/// The message in progress.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InProgress {
+    pub message: &'static str,
+    pub elapsed: Duration,
+}
+
+impl Doing {
+    pub(crate) fn of(activity: &Activity) -> Self {
+        Self {
+            mailbox: activity.mailbox(),
+            messages: activity.messages(),
+            busy: activity.busy(),
+            now: activity.now().map(|now| InProgress {
+                message: now.message,
+                elapsed: Duration::from_micros(now.elapsed_us()),
+            }),
+        }
+    }
+}
+
+/// What all actors of one kind did. The sums never fall while the process lives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ActorActivity {
+    /// As in [`ActorStatus::kind`].
+    pub kind: &'static str,
+    /// Actors, and places of actors that are being restarted.
+    pub actors: u64,
+    /// Actors with a message in progress.
+    pub working: u64,
+    pub mailbox: u64,
+    /// Messages taken up, and the time spent on them.
+    pub messages: u64,
+    pub busy: Duration,
+    pub restarts: u64,
+}
+
+/// Something that did not do what it should within its time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stuck {
+    /// An actor's name, `event-loop-0`, or `runtime`.
+    pub name: String,
+    pub kind: &'static str,
+    /// The message; `run_tasks` of an event loop or the runtime, `renew_leases` of the lease keeper.
+    pub doing: &'static str,
+    /// Milliseconds since 1970.
+    pub since_ms: u64,
+    pub lasted: Duration,
+    pub over: bool,
+    /// Messages that waited when it was last seen.
+    pub mailbox: usize,
+}
+
+/// What is stuck on this node, and what was.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StuckList {
+    pub now: Vec<Stuck>,
+    /// The newest first; bounded.
+    pub ended: Vec<Stuck>,
+    /// Incidents since the start, by kind.
+    pub totals: Vec<(&'static str, u64)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

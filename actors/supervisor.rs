@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::sync::watch;
 
+use crate::activity::{Named, Roll, messages, spawn_under};
 use crate::cache::{self, Cache, CacheMsg};
 use crate::clock::{Clock, jitter};
 use crate::faults::Fault;
@@ -20,6 +21,7 @@ use crate::status::ActorStatus;
 use crate::supervisor::children::{Care, Children, Spec};
 use crate::supervisor::sessions::{SessionSupervisor, SupervisorMsg};
 use crate::supervisor::store::{StoreSupervisor, StoreSupervisorMsg};
+use crate::watch::Watch;
 
 pub(crate) mod children;
 pub(crate) mod sessions;
@@ -30,6 +32,12 @@ pub(crate) enum RootMsg {
     Status(RpcReplyPort<Vec<ActorStatus>>),
     Fault(Fault),
 }
+
+messages!(RootMsg {
+    Restart => "restart",
+    Status => "status",
+    Fault => "fault",
+});
 
 impl From<Fault> for RootMsg {
     fn from(fault: Fault) -> Self {
@@ -50,53 +58,53 @@ pub(crate) struct Places {
     pub(crate) inbox: ActorSlot<InboxMsg>,
     pub(crate) keeper: ActorSlot<KeeperMsg>,
     pub(crate) supervisors: Arc<[ActorSlot<SupervisorMsg>]>,
+    /// The sessions that have an actor.
+    pub(crate) roll: Arc<Roll>,
     /// Set once, when the tree has failed for good.
     pub(crate) failed: Arc<watch::Sender<Option<String>>>,
 }
 
 impl Places {
     pub(crate) fn new(shards: usize, supervisors: usize) -> Self {
+        let shard = |index| ActorSlot::new(format!("persistence:{index}"), "persistence");
+        let supervisor = |index| ActorSlot::new(format!("sessions:{index}"), "session_supervisor");
         Self {
-            root: ActorSlot::default(),
-            store: ActorSlot::default(),
-            shards: (0..shards.max(1)).map(|_| ActorSlot::default()).collect(),
-            registry: ActorSlot::default(),
-            cache: ActorSlot::default(),
-            pool: ActorSlot::default(),
-            inbox: ActorSlot::default(),
-            keeper: ActorSlot::default(),
-            supervisors: (0..supervisors.max(1))
-                .map(|_| ActorSlot::default())
-                .collect(),
+            root: ActorSlot::new("root", "root"),
+            store: ActorSlot::new("store", "store_supervisor"),
+            shards: (0..shards.max(1)).map(shard).collect(),
+            registry: ActorSlot::new("registry", "registry"),
+            cache: ActorSlot::new("cache", "cache"),
+            pool: ActorSlot::new("pool", "pool"),
+            inbox: ActorSlot::new("inbox", "inbox"),
+            keeper: ActorSlot::new("leases", "lease_keeper"),
+            supervisors: (0..supervisors.max(1)).map(supervisor).collect(),
+            roll: Arc::default(),
             failed: Arc::new(watch::Sender::new(None)),
         }
     }
 
+    /// The places of all actors but sessions.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &dyn AnyActorSlot> {
+        let single: [&dyn AnyActorSlot; 7] = [
+            &self.root,
+            &self.store,
+            &self.registry,
+            &self.cache,
+            &self.pool,
+            &self.inbox,
+            &self.keeper,
+        ];
+        let shards = self.shards.iter().map(|place| place as &dyn AnyActorSlot);
+        let supervisors = self
+            .supervisors
+            .iter()
+            .map(|place| place as &dyn AnyActorSlot);
+        single.into_iter().chain(shards).chain(supervisors)
+    }
+
     /// Finds a place by the name shown in the status.
     pub(crate) fn find(&self, name: &str) -> Option<&dyn AnyActorSlot> {
-        fn nth<'a, M>(places: &'a [ActorSlot<M>], index: &str) -> Option<&'a dyn AnyActorSlot>
-        where
-            ActorSlot<M>: AnyActorSlot,
-        {
-            places
-                .get(index.parse::<usize>().ok()?)
-                .map(|place| place as &dyn AnyActorSlot)
-        }
-        match name.split_once(':') {
-            None => match name {
-                "root" => Some(&self.root),
-                "store" => Some(&self.store),
-                "registry" => Some(&self.registry),
-                "cache" => Some(&self.cache),
-                "pool" => Some(&self.pool),
-                "inbox" => Some(&self.inbox),
-                "leases" => Some(&self.keeper),
-                _ => None,
-            },
-            Some(("persistence", index)) => nth(&self.shards, index),
-            Some(("sessions", index)) => nth(&self.supervisors, index),
-            Some(_) => None,
-        }
+        self.all().find(|place| &**place.name() == name)
     }
 }
 
@@ -107,6 +115,7 @@ pub(crate) struct Arguments {
     pub(crate) around: Arc<Surroundings>,
     /// Set if other nodes share the store.
     pub(crate) keeper: Option<Arc<KeeperThread>>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 pub(crate) struct State {
@@ -130,9 +139,10 @@ impl Actor for Root {
             places,
             around,
             keeper,
+            watch,
         } = arguments;
         let clock = around.clock;
-        let mut children = Children::new(clock, specs(&places, &around, keeper));
+        let mut children = Children::new(clock, specs(&places, &around, keeper, watch));
         children.start_all(&myself.get_cell()).await?;
         places.root.put(myself);
         Ok(State {
@@ -149,7 +159,6 @@ impl Actor for Root {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.places.root.taken_up();
         match message {
             RootMsg::Restart(child) => {
                 if let Err(cause) = state.children.start(child, &myself.get_cell()).await {
@@ -211,159 +220,125 @@ fn specs(
     places: &Places,
     around: &Arc<Surroundings>,
     keeper: Option<Arc<KeeperThread>>,
+    watch: Arc<Watch>,
 ) -> Vec<Spec> {
-    let mut specs = vec![store(places, around, keeper)];
+    let mut specs = vec![store(places, around, keeper, watch)];
     // Shared by all session supervisors, so it must hold as many permits as the node may have sessions awake.
     let awake = Arc::new(tokio::sync::Semaphore::new(around.options.sessions_awake));
-    for (index, place) in places.supervisors.iter().enumerate() {
-        let (around, awake, registry) = (
+    for place in places.supervisors.iter() {
+        let (around, awake, registry, roll) = (
             Arc::clone(around),
             Arc::clone(&awake),
             places.registry.clone(),
+            Arc::clone(&places.roll),
         );
-        specs.push(spec(
-            format!("sessions:{index}"),
-            "session_supervisor",
-            Policy::SESSION_SUPERVISOR,
-            place,
-            move |place| {
-                let arguments = sessions::Arguments {
-                    place,
-                    registry: registry.clone(),
-                    around: Arc::clone(&around),
-                    awake: Arc::clone(&awake),
-                };
-                (SessionSupervisor, arguments)
-            },
-        ));
+        specs.push(spec(Policy::SESSION_SUPERVISOR, place, move || {
+            let arguments = sessions::Arguments {
+                roll: Arc::clone(&roll),
+                registry: registry.clone(),
+                around: Arc::clone(&around),
+                awake: Arc::clone(&awake),
+            };
+            (SessionSupervisor, arguments)
+        }));
     }
     let (supervisors, faults) = (
         Arc::clone(&places.supervisors),
         around.options.faults.clone(),
     );
-    specs.push(spec(
-        "registry".to_owned(),
-        "registry",
-        Policy::REGISTRY,
-        &places.registry,
-        move |place| {
-            (
-                Registry,
-                registry::Arguments {
-                    place,
-                    supervisors: Arc::clone(&supervisors),
-                    faults: faults.clone(),
-                },
-            )
-        },
-    ));
+    specs.push(spec(Policy::REGISTRY, &places.registry, move || {
+        (
+            Registry,
+            registry::Arguments {
+                supervisors: Arc::clone(&supervisors),
+                faults: faults.clone(),
+            },
+        )
+    }));
     let (bytes, faults) = (around.options.cache_bytes, around.options.faults.clone());
-    specs.push(spec(
-        "cache".to_owned(),
-        "cache",
-        Policy::CACHE,
-        &places.cache,
-        move |place| {
-            (
-                Cache,
-                cache::Arguments {
-                    bytes,
-                    place,
-                    faults: faults.clone(),
-                },
-            )
-        },
-    ));
-    let (table, faults) = (
+    specs.push(spec(Policy::CACHE, &places.cache, move || {
+        (
+            Cache,
+            cache::Arguments {
+                bytes,
+                faults: faults.clone(),
+            },
+        )
+    }));
+    let (table, place, faults) = (
         Arc::clone(&around.pool.table),
+        places.pool.clone(),
         around.options.faults.clone(),
     );
-    specs.push(spec(
-        "pool".to_owned(),
-        "pool",
-        Policy::POOL,
-        &places.pool,
-        move |place| {
+    specs.push(spec(Policy::POOL, &places.pool, move || {
+        (
+            Pool,
+            pool::Arguments {
+                table: Arc::clone(&table),
+                place: place.clone(),
+                faults: faults.clone(),
+            },
+        )
+    }));
+    if around.responder.neighbours.relay().is_some() {
+        let (responder, faults) = (Arc::clone(&around.responder), around.options.faults.clone());
+        specs.push(spec(Policy::INBOX, &places.inbox, move || {
             (
-                Pool,
-                pool::Arguments {
-                    table: Arc::clone(&table),
-                    place,
+                Inbox,
+                inbox::Arguments {
+                    responder: Arc::clone(&responder),
                     faults: faults.clone(),
                 },
             )
-        },
-    ));
-    if around.responder.neighbours.relay().is_some() {
-        let (responder, faults) = (Arc::clone(&around.responder), around.options.faults.clone());
-        specs.push(spec(
-            "inbox".to_owned(),
-            "inbox",
-            Policy::INBOX,
-            &places.inbox,
-            move |place| {
-                (
-                    Inbox,
-                    inbox::Arguments {
-                        responder: Arc::clone(&responder),
-                        place,
-                        faults: faults.clone(),
-                    },
-                )
-            },
-        ));
+        }));
     }
     specs
 }
 
-fn store(places: &Places, around: &Arc<Surroundings>, keeper: Option<Arc<KeeperThread>>) -> Spec {
+fn store(
+    places: &Places,
+    around: &Arc<Surroundings>,
+    keeper: Option<Arc<KeeperThread>>,
+    watch: Arc<Watch>,
+) -> Spec {
     let (around, shards) = (Arc::clone(around), Arc::clone(&places.shards));
     let keeper_place = places.keeper.clone();
-    spec(
-        "store".to_owned(),
-        "store_supervisor",
-        Policy::STORE,
-        &places.store,
-        move |place| {
-            let arguments = store::Arguments {
-                place,
-                store: Arc::clone(&around.persistence.store),
-                shards: Arc::clone(&shards),
-                clock: around.clock,
-                faults: around.options.faults.clone(),
-                leases: Arc::clone(&around.leases),
-                lease: around.options.lease,
-                keeper: keeper.clone(),
-                keeper_place: keeper_place.clone(),
-            };
-            (StoreSupervisor, arguments)
-        },
-    )
+    spec(Policy::STORE, &places.store, move || {
+        let arguments = store::Arguments {
+            store: Arc::clone(&around.persistence.store),
+            shards: Arc::clone(&shards),
+            clock: around.clock,
+            faults: around.options.faults.clone(),
+            leases: Arc::clone(&around.leases),
+            lease: around.options.lease,
+            keeper: keeper.clone(),
+            watch: Arc::clone(&watch),
+            keeper_place: keeper_place.clone(),
+        };
+        (StoreSupervisor, arguments)
+    })
 }
 
 fn spec<A>(
-    name: String,
-    kind: &'static str,
     policy: Policy,
     place: &ActorSlot<A::Msg>,
-    make: impl Fn(ActorSlot<A::Msg>) -> (A, A::Arguments) + Send + Sync + 'static,
+    make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
 ) -> Spec
 where
     A: Actor,
-    A::Msg: From<Fault>,
+    A::Msg: From<Fault> + Named,
 {
     let own = place.clone();
     Spec {
-        name,
-        kind,
         policy,
         place: Box::new(place.clone()),
         spawn: Box::new(move |supervisor| {
             let place = own.clone();
-            let (actor, arguments) = make(place.clone());
+            let (actor, arguments) = make();
             Box::pin(async move {
-                let spawned = Actor::spawn_linked(None, actor, arguments, supervisor).await;
-                let (actor, _) = spawned.map_err(|error| error.to_string())?;
+                let activity = Arc::clone(place.activity());
+                let spawned = spawn_under(actor, arguments, activity, supervisor).await;
+                let actor = spawned.map_err(|error| error.to_string())?;
                 let cell = actor.get_cell();
                 place.put(actor);
                 Ok(cell)

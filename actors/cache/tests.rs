@@ -7,15 +7,16 @@ use proptest::prelude::*;
 
 use super::lru::Lru;
 use super::*;
+use crate::activity::spawn;
+use crate::handle::ActorSlot;
 
 async fn cache(bytes: usize) -> (CacheHandle, ActorRef<CacheMsg>) {
-    let place = ActorSlot::default();
+    let place = ActorSlot::new("cache", "cache");
     let arguments = Arguments {
         bytes,
-        place: place.clone(),
         faults: Faults::default(),
     };
-    let (actor, _) = Actor::spawn(None, Cache, arguments).await.unwrap();
+    let (actor, _) = spawn(Cache, arguments, place.activity()).await.unwrap();
     place.put(actor.clone());
     (CacheHandle::new(place), actor)
 }

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{Answer, Body, Call, HandOver, Message, Question};
 use super::neighbours::Neighbours;
+use crate::activity::messages;
 use crate::faults::{CrashPoint, Fault, Faults};
-use crate::handle::ActorSlot;
 use crate::ids::{NodeId, RequestId, SessionId};
 use crate::persistence::in_time;
 use crate::sessions::{Sessions, WeakSessions};
@@ -39,6 +39,11 @@ pub(crate) enum InboxMsg {
     Arrived(Vec<Vec<u8>>),
     Fault(Fault),
 }
+
+messages!(InboxMsg {
+    Arrived => "arrived",
+    Fault => "fault",
+});
 
 impl From<Fault> for InboxMsg {
     fn from(fault: Fault) -> Self {
@@ -84,7 +89,6 @@ pub(crate) struct Inbox;
 
 pub(crate) struct Arguments {
     pub(crate) responder: Arc<Responder>,
-    pub(crate) place: ActorSlot<InboxMsg>,
     pub(crate) faults: Faults,
 }
 
@@ -135,7 +139,6 @@ impl Actor for Inbox {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.arguments.place.taken_up();
         match message {
             InboxMsg::Arrived(messages) => {
                 for message in messages {
@@ -145,7 +148,6 @@ impl Actor for Inbox {
             }
             InboxMsg::Fault(fault) => fault.strike().await,
         }
-        state.arguments.place.finished();
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CacheMsg, RootMsg, Sessions, StoreSupervisorMsg, SupervisorMsg};
 use crate::concurrent::all;
-use crate::status::{ActorStatus, CacheStatus, SessionsStatus, Status, StoreStatus};
+use crate::status::{ActorStatus, CacheStatus, Doing, SessionsStatus, Status, StoreStatus};
 
 /// Longest wait for one actor's answer.
 const WITHIN: Duration = Duration::from_millis(200);
@@ -48,6 +48,7 @@ impl Sessions {
             }
             tree.children.push(child);
         }
+        self.fill_doing(&mut tree);
         Status {
             tree,
             store: self.store_status(shards.is_ok()),
@@ -98,8 +99,8 @@ fn root(answers: bool, now_ms: u64) -> ActorStatus {
         status: if answers { "running" } else { "stopped" },
         restarts: 0,
         last_failure: None,
-        mailbox: 0,
         since_ms: now_ms,
+        doing: Doing::default(),
         children: Vec::new(),
     }
 }

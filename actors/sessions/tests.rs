@@ -12,6 +12,7 @@ use crate::store::memory::{self, MemoryStore};
 use crate::tool::{ProgressSink, Root, Tool, ToolContext, ToolError, ToolOutput};
 use crate::{CrashPoint, Fault, Faults};
 
+mod activity;
 mod asked_early;
 mod away;
 mod calls;

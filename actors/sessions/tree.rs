@@ -1,8 +1,7 @@
 //! Starts the tree, injects failures into it, and stops it.
 
-use ractor::Actor;
-
 use super::*;
+use crate::activity;
 use crate::cache::{CacheHandle, SecondLevel, Shared};
 use crate::connections::{ConnectionStore, Connections};
 use crate::heartbeat::{self, Announcement};
@@ -16,6 +15,7 @@ use crate::relay::message::HandOver;
 use crate::relay::neighbours::Neighbours;
 use crate::relay::peers::{OverRelay, Roster};
 use crate::supervisor::{self, Root};
+use crate::watch::Watch;
 
 /// Longest wait for handing over sessions at shutdown. Other nodes get the remaining ones when their leases end.
 const GIVE_UP_WITHIN: Duration = Duration::from_secs(5);
@@ -79,6 +79,7 @@ impl Sessions {
             let peers = OverRelay(Arc::clone(&neighbours));
             backing.store.meet(Arc::new(peers));
         }
+        let watch = Watch::new(clock);
         let keeper = shared.then(KeeperThread::start).transpose()?.map(Arc::new);
         let in_flight = Arc::new(Semaphore::new(options.calls_in_flight));
         let around = Arc::new(Surroundings {
@@ -104,8 +105,11 @@ impl Sessions {
             places: places.clone(),
             around: Arc::clone(&around),
             keeper: keeper.clone(),
+            watch: Arc::clone(&watch),
         };
-        let (_, ended) = Actor::spawn(None, Root, arguments)
+        let stopped = CancellationToken::new();
+        let watching = watch.start(&places, stopped.clone())?;
+        let (_, ended) = activity::spawn(Root, arguments, places.root.activity())
             .await
             .map_err(|error| error.to_string())?;
         let failed = Arc::clone(&places.failed);
@@ -133,7 +137,9 @@ impl Sessions {
             started: Instant::now(),
             in_flight,
             draining: CancellationToken::new(),
-            stopped: CancellationToken::new(),
+            stopped,
+            watch,
+            _watching: watching,
             _keeper: keeper,
         });
         let _ = inner

@@ -9,7 +9,7 @@ use crate::clock::{Clock, jitter};
 use crate::faults::INJECTED;
 use crate::handle::AnyActorSlot;
 use crate::restart::{Budget, Death, Policy, Verdict};
-use crate::status::ActorStatus;
+use crate::status::{ActorStatus, Doing};
 
 /// Marks the failure of a supervisor whose child kept failing.
 pub(crate) const ESCALATED: &str = "too many failures of";
@@ -18,8 +18,6 @@ pub(crate) type Spawned = Pin<Box<dyn Future<Output = Result<ActorCell, String>>
 
 /// A child and the function that starts it under a supervisor. `spawn` also sets the child's place.
 pub(crate) struct Spec {
-    pub(crate) name: String,
-    pub(crate) kind: &'static str,
     pub(crate) policy: Policy,
     pub(crate) place: Box<dyn AnyActorSlot>,
     pub(crate) spawn: Box<dyn Fn(ActorCell) -> Spawned + Send + Sync>,
@@ -127,7 +125,8 @@ impl Children {
         };
         // A child that has finished a message since its start works in principle: one bad message must not spend its
         // budget.
-        let worked = self.children[child].spec.place.worked() && !cause.contains(ESCALATED);
+        let worked =
+            self.children[child].spec.place.activity().worked() && !cause.contains(ESCALATED);
         self.died(child, if worked { Death::Outside } else { death }, cause)
     }
 
@@ -136,7 +135,7 @@ impl Children {
         let Some(child) = self.children.get_mut(index) else {
             return Care::Nothing;
         };
-        tracing::warn!(actor = %child.spec.name, %cause, "an actor died");
+        tracing::warn!(actor = %child.spec.place.name(), %cause, "an actor died");
         child.spec.place.clear();
         child.actor = None;
         let escalated = cause.contains(ESCALATED);
@@ -163,13 +162,13 @@ impl Children {
     pub(crate) fn name(&self, child: usize) -> &str {
         self.children
             .get(child)
-            .map_or("?", |child| &child.spec.name)
+            .map_or("?", |child| child.spec.place.name())
     }
 
     pub(crate) fn status(&self) -> Vec<ActorStatus> {
         let status = |child: &Child| ActorStatus {
-            name: child.spec.name.clone(),
-            kind: child.spec.kind,
+            name: child.spec.place.name().to_string(),
+            kind: child.spec.place.kind(),
             status: if child.actor.is_some() {
                 "running"
             } else {
@@ -177,8 +176,8 @@ impl Children {
             },
             restarts: child.budget.restarts(),
             last_failure: child.last_failure.clone(),
-            mailbox: child.spec.place.mailbox(),
             since_ms: child.since_ms,
+            doing: Doing::default(),
             children: Vec::new(),
         };
         self.children.iter().map(status).collect()

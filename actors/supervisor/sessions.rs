@@ -13,6 +13,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::activity::{Listed, Roll, messages};
 use crate::clock::jitter;
 use crate::faults::{CrashPoint, Fault, INJECTED};
 use crate::handle::{ActorSlot, InjectedFault};
@@ -23,7 +24,7 @@ use crate::relay::message::HandOver;
 use crate::restart::{Budget, Death, Policy, Verdict};
 use crate::session::{self, Session, SessionMsg, Start, Surroundings};
 use crate::sessions::CallError;
-use crate::status::ActorStatus;
+use crate::status::{ActorStatus, Doing};
 use crate::store::StoreError;
 
 mod ending;
@@ -77,6 +78,19 @@ pub(crate) enum SupervisorMsg {
     Fault(Fault),
 }
 
+messages!(SupervisorMsg {
+    Ensure => "ensure",
+    Restart => "restart",
+    Quarantined => "quarantined",
+    Announce => "announce",
+    Tick => "tick",
+    InjectedFault => "injected_fault",
+    Status => "status",
+    HandOver => "hand_over",
+    Awake => "awake",
+    Fault => "fault",
+});
+
 impl From<Fault> for SupervisorMsg {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -101,7 +115,7 @@ pub(crate) fn place_of(
 pub(crate) struct SessionSupervisor;
 
 pub(crate) struct Arguments {
-    pub(crate) place: ActorSlot<SupervisorMsg>,
+    pub(crate) roll: Arc<Roll>,
     pub(crate) registry: ActorSlot<RegistryMsg>,
     pub(crate) around: Arc<Surroundings>,
     /// Shared by all supervisors.
@@ -124,6 +138,7 @@ struct Child {
     failures: u32,
     last_failure: Option<Arc<str>>,
     since_ms: u64,
+    listed: Listed,
 }
 
 enum Phase {
@@ -177,7 +192,6 @@ impl Actor for SessionSupervisor {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.arguments.place.taken_up();
         match message {
             SupervisorMsg::Ensure { id, start, reply } => {
                 state.pass(CrashPoint::SupervisorAsked);
@@ -198,7 +212,6 @@ impl Actor for SessionSupervisor {
             SupervisorMsg::Awake { reply } => drop(reply.send(state.awake())),
             SupervisorMsg::Fault(fault) => fault.strike().await,
         }
-        state.arguments.place.finished();
         Ok(())
     }
 
@@ -263,8 +276,11 @@ impl State {
             },
             restarts: child.budget.restarts(),
             last_failure: child.last_failure.as_deref().map(str::to_owned),
-            mailbox: waiting,
             since_ms: child.since_ms,
+            doing: Doing {
+                mailbox: waiting,
+                ..Doing::of(&child.listed.activity)
+            },
             children: Vec::new(),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
 use super::children::{Care, Children, ESCALATED, Spec};
+use crate::activity::{messages, spawn_under};
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
 use crate::handle::ActorSlot;
@@ -15,6 +16,7 @@ use crate::persistence::{self, Persistence, PersistenceMsg};
 use crate::restart::Policy;
 use crate::status::ActorStatus;
 use crate::store::Store;
+use crate::watch::Watch;
 
 /// Interval of deleting expired sessions, for stores that do not expire keys themselves.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
@@ -25,6 +27,12 @@ pub(crate) enum StoreSupervisorMsg {
     Fault(Fault),
 }
 
+messages!(StoreSupervisorMsg {
+    Restart => "restart",
+    Status => "status",
+    Fault => "fault",
+});
+
 impl From<Fault> for StoreSupervisorMsg {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -34,7 +42,6 @@ impl From<Fault> for StoreSupervisorMsg {
 pub(crate) struct StoreSupervisor;
 
 pub(crate) struct Arguments {
-    pub(crate) place: ActorSlot<StoreSupervisorMsg>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) shards: Arc<[ActorSlot<PersistenceMsg>]>,
     pub(crate) clock: Clock,
@@ -44,10 +51,10 @@ pub(crate) struct Arguments {
     /// `None`: no other node shares the store, so no lease needs extending.
     pub(crate) keeper: Option<Arc<KeeperThread>>,
     pub(crate) keeper_place: ActorSlot<KeeperMsg>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 pub(crate) struct State {
-    place: ActorSlot<StoreSupervisorMsg>,
     children: Children,
 }
 
@@ -68,10 +75,7 @@ impl Actor for StoreSupervisor {
         specs.extend(keeper(&arguments));
         let mut children = Children::new(arguments.clock, specs);
         children.start_all(&myself.get_cell()).await?;
-        Ok(State {
-            place: arguments.place,
-            children,
-        })
+        Ok(State { children })
     }
 
     async fn handle(
@@ -80,7 +84,6 @@ impl Actor for StoreSupervisor {
         message: Self::Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.place.taken_up();
         match message {
             StoreSupervisorMsg::Restart(child) => {
                 if let Err(cause) = state.children.start(child, &myself.get_cell()).await {
@@ -91,7 +94,6 @@ impl Actor for StoreSupervisor {
             StoreSupervisorMsg::Status(reply) => drop(reply.send(state.children.status())),
             StoreSupervisorMsg::Fault(fault) => fault.strike().await,
         }
-        state.place.finished();
         Ok(())
     }
 
@@ -127,20 +129,18 @@ fn shard(index: usize, place: &ActorSlot<PersistenceMsg>, arguments: &Arguments)
     let (store, faults) = (Arc::clone(&arguments.store), arguments.faults.clone());
     let own = place.clone();
     Spec {
-        name: format!("persistence:{index}"),
-        kind: "persistence",
         policy: Policy::PERSISTENCE,
         place: Box::new(place.clone()),
         spawn: Box::new(move |supervisor| {
             let place = own.clone();
             let arguments = persistence::Arguments {
                 store: Arc::clone(&store),
-                place: place.clone(),
                 faults: faults.clone(),
             };
             Box::pin(async move {
-                let spawned = Actor::spawn_linked(None, Persistence, arguments, supervisor).await;
-                let (actor, _) = spawned.map_err(|error| error.to_string())?;
+                let activity = Arc::clone(place.activity());
+                let spawned = spawn_under(Persistence, arguments, activity, supervisor).await;
+                let actor = spawned.map_err(|error| error.to_string())?;
                 if index == 0 {
                     // The interval ends with the actor.
                     actor.send_interval(SWEEP_EVERY, || PersistenceMsg::Sweep);
@@ -161,10 +161,8 @@ fn keeper(arguments: &Arguments) -> Option<Spec> {
         Arc::clone(&arguments.leases),
         arguments.lease,
     );
-    let own = arguments.keeper_place.clone();
+    let (own, watch) = (arguments.keeper_place.clone(), Arc::clone(&arguments.watch));
     Some(Spec {
-        name: "leases".to_owned(),
-        kind: "lease_keeper",
         policy: Policy::LEASE_KEEPER,
         place: Box::new(own.clone()),
         spawn: Box::new(move |supervisor| {
@@ -173,13 +171,14 @@ fn keeper(arguments: &Arguments) -> Option<Spec> {
                 leases: Arc::clone(&leases),
                 store: Arc::clone(&store),
                 lease,
-                place: place.clone(),
+                watch: Arc::clone(&watch),
             };
             Box::pin(async move {
-                let start = Actor::spawn_linked(None, LeaseKeeper, arguments, supervisor);
+                let activity = Arc::clone(place.activity());
+                let start = spawn_under(LeaseKeeper, arguments, activity, supervisor);
                 let started = thread.runtime.spawn(start).await;
                 let started = started.map_err(|error| error.to_string())?;
-                let (actor, _) = started.map_err(|error| error.to_string())?;
+                let actor = started.map_err(|error| error.to_string())?;
                 let cell = actor.get_cell();
                 place.put(actor);
                 Ok(cell)

@@ -103,9 +103,13 @@ pub async fn run(mut config: Config) -> Exit {
             return Exit::Internal;
         }
     };
+    loops.watched_by(&service);
+    let runtime = service.sessions.heart("runtime".to_owned(), "runtime");
+    let runtime = tokio::spawn(runtime);
     let serving = serve(&config, &service, ports, &loops, lifecycle.clone());
     let exit = until_over(&service, serving).await;
     signals.abort();
+    runtime.abort();
     lifecycle.stop();
     service.sessions.shutdown(SHUTDOWN_GRACE).await;
     // Dropped last: resources of the sessions may have been opened on these threads.

@@ -10,6 +10,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::service::Service;
+
 /// The loops run until this is dropped; tasks that still run are dropped too.
 pub struct EventLoops {
     handles: Vec<Handle>,
@@ -38,6 +40,14 @@ impl EventLoops {
         })
     }
 
+    /// Reports a loop that is blocked: [`Sessions::stuck`](actors::sessions::Sessions::stuck) lists it.
+    pub fn watched_by(&self, service: &Service) {
+        for (nth, handle) in self.handles.iter().enumerate() {
+            let name = format!("event-loop-{nth}");
+            handle.spawn(service.sessions.heart(name, "event_loop"));
+        }
+    }
+
     /// Spawns a task on one loop; tasks that it spawns stay there. Sockets must be created inside the task.
     pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
     where
@@ -64,9 +74,11 @@ fn event_loop(nth: usize, stop: CancellationToken) -> io::Result<Handle> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::config::{Config, Layer};
+    use crate::startup;
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -87,6 +99,38 @@ mod tests {
     async fn threads() -> (thread::ThreadId, thread::ThreadId) {
         let inner = tokio::spawn(async { thread::current().id() });
         (thread::current().id(), inner.await.expect("runs"))
+    }
+
+    #[tokio::test]
+    async fn a_blocked_loop_is_reported_until_it_goes_on() {
+        let config = Config::resolve(Layer::default(), std::iter::empty()).expect("defaults");
+        let service = startup::start(&config).await.expect("starts");
+        let loops = EventLoops::start().expect("starts");
+        loops.watched_by(&service);
+        let blocks = loops.spawn(async { thread::sleep(Duration::from_millis(2500)) });
+        let until = Instant::now() + PATIENCE * 6;
+        let began = loop {
+            let list = service.sessions.stuck();
+            if let Some(stuck) = list.now.first() {
+                break stuck.clone();
+            }
+            assert!(Instant::now() < until, "{list:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(
+            (began.name.as_str(), began.kind),
+            ("event-loop-0", "event_loop")
+        );
+        blocks.await.expect("ends");
+        loop {
+            let list = service.sessions.stuck();
+            if list.ended.iter().any(|stuck| stuck.name == began.name) {
+                break;
+            }
+            assert!(Instant::now() < until, "{list:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        service.sessions.shutdown(Duration::ZERO).await;
     }
 
     #[tokio::test]

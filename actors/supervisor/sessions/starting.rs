@@ -1,6 +1,7 @@
 //! Starts and restarts sessions.
 
 use super::*;
+use crate::activity::spawn_under;
 
 impl State {
     pub(super) async fn ensure(
@@ -51,6 +52,7 @@ impl State {
             failures: 0,
             last_failure: None,
             since_ms: self.now(),
+            listed: self.arguments.roll.list(id),
         };
         self.children.insert(id, child);
         self.restart(myself, id).await;
@@ -71,8 +73,9 @@ impl State {
             heard_ms: Arc::clone(&child.heard_ms),
         };
         let (waiters, room) = (std::mem::take(waiters), room.take());
-        let spawned = Actor::spawn_linked(None, Session, arguments, myself.get_cell()).await;
-        let (Ok((actor, _)), Some(room)) = (spawned, room) else {
+        let activity = Arc::clone(&child.listed.activity);
+        let spawned = spawn_under(Session, arguments, activity, myself.get_cell()).await;
+        let (Ok(actor), Some(room)) = (spawned, room) else {
             // Dropping the waiters makes their callers ask again.
             self.children.remove(&id);
             return;

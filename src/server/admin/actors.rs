@@ -1,6 +1,6 @@
 //! The supervision tree as JSON. Each session supervisor shows only its newest sessions; `/admin/sessions` lists all.
 
-use actors::status::ActorStatus;
+use actors::status::{ActorStatus, InProgress};
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -21,9 +21,19 @@ fn actor(status: &ActorStatus) -> Value {
         "status": status.status,
         "restarts": status.restarts,
         "last_failure": status.last_failure,
-        "mailbox": status.mailbox,
+        "mailbox": status.doing.mailbox,
+        "messages": status.doing.messages,
+        "busy_ms": u64::try_from(status.doing.busy.as_millis()).unwrap_or(u64::MAX),
+        "now": status.doing.now.map(now),
         "since": rfc3339(status.since_ms),
         "children": status.children.iter().map(actor).collect::<Vec<_>>(),
+    })
+}
+
+fn now(now: InProgress) -> Value {
+    json!({
+        "message": now.message,
+        "since_ms": u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX),
     })
 }
 

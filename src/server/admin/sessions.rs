@@ -89,7 +89,7 @@ fn row(id: SessionId, actor: &ActorStatus) -> Value {
         "status": actor.status,
         "restarts": actor.restarts,
         "last_failure": actor.last_failure,
-        "mailbox": actor.mailbox,
+        "mailbox": actor.doing.mailbox,
         "since": rfc3339(actor.since_ms),
     })
 }

@@ -28,6 +28,9 @@ async fn the_tree_has_all_actors_each_with_the_same_fields() {
             "restarts",
             "last_failure",
             "mailbox",
+            "messages",
+            "busy_ms",
+            "now",
             "since",
             "children",
         ];
@@ -36,7 +39,14 @@ async fn the_tree_has_all_actors_each_with_the_same_fields() {
         found.sort_unstable();
         assert_eq!(found, wanted);
         assert!(actor["since"].as_str().expect("a time").ends_with('Z'));
-        assert!(actor["restarts"].is_u64() && actor["mailbox"].is_u64());
+        for number in ["restarts", "mailbox", "messages", "busy_ms"] {
+            assert!(actor[number].is_u64(), "{number}: {actor}");
+        }
+        let now = &actor["now"];
+        assert!(
+            now.is_null() || keys(now) == ["message", "since_ms"],
+            "{now}"
+        );
         names.push(actor["name"].as_str().expect("a name").to_owned());
         left.extend(actor["children"].as_array().expect("a list"));
     }
