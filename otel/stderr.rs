@@ -111,6 +111,9 @@ impl Outlet {
         if full || state.untold > 0 {
             state.dropped += 1;
             state.untold += 1;
+            drop(state);
+            // The thread may wait for something to write: the notice is something.
+            self.shared.filled.notify_one();
             return;
         }
         state.waiting.extend_from_slice(bytes);
