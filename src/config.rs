@@ -15,6 +15,7 @@ pub mod http;
 pub mod pid_file;
 pub mod principals;
 pub mod store;
+pub mod telemetry;
 pub mod tokens;
 pub mod units;
 
@@ -30,6 +31,7 @@ use principals::Principals;
 pub use scope::Scope;
 pub use sources::{certificates, private_key};
 use store::{Misfit, Store};
+use telemetry::LogFormat;
 
 /// The prefix of the program's environment variables.
 pub const ENV_PREFIX: &str = "MCA_";
@@ -52,6 +54,9 @@ pub struct Config {
     pub principals: Principals,
     /// `None`: `otel::DEFAULT_FILTER`.
     pub log: Option<String>,
+    pub log_format: LogFormat,
+    /// Whether traces have the arguments of calls.
+    pub trace_arguments: bool,
     /// Holds the id of the process while it serves.
     pub pid_file: Option<PathBuf>,
     /// Settings of variables and files that have no effect; only [`Scope::Doctor`] accepts them.

@@ -12,6 +12,8 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: Metered<MiMalloc> = Metered(MiMalloc);
 
+/// How long the process waits at its end for a receiver of telemetry.
+const LAST_SPANS: Duration = Duration::from_secs(3);
 /// How long the process waits at its end for a stderr that accepts nothing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -20,11 +22,12 @@ fn main() -> ExitCode {
     cli::program(std::env::args_os().collect()).into()
 }
 
-/// Writes the last log messages, however `main` ends.
+/// Sends the last telemetry and writes the last log messages, however `main` ends.
 struct SaidAll;
 
 impl Drop for SaidAll {
     fn drop(&mut self) {
+        otel::end(LAST_SPANS);
         otel::stderr::flush(LAST_WORDS);
     }
 }

@@ -12,6 +12,7 @@ use super::run::Run;
 use super::screen::{Color, Screen};
 use super::targets::Targets;
 use super::{Exit, complain, diagram, fail_on, overview, print, table};
+use crate::config::telemetry::LogFormat;
 use crate::config::units::{Bytes, Count, Period};
 use crate::config::{Config, Layer};
 
@@ -79,6 +80,9 @@ struct RunLimits {
     /// Log filter for stderr [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// How log lines look: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
 }
 
 impl Analyze {
@@ -92,6 +96,7 @@ impl Analyze {
             max_file_bytes: self.limits.max_file_bytes,
             workers: self.limits.workers,
             log: self.limits.log.clone(),
+            log_format: self.limits.log_format,
             ..Layer::default()
         }
     }

@@ -64,6 +64,7 @@ fn configure(scope: Scope, flags: Layer, default_filter: &str) -> Result<Config,
     let filter = config.log.clone().unwrap_or(default_filter.to_owned());
     let options = otel::Options {
         filter: Some(filter),
+        format: config.log_format.into(),
     };
     otel::install(&options).map_err(|error| {
         complain(&error.to_string());

@@ -10,6 +10,7 @@ use super::authority::{Host, Origin};
 use super::http::{Address, Admin, Http};
 use super::principals::{Name, Override, Principals};
 use super::store::{Durability, Store, StoreKind, Url, WhenAway};
+use super::telemetry::LogFormat;
 use super::units::{self, Amount, Bytes, Count, Period, Switch};
 use super::{Config, Error, Limits};
 
@@ -72,6 +73,12 @@ pub struct Layer {
     /// Log filter for stderr, such as `debug` or `info,actors=trace`
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
+    /// How log lines look: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Record the arguments of calls in traces; they may contain paths of your projects
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub trace_arguments: Option<Switch>,
     /// Write the process id to this file, for example for `kill -HUP "$(cat FILE)"`
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
@@ -178,6 +185,8 @@ impl Layer {
             memory: self.memory.or(lower.memory),
             max_file_bytes: self.max_file_bytes.or(lower.max_file_bytes),
             log: self.log.or(lower.log),
+            log_format: self.log_format.or(lower.log_format),
+            trace_arguments: self.trace_arguments.or(lower.trace_arguments),
             pid_file: self.pid_file.or(lower.pid_file),
             stdio: self.stdio.or(lower.stdio),
             http: self.http.or(lower.http),
@@ -217,6 +226,8 @@ impl Layer {
             admin,
             principals,
             log: self.log,
+            log_format: self.log_format.unwrap_or_default(),
+            trace_arguments: self.trace_arguments.is_some_and(|on| on.0),
             pid_file: self.pid_file,
             idle: Vec::new(),
             limits: Limits {

@@ -16,7 +16,7 @@ pub enum Scope {
     Sessions,
 }
 
-const OF_ANALYZE: [&str; 7] = [
+const OF_ANALYZE: [&str; 8] = [
     "config",
     "call_deadline",
     "cache_bytes",
@@ -24,9 +24,10 @@ const OF_ANALYZE: [&str; 7] = [
     "max_file_bytes",
     "workers",
     "log",
+    "log_format",
 ];
 /// Includes `cache_redis_url`, because the certificates may be for that Redis only.
-const OF_SESSIONS: [&str; 8] = [
+const OF_SESSIONS: [&str; 9] = [
     "config",
     "store",
     "redis_url",
@@ -35,6 +36,7 @@ const OF_SESSIONS: [&str; 8] = [
     "cache_redis_url",
     "durability",
     "log",
+    "log_format",
 ];
 
 impl Scope {
@@ -60,6 +62,7 @@ impl Layer {
                 max_file_bytes: self.max_file_bytes,
                 workers: self.workers,
                 log: self.log,
+                log_format: self.log_format,
                 ..Self::default()
             },
             Scope::Sessions => Self {
@@ -71,6 +74,7 @@ impl Layer {
                 cache_redis_url: self.cache_redis_url,
                 durability: self.durability,
                 log: self.log,
+                log_format: self.log_format,
                 ..Self::default()
             },
         }

@@ -1,0 +1,95 @@
+//! The macros that read the tables of the list.
+
+macro_rules! attributes {
+    ($($(#[doc = $says:literal])+ $id:ident = $key:literal;)+) => {
+        $($(#[doc = $says])+ pub const $id: Attribute = Attribute { key: $key, says: concat!($($says),+) };)+
+
+        /// All, in the order of the list.
+        pub const ALL: &[Attribute] = &[$($id),+];
+    };
+}
+
+macro_rules! events {
+    ($($(#[doc = $says:literal])+ $id:ident = $name:literal;)+) => {
+        $($(#[doc = $says])+ pub const $id: Event = Event { name: $name, says: concat!($($says),+) };)+
+
+        /// All, in the order of the list.
+        pub const ALL: &[Event] = &[$($id),+];
+    };
+}
+
+macro_rules! spans {
+    ($($(#[doc = $says:literal])+ $id:ident = $name:literal $kind:ident [$($attribute:ident),* $(,)?] [$($event:ident),* $(,)?];)+) => {
+        $($(#[doc = $says])+ pub static $id: SpanName = SpanName {
+            name: $name,
+            kind: SpanKind::$kind,
+            attributes: { const ATTRIBUTES: &[Attribute] = &[$($attribute),*]; ATTRIBUTES },
+            events: { const EVENTS: &[Event] = &[$($event),*]; EVENTS },
+            says: concat!($($says),+),
+        };)+
+
+        /// All, in the order of the list.
+        pub const ALL: &[&SpanName] = &[$(&$id),+];
+    };
+}
+
+macro_rules! metrics {
+    ($(
+        $(#[doc = $says:literal])+
+        $id:ident = $name:literal $kind:ident $(($bounds:ident))? in Unit::$unit:ident $(($what:literal))? { $($label:ident : $attribute:ident),* $(,)? };
+    )+) => {
+        $(
+            $(#[doc = $says])+
+            #[derive(Debug, Clone, Copy)]
+            pub struct $id { $(pub $label: &'static str),* }
+
+            impl $id {
+                pub const METRIC: &'static Metric = {
+                    static FAMILY: crate::series::Family = crate::series::Family::new();
+                    static METRIC: Metric = Metric {
+                        name: $name,
+                        kind: Kind::$kind $(($bounds))?,
+                        unit: Unit::$unit $(($what))?,
+                        labels: &[$($attribute),*],
+                        says: concat!($($says),+),
+                        family: &FAMILY,
+                    };
+                    &METRIC
+                };
+
+                methods!($kind { $($label),* });
+            }
+        )+
+
+        /// All, in the order of the list.
+        pub static ALL: &[&Metric] = &[$($id::METRIC),+];
+    };
+}
+
+macro_rules! methods {
+    (Counter { $($label:ident),* }) => {
+        pub fn add(self, more: u64) {
+            Self::METRIC.family.add(Self::METRIC, &[$(self.$label),*], more as f64);
+        }
+
+        /// Sets the total, which is counted elsewhere.
+        pub fn reach(self, total: f64) {
+            Self::METRIC.family.set(Self::METRIC, &[$(self.$label),*], total);
+        }
+    };
+    (Gauge { $($label:ident),* }) => {
+        pub fn set(self, value: f64) {
+            Self::METRIC.family.set(Self::METRIC, &[$(self.$label),*], value);
+        }
+
+        /// Forgets all series, before they are set again.
+        pub fn forget() {
+            Self::METRIC.family.clear();
+        }
+    };
+    (Histogram { $($label:ident),* }) => {
+        pub fn record(self, value: f64) {
+            Self::METRIC.family.record(Self::METRIC, &[$(self.$label),*], value);
+        }
+    };
+}
