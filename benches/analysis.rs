@@ -57,7 +57,7 @@ pub(crate) fn run(corpus: &Path) {
     one_folder(&runtime, &corpus, &workspace, &files);
 }
 
-/// The dependencies of one folder, which are resolved in the world of the whole root.
+/// The dependencies of one folder, one file and all: each is resolved in the world of the whole root.
 fn one_folder(runtime: &Runtime, corpus: &Path, workspace: &Workspace, files: &[File]) {
     let folder = busiest_folder(files);
     println!("dependencies of {folder}");
@@ -74,15 +74,18 @@ fn one_folder(runtime: &Runtime, corpus: &Path, workspace: &Workspace, files: &[
         || first_answer(runtime, corpus),
     );
     report_pair("first answer", &first, "measuring the whole root", 1.0);
-    let service = start(runtime, corpus);
-    ask(&service);
-    let second = in_turns(
-        ROUNDS,
-        || timed(|| ask(&service)),
-        || timed(|| scan(workspace)),
-    );
-    report_pair("second answer", &second, "walk of the root", MARK_WARM);
-    end(runtime, service);
+    let in_it = |file: &&File| file.path.starts_with(&folder);
+    let file = (files.iter().find(in_it)).map_or(".", |file| &file.path);
+    for path in [&folder, file, "."] {
+        let service = start(runtime, corpus);
+        let arguments = json!({"path": path, "limit": 10});
+        let ask = || call(runtime, &service, "analyze_dependencies", &arguments);
+        ask();
+        let second = in_turns(ROUNDS, || timed(ask), || timed(|| scan(workspace)));
+        println!("{path}");
+        report_pair("second answer", &second, "walk of the root", MARK_WARM);
+        end(runtime, service);
+    }
 }
 
 /// The folder with the most files directly in it.

@@ -150,6 +150,8 @@ pub struct Scan {
     pub notes: BTreeMap<Note, u64>,
     /// Over (path, hash) of every file and manifest, in hex: equal digests, equal inputs.
     pub digest: String,
+    /// Over everything that imports are resolved in, whatever part of it is selected. `None` without surroundings.
+    pub world: Option<ContentHash>,
 }
 
 /// Text, decoded.

@@ -44,6 +44,15 @@ impl CacheHandle {
         Self { second, ..self }
     }
 
+    /// The cache of this node alone, for values that cannot be encoded.
+    #[must_use]
+    pub fn in_memory(&self) -> Self {
+        Self {
+            second: None,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn second_level(&self) -> Option<&Arc<SecondLevel>> {
         self.second.as_ref()
     }

@@ -42,8 +42,6 @@ mod tsconfig;
 pub struct SourceFile<'a> {
     pub path: &'a str,
     pub analysis: &'a FileAnalysis,
-    /// It is not in the selection: see [`Node::outside`].
-    pub outside: bool,
     /// See [`Node::left_out`].
     pub left_out: Option<&'static str>,
 }
@@ -53,7 +51,6 @@ impl<'a> SourceFile<'a> {
         Self {
             path,
             analysis,
-            outside: false,
             left_out: None,
         }
     }
@@ -154,7 +151,7 @@ pub struct Node {
     /// import path of the Go package (`….test` for its test files, which others never see), the Java package, the C
     /// directory.
     pub package: String,
-    /// Not in the selection. For a folder or package: none of its files is.
+    /// Not in the selection; set by [`Measured::narrow`]. For a folder or package: none of its files is.
     pub outside: bool,
     /// Why its files are not measured (`generated`, `minified`, …): they are nodes because something imports them.
     pub left_out: Option<&'static str>,
@@ -290,6 +287,11 @@ impl Graph {
         shape::fold(self, granularity)
     }
 
+    /// For each node, its node in the folded graph.
+    pub fn folded_into(&self, granularity: Granularity) -> Vec<u32> {
+        shape::folded_into(self, granularity)
+    }
+
     /// For each node, whether it is reached from those that `is_focus` names, within `depth` steps.
     pub fn reached(
         &self,
@@ -320,8 +322,10 @@ impl Measured {
     /// Keeps the nodes of the selection (of these only the reached ones, if `reached` is given), every edge that leaves
     /// one of them, and the ends of these edges. The figures stay those of the whole graph; indexes are renumbered.
     /// External packages and unresolved imports are kept if an importer is.
-    pub fn narrow(&self, reached: Option<&[bool]>) -> Shown {
-        narrow::narrow(self, reached)
+    ///
+    /// `outside` says for each node whether it is outside the selection.
+    pub fn narrow(&self, outside: &[bool], reached: Option<&[bool]>) -> Shown {
+        narrow::narrow(self, outside, reached)
     }
 }
 

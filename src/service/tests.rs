@@ -16,6 +16,7 @@ mod compare;
 mod parts;
 mod sessions;
 mod stored;
+mod world;
 
 /// A service over a copy of the sample tree.
 struct Here {

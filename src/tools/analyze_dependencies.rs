@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use self::diagram::Format;
 use self::view::View;
+use self::world::{Form, World};
 use super::analyzed::{Analyzed, Phase};
 use super::argument::{Argument, integer, one_of, text};
 use super::output::{Outcome, output, page_of};
@@ -17,6 +18,7 @@ use crate::answer::page::{Frame, fit};
 
 mod diagram;
 mod schema;
+mod shown;
 mod view;
 mod world;
 
@@ -172,12 +174,22 @@ impl Tool for AnalyzeDependencies {
 
     fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<ToolOutput, ToolError> {
         let shared = Shared::read(NAME, arguments)?;
-        let analyzed = Analyzed::with_surroundings(ctx, &self.0, &shared.selection)?;
+        let form = Form::of(arguments);
+        let mut kept = None;
+        let analyzed =
+            Analyzed::with_surroundings(ctx, &self.0, &shared.selection, &mut |scanned| {
+                kept = World::kept(ctx, scanned, form);
+                kept.is_some()
+            })?;
         Phase::Resolve.begins(&ctx.progress, "resolving imports");
-        let shown = world::shown(ctx, &self.0, &analyzed, arguments)?;
+        let world = match kept.filter(|_| analyzed.surroundings.is_none()) {
+            Some(world) => world,
+            None => World::of(ctx, &analyzed, form)?,
+        };
+        let shown = shown::shown(ctx, &self.0, &world, &analyzed, arguments)?;
         Phase::Answer.begins(&ctx.progress, "writing the answer");
         let shape = shared.paging.shape(schema::fields(arguments));
-        let view = View::new(&shown, world::cycles_by(arguments), shape);
+        let view = View::new(&shown, form.cycles_by(), shape);
         if let Some(stop) = ctx.stop_reason() {
             return Err(stop);
         }

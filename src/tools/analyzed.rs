@@ -43,16 +43,19 @@ pub(crate) struct Surrounding {
     pub(crate) analysis: Arc<FileAnalysis>,
     /// Why it is not measured.
     pub(crate) left_out: Option<SkipReason>,
-    /// It is in the selected folder.
-    pub(crate) in_place: bool,
 }
 
 /// The data that all analysis tools show.
 pub(crate) struct Analyzed {
     /// Sorted by path.
     pub(crate) files: Vec<AnalyzedFile>,
-    /// Sorted by path; empty if they were not requested.
-    pub(crate) surroundings: Vec<Surrounding>,
+    /// Sorted by path. `None`: they were not requested, or are not needed.
+    pub(crate) surroundings: Option<Vec<Surrounding>>,
+    /// The surrounding files in the selected folder.
+    pub(crate) in_place: Vec<String>,
+    /// See [`Scan::world`]. `None` also if a file was left out or changed after the walk: what is made of these analyses
+    /// is then no function of the digest.
+    pub(crate) world: Option<ContentHash>,
     pub(crate) links: Vec<Link>,
     pub(crate) manifests: Vec<Manifest>,
     pub(crate) coverage: Coverage,
@@ -71,66 +74,111 @@ impl Analyzed {
         reach: &ReadAccess,
         selection: &Selection,
     ) -> Result<Self, ToolError> {
-        Self::analyze(ctx, reach, selection, false)
+        Self::analyze(ctx, reach, selection, None)
     }
 
-    /// As `of`, with the imports of all other files in the session's roots.
+    /// As `of`, with the imports of all other files in the session's roots, unless `is_kept` says that what is made of
+    /// this [`Scan::world`] is known.
     pub(crate) fn with_surroundings(
         ctx: &ToolContext,
         reach: &ReadAccess,
         selection: &Selection,
+        is_kept: &mut dyn FnMut(&ContentHash) -> bool,
     ) -> Result<Self, ToolError> {
-        Self::analyze(ctx, reach, selection, true)
+        Self::analyze(ctx, reach, selection, Some(is_kept))
     }
 
     fn analyze(
         ctx: &ToolContext,
         reach: &ReadAccess,
         selection: &Selection,
-        surroundings: bool,
+        surroundings: Option<&mut dyn FnMut(&ContentHash) -> bool>,
     ) -> Result<Self, ToolError> {
         let workspace = reach.open(ctx)?;
         let throttle = Throttle::new(&ctx.progress);
         let stop = || ctx.stop_reason().is_some();
         let seen = |seen| throttle.report(Phase::Walk, seen, None, || format!("{seen} files seen"));
         let scan = match surroundings {
-            true => workspace.scan_with_surroundings(selection, &seen, &stop),
-            false => workspace.scan(selection, &seen, &stop),
+            Some(_) => workspace.scan_with_surroundings(selection, &seen, &stop),
+            None => workspace.scan(selection, &seen, &stop),
         };
         let mut scan = scan.map_err(|error| stopped_or(ctx, error))?;
-        let around = Around::of(ctx, &mut scan)?;
-        // The selection comes first: an index below its length is a selected file.
-        let files: Vec<File> = (scan.files.iter())
-            .chain(around.unknown.iter().map(|neighbour| &neighbour.file))
-            .cloned()
+        let neighbours = std::mem::take(&mut scan.surroundings);
+        let in_place = (neighbours.iter())
+            .filter(|neighbour| neighbour.in_place)
+            .map(|neighbour| neighbour.file.path.clone())
             .collect();
-        let slots = Slots::of(&files, scan.files.len());
-        let memory = &reach.memory;
-        let mut computed = Computed::within(memory);
         let means = compute::Means {
             ctx,
-            memory,
+            memory: &reach.memory,
             workspace: &workspace,
         };
-        let fetched = ctx
-            .cache
-            .get_or_compute(&slots.keys, ctx.deadline, |missing, hand_in| {
-                let part = compute::all(&means, &files, &slots, missing, hand_in, &throttle)?;
+        let is_kept = surroundings
+            .zip(scan.world.as_ref())
+            .is_some_and(|(is_kept, world)| is_kept(world));
+        if is_kept {
+            let mut alone = Fetched::of(&means, &scan.files, None, &throttle)?;
+            // With a file left out, the world is another one.
+            if alone.is_complete() {
+                alone.cache.hits += neighbours.len() as u64;
+                return Ok(assemble(scan, alone, in_place));
+            }
+        }
+        let around = match scan.world {
+            Some(_) => Some(Around::of(ctx, neighbours)?),
+            None => None,
+        };
+        let fetched = Fetched::of(&means, &scan.files, around, &throttle)?;
+        Ok(assemble(scan, fetched, in_place))
+    }
+}
+
+/// What the cache had and what was computed.
+struct Fetched {
+    /// Of the selected files, then of the unknown files around them. `None`: left out.
+    analyses: Vec<Option<Arc<FileAnalysis>>>,
+    around: Option<Around>,
+    computed: Computed,
+    cache: CacheUse,
+}
+
+impl Fetched {
+    fn of(
+        means: &compute::Means<'_>,
+        selected: &[File],
+        around: Option<Around>,
+        throttle: &Throttle<'_>,
+    ) -> Result<Self, ToolError> {
+        let unknown = around.iter().flat_map(|around| &around.unknown);
+        // The selection comes first: an index below its length is a selected file.
+        let files: Vec<File> = (selected.iter())
+            .chain(unknown.map(|neighbour| &neighbour.file))
+            .cloned()
+            .collect();
+        let slots = Slots::of(&files, selected.len());
+        let mut computed = Computed::within(means.memory);
+        let cache = &means.ctx.cache;
+        let fetched =
+            cache.get_or_compute(&slots.keys, means.ctx.deadline, |missing, hand_in| {
+                let part = compute::all(means, &files, &slots, missing, hand_in, throttle)?;
                 computed.merge(part);
                 Ok::<_, ToolError>(())
             })?;
-        let cache = CacheUse {
-            hits: fetched.hits + around.known.len() as u64,
-            misses: fetched.misses,
-        };
-        Ok(assemble(
-            scan,
+        let known = around.as_ref().map_or(0, |around| around.known.len());
+        Ok(Self {
+            analyses: slots.analyses(&fetched.values, &mut computed, files.len()),
             around,
-            &slots,
-            &fetched.values,
             computed,
-            cache,
-        ))
+            cache: CacheUse {
+                hits: fetched.hits + known as u64,
+                misses: fetched.misses,
+            },
+        })
+    }
+
+    /// No file was left out, and none has changed since the walk.
+    fn is_complete(&self) -> bool {
+        self.computed.read_otherwise.is_empty() && self.analyses.iter().all(Option::is_some)
     }
 }
 
@@ -142,9 +190,8 @@ struct Around {
 }
 
 impl Around {
-    fn of(ctx: &ToolContext, scan: &mut Scan) -> Result<Self, ToolError> {
-        let (squeezed, neighbours): (Vec<_>, Vec<_>) = std::mem::take(&mut scan.surroundings)
-            .into_iter()
+    fn of(ctx: &ToolContext, neighbours: Vec<Neighbour>) -> Result<Self, ToolError> {
+        let (squeezed, neighbours): (Vec<_>, Vec<_>) = (neighbours.into_iter())
             .partition(|neighbour| neighbour.left_out == Some(SkipReason::Minified));
         let mut around = Self::default();
         // Minified files have lines of a megabyte. They can be imported, but their own imports are not read.
@@ -177,7 +224,6 @@ fn surrounding(neighbour: Neighbour, analysis: Arc<FileAnalysis>) -> Surrounding
         path: neighbour.file.path,
         analysis,
         left_out: neighbour.left_out,
-        in_place: neighbour.in_place,
     }
 }
 
@@ -227,6 +273,28 @@ impl Slots {
         }
         slots
     }
+
+    /// By file, from the values of the slots and from the files that have their own.
+    fn analyses(
+        &self,
+        values: &[Option<CacheValue>],
+        computed: &mut Computed,
+        files: usize,
+    ) -> Vec<Option<Arc<FileAnalysis>>> {
+        let mut analyses = vec![None; files];
+        for (slot, members) in self.files.iter().enumerate() {
+            let value = values.get(slot).cloned().flatten();
+            let shared = value.and_then(|value| value.downcast::<FileAnalysis>().ok());
+            for &index in members {
+                analyses[index] = match computed.changed.remove(&index) {
+                    Some((_, analysis)) if !computed.skipped.contains_key(&index) => Some(analysis),
+                    _ if computed.skipped.contains_key(&index) => None,
+                    _ => shared.clone(),
+                };
+            }
+        }
+        analyses
+    }
 }
 
 /// A [`FileAnalysis`] depends only on these four.
@@ -242,27 +310,14 @@ fn key_of(hash: &ContentHash, language: crate::analysis::Language, depth: Depth)
     CacheKey(*hasher.finalize().as_bytes())
 }
 
-fn assemble(
-    scan: Scan,
-    around: Around,
-    slots: &Slots,
-    values: &[Option<CacheValue>],
-    mut computed: Computed,
-    cache: CacheUse,
-) -> Analyzed {
-    let all = scan.files.len() + around.unknown.len();
-    let mut analyses: Vec<Option<Arc<FileAnalysis>>> = vec![None; all];
-    for (slot, members) in slots.files.iter().enumerate() {
-        let value = values.get(slot).cloned().flatten();
-        let shared = value.and_then(|value| value.downcast::<FileAnalysis>().ok());
-        for &index in members {
-            analyses[index] = match computed.changed.remove(&index) {
-                Some((_, analysis)) if !computed.skipped.contains_key(&index) => Some(analysis),
-                _ if computed.skipped.contains_key(&index) => None,
-                _ => shared.clone(),
-            };
-        }
-    }
+fn assemble(scan: Scan, fetched: Fetched, in_place: Vec<String>) -> Analyzed {
+    let world = scan.world.filter(|_| fetched.is_complete());
+    let Fetched {
+        mut analyses,
+        around,
+        computed,
+        cache,
+    } = fetched;
     let mut coverage = Coverage {
         files_seen: scan.files_seen,
         // Skipped directories have separate reasons, with names that say so.
@@ -274,7 +329,8 @@ fn assemble(
     let mut notices: Vec<_> = (scan.notes.iter())
         .map(|(note, count)| format!("{}: {}", note.name(), counted(*count, "file")))
         .collect();
-    let surroundings = surroundings(around, analyses.split_off(scan.files.len()));
+    let read = analyses.split_off(scan.files.len());
+    let surroundings = around.map(|around| surroundings(around, read));
     let mut files = Vec::with_capacity(scan.files.len());
     for (index, (file, analysis)) in scan.files.into_iter().zip(analyses).enumerate() {
         let Some(analysis) = analysis else {
@@ -302,6 +358,8 @@ fn assemble(
     Analyzed {
         files,
         surroundings,
+        in_place,
+        world,
         links: scan.links,
         manifests: scan.manifests,
         coverage,

@@ -137,6 +137,7 @@ fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
     links.sort_unstable();
     links.dedup();
     let digest = digest(&files, &surroundings, &links, &manifests);
+    let world = (task.surroundings).then(|| world(&files, &surroundings, &links, &manifests));
     Ok(Scan {
         files,
         surroundings,
@@ -150,6 +151,7 @@ fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
         pruned: tally.pruned,
         notes: tally.notes,
         digest,
+        world,
     })
 }
 
@@ -224,4 +226,36 @@ fn digest(
         add(&link.path, ContentHash::of(link.target.as_bytes()));
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// Equal only if all files, with the reason why each is not measured, and all manifests and links are equal.
+fn world(
+    files: &[File],
+    surroundings: &[Neighbour],
+    links: &[Link],
+    manifests: &[(Manifest, ContentHash)],
+) -> ContentHash {
+    let selected = files.iter().map(|file| (file, None));
+    let around = surroundings.iter().map(|near| (&near.file, near.left_out));
+    let mut all: Vec<(&File, Option<SkipReason>)> = selected.chain(around).collect();
+    // A stable sort merges the two sorted parts.
+    all.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |parts: [&[u8]; 3]| {
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    };
+    for (file, left_out) in all {
+        let left_out = left_out.map_or("", SkipReason::name);
+        add([file.path.as_bytes(), &file.hash.0, left_out.as_bytes()]);
+    }
+    for (manifest, hash) in manifests {
+        add([manifest.path.as_bytes(), &hash.0, b"manifest"]);
+    }
+    for link in links {
+        add([link.path.as_bytes(), link.target.as_bytes(), b"link"]);
+    }
+    ContentHash(*hasher.finalize().as_bytes())
 }

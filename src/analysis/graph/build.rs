@@ -33,7 +33,7 @@ pub(super) fn build(
             language: Some(file.analysis.language),
             files: 1,
             package: resolver.map_or_else(String::new, |resolver| resolver.package(index(at))),
-            outside: file.outside,
+            outside: false,
             left_out: file.left_out,
         });
         let Some(resolver) = resolver else { continue };

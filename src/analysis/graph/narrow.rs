@@ -33,12 +33,12 @@ pub(super) fn without_strays(graph: Graph) -> Graph {
     }
 }
 
-pub(super) fn narrow(measured: &Measured, reached: Option<&[bool]>) -> Shown {
+pub(super) fn narrow(measured: &Measured, outside: &[bool], reached: Option<&[bool]>) -> Shown {
     let graph = &measured.graph;
     let is_reached = |at: u32| reached.is_none_or(|reached| reached[at as usize]);
     let is_own: Vec<bool> = (0..)
-        .zip(&graph.nodes)
-        .map(|(at, node)| !node.outside && is_reached(at))
+        .zip(outside)
+        .map(|(at, outside)| !outside && is_reached(at))
         .collect();
     let is_shown_edge = |edge: &Edge| is_own[edge.from as usize] && is_reached(edge.to);
     let mut kept = is_own.clone();
@@ -47,8 +47,14 @@ pub(super) fn narrow(measured: &Measured, reached: Option<&[bool]>) -> Shown {
     }
     let numbers = Numbers::of(&kept);
     let is_importer = |at: u32| is_own[at as usize];
+    let mut nodes = numbers.nodes(graph);
+    let outside = outside.iter().zip(&kept);
+    let outside = outside.filter_map(|(outside, kept)| kept.then_some(*outside));
+    for (node, outside) in nodes.iter_mut().zip(outside) {
+        node.outside = outside;
+    }
     let shown = Graph {
-        nodes: numbers.nodes(graph),
+        nodes,
         edges: numbers.edges(graph, is_shown_edge),
         external: numbers.external(graph, is_importer),
         unresolved: numbers.unresolved_of(graph, is_importer),

@@ -62,6 +62,13 @@ pub(super) fn fold(graph: &Graph, granularity: Granularity) -> Graph {
     }
 }
 
+pub(super) fn folded_into(graph: &Graph, granularity: Granularity) -> Vec<u32> {
+    match granularity {
+        Granularity::File => (0..index(graph.nodes.len())).collect(),
+        Granularity::Directory | Granularity::Package => groups(graph, granularity).1,
+    }
+}
+
 /// The folded nodes by first appearance, and the new node of each old one.
 fn groups(graph: &Graph, granularity: Granularity) -> (Vec<Node>, Vec<u32>) {
     let mut by_key: HashMap<(Option<&str>, String), u32> = HashMap::new();
@@ -86,14 +93,13 @@ fn groups(graph: &Graph, granularity: Granularity) -> (Vec<Node>, Vec<u32>) {
                 language: node.language,
                 files: 0,
                 package: name,
-                outside: true,
+                outside: false,
                 left_out: node.left_out,
             });
             index(nodes.len() - 1)
         });
         let folded = &mut nodes[at as usize];
         folded.files = folded.files.saturating_add(node.files);
-        folded.outside &= node.outside;
         folded.left_out = folded.left_out.and(node.left_out);
         if folded.language != node.language {
             folded.language = None;

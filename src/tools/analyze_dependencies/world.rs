@@ -1,94 +1,190 @@
-//! Selects the shown part of the graph. The whole graph is resolved, folded and measured first, and narrowed to the
-//! selection and the focus last.
+//! The whole graph: resolved, folded and measured, before any part of it is selected.
+//!
+//! It is kept in the cache under a digest of all that it is made of, so the next answer about any part of the same files
+//! need not build it. After a crash or an eviction it is built again.
 
 use std::collections::HashSet;
+use std::mem::size_of;
+use std::sync::Arc;
 
+use actors::cache::{CacheKey, CacheValue, Weighed};
 use actors::tool::{ToolContext, ToolError};
 use serde_json::Value;
 
 use super::super::analyzed::Analyzed;
-use super::super::read_access::ReadAccess;
-use super::DEFAULT_DEPTH;
+use crate::analysis::ENGINE_VERSION;
 use crate::analysis::graph::{
-    self, CycleEdges, Direction, Granularity, Graph, Node, Project, Shown, SourceFile,
+    self, Coupling, Cycle, CycleEdges, Edge, External, Granularity, Graph, Measured, Node, Project,
+    SourceFile, Unresolved,
 };
-use crate::answer::{Failure, nearest};
-
-/// Builds the graph of all files. Files around the selection count like selected ones; only their rows differ.
-pub(super) fn shown(
-    ctx: &ToolContext,
-    reach: &ReadAccess,
-    analyzed: &Analyzed,
-    arguments: &Value,
-) -> Result<Shown, ToolError> {
-    let graph = build(ctx, analyzed)?;
-    let graph = match arguments["granularity"].as_str() {
-        Some("directory") => graph.fold(Granularity::Directory),
-        Some("package") => graph.fold(Granularity::Package),
-        Some(_) | None => graph,
-    };
-    let edges = match cycles_by(arguments) {
-        ALL => CycleEdges::All,
-        _ => CycleEdges::Runtime,
-    };
-    let measured = graph.measure(edges);
-    let Some(focus) = arguments["focus"].as_str() else {
-        return Ok(measured.narrow(None));
-    };
-    let name = named(ctx, reach, &measured.graph, focus)?;
-    let is_focus = |node: &Node| is_named(node, &name);
-    let direction = direction(arguments);
-    let depth = arguments["depth"].as_u64().unwrap_or(DEFAULT_DEPTH);
-    let depth = u32::try_from(depth).unwrap_or(u32::MAX);
-    let reached = measured.graph.reached(&is_focus, direction, depth);
-    let mut shown = measured.narrow(Some(&reached));
-    let nearer = (measured.graph).reached(&is_focus, direction, depth.saturating_sub(1));
-    let nearer = measured.graph.nodes.iter().zip(nearer);
-    let nearer: HashSet<&str> = nearer
-        .filter_map(|(node, is_nearer)| is_nearer.then_some(node.id.as_str()))
-        .collect();
-    keep_steps(&mut shown.graph, &nearer, direction);
-    Ok(shown)
-}
-
-/// In one direction, drops the edges that are no part of a step, such as imports between two nodes of the last step.
-/// `nearer`: the nodes of all earlier steps.
-fn keep_steps(graph: &mut Graph, nearer: &HashSet<&str>, direction: Direction) {
-    let Graph { nodes, edges, .. } = graph;
-    let is_nearer = |node: u32| nearer.contains(nodes[node as usize].id.as_str());
-    edges.retain(|edge| match direction {
-        Direction::In => is_nearer(edge.to),
-        Direction::Out => is_nearer(edge.from),
-        Direction::Both => true,
-    });
-}
-
-fn direction(arguments: &Value) -> Direction {
-    match arguments["direction"].as_str() {
-        Some("in") => Direction::In,
-        Some("out") => Direction::Out,
-        Some(_) | None => Direction::Both,
-    }
-}
+use crate::workspace::{ContentHash, SkipReason};
 
 /// The argument `cycles`.
 const ALL: &str = "all";
+/// A larger graph, of some 50,000 files, is built for each answer: a few of them would fill the default cache, and
+/// displace the analyses. A graph takes a twentieth of its analyses (1.8 MB for the 2,831 files of Django).
+const MOST_BYTES: usize = 32 << 20;
 
-/// The name of the argument's value.
-pub(super) fn cycles_by(arguments: &Value) -> &'static str {
-    match arguments["cycles"].as_str() {
-        Some(ALL) => ALL,
-        Some(_) | None => "runtime",
+/// The arguments that decide what the whole graph is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    granularity: Granularity,
+    edges: CycleEdges,
+}
+
+impl Form {
+    pub(super) fn of(arguments: &Value) -> Self {
+        Self {
+            granularity: match arguments["granularity"].as_str() {
+                Some("directory") => Granularity::Directory,
+                Some("package") => Granularity::Package,
+                Some(_) | None => Granularity::File,
+            },
+            edges: match arguments["cycles"].as_str() {
+                Some(ALL) => CycleEdges::All,
+                Some(_) | None => CycleEdges::Runtime,
+            },
+        }
     }
+
+    /// The name of the argument's value.
+    pub(super) fn cycles_by(self) -> &'static str {
+        match self.edges {
+            CycleEdges::All => ALL,
+            CycleEdges::Runtime => "runtime",
+        }
+    }
+
+    /// Names the world of these files.
+    fn key(self, scanned: &ContentHash) -> CacheKey {
+        let granularity = match self.granularity {
+            Granularity::File => b'f',
+            Granularity::Directory => b'd',
+            Granularity::Package => b'p',
+        };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"world");
+        hasher.update(&ENGINE_VERSION.to_le_bytes());
+        hasher.update(&scanned.0);
+        hasher.update(&[granularity]);
+        hasher.update(self.cycles_by().as_bytes());
+        CacheKey(*hasher.finalize().as_bytes())
+    }
+}
+
+pub(super) struct World {
+    pub(super) measured: Measured,
+    /// Each file and its node.
+    files: Vec<(String, u32)>,
+}
+
+impl World {
+    /// The kept world of the files whose digest this is.
+    pub(super) fn kept(ctx: &ToolContext, scanned: &ContentHash, form: Form) -> Option<Arc<Self>> {
+        let cache = ctx.cache.in_memory();
+        let found =
+            cache.get_or_compute(&[form.key(scanned)], ctx.deadline, |_, _| Ok::<_, ()>(()));
+        let value = found.ok()?.values.into_iter().next().flatten()?;
+        value.downcast().ok()
+    }
+
+    /// Builds the world of all files, and keeps it if its digest covers it.
+    pub(super) fn of(
+        ctx: &ToolContext,
+        analyzed: &Analyzed,
+        form: Form,
+    ) -> Result<Arc<Self>, ToolError> {
+        let graph = build(ctx, analyzed)?;
+        let nodes = graph.folded_into(form.granularity);
+        let paths = graph.nodes.iter().map(|node| node.path.clone());
+        let files = paths.zip(nodes).collect();
+        let graph = match form.granularity {
+            Granularity::File => graph,
+            Granularity::Directory | Granularity::Package => graph.fold(form.granularity),
+        };
+        let world = Arc::new(Self {
+            measured: graph.measure(form.edges),
+            files,
+        });
+        if let Some(scanned) = &analyzed.world {
+            world.keep(ctx, form.key(scanned));
+        }
+        Ok(world)
+    }
+
+    fn keep(self: &Arc<Self>, ctx: &ToolContext, key: CacheKey) {
+        let weight = self.weight();
+        if weight > MOST_BYTES {
+            return;
+        }
+        let hand_in = |_: &[usize], hand_in: &(dyn Fn(usize, Weighed) + Sync)| {
+            let value: CacheValue = self.clone();
+            hand_in(0, Weighed { value, weight });
+            Ok::<_, ()>(())
+        };
+        let _ = (ctx.cache.in_memory()).get_or_compute(&[key], ctx.deadline, hand_in);
+    }
+
+    /// For each node, whether none of its files is in the selection.
+    pub(super) fn outside(&self, analyzed: &Analyzed) -> Vec<bool> {
+        let selected = analyzed.files.iter().map(|file| file.path.as_str());
+        let in_place = analyzed.in_place.iter().map(String::as_str);
+        let own: HashSet<&str> = selected.chain(in_place).collect();
+        let mut outside = vec![true; self.measured.graph.nodes.len()];
+        for (path, node) in &self.files {
+            if own.contains(path.as_str()) {
+                outside[*node as usize] = false;
+            }
+        }
+        outside
+    }
+
+    /// Bytes: structs and their strings.
+    fn weight(&self) -> usize {
+        let Measured {
+            graph,
+            coupling,
+            cycles,
+        } = &self.measured;
+        let files = self.files.iter();
+        let files = files.map(|(path, _)| size_of::<(String, u32)>() + path.capacity());
+        let cycles = cycles.iter();
+        let cycles = cycles.map(|cycle| {
+            size_of::<Cycle>() + (cycle.members.capacity() + cycle.path.capacity()) * 4
+        });
+        size_of::<Self>()
+            + files.sum::<usize>()
+            + weight_of(graph)
+            + coupling.capacity() * size_of::<Coupling>()
+            + cycles.sum::<usize>()
+    }
+}
+
+fn weight_of(graph: &Graph) -> usize {
+    let nodes = graph.nodes.iter().map(|node| {
+        size_of::<Node>() + node.id.capacity() + node.path.capacity() + node.package.capacity()
+    });
+    let edges = graph.edges.iter().map(|edge| {
+        let specifiers = edge.specifiers.iter();
+        let specifiers = specifiers.map(|text| size_of::<String>() + text.capacity());
+        size_of::<Edge>() + edge.lines.capacity() * 4 + specifiers.sum::<usize>()
+    });
+    let external = graph.external.iter().map(|external| {
+        size_of::<External>() + external.name.capacity() + external.importers.capacity() * 4
+    });
+    let unresolved = graph.unresolved.iter().map(|one| {
+        let texts = one.path.capacity() + one.specifier.capacity() + one.reason.capacity();
+        size_of::<Unresolved>() + texts
+    });
+    nodes.chain(edges).chain(external).chain(unresolved).sum()
 }
 
 fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
     let selected = (analyzed.files.iter()).map(|file| SourceFile::new(&file.path, &file.analysis));
-    let around = analyzed.surroundings.iter().map(|file| SourceFile {
+    let around = (analyzed.surroundings.iter().flatten()).map(|file| SourceFile {
         path: &file.path,
         analysis: &file.analysis,
-        outside: !file.in_place,
-        left_out: file.left_out.map(crate::workspace::SkipReason::name),
+        left_out: file.left_out.map(SkipReason::name),
     });
     let mut files: Vec<SourceFile<'_>> = selected.chain(around).collect();
     // In the same order for any selection, so that every answer folds and breaks ties alike.
@@ -104,103 +200,4 @@ fn build(ctx: &ToolContext, analyzed: &Analyzed) -> Result<Graph, ToolError> {
     let cancelled = || ctx.stop_reason().is_some();
     graph::build(project, &cancelled)
         .map_err(|_| ctx.stop_reason().unwrap_or_else(ToolError::cancelled))
-}
-
-/// Converts the focus to the id of a node.
-fn named(
-    ctx: &ToolContext,
-    reach: &ReadAccess,
-    graph: &Graph,
-    focus: &str,
-) -> Result<String, ToolError> {
-    // Like `path`, it may be absolute, or contain a link. A package has only its id.
-    let resolved = reach.open(ctx)?.resolved(focus);
-    let names = [
-        Some(focus.trim_start_matches("./").trim_end_matches('/')),
-        resolved.as_deref(),
-    ];
-    let found = names.into_iter().flatten().find(|name| {
-        let is_focus = |node: &Node| is_named(node, name);
-        graph.nodes.iter().any(is_focus)
-    });
-    match found {
-        Some(name) => Ok(name.to_owned()),
-        None => Err(unknown_node(graph, names[1].unwrap_or(focus)).into()),
-    }
-}
-
-/// Whether the focus is the node or a folder around it; the root is around all nodes.
-fn is_named(node: &Node, focus: &str) -> bool {
-    node.id == focus
-        || node.path == focus
-        || matches!(focus, "" | ".")
-        || node
-            .path
-            .strip_prefix(focus)
-            .is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn unknown_node(graph: &Graph, focus: &str) -> Failure {
-    let focus = focus.trim_end_matches('/');
-    let name = focus.rsplit('/').next().unwrap_or(focus);
-    let ids = || graph.nodes.iter().map(|node| node.id.as_str());
-    let ends_so = |end: &str| ids().find(|id| !end.is_empty() && id.ends_with(end));
-    let hint = ends_so(focus)
-        .or_else(|| ends_so(&format!("/{name}")))
-        .or_else(|| nearest(focus, ids()))
-        .or_else(|| {
-            let names = ids().map(|id| id.rsplit('/').next().unwrap_or(id));
-            let name = nearest(name, names)?;
-            ends_so(&format!("/{name}"))
-        })
-        .map_or_else(String::new, |id| format!("; did you mean {id:?}?"));
-    Failure::new(
-        "unknown_node",
-        format!("no node has the id {focus:?} or is below it{hint}"),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::ImportKind;
-    use crate::analysis::graph::Edge;
-
-    #[test]
-    fn one_direction_has_only_the_edges_of_its_steps() {
-        let node = |id: &str| Node {
-            id: id.to_owned(),
-            path: id.to_owned(),
-            language: None,
-            files: 1,
-            package: String::new(),
-            outside: false,
-            left_out: None,
-        };
-        let edge = |from, to| Edge {
-            from,
-            to,
-            kind: ImportKind::Import,
-            lines: Vec::new(),
-            specifiers: Vec::new(),
-            type_only: false,
-        };
-        // `used` and `user` import each other, and `other` imports both.
-        let graph = Graph {
-            nodes: ["used", "user", "other"].map(node).into(),
-            edges: vec![edge(0, 1), edge(1, 0), edge(2, 0), edge(2, 1)],
-            ..Graph::default()
-        };
-        let left = |direction, nearer: &[&'static str]| {
-            let mut graph = graph.clone();
-            let nearer = nearer.iter().copied().collect();
-            keep_steps(&mut graph, &nearer, direction);
-            let edges = graph.edges.iter().map(|edge| (edge.from, edge.to));
-            edges.collect::<Vec<_>>()
-        };
-        assert_eq!(left(Direction::In, &["used"]), [(1, 0), (2, 0)]);
-        assert_eq!(left(Direction::In, &["used", "user", "other"]).len(), 4);
-        assert_eq!(left(Direction::Out, &["used"]), [(0, 1)]);
-        assert_eq!(left(Direction::Both, &["used"]).len(), 4);
-    }
 }

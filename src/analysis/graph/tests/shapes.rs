@@ -140,17 +140,19 @@ proptest! {
 
     #[test]
     fn a_part_of_the_graph_agrees_with_the_whole(graph in graphs(), outside in proptest::collection::vec(any::<bool>(), 16)) {
-        let whole = graph.clone().measure(CycleEdges::Runtime);
-        let whole = whole.narrow(None);
-        let mut marked = graph;
-        for (node, outside) in marked.nodes.iter_mut().zip(&outside) {
-            node.outside = *outside;
-        }
-        let part = marked.clone().measure(CycleEdges::Runtime).narrow(None);
+        let outside = &outside[..graph.nodes.len()];
+        let measured = graph.measure(CycleEdges::Runtime);
+        let whole = measured.narrow(&vec![false; outside.len()], None);
+        let part = measured.narrow(outside, None);
         let is_own = |shown: &Shown, at: u32| {
             let id = &shown.graph.nodes[at as usize].id;
-            marked.nodes.iter().any(|node| node.id == *id && !node.outside)
+            let mut nodes = measured.graph.nodes.iter().zip(outside);
+            nodes.any(|(node, outside)| node.id == *id && !outside)
         };
+        for node in &part.graph.nodes {
+            let mut all = measured.graph.nodes.iter().zip(outside);
+            prop_assert!(all.any(|(other, outside)| other.id == node.id && node.outside == *outside));
+        }
         let named = |shown: &Shown| -> BTreeSet<(String, String)> {
             let id = |at: u32| shown.graph.nodes[at as usize].id.clone();
             let own = shown.graph.edges.iter().filter(|edge| is_own(shown, edge.from));
