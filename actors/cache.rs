@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,8 @@ pub(crate) struct Cache;
 
 pub(crate) struct Arguments {
     pub(crate) bytes: usize,
+    /// Bytes of the values, for readers that do not ask the actor.
+    pub(crate) weight: Arc<AtomicU64>,
     pub(crate) faults: Faults,
 }
 
@@ -126,13 +129,15 @@ impl Actor for Cache {
         arguments: Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let values = Lru::new(arguments.bytes);
-        Ok(State {
+        let state = State {
             arguments,
             values,
             claimed: HashMap::new(),
             hits: 0,
             misses: 0,
-        })
+        };
+        state.weigh();
+        Ok(state)
     }
 
     async fn handle(
@@ -174,6 +179,7 @@ impl Actor for Cache {
             }
             CacheMsg::Fault(fault) => fault.strike().await,
         }
+        state.weigh();
         Ok(())
     }
 }
@@ -233,6 +239,11 @@ impl State {
             return;
         }
         let _ = reply.try_send((index, self.values.get(&key)));
+    }
+
+    fn weigh(&self) {
+        let weight = self.values.weight() as u64;
+        self.arguments.weight.store(weight, Ordering::Relaxed);
     }
 
     fn status(&self) -> CacheStatus {

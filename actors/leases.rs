@@ -44,6 +44,12 @@ impl Leases {
         self.with(|kept| kept.remove(&id));
     }
 
+    /// Leases that are extended.
+    pub(crate) fn count(&self) -> usize {
+        let now = Instant::now();
+        self.with(|kept| kept.values().filter(|entry| entry.until > now).count())
+    }
+
     fn due(&self) -> Vec<(SessionId, Fence)> {
         let now = Instant::now();
         self.with(|kept| {

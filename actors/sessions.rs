@@ -36,6 +36,7 @@ mod activity;
 mod digest;
 mod elsewhere;
 mod manage;
+mod measured;
 mod owners;
 mod status;
 mod tree;

@@ -255,12 +255,17 @@ fn specs(
             },
         )
     }));
-    let (bytes, faults) = (around.options.cache_bytes, around.options.faults.clone());
+    let (bytes, weight, faults) = (
+        around.options.cache_bytes,
+        around.cache.weight(),
+        around.options.faults.clone(),
+    );
     specs.push(spec(Policy::CACHE, &places.cache, move || {
         (
             Cache,
             cache::Arguments {
                 bytes,
+                weight: Arc::clone(&weight),
                 faults: faults.clone(),
             },
         )

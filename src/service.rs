@@ -49,7 +49,11 @@ pub struct Service {
     /// Features of the program other than sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
     status_cache: Arc<status_cache::StatusCache>,
+    _measured: Option<Measured>,
 }
+
+/// Keeps the metrics of a running service up to date until it is dropped.
+pub type Measured = Arc<dyn std::any::Any + Send + Sync>;
 
 /// The caller, and the session for calls without `session_id`.
 #[derive(Clone)]
@@ -89,6 +93,7 @@ impl Service {
             allow_unlimited: false,
             features: Arc::default(),
             status_cache: Arc::default(),
+            _measured: None,
         }
     }
 
@@ -96,6 +101,14 @@ impl Service {
     pub fn unlimited(self) -> Self {
         Self {
             allow_unlimited: true,
+            ..self
+        }
+    }
+
+    /// Keeps `measured` as long as the service.
+    pub fn measured(self, measured: Measured) -> Self {
+        Self {
+            _measured: Some(measured),
             ..self
         }
     }

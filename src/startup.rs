@@ -22,6 +22,7 @@ use crate::tools::read_access::ReadAccess;
 use crate::workspace::{self, Workspace};
 
 mod backing;
+mod measured;
 
 pub use backing::redis_options;
 
@@ -84,7 +85,10 @@ async fn start_as(config: &Config, announced: Option<Announcement>) -> Result<Se
     let sessions = Sessions::start_at(options, backing, tools, clock)
         .await
         .map_err(Error::Sessions)?;
-    Ok(Service::new(sessions, reach).with_quotas(Quotas::new(config.principals.clone())))
+    let measured = measured::start(&sessions);
+    Ok(Service::new(sessions, reach)
+        .with_quotas(Quotas::new(config.principals.clone()))
+        .measured(measured))
 }
 
 /// The directories that each principal may read.

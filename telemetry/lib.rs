@@ -19,6 +19,7 @@ mod context;
 mod current;
 mod define;
 pub mod list;
+pub mod process;
 mod registry;
 mod series;
 mod span;

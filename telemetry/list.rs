@@ -120,15 +120,15 @@ pub mod attribute {
         OUTCOME = "mca.outcome";
         /// Commits that were sent together.
         GROUP_SIZE = "mca.commit.group";
-        /// The kind of actor: `session`, `registry`, `cache`, `pool`, `persistence`, `sessions` or `store`.
+        /// The kind of actor: `session`, `registry`, `cache`, `pool`, `persistence`, `inbox`, `lease_keeper`, `root`, `session_supervisor` or `store_supervisor`; for what is stuck also `event_loop` and `runtime`.
         ACTOR = "mca.actor";
         /// Why a session was loaded: `woken`, `restarted` or `taken_over`.
         WHY = "mca.why";
-        /// What a limit counts.
+        /// What a limit counts: `calls` in progress, `jobs_running` and `jobs_waiting` of the pool, `sessions_awake`, or `sessions_loading` from the store.
         PERMIT = "mca.permit";
         /// Where the state of sessions is kept: `memory` or `redis`.
         STORE = "mca.store";
-        /// The state of a session or of the store.
+        /// The state of a session (`awake`: it has an actor; `quarantined`: it was set aside by this node) or of the store.
         STATE = "mca.state";
         /// `given` or `taken`.
         DIRECTION = "mca.direction";
@@ -299,11 +299,11 @@ pub mod metric {
         Regressions = "mca.store.regressions" Counter in Unit::Count("{session}") {};
         /// Acknowledged changes that are lost.
         Losses = "mca.store.losses" Counter in Unit::Count("{change}") {};
-        /// 1 for the state that the store is in: `ready` or `away`.
+        /// 1 for the state that the store is in: `ready`, `returning` (sessions that were kept in memory are stored again) or `away`. 0 for the others.
         StoreState = "mca.store.state" Gauge in Unit::Count("{store}") { store: STORE, state: STATE };
         /// Sessions that are kept in memory while the store is away.
         Sheltered = "mca.store.sheltered" Gauge in Unit::Count("{session}") {};
-        /// Leases that this node holds.
+        /// Leases that the lease keeper extends: those of sessions with running calls.
         Leases = "mca.lease.held" Gauge in Unit::Count("{lease}") {};
         /// Renewals of leases, by outcome.
         LeaseRenewals = "mca.lease.renewals" Counter in Unit::Count("{lease}") { outcome: OUTCOME };
@@ -331,7 +331,7 @@ pub mod metric {
         ProcessFiles = "process.open_file_descriptor.count" Gauge in Unit::Count("{file_descriptor}") {};
         /// The limit on open file handles of the process.
         ProcessFilesLimit = "mca.process.file_descriptor.limit" Gauge in Unit::Count("{file_descriptor}") {};
-        /// Time since the start of the process.
+        /// Time since the start of the service.
         ProcessUptime = "process.uptime" Gauge in Unit::Seconds {};
         /// Processor time that the process has used.
         ProcessCpu = "process.cpu.time" Counter in Unit::Seconds {};

@@ -86,10 +86,23 @@ impl Family {
         span::measured(metric, labels, value);
     }
 
-    /// Removes all series, whose values are about to be set again.
-    pub(crate) fn clear(&self) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.clear();
+    pub(crate) fn raise(&self, metric: &'static Metric, labels: &[&'static str], total: f64) {
+        self.cell(metric, labels).change(|value| value.max(total));
+    }
+
+    /// A reader sees either all old series or all new ones.
+    pub(crate) fn replace(
+        &self,
+        metric: &'static Metric,
+        series: impl Iterator<Item = (Box<[&'static str]>, f64)>,
+    ) {
+        let cell = |(labels, value)| {
+            let cell = Cell::new(metric.kind);
+            cell.change(|_| value);
+            (labels, cell)
+        };
+        let new = series.take(MAX_SERIES).map(cell).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     pub(crate) fn series(&self) -> Vec<Series> {

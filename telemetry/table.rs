@@ -72,9 +72,10 @@ macro_rules! methods {
             Self::METRIC.family.add(Self::METRIC, &[$(self.$label),*], more as f64);
         }
 
-        /// Sets the total, which is counted elsewhere.
+        /// Raises the total, which is counted elsewhere, to this value. It never falls: of two readings at once, the
+        /// older one may come last.
         pub fn reach(self, total: f64) {
-            Self::METRIC.family.set(Self::METRIC, &[$(self.$label),*], total);
+            Self::METRIC.family.raise(Self::METRIC, &[$(self.$label),*], total);
         }
     };
     (Gauge { $($label:ident),* }) => {
@@ -82,9 +83,13 @@ macro_rules! methods {
             Self::METRIC.family.set(Self::METRIC, &[$(self.$label),*], value);
         }
 
-        /// Forgets all series, before they are set again.
-        pub fn forget() {
-            Self::METRIC.family.clear();
+        /// Sets all series at once. Those that are not among them are gone.
+        pub fn replace(series: impl IntoIterator<Item = (Self, f64)>) {
+            let series = series.into_iter().map(|(own, value)| {
+                let Self { $($label),* } = own;
+                (Box::<[&'static str]>::from([$($label),*]), value)
+            });
+            Self::METRIC.family.replace(Self::METRIC, series);
         }
     };
     (Histogram { $($label:ident),* }) => {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::list::metric::{
-    CacheSize, CommitGroup, LeaseRenewals, Losses, PoolWait, RedisDuration, Stuck,
+    CacheSize, CommitGroup, LeaseRenewals, Losses, PoolWait, RedisDuration, Restarts, Stuck,
 };
 use crate::list::{attribute, event, span};
 use crate::{
@@ -248,11 +248,22 @@ fn a_collector_runs_before_each_reading_until_it_is_dropped() {
 }
 
 #[test]
-fn series_of_a_gauge_can_be_forgotten() {
+fn replacing_the_series_of_a_gauge_forgets_the_others() {
     Stuck { actor: "pool" }.set(1.0);
-    assert_eq!(series(Stuck::METRIC).len(), 1);
-    Stuck::forget();
-    assert_eq!(series(Stuck::METRIC), []);
+    Stuck::replace([(Stuck { actor: "cache" }, 2.0)]);
+    let [only] = &series(Stuck::METRIC)[..] else {
+        panic!("one series");
+    };
+    assert_eq!(only.labels[..], ["cache"]);
+    assert_eq!(only.shape, Shape::Number(2.0));
+}
+
+#[test]
+fn a_total_that_is_counted_elsewhere_never_falls() {
+    let restarts = || Restarts { actor: "pool" };
+    restarts().reach(5.0);
+    restarts().reach(4.0);
+    assert_eq!(series(Restarts::METRIC)[0].shape, Shape::Number(5.0));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod conformance;
 mod disk;
 mod faults;
 mod http;
+mod metrics;
 mod names;
 mod readme;
 mod redis;

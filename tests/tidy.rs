@@ -147,6 +147,7 @@ const RULES: [Rule; 10] = [
         within: "src/",
         except: &[
             "src/startup.rs",
+            "src/startup/",
             "src/service.rs",
             "src/service/",
             "src/tools.rs",

@@ -14,10 +14,16 @@ pub(crate) struct Roll(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    live: HashMap<u64, (SessionId, Arc<Activity>)>,
+    live: HashMap<u64, Entry>,
     /// Numbers, because a supervisor's successor may start a session before the entry of the dead one is removed.
     next: u64,
     ended: Sum,
+}
+
+struct Entry {
+    id: SessionId,
+    activity: Arc<Activity>,
+    quarantined: bool,
 }
 
 /// What several actors did together.
@@ -30,6 +36,8 @@ pub(crate) struct Sum {
     pub(crate) mailbox: u64,
     /// Actors with a message in progress.
     pub(crate) working: u64,
+    /// Sessions that have no actor any more.
+    pub(crate) quarantined: u64,
 }
 
 impl Sum {
@@ -55,7 +63,11 @@ impl Roll {
         let activity = Arc::new(Activity::of::<SessionMsg>());
         let number = self.with(|inner| {
             inner.next += 1;
-            let entry = (id, Arc::clone(&activity));
+            let entry = Entry {
+                id,
+                activity: Arc::clone(&activity),
+                quarantined: false,
+            };
             inner.live.insert(inner.next, entry);
             inner.next
         });
@@ -69,10 +81,11 @@ impl Roll {
     pub(crate) fn sum(&self) -> Sum {
         self.with(|inner| {
             let mut sum = inner.ended;
-            inner
-                .live
-                .values()
-                .for_each(|(_, activity)| sum.add(activity));
+            for entry in inner.live.values() {
+                sum.add(&entry.activity);
+                sum.quarantined += u64::from(entry.quarantined);
+            }
+            sum.actors = sum.actors.saturating_sub(sum.quarantined);
             sum
         })
     }
@@ -80,12 +93,23 @@ impl Roll {
     pub(crate) fn each(&self, mut look: impl FnMut(SessionId, &Activity)) {
         self.with(|inner| {
             let live = inner.live.values();
-            live.for_each(|(id, activity)| look(*id, activity));
+            live.for_each(|entry| look(entry.id, &entry.activity));
         });
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Listed {
+    /// The session is quarantined. A release makes a new entry.
+    pub(crate) fn quarantine(&self) {
+        self.roll.with(|inner| {
+            if let Some(entry) = inner.live.get_mut(&self.number) {
+                entry.quarantined = true;
+            }
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub struct Fetched {
 pub struct CacheHandle {
     place: Option<ActorSlot<CacheMsg>>,
     second: Option<Arc<SecondLevel>>,
+    /// See [`super::Arguments`].
+    weight: Arc<AtomicU64>,
 }
 
 impl CacheHandle {
@@ -36,7 +39,18 @@ impl CacheHandle {
         Self {
             place: Some(place),
             second: None,
+            weight: Arc::default(),
         }
+    }
+
+    /// Bytes of the values in memory, without asking the actor.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// The counter that the actor sets.
+    pub(crate) fn weight(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.weight)
     }
 
     /// Adds a second level, which is asked for keys that the first level lacks before they are computed.

@@ -12,13 +12,15 @@ use crate::handle::ActorSlot;
 
 async fn cache(bytes: usize) -> (CacheHandle, ActorRef<CacheMsg>) {
     let place = ActorSlot::new("cache", "cache");
+    let handle = CacheHandle::new(place.clone());
     let arguments = Arguments {
         bytes,
+        weight: handle.weight(),
         faults: Faults::default(),
     };
     let (actor, _) = spawn(Cache, arguments, place.activity()).await.unwrap();
     place.put(actor.clone());
-    (CacheHandle::new(place), actor)
+    (handle, actor)
 }
 
 fn key(n: u8) -> CacheKey {

@@ -82,7 +82,7 @@ impl Sessions {
         }
     }
 
-    fn calls_in_flight(&self) -> u64 {
+    pub(super) fn calls_in_flight(&self) -> u64 {
         let limit = self.0.around.options.calls_in_flight;
         limit.saturating_sub(self.0.in_flight.available_permits()) as u64
     }

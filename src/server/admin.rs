@@ -1,4 +1,4 @@
-//! The operator's port: liveness, readiness, and the state of actors, sessions and store. With `--chaos` it can also
+//! The operator's port: liveness, readiness, metrics, and the state of actors, sessions and store. With `--chaos` it can also
 //! make actors fail. It is never on the port of MCP clients. It keeps no state: the next request shows the crash of any
 //! actor.
 
@@ -24,6 +24,7 @@ mod cache;
 mod chaos;
 mod health;
 mod look;
+mod metrics;
 mod sessions;
 mod store;
 
@@ -82,6 +83,7 @@ pub fn router(state: State, access: &Access) -> Router {
         .route("/readyz", get(health::readiness))
         .method_not_allowed_fallback(wrong_method);
     let mut guarded = Router::new()
+        .route("/metrics", get(metrics::page))
         .route("/admin/actors", get(actors::tree))
         .route("/admin/sessions", get(sessions::page))
         .route("/admin/store", get(store::status))

@@ -272,9 +272,13 @@ impl Client {
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
+        self.get_as(path, "text/event-stream")
+    }
+
+    pub(crate) fn get_as(&self, path: &str, accept: &str) -> Answer {
         let request = self.agent.get(format!("{}{path}", self.base));
         let request = self.headers.iter().fold(
-            request.header("accept", "text/event-stream"),
+            request.header("accept", accept),
             |request, (name, value)| request.header(name.as_str(), value.as_str()),
         );
         Answer::from(request.call().expect("it answers"))

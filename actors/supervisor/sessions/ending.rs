@@ -111,6 +111,7 @@ impl State {
             return;
         }
         *stored = true;
+        child.listed.quarantine();
         self.quarantined += 1;
         let known = self
             .children

@@ -214,6 +214,7 @@ async fn every_route_refuses_dns_rebinding() {
     for path in [
         "/healthz",
         "/readyz",
+        "/metrics",
         "/admin/actors",
         "/admin/store",
         "/admin/cache",
@@ -246,6 +247,7 @@ async fn every_route_but_the_two_probes_is_guarded() {
     }
     for path in [
         "/",
+        "/metrics",
         "/admin/actors",
         "/admin/sessions",
         "/admin/store",
@@ -279,6 +281,7 @@ async fn unknown_routes_and_methods_are_reported() {
     for path in [
         "/healthz",
         "/readyz",
+        "/metrics",
         "/admin/actors",
         "/admin/sessions",
         "/admin/store",
