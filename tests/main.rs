@@ -13,6 +13,7 @@ mod faults;
 mod http;
 mod metrics;
 mod names;
+mod page;
 mod readme;
 mod redis;
 mod reference;
