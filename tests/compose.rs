@@ -1,11 +1,14 @@
 //! docker-compose.yml works: it parses, and its commands, run here by hand, make a service with durable answers.
 
+mod parts;
+
 use std::fs;
 use std::process::Command;
 
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::json;
 
+use crate::operations::get;
 use crate::support::redis::Redis;
 use crate::support::server::NEWEST_WITH_INITIALIZE;
 use crate::support::{Project, Server};
@@ -16,6 +19,18 @@ const PASSWORD: &str = "0123456789abcdef";
 fn composed() -> Vec<Yaml<'static>> {
     let text = fs::read_to_string(root().join("docker-compose.yml")).expect("the file");
     Yaml::load_from_str(Box::leak(text.into_boxed_str())).expect("YAML")
+}
+
+/// A field of a service: its own, or one that it merges (`<<`).
+fn field<'a>(service: &'a Yaml<'static>, name: &str) -> Option<&'a Yaml<'static>> {
+    if let Some(own) = get(service, name) {
+        return Some(own);
+    }
+    let merged = get(service, "<<")?;
+    match merged.as_sequence() {
+        Some(several) => several.iter().find_map(|one| field(one, name)),
+        None => field(merged, name),
+    }
 }
 
 /// The words of a command as compose reads them, with the password inserted.
@@ -44,9 +59,8 @@ fn the_composed_service_reads_only_one_folder() {
         documents[0]["networks"]["store"]["internal"].as_bool(),
         Some(true)
     );
-    let recipe = service["build"]["dockerfile_inline"]
-        .as_str()
-        .expect("a recipe");
+    let build = field(service, "build").expect("a recipe");
+    let recipe = build["dockerfile_inline"].as_str().expect("a recipe");
     assert!(recipe.contains("cargo build --release --locked --bin mcp-code-analysis"));
     let condition = &service["depends_on"]["redis"]["condition"];
     assert_eq!(condition.as_str(), Some("service_healthy"));

@@ -13,7 +13,7 @@ mod faults;
 mod http;
 mod metrics;
 mod names;
-mod page;
+mod operations;
 mod readme;
 mod redis;
 mod reference;

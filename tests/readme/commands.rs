@@ -18,7 +18,7 @@ const MARKED: [(&str, usize); 5] = [
     ("README.md", 5),
     ("docs/benchmarks.md", 2),
     ("docs/faults.md", 1),
-    ("docs/operations.md", 1),
+    ("docs/operations.md", 3),
     ("docs/redis.md", 1),
 ];
 /// The addresses of Redis, the MCP port and the admin port in the pages.
@@ -287,7 +287,10 @@ fn hooks_check_the_given_files() {
     let mut tried = 0;
     for block in all().iter().filter(|block| block.language == "yaml") {
         let parsed = Yaml::load_from_str(&block.text).expect("YAML");
-        let hook = &parsed[0]["repos"][0]["hooks"][0];
+        let Some(repos) = parsed[0].as_mapping_get("repos") else {
+            continue;
+        };
+        let hook = &repos[0]["hooks"][0];
         let entry = hook["entry"].as_str().expect("an entry");
         for (files, code) in [("src/main.py tests/test_cart.py", 0), ("src/busy.py", 1)] {
             let text = format!("cp generated/busy.txt src/busy.py\n{entry} {files}\n");
