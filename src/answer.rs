@@ -16,6 +16,7 @@ pub mod code;
 pub(crate) mod cursor;
 pub(crate) mod envelope;
 mod failure;
+mod fault;
 pub mod lean;
 pub(crate) mod normalize;
 pub mod page;
@@ -25,6 +26,7 @@ pub(crate) mod validation;
 
 pub use code::Code;
 pub use failure::Failure;
+pub use fault::Fault;
 pub use lean::Detail;
 pub use page::Page;
 pub use reason::Reason;
@@ -47,6 +49,10 @@ pub struct Answer {
     /// The same as compact text, for a model or a person.
     pub text: String,
     pub is_error: bool,
+    /// The session that answered, or was asked for.
+    pub session: Option<SessionId>,
+    /// Why it failed, and a message about this case.
+    pub failed: Option<(&'static Reason, String)>,
 }
 
 /// The result of a tool, without the envelope. Its JSON form passes through the session as [`ToolOutput::answer`].
@@ -208,7 +214,11 @@ impl Called<'_> {
     }
 
     fn answer(&self, parts: envelope::Parts<'_>, metadata: Value, text: String) -> Answer {
-        let is_error = matches!(parts.status, envelope::Status::Failed(_));
+        let failed = match parts.status {
+            envelope::Status::Failed(failure) => Some((failure.row(), failure.message.clone())),
+            envelope::Status::Success(_) => None,
+        };
+        let session = parts.context.session_id;
         let structured = match self.detail {
             Detail::Lean => parts.lean(),
             Detail::Full => parts.full(metadata.clone()),
@@ -217,7 +227,9 @@ impl Called<'_> {
             structured,
             metadata,
             text,
-            is_error,
+            is_error: failed.is_some(),
+            session,
+            failed,
         }
     }
 

@@ -24,12 +24,14 @@ mod compare;
 mod control;
 mod default_session;
 pub mod quotas;
+pub mod recent;
 mod run;
 mod status_cache;
 mod stored;
 
 pub use default_session::DefaultSession;
 pub use quotas::Quotas;
+use recent::{Ended, Recent};
 pub use stored::{Ids, Stored, StoredPage};
 
 /// Bytes of one call's arguments as JSON. They are stored with the call; paths and globs need far less.
@@ -50,6 +52,7 @@ pub struct Service {
     pub features: Arc<[Feature]>,
     status_cache: Arc<status_cache::StatusCache>,
     _measured: Option<Measured>,
+    recent: Arc<Recent>,
 }
 
 /// Keeps the metrics of a running service up to date until it is dropped.
@@ -94,6 +97,7 @@ impl Service {
             features: Arc::default(),
             status_cache: Arc::default(),
             _measured: None,
+            recent: Arc::default(),
         }
     }
 
@@ -149,10 +153,10 @@ impl Service {
         let calls = call.arguments["calls"].as_array().map_or(1, Vec::len);
         let _slot = match self.quotas.call(&caller.principal, calls) {
             Ok(slot) => slot,
-            Err(refused) => return Ok(call.failed(&refused)),
+            Err(refused) => return Ok(self.ended(&call, call.failed(&refused))),
         };
         if let Err(refused) = self.has_room(&call).await {
-            return Ok(call.failed(&refused));
+            return Ok(self.ended(&call, call.failed(&refused)));
         }
         if tool == get_server_status::NAME {
             return Ok(self.clone().answer(call).await);
@@ -237,8 +241,25 @@ impl Service {
                 let errors = call.entry.output_errors(&answer.structured);
                 debug_assert!(errors.is_empty(), "{}: {errors:#?}", call.entry.name);
             }
-            answer
+            self.ended(&call, answer)
         })
+    }
+
+    /// Records the call; the calls of a batch too, each by itself.
+    fn ended(&self, call: &Call, answer: Answer) -> Answer {
+        let failed = answer.failed.as_ref();
+        self.recent.record(Ended {
+            tool: call.entry.name,
+            took: call.started.elapsed(),
+            session: answer.session,
+            failed: failed.map(|(reason, message)| (*reason, message.as_str())),
+        });
+        answer
+    }
+
+    /// The calls of the last minutes.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     fn check(&self, call: &Call) -> Result<(), Failure> {

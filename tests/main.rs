@@ -14,6 +14,7 @@ mod http;
 mod metrics;
 mod names;
 mod operations;
+mod page;
 mod readme;
 mod redis;
 mod reference;

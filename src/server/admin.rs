@@ -1,6 +1,6 @@
-//! The operator's port: liveness, readiness, metrics, and the state of actors, sessions and store. With `--chaos` it can also
-//! make actors fail. It is never on the port of MCP clients. It keeps no state: the next request shows the crash of any
-//! actor.
+//! The operator's port: a page for people, liveness, readiness, metrics, and the state of actors, sessions and store. With
+//! `--chaos` it can also make actors fail. It is never on the port of MCP clients. It keeps no state: the next request
+//! shows the crash of any actor.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -25,15 +25,19 @@ mod chaos;
 mod health;
 mod look;
 mod metrics;
+mod overview;
+mod page;
 mod sessions;
 mod store;
 
 /// Size of a request body. The only one names an actor and a fault.
 const MAX_BODY_BYTES: usize = 4 << 10;
-/// Headers of every answer: not cached, and never rendered as a page.
-const HEADERS: [(HeaderName, &str); 2] = [
+/// Headers of every answer: not cached, of the declared type, and nothing of it is told to other sites.
+const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, page::POLICY),
 ];
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,6 +88,10 @@ pub fn router(state: State, access: &Access) -> Router {
         .method_not_allowed_fallback(wrong_method);
     let mut guarded = Router::new()
         .route("/metrics", get(metrics::page))
+        .route("/", get(page::html))
+        .route("/page.css", get(page::css))
+        .route("/page.js", get(page::js))
+        .route("/admin/overview", get(overview::overview))
         .route("/admin/actors", get(actors::tree))
         .route("/admin/sessions", get(sessions::page))
         .route("/admin/store", get(store::status))

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use actors::status::{ActorStatus, Status, StoreStatus};
+use actors::status::{ActorStatus, CacheStatus, PoolStatus, Status, StoreStatus};
 use actors::tool::Root;
 use otel::visible::line;
 use serde_json::{Value, json};
@@ -163,13 +163,6 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
         .chain(more.iter().cloned())
         .collect();
     let actors = census(&status.tree);
-    let features_shown = features.iter().map(|feature| {
-        json!({
-            "name": feature.name,
-            "state": feature.state.name(),
-            "why": (!feature.why.is_empty()).then_some(&feature.why),
-        })
-    });
     let data = object([
         (
             "server",
@@ -182,32 +175,11 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
                 "log_messages_dropped": otel::stderr::dropped(),
             }),
         ),
-        ("features", features_shown.collect()),
+        ("features", features_data(&features)),
         ("store", store::data(&status.store)),
         ("nodes", store::nodes(status)),
-        (
-            "cache",
-            json!({
-                "available": status.cache.available,
-                "entries": status.cache.entries,
-                "bytes": status.cache.bytes,
-                "limit_bytes": status.cache.limit_bytes,
-                "hits": status.cache.hits,
-                "misses": status.cache.misses,
-                "evictions": status.cache.evictions,
-                "shared": store::shared_cache(status.cache.shared.as_ref()),
-            }),
-        ),
-        (
-            "pool",
-            json!({
-                "workers": status.pool.workers,
-                "running": status.pool.running,
-                "queued": status.pool.queued,
-                "queue_limit": status.pool.queue_limit,
-                "panics": status.pool.panics,
-            }),
-        ),
+        ("cache", cache_data(&status.cache)),
+        ("pool", pool_data(&status.pool)),
         (
             "sessions",
             json!({
@@ -231,6 +203,47 @@ pub(crate) fn finding(status: &Status, readable: &[Root], more: &[Feature]) -> F
     ]);
     let text = text(status, readable, &features);
     Finding::plain(data, text)
+}
+
+/// As in the answer, for the admin port.
+pub(crate) fn features(status: &Status, more: &[Feature]) -> Value {
+    let mut features = own_features(status);
+    features.extend_from_slice(more);
+    features_data(&features)
+}
+
+fn features_data(features: &[Feature]) -> Value {
+    let data = features.iter().map(|feature| {
+        json!({
+            "name": feature.name,
+            "state": feature.state.name(),
+            "why": (!feature.why.is_empty()).then_some(&feature.why),
+        })
+    });
+    data.collect()
+}
+
+pub(crate) fn cache_data(cache: &CacheStatus) -> Value {
+    json!({
+        "available": cache.available,
+        "entries": cache.entries,
+        "bytes": cache.bytes,
+        "limit_bytes": cache.limit_bytes,
+        "hits": cache.hits,
+        "misses": cache.misses,
+        "evictions": cache.evictions,
+        "shared": store::shared_cache(cache.shared.as_ref()),
+    })
+}
+
+pub(crate) fn pool_data(pool: &PoolStatus) -> Value {
+    json!({
+        "workers": pool.workers,
+        "running": pool.running,
+        "queued": pool.queued,
+        "queue_limit": pool.queue_limit,
+        "panics": pool.panics,
+    })
 }
 
 /// The requested fields.

@@ -188,6 +188,8 @@ mod tests {
             metadata: Value::Null,
             text: "line one\nline two\n".repeat(50),
             is_error: false,
+            session: None,
+            failed: None,
         };
         ("analyze_complexity".into(), answer)
     }

@@ -14,7 +14,7 @@ pub(super) async fn tree(Shared(state): Shared<State>) -> Response {
     answer::json(StatusCode::OK, actor(&status.tree))
 }
 
-fn actor(status: &ActorStatus) -> Value {
+pub(super) fn actor(status: &ActorStatus) -> Value {
     json!({
         "name": status.name,
         "kind": status.kind,

@@ -46,9 +46,9 @@ pub(super) async fn readiness(Shared(state): Shared<State>) -> Response {
     answer::json(code, body)
 }
 
-struct Cause {
-    reason: &'static str,
-    message: Cow<'static, str>,
+pub(super) struct Cause {
+    pub(super) reason: &'static str,
+    pub(super) message: Cow<'static, str>,
 }
 
 const STARTING: Cause = Cause {
@@ -93,7 +93,7 @@ impl Cause {
 }
 
 /// Reasons to send no traffic.
-fn reasons(
+pub(super) fn reasons(
     stage: lifecycle::State,
     failed: bool,
     status: &Status,
@@ -118,7 +118,7 @@ fn reasons(
 
 /// What works, but less well than usual. A store actor that does not answer is no reason to stop traffic: it restarts
 /// within milliseconds, and calls wait for it.
-fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
+pub(super) fn degraded(status: &Status, needs_store: bool) -> Vec<Cause> {
     let mut degraded = Vec::new();
     if !needs_store && status.store.health.away.is_some() {
         degraded.push(NOT_DURABLE);

@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ANSWER_BYTES: usize = 4 << 20;
 
 mod chaos;
+mod overview;
 mod shapes;
 
 struct World {
@@ -215,6 +216,10 @@ async fn every_route_refuses_dns_rebinding() {
         "/healthz",
         "/readyz",
         "/metrics",
+        "/",
+        "/page.css",
+        "/page.js",
+        "/admin/overview",
         "/admin/actors",
         "/admin/store",
         "/admin/cache",
@@ -248,6 +253,8 @@ async fn every_route_but_the_two_probes_is_guarded() {
     for path in [
         "/",
         "/metrics",
+        "/page.js",
+        "/admin/overview",
         "/admin/actors",
         "/admin/sessions",
         "/admin/store",
@@ -267,13 +274,7 @@ async fn every_route_but_the_two_probes_is_guarded() {
 #[tokio::test]
 async fn unknown_routes_and_methods_are_reported() {
     let world = World::start(Options::default()).await;
-    for path in [
-        "/",
-        "/admin",
-        "/admin/actors/x",
-        "/admin/chaos/actors",
-        "/mcp",
-    ] {
+    for path in ["/admin", "/admin/actors/x", "/admin/chaos/actors", "/mcp"] {
         let (status, body) = world.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(body["error"]["reason"], "unknown_route");
