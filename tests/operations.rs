@@ -3,6 +3,7 @@
 
 mod collector;
 mod dashboards;
+mod live;
 mod promql;
 mod rules;
 mod runbook;

@@ -18,7 +18,7 @@ const TOKEN: &str = "/run/secrets/prometheus-token";
 
 pub(super) struct Rule {
     pub(super) name: String,
-    query: String,
+    pub(super) query: String,
     yaml: Yaml<'static>,
 }
 
