@@ -2,6 +2,8 @@
 //! task of [`Sessions`], which ends with it; the store forgets the announcement soon after.
 
 use std::time::Duration;
+use telemetry::list::span::HEARTBEAT;
+use telemetry::{Parent, Span};
 
 use crate::sessions::Sessions;
 use crate::store::NodeRecord;
@@ -32,7 +34,7 @@ pub(crate) fn start(sessions: &Sessions) {
         // The task also ends when all `Sessions` are dropped without being stopped.
         while let Some(sessions) = sessions.upgrade() {
             // A separate task: a panic in it must not end the heartbeat.
-            let told = tokio::spawn(beat(sessions, announcement.clone(), TOLD_WITHIN));
+            let told = tokio::spawn(beat_in_a_trace(sessions, announcement.clone()));
             let next = async {
                 let _ = told.await;
                 tokio::time::sleep(EVERY).await;
@@ -50,6 +52,12 @@ pub(crate) async fn farewell(sessions: &Sessions) {
     if let Some(announcement) = sessions.announcement().cloned() {
         beat(sessions.clone(), announcement, FAREWELL_WITHIN).await;
     }
+}
+
+async fn beat_in_a_trace(sessions: Sessions, announcement: Announcement) {
+    let span = Span::start(&HEARTBEAT, Parent::None);
+    telemetry::traced(span.context(), beat(sessions, announcement, TOLD_WITHIN)).await;
+    span.end();
 }
 
 async fn beat(sessions: Sessions, announcement: Announcement, within: Duration) {

@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use telemetry::list::span::RENEW;
+use telemetry::{Parent, Span};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
@@ -148,6 +150,15 @@ impl Actor for LeaseKeeper {
 /// tick.
 async fn extend(state: &Arguments) {
     let due = state.leases.due();
+    if due.is_empty() {
+        return;
+    }
+    let span = Span::start(&RENEW, Parent::None);
+    telemetry::traced(span.context(), extend_all(state, &due)).await;
+    span.end();
+}
+
+async fn extend_all(state: &Arguments, due: &[(SessionId, Fence)]) {
     for batch in due.chunks(BATCH) {
         let asked = tokio::time::timeout(state.lease / PER_LEASE, state.store.keep(batch)).await;
         for ((id, fence), answer) in batch.iter().zip(asked.unwrap_or_default()) {

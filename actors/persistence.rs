@@ -10,12 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use telemetry::list::attribute::GROUP_SIZE;
+use telemetry::list::span::SWEEP;
+use telemetry::{Follower, Parent, Span};
 use tokio::time::Instant;
 
 use crate::activity::messages;
 use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::ActorSlot;
 use crate::ids::SessionId;
+use crate::session::traces::{context, lock};
 use crate::store::{Commit, Committed, Store, StoreError, StoreFuture};
 
 /// Longest wait for one answer of the store. After it the commit's fate is unknown, and the session sends it again.
@@ -24,6 +28,8 @@ const STORE_WITHIN: Duration = Duration::from_secs(5);
 const ASKED_AGAIN_FOR: Duration = Duration::from_secs(3);
 /// Pause before the first retry; it doubles with each further one.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// The `error.type` of a sweep that the store did not finish.
+const SWEEP_FAILED: &str = "sweep_failed";
 /// Commits in one group at most: bounds how long the last of a group waits.
 const GROUP_MAX: usize = 256;
 
@@ -51,6 +57,8 @@ impl From<Fault> for PersistenceMsg {
 /// A commit and the callback for its result. A ticket dropped without an answer reports that its fate is unknown.
 pub(crate) struct Ticket {
     commit: Option<Commit>,
+    /// The spans of the calls that wait for it.
+    waiting: Arc<[Follower]>,
     tell: Arc<dyn Fn(CommitOutcome) + Send + Sync>,
 }
 
@@ -62,9 +70,14 @@ pub(crate) enum CommitOutcome {
 }
 
 impl Ticket {
-    pub(crate) fn new(commit: Commit, tell: Arc<dyn Fn(CommitOutcome) + Send + Sync>) -> Self {
+    pub(crate) fn new(
+        commit: Commit,
+        waiting: Arc<[Follower]>,
+        tell: Arc<dyn Fn(CommitOutcome) + Send + Sync>,
+    ) -> Self {
         Self {
             commit: Some(commit),
+            waiting,
             tell,
         }
     }
@@ -159,7 +172,8 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
         .iter()
         .filter_map(|ticket| ticket.commit.clone())
         .collect();
-    let answer = tokio::time::timeout(STORE_WITHIN, store.commit(&commits)).await;
+    let work = tokio::time::timeout(STORE_WITHIN, store.commit(&commits));
+    let answer = for_all(&group, work).await;
     // If the store gave no answer, the tickets are dropped below, and each reports an unknown fate.
     let results = answer.unwrap_or_default();
     faults.pass(CrashPoint::PersistenceCommitted);
@@ -167,6 +181,20 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
         ticket.answer(result);
     }
     faults.pass(CrashPoint::PersistenceAnswered);
+}
+
+/// Does the work in the trace of the first call that waits for it; the others are linked to it.
+async fn for_all<F: Future>(group: &[Ticket], work: F) -> F::Output {
+    let mut waiting = group.iter().flat_map(|ticket| ticket.waiting.iter());
+    let Some(first) = waiting.next() else {
+        return telemetry::traced(None, work).await;
+    };
+    for span in std::iter::once(first).chain(waiting.clone()) {
+        lock(span).set(GROUP_SIZE, group.len());
+    }
+    telemetry::traced(context(first), work)
+        .followed_by(waiting.cloned().collect())
+        .await
 }
 
 /// Fails with `Unavailable` if the store does not answer in time.
@@ -195,9 +223,12 @@ pub(crate) async fn patiently<'a, T>(
 fn sweep(store: &Arc<dyn Store>) {
     let store = Arc::clone(store);
     tokio::spawn(async move {
-        if let Err(error) = store.sweep().await {
+        let mut span = Span::start(&SWEEP, Parent::None);
+        if let Err(error) = telemetry::traced(span.context(), store.sweep()).await {
+            span.fail(SWEEP_FAILED);
             tracing::warn!(%error, "sweeping the store failed");
         }
+        span.end();
     });
 }
 

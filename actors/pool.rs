@@ -11,6 +11,10 @@ use std::sync::mpsc::SyncSender;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
+use telemetry::list::attribute::{ATTEMPT, OPERATION, REASON, REQUEST, SESSION, TOOL};
+use telemetry::list::event::CANCELLED;
+use telemetry::list::span::TOOL_RUN;
+use telemetry::{Parent, Span, Trace};
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::messages;
@@ -25,6 +29,9 @@ mod table;
 
 use table::Started;
 pub(crate) use table::{News, Notify, Table};
+
+/// The `error.type` of a tool that fails, as the conventions of MCP name it.
+const TOOL_ERROR: &str = "tool_error";
 
 /// The session and request of a job. Two submissions under one key are one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +57,10 @@ pub(crate) struct Job {
     pub(crate) keep: bool,
     /// Set if an earlier attempt was interrupted: the inputs to skip in this one.
     pub(crate) left_out: Option<Vec<InputKey>>,
+    pub(crate) attempt: u32,
+    pub(crate) trace: Option<Trace>,
+    /// The wait for a thread; begins when the job is queued.
+    pub(crate) wait: Span,
 }
 
 #[derive(Debug, Clone)]
@@ -141,9 +152,8 @@ fn start_waiting(state: &Arguments) {
         let (table, place) = (Arc::clone(&state.table), state.place.clone());
         tokio::task::spawn_blocking(move || {
             let noting = Arc::clone(&table);
-            let outcome = run(job, progress, move |at_work, told| {
-                noting.note(key, nth, at_work, told);
-            });
+            let note = move |at_work, told| noting.note(key, nth, at_work, told);
+            let outcome = traced(key, job, |job| run(job, progress, note));
             if let Outcome::Failed(error) = &outcome
                 && error.reason == "tool_panicked"
             {
@@ -155,6 +165,32 @@ fn start_waiting(state: &Arguments) {
         });
         state.faults.pass(CrashPoint::PoolStarted);
     }
+}
+
+/// Runs the job in a span of its own.
+fn traced(key: JobKey, mut job: Job, run: impl FnOnce(Job) -> Outcome) -> Outcome {
+    std::mem::take(&mut job.wait).end();
+    let tool = job.tool.name();
+    let mut span = Span::of(&TOOL_RUN, tool, Parent::Of(job.trace), &[]);
+    if span.is_recorded() {
+        span.set(TOOL, tool);
+        span.set(OPERATION, "execute_tool");
+        span.set(SESSION, key.session.to_string());
+        span.set(REQUEST, key.request.to_string());
+        span.set(ATTEMPT, job.attempt);
+    }
+    let entered = telemetry::enter(span.context());
+    let outcome = run(job);
+    drop(entered);
+    if let Outcome::Failed(error) = &outcome {
+        if *error == ToolError::cancelled() {
+            span.event(CANCELLED);
+        }
+        span.set(REASON, error.reason.clone());
+        span.fail(TOOL_ERROR);
+    }
+    span.end();
+    outcome
 }
 
 fn run(
@@ -174,6 +210,9 @@ fn run(
         keep,
         at_ms,
         left_out,
+        attempt: _,
+        trace: _,
+        wait: _,
         progress: _,
     } = job;
     let context = ToolContext {

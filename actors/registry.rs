@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, RpcReplyPort};
+use telemetry::Trace;
 use tokio::sync::Semaphore;
 
 use crate::activity::messages;
@@ -21,6 +22,8 @@ use crate::supervisor::sessions::{SupervisorMsg, place_of};
 pub(crate) enum RegistryMsg {
     Resolve {
         id: SessionId,
+        /// The trace of the call that needs the session.
+        trace: Option<Trace>,
         reply: RpcReplyPort<Result<Resolved, CallError>>,
     },
     Awake {
@@ -108,9 +111,9 @@ impl Actor for Registry {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            RegistryMsg::Resolve { id, reply } => {
+            RegistryMsg::Resolve { id, trace, reply } => {
                 state.arguments.faults.pass(CrashPoint::RegistryAsked);
-                state.resolve(id, reply);
+                state.resolve(id, trace, reply);
                 state.arguments.faults.pass(CrashPoint::RegistryAnswered);
             }
             RegistryMsg::Awake { id, resolved } => {
@@ -135,7 +138,12 @@ impl Actor for Registry {
 }
 
 impl State {
-    fn resolve(&mut self, id: SessionId, reply: RpcReplyPort<Result<Resolved, CallError>>) {
+    fn resolve(
+        &mut self,
+        id: SessionId,
+        trace: Option<Trace>,
+        reply: RpcReplyPort<Result<Resolved, CallError>>,
+    ) {
         if let Some(known) = self.awake.get(&id) {
             if known.actor.get_status() < ActorStatus::Draining {
                 let _ = reply.send(Ok(known.clone()));
@@ -147,6 +155,7 @@ impl State {
         place_of(&self.arguments.supervisors, id).cast(SupervisorMsg::Ensure {
             id,
             start: Start::Stored,
+            trace,
             reply,
         });
     }

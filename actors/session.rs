@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::Value;
+use telemetry::{Follower, Trace};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,7 @@ mod repairs;
 mod replies;
 mod requests;
 pub(crate) mod snapshot;
+pub(crate) mod traces;
 pub(crate) mod view;
 
 pub(crate) use repairs::not_durable;
@@ -53,6 +55,7 @@ pub(crate) use replies::as_call_error;
 use journal::{Journal, Line};
 use machine::{Effect, Event, Finished, Machine, Rejected, Requested};
 use replies::Replies;
+use traces::Traces;
 
 /// Messages that wait while the session loads.
 const DEFERRED_MAX: usize = 256;
@@ -164,6 +167,7 @@ pub(crate) struct CallMsg {
     pub(crate) cancel: CancellationToken,
     pub(crate) progress: ProgressSink,
     pub(crate) reply: RpcReplyPort<Result<CallAnswer, CallError>>,
+    pub(crate) span: Follower,
     /// Held while the message waits, which bounds the messages that wait for this session.
     pub(crate) _permit: OwnedSemaphorePermit,
 }
@@ -201,6 +205,8 @@ pub(crate) struct Session;
 pub(crate) struct Arguments {
     pub(crate) id: SessionId,
     pub(crate) start: Start,
+    /// The trace of the call that needs the session.
+    pub(crate) trace: Option<Trace>,
     pub(crate) around: Arc<Surroundings>,
     /// Time of the last message from a caller, ms. The supervisor reads it to find idle sessions.
     pub(crate) heard_ms: Arc<AtomicU64>,
@@ -219,6 +225,7 @@ pub(crate) struct State {
     /// Tools that wait until the store holds a note of the input they work on.
     noting: HashMap<RequestId, SyncSender<()>>,
     closing: Vec<RpcReplyPort<Result<(), CallError>>>,
+    traces: Traces,
     /// The fence under which the lease keeper extends the lease.
     kept: Option<Fence>,
     /// Losses whose notices are not committed yet.
@@ -230,6 +237,15 @@ enum Phase {
     Running(Box<Journal>),
     /// The session cannot run here. It lives a moment longer to tell callers why.
     Refusing(StoreError),
+}
+
+impl Phase {
+    fn journal(&self) -> Option<&Journal> {
+        match self {
+            Self::Running(journal) => Some(journal),
+            Self::Loading(_) | Self::Refusing(_) => None,
+        }
+    }
 }
 
 struct Extras {
@@ -251,6 +267,7 @@ impl Actor for Session {
         let Arguments {
             id,
             start,
+            trace,
             around,
             heard_ms,
         } = arguments;
@@ -266,6 +283,7 @@ impl Actor for Session {
             extras: HashMap::new(),
             noting: HashMap::new(),
             closing: Vec::new(),
+            traces: Traces::waking(trace),
             kept: None,
             telling: Lost::default(),
         })
@@ -358,10 +376,7 @@ impl State {
 
 impl State {
     fn journal(&self) -> Option<&Journal> {
-        match &self.phase {
-            Phase::Running(journal) => Some(journal),
-            Phase::Loading(_) | Phase::Refusing(_) => None,
-        }
+        self.phase.journal()
     }
 
     fn owner(&self) -> Principal {

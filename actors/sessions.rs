@@ -5,9 +5,12 @@
 //! answered from its stored result; the caller only sees latency.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use telemetry::list::attribute::{ATTEMPT, NODE, REQUEST, SESSION};
+use telemetry::list::span::{ADMISSION, SESSION_CALL};
+use telemetry::{Follower, Parent, Span, Trace};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +27,7 @@ use crate::pool::JobKey;
 use crate::registry::{RegistryMsg, Resolved};
 use crate::results;
 use crate::session::machine::{Machine, Requested};
-use crate::session::{CallMsg, SessionMsg, Start, Surroundings, size_of, snapshot};
+use crate::session::{CallMsg, SessionMsg, Start, Surroundings, size_of, snapshot, traces};
 use crate::store::{CreateKey, Created, NewSession, Store, StoreError};
 use crate::supervisor::sessions::{SupervisorMsg, place_of};
 use crate::supervisor::store::StoreSupervisorMsg;
@@ -63,6 +66,10 @@ const ASK_WITHIN: Duration = Duration::from_secs(30);
 const CANCEL_WITHIN: Duration = Duration::from_millis(100);
 /// Later deadlines are cut to this one: a point in time further away cannot be represented.
 const DEADLINE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The `error.type` of a session's span whose actor died over the call.
+const SESSION_DIED: &str = "session_died";
+/// The `error.type` of the search for a session that did not find it awake.
+const NOT_FOUND: &str = "not_admitted";
 /// Most rows in one list.
 const LIST_MAX: usize = 1000;
 
@@ -142,6 +149,7 @@ impl Sessions {
             .deadline
             .unwrap_or(self.0.around.options.call_deadline);
         let call = Call {
+            trace: telemetry::current(),
             asked: Asked {
                 id: session,
                 start,
@@ -210,6 +218,7 @@ impl Sessions {
             bytes: size,
             key,
             pin: request.pin,
+            trace: telemetry::current(),
         };
         Ok((id, start, requested))
     }
@@ -220,7 +229,19 @@ impl Sessions {
         let (mut own, mut seen): (u32, Option<u32>) = (0, None);
         let (mut asked_before, mut deaths) = (false, 0);
         while deaths < DEATHS_MAX {
-            let session = self.resolve(&call.asked).await?;
+            let mut admission = Span::start(&ADMISSION, Parent::Of(call.trace));
+            if admission.is_recorded() {
+                admission.set(SESSION, call.asked.id.to_string());
+                admission.set(REQUEST, call.request.to_string());
+                admission.set(ATTEMPT, deaths + 1);
+            }
+            let resolving = self.resolve(&call.asked);
+            let resolved = telemetry::traced(admission.context(), resolving).await;
+            if resolved.is_err() {
+                admission.fail(NOT_FOUND);
+            }
+            admission.end();
+            let session = resolved?;
             let failures = session.failures;
             own += failures.saturating_sub(seen.unwrap_or(failures));
             seen = Some(failures);
@@ -252,6 +273,7 @@ impl Sessions {
             };
             asked_before = true;
             deaths += 1;
+            let span = self.span_of(call, deaths);
             let (reply, answer) = oneshot::channel();
             let message = CallMsg {
                 request: call.request,
@@ -261,6 +283,7 @@ impl Sessions {
                 cancel: call.cancel.clone(),
                 progress: call.progress.clone(),
                 reply: reply.into(),
+                span: Arc::clone(&span),
                 _permit: permit,
             };
             if session
@@ -269,14 +292,29 @@ impl Sessions {
                 .is_ok()
                 && let Ok(answer) = answer.await
             {
+                traces::end(span);
                 return answer;
             }
+            traces::lock(&span).fail(SESSION_DIED);
+            traces::end(span);
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
         }
         Err(CallError::Interrupted {
             attempts: DEATHS_MAX,
             cause: "its session died again and again".to_owned(),
         })
+    }
+
+    /// The span of one attempt; the session adds to it.
+    fn span_of(&self, call: &Call, attempt: u32) -> Follower {
+        let mut span = Span::start(&SESSION_CALL, Parent::Of(call.trace));
+        if span.is_recorded() {
+            span.set(SESSION, call.asked.id.to_string());
+            span.set(REQUEST, call.request.to_string());
+            span.set(ATTEMPT, attempt);
+            span.set(NODE, self.0.around.options.node.to_string());
+        }
+        Arc::new(Mutex::new(span))
     }
 
     async fn resolve(&self, call: &Asked) -> Result<Resolved, CallError> {
@@ -286,6 +324,7 @@ impl Sessions {
                 let ask = |reply| SupervisorMsg::Ensure {
                     id: call.id,
                     start: throwaway.clone(),
+                    trace: telemetry::current(),
                     reply,
                 };
                 place_of(&self.0.places.supervisors, call.id)
@@ -303,7 +342,11 @@ impl Sessions {
             .0
             .places
             .registry
-            .ask(left(until), |reply| RegistryMsg::Resolve { id, reply })
+            .ask(left(until), |reply| RegistryMsg::Resolve {
+                id,
+                trace: telemetry::current(),
+                reply,
+            })
             .await;
         match resolved {
             Ok(found) => found,
@@ -356,6 +399,8 @@ impl Sessions {
 
 /// A call in progress.
 struct Call {
+    /// The trace that the call belongs to.
+    trace: Option<Trace>,
     asked: Asked,
     request: RequestId,
     call: Requested,

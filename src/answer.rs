@@ -21,6 +21,7 @@ pub mod lean;
 pub(crate) mod normalize;
 pub mod page;
 pub mod reason;
+pub(crate) mod traced;
 mod unparsed;
 pub(crate) mod validation;
 

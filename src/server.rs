@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 use crate::service::{Caller, DefaultSession, Service, UnknownTool};
 use left::Left;
+use traced::Traced;
 
 pub mod access;
 pub mod admin;
@@ -41,6 +42,7 @@ mod lines;
 mod progress;
 mod prompts;
 mod resources;
+mod traced;
 
 /// Sent to each model once per connection. As short as possible, because every agent pays for it in tokens.
 const INSTRUCTIONS: &str = "Measures and maps source code on disk: complexity, dependencies, structure. \
@@ -127,6 +129,12 @@ impl Handler {
         let caller = self.caller(context);
         let (sink, forwarder) = progress::forward(context);
         let span = tracing::info_span!("tools/call", tool, id = %context.id);
+        let mut traced = Traced::call(tool, context);
+        traced.of(&caller, self.service.sessions.node());
+        traced.batch(&arguments);
+        if self.service.trace_arguments {
+            traced.arguments(&arguments);
+        }
         let session_id = arguments["session_id"].clone();
         // Not the request's own token: that one is cancelled after every answer, and an answer `shutting_down` must not
         // end the call.
@@ -135,7 +143,7 @@ impl Handler {
             .service
             .call(&caller, tool, arguments, cancel.clone(), sink)
             .instrument(span);
-        let mut asked = std::pin::pin!(asked);
+        let mut asked = std::pin::pin!(telemetry::traced(traced.trace(), asked));
         let answer = loop {
             tokio::select! {
                 biased;
@@ -144,10 +152,14 @@ impl Handler {
                     break self.service.left(tool, session_id, &left::failure());
                 }
                 answer = &mut asked => break answer,
-                () = context.ct.cancelled(), if !cancel.is_cancelled() => cancel.cancel(),
+                () = context.ct.cancelled(), if !cancel.is_cancelled() => {
+                    traced.cancelled();
+                    cancel.cancel();
+                }
             }
         };
         let done = answer.as_ref().is_ok_and(|answer| !answer.is_error);
+        traced.called(&answer);
         forwarder.finish(done).await;
         match answer {
             Ok(answer) => Ok(convert::result(answer)),
@@ -157,6 +169,19 @@ impl Handler {
 
     /// Runs a request other than a call, which may have to wait for a store.
     async fn unless_left<T>(
+        &self,
+        method: &'static str,
+        context: &RequestContext<RoleServer>,
+        work: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        let traced = Traced::other(method, context);
+        let work = telemetry::traced(traced.trace(), work);
+        let done = self.unless_leaving(context, work).await;
+        traced.ended(&done);
+        done
+    }
+
+    async fn unless_leaving<T>(
         &self,
         context: &RequestContext<RoleServer>,
         work: impl Future<Output = Result<T, ErrorData>>,
@@ -272,12 +297,14 @@ impl ServerHandler for Handler {
 
     async fn discover(
         &self,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<DiscoverResult, ErrorData> {
-        let versions = self.supported_protocol_versions().into_owned();
-        let mut told = DiscoverResult::from_server_info(versions, self.get_info());
-        (told.ttl_ms, told.cache_scope) = hints::CATALOGUE;
-        Ok(told)
+        traced::at_once("server/discover", &context, || {
+            let versions = self.supported_protocol_versions().into_owned();
+            let mut told = DiscoverResult::from_server_info(versions, self.get_info());
+            (told.ttl_ms, told.cache_scope) = hints::CATALOGUE;
+            Ok(told)
+        })
     }
 
     async fn list_tools(
@@ -285,10 +312,12 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        one_page(request, "tools")?;
-        let mut listed = ListToolsResult::with_all_items(self.tools.to_vec());
-        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
-        Ok(listed)
+        traced::at_once("tools/list", &context, || {
+            one_page(request, "tools")?;
+            let mut listed = ListToolsResult::with_all_items(self.tools.to_vec());
+            (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
+            Ok(listed)
+        })
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -316,15 +345,18 @@ impl ServerHandler for Handler {
             let params = request.params.as_ref().unwrap_or(&Value::Null);
             return self.call_unreadable(params, &context).await;
         }
-        let given_up = GIVEN_UP.contains(&method) && names_stateless_version(&context);
-        if SERVED.contains(&method) && !given_up {
-            return Err(malformed(method));
-        }
-        Err(ErrorData::new(
-            ErrorCode::METHOD_NOT_FOUND,
-            request.method,
-            None,
-        ))
+        let name = SERVED.into_iter().find(|served| *served == method);
+        traced::at_once(name.unwrap_or(traced::OTHER), &context, || {
+            let given_up = GIVEN_UP.contains(&method) && names_stateless_version(&context);
+            if SERVED.contains(&method) && !given_up {
+                return Err(malformed(method));
+            }
+            Err(ErrorData::new(
+                ErrorCode::METHOD_NOT_FOUND,
+                request.method.clone(),
+                None,
+            ))
+        })
     }
 
     // === requests other than tools ===
@@ -334,18 +366,22 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        one_page(request, "prompts")?;
-        let mut listed = prompts::list();
-        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
-        Ok(listed)
+        traced::at_once("prompts/list", &context, || {
+            one_page(request, "prompts")?;
+            let mut listed = prompts::list();
+            (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
+            Ok(listed)
+        })
     }
 
     async fn get_prompt(
         &self,
         request: GetPromptRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        Ok(prompts::get(&request.name, request.arguments)?.into())
+        traced::at_once("prompts/get", &context, || {
+            Ok(prompts::get(&request.name, request.arguments)?.into())
+        })
     }
 
     async fn complete(
@@ -353,9 +389,12 @@ impl ServerHandler for Handler {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let caller = self.admitted(&context)?;
-        let work = completion::complete(&self.service, &caller, request);
-        self.unless_left(&context, work).await
+        let work = async {
+            let caller = self.admitted(&context)?;
+            completion::complete(&self.service, &caller, request).await
+        };
+        self.unless_left("completion/complete", &context, work)
+            .await
     }
 
     async fn list_resources(
@@ -363,9 +402,11 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let caller = self.admitted(&context)?;
-        let work = resources::list(&self.service, &caller, request);
-        let mut listed = self.unless_left(&context, work).await?;
+        let work = async {
+            let caller = self.admitted(&context)?;
+            resources::list(&self.service, &caller, request).await
+        };
+        let mut listed = self.unless_left("resources/list", &context, work).await?;
         (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::LIST, &context);
         Ok(listed)
     }
@@ -375,10 +416,12 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        one_page(request, "templates")?;
-        let mut listed = resources::templates();
-        (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
-        Ok(listed)
+        traced::at_once("resources/templates/list", &context, || {
+            one_page(request, "templates")?;
+            let mut listed = resources::templates();
+            (listed.ttl_ms, listed.cache_scope) = hints::for_peer(hints::CATALOGUE, &context);
+            Ok(listed)
+        })
     }
 
     async fn read_resource(
@@ -386,9 +429,11 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.admitted(&context)?;
-        let work = resources::read(&self.service, &caller, &request.uri);
-        let (mut read, hint) = self.unless_left(&context, work).await?;
+        let work = async {
+            let caller = self.admitted(&context)?;
+            resources::read(&self.service, &caller, &request.uri).await
+        };
+        let (mut read, hint) = self.unless_left("resources/read", &context, work).await?;
         (read.ttl_ms, read.cache_scope) = hints::for_peer(hint, &context);
         Ok(read.into())
     }

@@ -48,6 +48,8 @@ pub struct Service {
     pub quotas: Quotas,
     /// `limit: 0` means all rows, and answers are in full: for the command line, whose output no context window has to hold.
     pub allow_unlimited: bool,
+    /// Whether traces have the arguments of calls.
+    pub trace_arguments: bool,
     /// Features of the program other than sessions and analysis (transports, telemetry), for get_server_status.
     pub features: Arc<[Feature]>,
     status_cache: Arc<status_cache::StatusCache>,
@@ -94,6 +96,7 @@ impl Service {
             reach,
             quotas: Quotas::default(),
             allow_unlimited: false,
+            trace_arguments: false,
             features: Arc::default(),
             status_cache: Arc::default(),
             _measured: None,

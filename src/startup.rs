@@ -86,7 +86,9 @@ async fn start_as(config: &Config, announced: Option<Announcement>) -> Result<Se
         .await
         .map_err(Error::Sessions)?;
     let measured = measured::start(&sessions);
-    Ok(Service::new(sessions, reach)
+    let mut service = Service::new(sessions, reach);
+    service.trace_arguments = config.trace_arguments;
+    Ok(service
         .with_quotas(Quotas::new(config.principals.clone()))
         .measured(measured))
 }

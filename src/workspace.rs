@@ -142,6 +142,8 @@ pub struct Scan {
     pub manifests: Vec<Manifest>,
     /// Always `files.len()` and all of `skipped` together.
     pub files_seen: u64,
+    /// Files whose stat has changed since they were last read.
+    pub files_read: u64,
     /// Files, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Directories that were not entered, by reason. What is in them was not seen.

@@ -64,8 +64,10 @@ pub mod attribute {
         URL_SCHEME = "url.scheme";
         /// `redis`.
         DB_SYSTEM = "db.system.name";
-        /// The Redis command; for a script, the name of the script.
+        /// The Redis command.
         DB_OPERATION = "db.operation.name";
+        /// The script that `EVALSHA` runs.
+        DB_PROCEDURE = "db.stored_procedure.name";
         /// Commands in one pipeline, if there are several.
         DB_BATCH_SIZE = "db.operation.batch.size";
         /// The first word of an error of Redis (`OOM`, `READONLY`).
@@ -102,8 +104,6 @@ pub mod attribute {
         FILES_READ = "mca.files.read";
         /// Files that were parsed.
         FILES_PARSED = "mca.files.parsed";
-        /// Files whose analysis was in the cache.
-        FILES_CACHED = "mca.files.cached";
         /// Bytes that were parsed.
         BYTES_PARSED = "mca.bytes.parsed";
         /// Keys that the cache was asked for.
@@ -148,12 +148,6 @@ pub mod event {
     use super::Event;
 
     events! {
-        /// The call was admitted, and its session found.
-        ADMITTED = "admitted";
-        /// The session died over the call, which is sent again. `mca.cause` says why.
-        SESSION_DIED = "session.died";
-        /// The session is owned by another node, which was asked for it.
-        ASKED_OWNER = "owner.asked";
         /// The session has accepted the call.
         ACCEPTED = "accepted";
         /// The tool was given to the pool.
@@ -193,38 +187,31 @@ pub mod span {
         /// One call of a batch. Its name ends with the tool's.
         BATCHED = "batch/call" Internal
             [TOOL, OPERATION, ERROR_TYPE, SESSION, REQUEST, RESULT, FAULT, REASON, DURABILITY] [];
-        /// From the call's arrival to its session: limits, the search for the session, and a wait while it loads.
-        ADMISSION = "admission" Internal [SESSION, REQUEST, ERROR_TYPE, REASON] [ASKED_OWNER, ADMITTED];
-        /// The call in its session, from the message to the reply. One for each time that the call is given to the session.
+        /// From the call's arrival to its session: the search for the session, and a wait while it loads.
+        ADMISSION = "admission" Internal [SESSION, REQUEST, ATTEMPT, ERROR_TYPE] [];
+        /// The call in its session, from the message to the reply: one for each time that the call is given to the session. It has failed as `session_died` if the session died over it.
         SESSION_CALL = "session" Internal
             [SESSION, REQUEST, ATTEMPT, ERROR_TYPE, CAUSE, NODE]
-            [ACCEPTED, STARTED, ADOPTED, FINISHED, COMMITTED, CANCELLED, REPLAYED, SESSION_DIED];
+            [ACCEPTED, STARTED, ADOPTED, FINISHED, COMMITTED, CANCELLED, REPLAYED];
         /// A session is loaded from the store.
         SESSION_LOAD = "session.load" Internal [SESSION, WHY, ERROR_TYPE, CAUSE, NODE] [];
         /// The tool waits for a thread.
         POOL_WAIT = "pool.wait" Internal [SESSION, REQUEST] [];
-        /// The tool runs. Its name ends with the tool's.
+        /// The tool runs. Its name ends with the tool's. What its spans leave of its time is the building of the answer.
         TOOL_RUN = "execute_tool" Internal
-            [TOOL, OPERATION, SESSION, REQUEST, ATTEMPT, ERROR_TYPE, REASON, FILES_WALKED, FILES_READ, FILES_PARSED, FILES_CACHED, BYTES_PARSED,
-             NODE] [CANCELLED];
-        /// Finds the files.
-        WALK = "walk" Internal [FILES_WALKED, ERROR_TYPE] [];
-        /// Hashes the files that have changed.
-        READ = "read" Internal [FILES_READ, ERROR_TYPE] [];
+            [TOOL, OPERATION, SESSION, REQUEST, ATTEMPT, ERROR_TYPE, REASON] [CANCELLED];
+        /// Finds the files, and hashes those that have changed.
+        WALK = "walk" Internal [FILES_WALKED, FILES_READ, ERROR_TYPE] [];
         /// Asks the cache for the analyses of all files.
-        CACHE_GET = "cache.get" Internal [CACHE_KEYS, CACHE_HITS, CACHE_LEVEL, ERROR_TYPE] [];
-        /// Gives new analyses to the cache.
-        CACHE_PUT = "cache.put" Internal [CACHE_KEYS, ERROR_TYPE] [];
+        CACHE_GET = "cache.get" Internal [CACHE_KEYS, CACHE_HITS, ERROR_TYPE] [];
         /// Parses and measures the files that the cache did not have.
         PARSE = "parse" Internal [FILES_PARSED, BYTES_PARSED, ERROR_TYPE] [];
-        /// Builds the answer from the analyses.
-        VIEW = "view" Internal [ERROR_TYPE] [];
         /// A call waits until a change of its session is committed.
         COMMIT = "commit" Internal
             [SESSION, REQUEST, COMMIT_PART, COMMIT_BYTES, OUTCOME, GROUP_SIZE, ERROR_TYPE, ATTEMPT] [SENT_AGAIN];
-        /// One command or pipeline to Redis. Its name is the command, or the script.
+        /// One command or pipeline to Redis that serves a call. Its name is the command, with the script.
         REDIS = "" Client
-            [DB_SYSTEM, DB_OPERATION, DB_BATCH_SIZE, DB_STATUS, SERVER_ADDRESS, SERVER_PORT, ERROR_TYPE] [];
+            [DB_SYSTEM, DB_OPERATION, DB_PROCEDURE, DB_BATCH_SIZE, DB_STATUS, SERVER_ADDRESS, SERVER_PORT, ERROR_TYPE] [];
         /// A question to another node.
         RELAY_ASK = "relay.ask" Producer [NODE, SESSION, ERROR_TYPE] [];
         /// The answer to a question of another node.
@@ -255,7 +242,7 @@ pub mod metric {
             { transport: TRANSPORT, error: ERROR_TYPE };
         /// Time of one command or pipeline to Redis.
         RedisDuration = "db.client.operation.duration" Histogram(STORE_TIMES) in Unit::Seconds
-            { system: DB_SYSTEM, operation: DB_OPERATION, error: ERROR_TYPE };
+            { system: DB_SYSTEM, operation: DB_OPERATION, procedure: DB_PROCEDURE, error: ERROR_TYPE };
         /// Calls that were answered with an error, by the reason in the answer and by whose fault it is.
         CallErrors = "mca.call.errors" Counter in Unit::Count("{call}")
             { tool: TOOL, reason: REASON, fault: FAULT };

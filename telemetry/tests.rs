@@ -188,6 +188,7 @@ fn a_histogram_has_growing_buckets_and_an_exemplar_of_a_sampled_trace() {
     let labels = RedisDuration {
         system: "redis",
         operation: "GET",
+        procedure: "",
         error: "",
     };
     labels.record(0.002);

@@ -6,11 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
+use telemetry::list::attribute::{CACHE_HITS, CACHE_KEYS};
+use telemetry::list::span::CACHE_GET;
+use telemetry::{Parent, Span};
+
 use super::{CacheKey, CacheMsg, CacheValue, Found, PENDING_WAIT, SecondLevel, Weighed};
 use crate::handle::ActorSlot;
 
 /// Longest wait for a lookup. The cache answers in microseconds, unless it is being restarted.
 const LOOKUP_WAIT: Duration = Duration::from_millis(250);
+
+/// The `error.type` of a lookup that the cache did not answer.
+const SILENT: &str = "silent";
 
 /// What [`CacheHandle::get_or_compute`] found, in the order of the keys.
 pub struct Fetched {
@@ -88,6 +95,8 @@ impl CacheHandle {
             .collect();
         let mut values: Vec<Option<CacheValue>> = vec![None; keys.len()];
         let (mut hits, mut mine, mut pending) = (0, Vec::new(), Vec::new());
+        let mut span = Span::start(&CACHE_GET, Parent::Current);
+        let entered = telemetry::enter(span.context());
         let found = self.look_up(unique.iter().map(|index| keys[*index]).collect(), deadline);
         let answered = found.is_some();
         match found {
@@ -111,6 +120,16 @@ impl CacheHandle {
             keys: mine.iter().map(|index| keys[*index]).collect(),
         };
         let mine = self.fetch(keys, mine, &mut values, deadline);
+        drop(entered);
+        span.set(CACHE_KEYS, unique.len());
+        span.set(
+            CACHE_HITS,
+            unique.len().saturating_sub(mine.len() + pending.len()),
+        );
+        if !answered {
+            span.fail(SILENT);
+        }
+        span.end();
         self.compute(keys, &mine, &mut values, &mut compute)?;
         drop(claims);
         let left = self.wait_for(keys, &pending, &mut values, deadline);

@@ -150,10 +150,12 @@ impl SecondLevel {
             }
             let (reply, answer) = sync_channel(1);
             let (level, asked) = (Arc::clone(self), batch.to_vec());
-            self.runtime.spawn(async move {
+            let asking = async move {
                 // The caller may have stopped waiting.
                 let _ = reply.try_send(level.shared.cache.get(&asked).await);
-            });
+            };
+            self.runtime
+                .spawn(telemetry::traced(telemetry::current(), asking));
             let left = until.saturating_duration_since(Instant::now());
             match answer.recv_timeout(left) {
                 Ok(Ok(found)) => {

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use telemetry::list::attribute::{NODE, SESSION};
+use telemetry::list::span::{HAND_OVER, RELAY_ANSWER};
+use telemetry::{Parent, Span, Trace};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -181,7 +184,12 @@ async fn receive(responder: Arc<Responder>, inbox: ActorRef<InboxMsg>) {
 }
 
 fn take_up(responder: &Arc<Responder>, message: &[u8]) {
-    let Message { from, number, body } = match Message::read(message) {
+    let Message {
+        from,
+        trace,
+        number,
+        body,
+    } = match Message::read(message) {
         Ok(message) => message,
         Err(error) => {
             // Of another version, or damaged: the sending node asks again, or waits for the lease to end.
@@ -221,6 +229,14 @@ fn take_up(responder: &Arc<Responder>, message: &[u8]) {
             sessions.store().heard_from().await;
             answer(&responder, &sessions, from, number, question).await
         };
+        // A trace that cannot be read costs the trace, not the answer.
+        let trace: Option<Trace> = trace.and_then(|trace| trace.parse().ok());
+        let mut span = Span::NONE;
+        if trace.is_some() {
+            span = Span::start(&RELAY_ANSWER, Parent::Of(trace));
+            span.set(NODE, from.to_string());
+        }
+        let working = telemetry::traced(span.context(), working);
         let mut working = std::pin::pin!(working);
         let answer = loop {
             tokio::select! {
@@ -230,6 +246,7 @@ fn take_up(responder: &Arc<Responder>, message: &[u8]) {
                 }
             }
         };
+        span.end();
         responder.neighbours.answer(from, number, answer).await;
     });
 }
@@ -359,6 +376,17 @@ impl Sessions {
             Ok(None) => self.give_up(id).await,
             Err(_) => HandOver::Failed,
         }
+    }
+
+    /// As [`Sessions::hand_over`], at shutdown: nobody's call.
+    pub(crate) async fn give_up_in_a_trace(&self, id: SessionId) -> HandOver {
+        let mut span = Span::start(&HAND_OVER, Parent::None);
+        if span.is_recorded() {
+            span.set(SESSION, id.to_string());
+        }
+        let answer = telemetry::traced(span.context(), self.hand_over(id)).await;
+        span.end();
+        answer
     }
 
     async fn give_up(&self, id: SessionId) -> HandOver {

@@ -47,6 +47,9 @@ fn summed(written: &[u8]) -> Option<(&[u8], &[u8])> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Message {
     pub(crate) from: NodeId,
+    /// The trace of the question, as a `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
     /// The number of a question, given by its sender; the answer carries the same.
     pub(crate) number: u64,
     pub(crate) body: Body,
@@ -264,6 +267,7 @@ mod tests {
         let (from, session) = (NodeId::random(), SessionId::random());
         let question = Question::HandOver { session };
         let message = Message {
+            trace: None,
             from,
             number: 7,
             body: Body::Question(question),

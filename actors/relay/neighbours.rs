@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use telemetry::list::attribute::NODE;
+use telemetry::list::span::RELAY_ASK;
+use telemetry::{Parent, Span};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -43,6 +46,9 @@ enum News {
     Progress(Progress),
     Answer(Answer),
 }
+
+/// The `error.type` of a question without an answer.
+const SILENT: &str = "silent";
 
 /// No answer, no progress and no sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +93,29 @@ impl Neighbours {
         self.with(|asked| asked.insert(number, heard));
         let _forget = Forget(self, number);
         let repeats = question.may_be_repeated();
+        let mut span = asking(node);
+        let entered = telemetry::enter(span.context());
         let message = self.write(number, Body::Question(question))?;
+        drop(entered);
+        let asked = self
+            .await_answer(node, message, silence, progress, repeats, &mut news)
+            .await;
+        if asked.is_err() {
+            span.fail(SILENT);
+        }
+        span.end();
+        asked
+    }
+
+    async fn await_answer(
+        &self,
+        node: NodeId,
+        message: Arc<[u8]>,
+        silence: Duration,
+        progress: &ProgressSink,
+        repeats: bool,
+        news: &mut mpsc::Receiver<News>,
+    ) -> Result<Answer, Silence> {
         self.deliver(node, Arc::clone(&message))
             .await
             .map_err(|error| unsent(node, &error))?;
@@ -150,8 +178,12 @@ impl Neighbours {
     }
 
     fn write(&self, number: u64, body: Body) -> Result<Arc<[u8]>, Silence> {
-        let from = self.node;
-        let message = Message { from, number, body };
+        let message = Message {
+            from: self.node,
+            trace: telemetry::current().map(|trace| trace.to_string()),
+            number,
+            body,
+        };
         message.write().map(Into::into).map_err(|error| {
             tracing::error!(%error, "a message to another node cannot be written");
             Silence
@@ -191,6 +223,18 @@ impl Neighbours {
     fn with<R>(&self, act: impl FnOnce(&mut HashMap<u64, mpsc::Sender<News>>) -> R) -> R {
         act(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The span of a question, within the current trace.
+fn asking(node: NodeId) -> Span {
+    if telemetry::current().is_none() {
+        return Span::NONE;
+    }
+    let mut span = Span::start(&RELAY_ASK, Parent::Current);
+    if span.is_recorded() {
+        span.set(NODE, node.to_string());
+    }
+    span
 }
 
 fn unsent(to: NodeId, error: &RelayError) -> Silence {

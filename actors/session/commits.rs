@@ -1,5 +1,7 @@
 //! Decide, commit, act: an effect runs only after its change is persisted.
 
+use telemetry::list::event::{ADOPTED, COMMITTED, REPLAYED};
+
 use super::*;
 
 /// The notice for the session's owner when the store declines a whole result.
@@ -33,6 +35,7 @@ impl State {
     pub(super) fn rejected(&mut self, asker: Option<RequestId>, rejected: &Rejected) {
         let Some(request) = asker else { return };
         self.extras.remove(&request);
+        self.traces.end(request);
         self.replies.reject(self.id, request, rejected);
     }
 
@@ -46,13 +49,23 @@ impl State {
         }
     }
 
-    pub(super) fn send(&self, myself: &ActorRef<SessionMsg>, commit: crate::store::Commit) {
+    pub(super) fn send(&mut self, myself: &ActorRef<SessionMsg>, commit: crate::store::Commit) {
         let (id, myself) = (commit.id, myself.clone());
+        let parts = || {
+            self.phase
+                .journal()
+                .map(Journal::parts_out)
+                .unwrap_or_default()
+        };
+        let waiting = self
+            .traces
+            .commit(self.id, id, commit.change.bytes(), parts);
         let tell = Arc::new(move |fate| {
             // If the session has died, its successor loads what was committed.
             let _ = myself.send_message(SessionMsg::Commit { id, fate });
         });
-        self.around.persistence.commit(Ticket::new(commit, tell));
+        let ticket = Ticket::new(commit, waiting, tell);
+        self.around.persistence.commit(ticket);
         self.pass(CrashPoint::SessionCommitCast);
     }
 
@@ -68,6 +81,23 @@ impl State {
         };
         if !journal.is_out(id) {
             return;
+        }
+        let failed = match &fate {
+            CommitOutcome::Answered(Ok(_)) => Some(("committed", false)),
+            CommitOutcome::Unknown | CommitOutcome::Answered(Err(StoreError::Unavailable(_))) => {
+                None
+            }
+            CommitOutcome::Answered(Err(StoreError::Lapsed)) => None,
+            CommitOutcome::Answered(Err(StoreError::Fenced | StoreError::Overtaken { .. })) => {
+                Some(("fenced", true))
+            }
+            CommitOutcome::Answered(Err(StoreError::Refused(_) | StoreError::Unrecorded(_))) => {
+                Some(("refused", true))
+            }
+            CommitOutcome::Answered(Err(_)) => Some(("failed", true)),
+        };
+        if let Some((outcome, failed)) = failed {
+            self.traces.committed(id, outcome, failed);
         }
         match fate {
             CommitOutcome::Answered(Ok(committed)) => {
@@ -227,6 +257,14 @@ impl State {
     }
 
     pub(super) fn adopt(&mut self, myself: &ActorRef<SessionMsg>, request: RequestId) {
+        if let Some(call) = self
+            .journal()
+            .and_then(|journal| journal.executing(request))
+        {
+            self.traces
+                .resume(self.id, request, call.attempt, call.trace);
+            self.traces.note(request, ADOPTED);
+        }
         let adopted = self
             .around
             .pool
@@ -240,6 +278,8 @@ impl State {
     pub(super) fn answer(&mut self, myself: &ActorRef<SessionMsg>, request: RequestId) {
         self.around.pool.table.forget(self.key(request));
         self.extras.remove(&request);
+        self.traces.note(request, COMMITTED);
+        self.traces.end(request);
         let output = self.outputs.remove(&request);
         let Phase::Running(journal) = &self.phase else {
             return;
@@ -252,6 +292,8 @@ impl State {
 
     pub(super) fn replay(&mut self, asker: RequestId, original: RequestId) {
         self.extras.remove(&asker);
+        self.traces.note(asker, REPLAYED);
+        self.traces.end(asker);
         let Phase::Running(journal) = &self.phase else {
             return;
         };

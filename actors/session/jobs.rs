@@ -1,5 +1,7 @@
 //! How a session runs its tools.
 
+use telemetry::list::event::{FINISHED, STARTED};
+
 use super::journal::Executing;
 use super::*;
 use crate::tool::ToolError;
@@ -14,6 +16,8 @@ impl State {
             tool,
             arguments,
             left_out,
+            attempt,
+            trace,
         }) = journal.executing(request)
         else {
             return;
@@ -33,6 +37,8 @@ impl State {
             );
             return;
         };
+        self.traces.resume(self.id, request, attempt, trace);
+        self.traces.note(request, STARTED);
         let extras = self.extras.get(&request);
         let deadline = extras.map_or_else(
             || Instant::now() + self.around.options.call_deadline,
@@ -60,6 +66,9 @@ impl State {
             keep,
             at_ms: self.now(),
             left_out,
+            attempt,
+            trace: self.traces.of(request),
+            wait: self.traces.wait(self.id, request),
         };
         self.around
             .pool
@@ -81,6 +90,9 @@ impl State {
 
     pub(super) fn job(&mut self, myself: &ActorRef<SessionMsg>, request: RequestId, news: News) {
         self.pass(CrashPoint::SessionOutcomeReceived);
+        if let News::Outcome(_) = news {
+            self.traces.note(request, FINISHED);
+        }
         let now = self.now();
         match news {
             News::Refused => {

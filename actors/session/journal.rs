@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use telemetry::Trace;
 
 use super::machine::{CallState, Decision, Delta, Effect, Ended, Event, Machine, Rejected};
 use super::{invariants, snapshot};
@@ -20,6 +21,7 @@ use crate::store::{
 use crate::tool::InputKey;
 
 mod owning;
+mod parts;
 
 pub(crate) use owning::Line;
 
@@ -52,6 +54,8 @@ pub(crate) struct Executing {
     pub(crate) arguments: Arc<Value>,
     /// From the second attempt on: inputs to skip, because earlier attempts were interrupted at them.
     pub(crate) left_out: Option<Vec<InputKey>>,
+    pub(crate) attempt: u32,
+    pub(crate) trace: Option<Trace>,
 }
 
 struct Stored {
@@ -152,6 +156,8 @@ impl Journal {
                 tool: Arc::clone(&call.tool),
                 arguments: Arc::clone(arguments),
                 left_out: (*attempt > 1).then(|| suspects.left_out.clone()),
+                attempt: *attempt,
+                trace: call.trace,
             }),
             CallState::ToolSelected | CallState::ParametersSet { .. } => None,
         }

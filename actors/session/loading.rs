@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use ractor::ActorStatus;
+use telemetry::list::attribute::CAUSE;
 
 use super::*;
 use crate::ids::NodeId;
@@ -23,6 +24,9 @@ const HELD_AGAIN_AFTER: Duration = Duration::from_millis(250);
 const HAND_OVER_SILENCE: Duration = Duration::from_millis(1500);
 const HAND_OVER_TRIES: usize = 2;
 
+/// The `error.type` of a session that could not be loaded.
+const NOT_LOADED: &str = "not_loaded";
+
 impl State {
     pub(super) fn load(&self, myself: &ActorRef<SessionMsg>) {
         let myself = myself.clone();
@@ -33,8 +37,14 @@ impl State {
             silent: Vec::new(),
             late: None,
         };
+        let mut span = self.traces.load(self.id);
         tokio::spawn(async move {
-            let acquired = acquiring.acquire().await;
+            let acquired = telemetry::traced(span.context(), acquiring.acquire()).await;
+            if let Err(error) = &acquired {
+                span.set(CAUSE, error.to_string());
+                span.fail(NOT_LOADED);
+            }
+            span.end();
             // The session may have died; its successor loads for itself.
             let _ = myself.send_message(SessionMsg::Loaded(Box::new(acquired)));
         });

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
+use telemetry::Trace;
 
 use crate::ids::{Principal, RequestId, ResultId};
 use crate::tool::{InputKey, Root};
@@ -66,6 +67,7 @@ pub(crate) struct Call {
     pub(crate) tool: Arc<str>,
     pub(crate) idempotent: bool,
     pub(crate) state: CallState,
+    pub(crate) trace: Option<Trace>,
     pub(crate) since_ms: u64,
 }
 

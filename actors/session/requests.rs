@@ -1,5 +1,7 @@
 //! Requests of callers to a session.
 
+use telemetry::list::event::{ACCEPTED, CANCELLED};
+
 use super::*;
 
 impl State {
@@ -14,6 +16,7 @@ impl State {
             cancel,
             progress,
             reply,
+            span,
             _permit: _,
         } = message;
         if reply.is_closed() {
@@ -48,6 +51,8 @@ impl State {
             },
         );
         self.replies.add(request, principal, reply);
+        self.traces.hold(request, span);
+        self.traces.note(request, ACCEPTED);
         self.decide(
             myself,
             Event::CallRequested {
@@ -66,6 +71,7 @@ impl State {
         reply: RpcReplyPort<()>,
     ) {
         let at_ms = self.now();
+        self.traces.note(request, CANCELLED);
         self.decide(myself, Event::CancelRequested { request, at_ms });
         let runs = self
             .journal()
@@ -73,6 +79,7 @@ impl State {
         if !runs {
             self.replies.leave(request);
             self.extras.remove(&request);
+            self.traces.end(request);
         }
         let _ = reply.send(());
         self.end_throwaway(myself);

@@ -55,6 +55,7 @@ impl Sessions {
     ) -> Result<CallAnswer, CallError> {
         let principal = call.asked.principal.clone();
         let unrecorded = Call {
+            trace: call.trace,
             asked: Asked {
                 id: SessionId::random(),
                 start: Start::Throwaway {

@@ -227,7 +227,7 @@ impl Sessions {
                     && let Some(id) = left.next()
                 {
                     let sessions = self.clone();
-                    going.spawn(async move { sessions.hand_over(id).await });
+                    going.spawn(async move { sessions.give_up_in_a_trace(id).await });
                 }
                 match going.join_next().await {
                     None => break,

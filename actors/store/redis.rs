@@ -49,6 +49,7 @@ mod index;
 mod keys;
 mod link;
 mod listing;
+mod measured;
 mod nodes;
 mod pooled;
 mod relay;
@@ -61,6 +62,7 @@ mod sessions;
 pub use cache::RedisCache;
 use keys::Keys;
 use link::{Counts, Lane};
+use measured::Place;
 use server::{OnDisk, Server};
 
 /// Connections that sessions share: several, so that a large value delays only a quarter of them.
@@ -156,6 +158,7 @@ struct Inner {
 /// What all connections share.
 struct Shared {
     address: String,
+    place: Place,
     counts: Counts,
     server: Mutex<Option<Server>>,
     /// How often another run id was seen than before.
@@ -228,6 +231,7 @@ impl RedisStore {
             .map_err(|error| RedisError::Url(error.to_string()))?;
         let shared = Arc::new(Shared {
             address: info.addr().to_string(),
+            place: info.addr().into(),
             counts: Counts::default(),
             server: Mutex::default(),
             runs: AtomicU64::default(),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use telemetry::Trace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::activity::{Listed, Roll, messages};
@@ -45,6 +46,8 @@ pub(crate) enum SupervisorMsg {
     Ensure {
         id: SessionId,
         start: Start,
+        /// The trace of the call that needs the session.
+        trace: Option<Trace>,
         reply: RpcReplyPort<Result<Resolved, CallError>>,
     },
     Restart {
@@ -131,6 +134,8 @@ pub(crate) struct State {
 
 struct Child {
     start: Start,
+    /// The trace of the call that waits for the session to start.
+    trace: Option<Trace>,
     budget: Budget,
     phase: Phase,
     admission: Arc<Semaphore>,
@@ -193,9 +198,14 @@ impl Actor for SessionSupervisor {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SupervisorMsg::Ensure { id, start, reply } => {
+            SupervisorMsg::Ensure {
+                id,
+                start,
+                trace,
+                reply,
+            } => {
                 state.pass(CrashPoint::SupervisorAsked);
-                state.ensure(&myself, id, start, reply).await;
+                state.ensure(&myself, id, start, trace, reply).await;
             }
             SupervisorMsg::Restart { id } => state.restart(&myself, id).await,
             SupervisorMsg::Quarantined { id, result } => state.quarantine_stored(id, &result),

@@ -5,6 +5,7 @@
 //! session is found by its key, and the events of its streams are in the store. Only a running request is tied to its
 //! node, so a cancellation, or the client's answer to a question, is forwarded to that node.
 
+use crate::server::traced::HttpTrace;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -238,8 +239,12 @@ impl Recipient for Table {
             };
             match posted::read(&message) {
                 Some(Posted::Runs(stream)) => known.running_on(stream).is_some(),
-                Some(Posted::Message(message)) => match &known.inbox {
-                    Some(inbox) => inbox.try_send(*message).is_ok(),
+                Some(Posted::Message(mut message)) => match &known.inbox {
+                    Some(inbox) => {
+                        // The trace of the HTTP request, which another node received.
+                        message.insert_extension(HttpTrace(telemetry::current()));
+                        inbox.try_send(*message).is_ok()
+                    }
                     None => self.hear_here(&known, &message),
                 },
                 // From a node of another version.

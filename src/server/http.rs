@@ -22,6 +22,7 @@ pub mod listener;
 pub(crate) mod refusal;
 mod sse;
 mod streamable;
+pub(super) mod traced;
 
 /// Interval of keep-alive comments on a silent stream: proxies close connections that are silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -88,6 +88,7 @@ impl Ports {
                     move || Handler::new(service.clone())
                 });
                 let router = access.protect(edge.router());
+                let router = router.layer(axum::middleware::from_fn(super::http::traced::request));
                 say("MCP over HTTP", &listener);
                 let (limits, closing) = (Limits::default(), lifecycle.draining());
                 let sessions = service.sessions.clone();

@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use actors::tool::{Progress, ProgressSink, WHOLE};
 use serde_json::{Value, json};
+use telemetry::list::attribute::{OPERATION, TOOL};
+use telemetry::list::span::BATCHED;
+use telemetry::{Parent, Span};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -37,6 +40,13 @@ impl Service {
         Ok(call.called().found(finding, "", context))
     }
 
+    async fn answer_in(self, mut span: Span, call: Call) -> Answer {
+        let answer = telemetry::traced(span.context(), self.answer(call)).await;
+        answer.describe(&mut span);
+        span.end();
+        answer
+    }
+
     /// In the order of `calls`. Dropping this future drops the calls with it.
     async fn run_all(&self, batch: &Call, calls: &[Value], max_bytes: usize) -> Vec<Answer> {
         let total = calls.len();
@@ -54,10 +64,11 @@ impl Service {
                 Ok(mut inner) => {
                     inner.progress = told.sink(at);
                     let (service, permits) = (self.clone(), permits.clone());
+                    let span = span_of(inner.entry.name);
                     let task = running.spawn(async move {
                         // The semaphore is never closed, so a permit always comes.
                         let _permit = permits.acquire_owned().await;
-                        service.answer(inner).await
+                        service.answer_in(span, inner).await
                     });
                     places.insert(task.id(), at);
                 }
@@ -82,6 +93,16 @@ impl Service {
         all.map(|(answer, call)| answer.unwrap_or_else(|| refused(&tool_name(call), &lost)))
             .collect()
     }
+}
+
+/// The span of one call, within that of the batch.
+fn span_of(tool: &'static str) -> Span {
+    let mut span = Span::of(&BATCHED, tool, Parent::Current, &[]);
+    if span.is_recorded() {
+        span.set(TOOL, tool);
+        span.set(OPERATION, "execute_tool");
+    }
+    span
 }
 
 /// The progress of a batch: each of its calls is an equal part.

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use actors::cache::{CacheKey, CacheValue};
 use actors::tool::{ToolContext, ToolError};
 
+use telemetry::list::attribute::{BYTES_PARSED, FILES_PARSED, FILES_READ, FILES_WALKED};
+use telemetry::list::span::{PARSE, WALK};
+use telemetry::{Parent, Span};
+
 use self::compute::Computed;
 pub(super) use self::throttle::Phase;
 use self::throttle::Throttle;
@@ -98,11 +102,15 @@ impl Analyzed {
         let throttle = Throttle::new(&ctx.progress);
         let stop = || ctx.stop_reason().is_some();
         let seen = |seen| throttle.report(Phase::Walk, seen, None, || format!("{seen} files seen"));
+        let mut walk = Span::start(&WALK, Parent::Current);
         let scan = match surroundings {
             Some(_) => workspace.scan_with_surroundings(selection, &seen, &stop),
             None => workspace.scan(selection, &seen, &stop),
         };
         let mut scan = scan.map_err(|error| stopped_or(ctx, error))?;
+        walk.set(FILES_WALKED, scan.files_seen);
+        walk.set(FILES_READ, scan.files_read);
+        walk.end();
         let neighbours = std::mem::take(&mut scan.surroundings);
         let in_place = (neighbours.iter())
             .filter(|neighbour| neighbour.in_place)
@@ -160,8 +168,12 @@ impl Fetched {
         let cache = &means.ctx.cache;
         let fetched =
             cache.get_or_compute(&slots.keys, means.ctx.deadline, |missing, hand_in| {
+                let mut parse = Span::start(&PARSE, Parent::Current);
                 let part = compute::all(means, &files, &slots, missing, hand_in, throttle)?;
                 computed.merge(part);
+                parse.set(FILES_PARSED, missing.len());
+                parse.set(BYTES_PARSED, bytes_of(&files, &slots, missing));
+                parse.end();
                 Ok::<_, ToolError>(())
             })?;
         let known = around.as_ref().map_or(0, |around| around.known.len());
@@ -180,6 +192,12 @@ impl Fetched {
     fn is_complete(&self) -> bool {
         self.computed.read_otherwise.is_empty() && self.analyses.iter().all(Option::is_some)
     }
+}
+
+/// Bytes of the files that were parsed, each content once.
+fn bytes_of(files: &[File], slots: &Slots, missing: &[usize]) -> u64 {
+    let firsts = missing.iter().filter_map(|slot| slots.files[*slot].first());
+    firsts.map(|file| files[*file].bytes).sum()
 }
 
 /// The files around the selection: those with a cached full analysis, and those whose imports must be found.

@@ -12,7 +12,7 @@ use crate::analysis::graph::Manifest;
 pub(super) fn scan(task: &Task<'_>, paths: &[String]) -> Result<Scan, Error> {
     let mut found = find(task, paths)?;
     let around = found.around.iter_mut().map(|around| &mut around.candidate);
-    know(task, found.candidates.iter_mut().chain(around))?;
+    found.tally.files_read = know(task, found.candidates.iter_mut().chain(around))?;
     assemble(task, found)
 }
 
@@ -78,7 +78,7 @@ fn cannot_enter(task: &Task<'_>, path: &str, place: &Place, error: rustix::io::E
 fn know<'c>(
     task: &Task<'_>,
     candidates: impl Iterator<Item = &'c mut Candidate>,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let unknown = |candidate: &&mut Candidate| candidate.known.is_none();
     let candidates: Vec<&mut Candidate> = candidates.filter(unknown).collect();
     let wanted: Vec<Wanted> = candidates
@@ -96,7 +96,7 @@ fn know<'c>(
             known
         }));
     }
-    Ok(())
+    Ok(wanted.len() as u64)
 }
 
 fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
@@ -147,6 +147,7 @@ fn assemble(task: &Task<'_>, found: Found) -> Result<Scan, Error> {
             .map(|(manifest, _)| manifest)
             .collect(),
         files_seen: tally.files_seen,
+        files_read: tally.files_read,
         skipped: tally.skipped,
         pruned: tally.pruned,
         notes: tally.notes,

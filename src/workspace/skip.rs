@@ -208,6 +208,8 @@ impl Note {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) files_seen: u64,
+    /// Files whose stat has changed, and which were read and hashed.
+    pub(super) files_read: u64,
     pub(super) skipped: BTreeMap<SkipReason, u64>,
     pub(super) pruned: BTreeMap<SkipReason, u64>,
     pub(super) notes: BTreeMap<Note, u64>,
@@ -229,6 +231,7 @@ impl Tally {
 
     pub(super) fn merge(&mut self, other: Self) {
         self.files_seen += other.files_seen;
+        self.files_read += other.files_read;
         add(&mut self.skipped, other.skipped);
         add(&mut self.pruned, other.pruned);
         add(&mut self.notes, other.notes);

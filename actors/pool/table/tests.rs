@@ -45,6 +45,9 @@ fn job() -> Job {
         results: ResultReader::default(),
         keep: false,
         left_out: None,
+        attempt: 1,
+        trace: None,
+        wait: telemetry::Span::NONE,
     }
 }
 

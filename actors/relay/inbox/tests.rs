@@ -23,7 +23,14 @@ async fn a_question_over_the_limit_can_be_asked_again() {
     let responder = responder();
     let (from, number) = (NodeId::random(), 7);
     let body = Body::Question(Question::ForgetCache);
-    let message = Message { from, number, body }.write().unwrap();
+    let message = Message {
+        from,
+        trace: None,
+        number,
+        body,
+    }
+    .write()
+    .unwrap();
     let answering = || responder.answering.lock().unwrap().len();
     let all = u32::try_from(QUESTIONS_MAX).unwrap();
     let room = responder.room.acquire_many(all).await.unwrap();

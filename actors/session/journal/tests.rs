@@ -266,6 +266,7 @@ fn a_call_of_a_long_session_writes_only_its_changes() {
             bytes: 14,
             key: None,
             pin: None,
+            trace: None,
         };
         for event in [
             Event::CallRequested {

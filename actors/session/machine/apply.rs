@@ -15,6 +15,7 @@ impl Machine {
                 request,
                 tool,
                 idempotent,
+                trace,
                 at_ms,
             } => {
                 let (tool, idempotent, since_ms) = (Arc::clone(tool), *idempotent, *at_ms);
@@ -22,6 +23,7 @@ impl Machine {
                     tool,
                     idempotent,
                     state: CallState::ToolSelected,
+                    trace: *trace,
                     since_ms,
                 };
                 self.calls.insert(*request, Arc::new(call));

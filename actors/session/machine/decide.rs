@@ -27,8 +27,18 @@ impl Machine {
                 request,
                 tool,
                 idempotent,
+                trace,
                 at_ms,
-            } => self.tool_selected(request, tool, idempotent, at_ms, limits),
+            } => {
+                let selected = Delta::ToolSelected {
+                    request,
+                    tool,
+                    idempotent,
+                    trace,
+                    at_ms,
+                };
+                self.tool_selected(request, selected, limits)
+            }
             Event::ParametersSet {
                 request,
                 arguments,
@@ -119,6 +129,7 @@ impl Machine {
             bytes,
             key,
             pin,
+            trace,
         } = call;
         let mut decision = Decision::default();
         let mut ahead = self.clone();
@@ -127,6 +138,7 @@ impl Machine {
                 request,
                 tool: Arc::clone(&tool),
                 idempotent,
+                trace,
                 at_ms,
             },
             Event::ParametersSet {
@@ -164,9 +176,7 @@ impl Machine {
     pub(super) fn tool_selected(
         &self,
         request: RequestId,
-        tool: Arc<str>,
-        idempotent: bool,
-        at_ms: u64,
+        selected: Delta,
         limits: &Limits,
     ) -> Result<Decision, Rejected> {
         let state = self.state_of(request);
@@ -181,12 +191,7 @@ impl Machine {
                 limit: limits.calls,
             });
         }
-        Ok(delta(Delta::ToolSelected {
-            request,
-            tool,
-            idempotent,
-            at_ms,
-        }))
+        Ok(delta(selected))
     }
 
     pub(super) fn parameters_set(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use telemetry::Trace;
 use thiserror::Error;
 
 use super::{Ended, Suspects};
@@ -24,6 +25,7 @@ pub(crate) enum Event {
         request: RequestId,
         tool: Arc<str>,
         idempotent: bool,
+        trace: Option<Trace>,
         at_ms: u64,
     },
     ParametersSet {
@@ -89,6 +91,8 @@ pub(crate) struct Requested {
     pub(crate) key: Option<(Arc<str>, [u8; 32])>,
     /// A result of this session to keep longer than others from now on.
     pub(crate) pin: Option<ResultId>,
+    /// The trace that the call belongs to, for whoever runs it again.
+    pub(crate) trace: Option<Trace>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +111,7 @@ pub(crate) enum Delta {
         request: RequestId,
         tool: Arc<str>,
         idempotent: bool,
+        trace: Option<Trace>,
         at_ms: u64,
     },
     ParametersSet {

@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
+use telemetry::Trace;
 
 use super::*;
 use crate::options::Limits;
@@ -60,6 +61,11 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             bytes,
             key,
             pin,
+            trace: idempotent.then_some(Trace {
+                trace: 7,
+                span: 8,
+                sampled: true,
+            }),
         },
     );
     let result = any::<u128>().prop_map(ResultId::from_u128);
@@ -74,7 +80,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     let live = prop::collection::btree_set(request(), 0..4);
     prop_oneof![
         5 => (request(), requested).prop_map(move |(request, call)| Event::CallRequested { request, call, at_ms }),
-        1 => (request(), any::<bool>()).prop_map(move |(request, idempotent)| Event::ToolSelected { request, tool: "t".into(), idempotent, at_ms }),
+        1 => (request(), any::<bool>()).prop_map(move |(request, idempotent)| Event::ToolSelected { request, tool: "t".into(), idempotent, trace: None, at_ms }),
         1 => (request(), arguments, bytes).prop_map(move |(request, arguments, bytes)| Event::ParametersSet { request, arguments, bytes, at_ms }),
         1 => request().prop_map(move |request| Event::ExecutionRequested { request, at_ms }),
         5 => (request(), finished).prop_map(move |(request, finished)| Event::ToolFinished { request, finished, at_ms }),
@@ -150,7 +156,7 @@ proptest! {
     #[test]
     fn damaged_sessions_are_refused_or_read_and_never_panic(at in 0_usize..400, with in any::<u8>()) {
         let mut machine = machine();
-        let requested = Requested { tool: "t".into(), idempotent: true, arguments: Arc::new(json!({})), bytes: 2, key: Some(("k".into(), [1; 32])), pin: None };
+        let requested = Requested { tool: "t".into(), idempotent: true, arguments: Arc::new(json!({})), bytes: 2, key: Some(("k".into(), [1; 32])), pin: None, trace: None };
         run(&mut machine, Event::CallRequested { request: RequestId::from_u128(1), call: requested, at_ms: 1 }).unwrap();
         let mut bytes = snapshot::encode(&machine).to_vec();
         let at = at % bytes.len();
@@ -249,6 +255,7 @@ fn a_call_goes_through_its_states_in_order() {
             request,
             tool: "t".into(),
             idempotent: true,
+            trace: None,
             at_ms: 1,
         },
     )
@@ -285,6 +292,7 @@ fn an_older_schema_is_upgraded() {
             bytes: 2,
             key: Some(("k".into(), [7; 32])),
             pin: None,
+            trace: None,
         },
         at_ms: 1,
     };
@@ -339,6 +347,7 @@ fn the_input_of_an_interrupted_attempt_is_skipped_in_the_next() {
         bytes: 2,
         key: None,
         pin: None,
+        trace: None,
     };
     let cut_off = || Event::Recovered {
         live: std::collections::BTreeSet::new(),

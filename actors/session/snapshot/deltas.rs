@@ -23,6 +23,9 @@ pub(super) enum StoredDelta {
         request: RequestId,
         tool: Arc<str>,
         idempotent: bool,
+        /// A `traceparent`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
         at_ms: u64,
     },
     ParametersSet {
@@ -81,11 +84,13 @@ impl From<&Delta> for StoredDelta {
                 request,
                 tool,
                 idempotent,
+                trace,
                 at_ms,
             } => Self::ToolSelected {
                 request,
                 tool,
                 idempotent,
+                trace: trace.map(|trace| trace.to_string()),
                 at_ms,
             },
             Delta::ParametersSet {
@@ -142,11 +147,14 @@ impl From<StoredDelta> for Delta {
                 request,
                 tool,
                 idempotent,
+                trace,
                 at_ms,
             } => Self::ToolSelected {
                 request,
                 tool,
                 idempotent,
+                // A trace that cannot be read costs the trace, not the call.
+                trace: trace.and_then(|trace| trace.parse().ok()),
                 at_ms,
             },
             StoredDelta::ParametersSet {

@@ -51,6 +51,9 @@ pub(super) struct StoredCall {
     pub(super) tool: Arc<str>,
     pub(super) idempotent: bool,
     pub(super) state: StoredState,
+    /// A `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<String>,
     pub(super) since_ms: u64,
 }
 
@@ -247,6 +250,7 @@ impl From<&Call> for StoredCall {
             tool: Arc::clone(&call.tool),
             idempotent: call.idempotent,
             state,
+            trace: call.trace.map(|trace| trace.to_string()),
             since_ms: call.since_ms,
         }
     }
@@ -272,6 +276,8 @@ impl From<StoredCall> for Call {
             tool: stored.tool,
             idempotent: stored.idempotent,
             state,
+            // A trace that cannot be read costs the trace, not the call.
+            trace: stored.trace.and_then(|trace| trace.parse().ok()),
             since_ms: stored.since_ms,
         }
     }

@@ -234,7 +234,7 @@ async fn a_limited_number_of_sessions_load_at_once() {
     const AT_ONCE: usize = 8;
     const SESSIONS: usize = 100;
     const TAKES: Duration = Duration::from_millis(100);
-    let asked = Arc::<std::sync::Mutex<Vec<Instant>>>::default();
+    let asked = Arc::<Mutex<Vec<Instant>>>::default();
     let noted = Arc::clone(&asked);
     let mood = move |op| {
         if op == Op::Acquire {

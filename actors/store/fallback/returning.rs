@@ -1,6 +1,9 @@
 //! Recovery from an outage: probes a store that is down, and writes kept changes back once it answers.
 
 use std::sync::Weak;
+use telemetry::list::attribute::SESSION;
+use telemetry::list::span::RETURN;
+use telemetry::{Parent, Span};
 
 use super::*;
 use crate::clock::jitter;
@@ -118,6 +121,16 @@ impl Inner {
     }
 
     async fn bring_back(&self, id: SessionId) -> Brought {
+        let mut span = Span::start(&RETURN, Parent::None);
+        if span.is_recorded() {
+            span.set(SESSION, id.to_string());
+        }
+        let brought = telemetry::traced(span.context(), self.bring(id)).await;
+        span.end();
+        brought
+    }
+
+    async fn bring(&self, id: SessionId) -> Brought {
         let mut brought = self.try_to_bring_back(id).await;
         if let Err(StoreError::Lapsed) = brought {
             // Another node asked in the meantime, and the session was stored for it under a new fence.

@@ -83,6 +83,7 @@ impl RedisCache {
         let info = link::tuned(parsed.get_connection_info());
         let shared = Arc::new(Shared {
             address: info.addr().to_string(),
+            place: info.addr().into(),
             counts: Counts::default(),
             server: Mutex::default(),
             runs: AtomicU64::default(),

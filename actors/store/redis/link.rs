@@ -18,6 +18,7 @@ use redis::{
 use tokio::sync::Mutex;
 
 use super::Shared;
+use super::measured::{Place, RoundTrip};
 use super::reply::{is_whole, strange};
 use super::script::{ALL, Invocation};
 use super::server::{self, Server};
@@ -127,6 +128,18 @@ pub(super) enum Answers {
 
 /// Sends requests, and a last one whose answer is unique, so that answers that are out of step are detected.
 pub(super) async fn round_trip(
+    counts: &Counts,
+    to: &Place,
+    connection: &mut impl ConnectionLike,
+    all: &mut Pipeline,
+) -> RedisResult<Answers> {
+    let measured = RoundTrip::begin(all, to);
+    let answers = unmeasured(counts, connection, all).await;
+    measured.end(&answers);
+    answers
+}
+
+async fn unmeasured(
     counts: &Counts,
     connection: &mut impl ConnectionLike,
     all: &mut Pipeline,
@@ -244,7 +257,14 @@ impl Lane {
                 "its server restarted or was replaced".to_owned(),
             ));
         }
-        match round_trip(&self.shared.counts, &mut connection, all).await {
+        match round_trip(
+            &self.shared.counts,
+            &self.shared.place,
+            &mut connection,
+            all,
+        )
+        .await
+        {
             Ok(Answers::OutOfStep) => {
                 self.shared.broke();
                 Err(strange())
@@ -432,7 +452,8 @@ mod tests {
         ] {
             let mut one = pipe();
             one.cmd("GET").arg("key");
-            let asked = round_trip(&counts, &mut Answering(said), &mut one).await;
+            let asked =
+                round_trip(&counts, &Place::default(), &mut Answering(said), &mut one).await;
             let believed = matches!(asked, Ok(Answers::InStep(_)));
             assert_eq!(believed, in_step, "{said:?}");
         }

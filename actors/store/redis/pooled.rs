@@ -35,7 +35,8 @@ impl RedisStore {
         let connection = self.0.pool.get().await;
         let mut connection =
             connection.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let asked = round_trip(&self.0.shared.counts, &mut connection, all).await;
+        let shared = &self.0.shared;
+        let asked = round_trip(&shared.counts, &shared.place, &mut connection, all).await;
         let broken = match asked {
             Ok(Answers::OutOfStep) => {
                 drop(deadpool_redis::Connection::take(connection));

@@ -6,6 +6,8 @@ use redis::{Cmd, Script, cmd};
 
 /// An operation and its script.
 pub(super) struct Operation {
+    /// Of the file.
+    pub(super) name: &'static str,
     code: &'static str,
     script: LazyLock<Script>,
 }
@@ -13,6 +15,7 @@ pub(super) struct Operation {
 macro_rules! session_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
+            name: $file,
             code: concat!(
                 include_str!("lua/prelude.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -25,6 +28,7 @@ macro_rules! session_script {
 macro_rules! index_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
+            name: $file,
             code: concat!(
                 include_str!("lua/index.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -37,6 +41,7 @@ macro_rules! index_script {
 macro_rules! connection_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
+            name: $file,
             code: concat!(
                 include_str!("lua/connection.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -49,6 +54,7 @@ macro_rules! connection_script {
 macro_rules! script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
+            name: $file,
             code: include_str!(concat!("lua/", $file, ".lua")),
             script: LazyLock::new(|| Script::new($name.code)),
         };
@@ -113,6 +119,14 @@ pub(super) static ALL: [&Operation; 27] = [
     &CACHE_PUT,
     &CACHE_FORGET,
 ];
+
+/// The script with that hash; empty if there is none.
+pub(super) fn name_of(hash: &[u8]) -> &'static str {
+    let known = ALL
+        .iter()
+        .find(|operation| operation.script.get_hash().as_bytes() == hash);
+    known.map_or("", |operation| operation.name)
+}
 
 /// One call of an operation: first its keys, then its arguments.
 pub(super) struct Invocation {

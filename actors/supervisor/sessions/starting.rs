@@ -9,27 +9,30 @@ impl State {
         myself: &ActorRef<SupervisorMsg>,
         id: SessionId,
         start: Start,
+        trace: Option<Trace>,
         reply: RpcReplyPort<Result<Resolved, CallError>>,
     ) {
-        match self.children.get_mut(&id).map(|child| &mut child.phase) {
-            Some(Phase::Awake { .. }) => {
+        let child = self.children.get_mut(&id);
+        match child.map(|child| (&mut child.phase, &mut child.trace)) {
+            Some((Phase::Awake { .. }, _)) => {
                 let resolved = self.children.get(&id).and_then(Child::resolved);
                 let _ = resolved.map(|resolved| reply.send(Ok(resolved)));
                 return;
             }
-            Some(Phase::Restarting { waiters, .. }) => {
+            Some((Phase::Restarting { waiters, .. }, waits)) => {
+                *waits = waits.or(trace);
                 // Over the limit the reply port is dropped, and the caller asks again.
                 if waiters.len() < WAITERS_MAX {
                     waiters.push(reply);
                 }
                 return;
             }
-            Some(Phase::Quarantined { stored: false }) => {
+            Some((Phase::Quarantined { stored: false }, _)) => {
                 let _ = reply.send(Err(self.quarantine_of(id)));
                 return;
             }
             // Load it again: an operator may have released it in the store.
-            Some(Phase::Quarantined { stored: true }) | None => {}
+            Some((Phase::Quarantined { stored: true }, _)) | None => {}
         }
         let Ok(room) = Arc::clone(&self.arguments.awake).try_acquire_owned() else {
             let retry_after = crate::sessions::BUSY_RETRY;
@@ -42,6 +45,7 @@ impl State {
         let mailbox = self.arguments.around.options.session_mailbox;
         let child = Child {
             start,
+            trace,
             budget: Budget::new(Policy::SESSION),
             phase: Phase::Restarting {
                 waiters: vec![reply],
@@ -69,6 +73,7 @@ impl State {
         let arguments = session::Arguments {
             id,
             start: child.start.clone(),
+            trace: child.trace.take(),
             around: Arc::clone(&self.arguments.around),
             heard_ms: Arc::clone(&child.heard_ms),
         };

@@ -1,6 +1,7 @@
 //! Resumes a stream on any node: first the recorded events after the last one that the client has, then new ones, until
 //! the answer. If the node that ran the request is gone, the request is run here.
 
+use crate::server::traced::HttpTrace;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -145,7 +146,12 @@ impl<H: ServerHandler> Follower<H> {
         let begun = self.table.connections().read(id, stream, 0).await;
         let first = begun.and_then(|begun| begun.events.into_iter().next());
         let begun = first.and_then(|(_, bytes)| serde_json::from_slice::<Begun>(&bytes).ok());
-        let Some(Begun { by, request }) = begun else {
+        let Some(Begun {
+            by,
+            trace,
+            mut request,
+        }) = begun
+        else {
             return false;
         };
         match self
@@ -164,6 +170,10 @@ impl<H: ServerHandler> Follower<H> {
             }
         }
         // If it already runs here, another client that follows the stream has started it.
+        // A trace that cannot be read costs the trace, not the request.
+        if let Some(trace) = trace.and_then(|trace| trace.parse().ok()) {
+            request.insert_extension(HttpTrace(Some(trace)));
+        }
         let handler = (self.handler)();
         request::take_over(&self.table, &self.known, handler, request, self.at);
         true

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use actors::connections::{Connections, EVENTS_PER_STREAM};
 use actors::ids::{NodeId, StreamId};
+use axum::http::request::Parts;
 use rmcp::model::{
-    ClientJsonRpcMessage, ErrorData, JsonRpcMessage, ProtocolVersion, RequestId,
+    ClientJsonRpcMessage, ErrorData, GetExtensions, JsonRpcMessage, ProtocolVersion, RequestId,
     ServerJsonRpcMessage, ServerNotification,
 };
 use rmcp::service::serve_directly_with_ct;
@@ -17,6 +18,7 @@ use rmcp::transport::Transport;
 use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use rmcp::{RoleServer, ServerHandler};
 use serde::{Deserialize, Serialize};
+use telemetry::Trace;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,7 @@ use super::{Known, NotStarted, Running, Start, Table};
 use crate::answer::Failure;
 use crate::server::left::Left;
 use crate::server::resources;
+use crate::server::traced::HttpTrace;
 
 /// Messages between a handler and its stream: progress waits here while the store is slow.
 const MESSAGES_MAX: usize = 16;
@@ -43,6 +46,9 @@ pub(crate) const RETRY: Duration = Duration::from_secs(1);
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) by: NodeId,
+    /// The trace of the HTTP request, as a `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
     pub(crate) request: ClientJsonRpcMessage,
 }
 
@@ -113,6 +119,7 @@ fn run<H: ServerHandler>(
         return;
     };
     let (id, running) = (request.id.clone(), log.running.clone());
+    let trace = trace_of(&message);
     let begun = table.connections().are_shared().then(|| message.clone());
     message.insert_extension(known.caller(Some(running.stream)));
     message.insert_extension(log.left.clone());
@@ -130,7 +137,7 @@ fn run<H: ServerHandler>(
     let cancel = running.cancel.clone();
     let serving = serve_directly_with_ct(handler, transport, known.peer.clone(), cancel);
     let (table, known) = (table.clone(), Arc::clone(known));
-    tokio::spawn(async move {
+    let write = async move {
         // A client that sees the answer or the end may reuse the request id.
         let over = || {
             table.asked().forget(running.stream);
@@ -141,7 +148,19 @@ fn run<H: ServerHandler>(
         drop(log);
         // The result is not needed.
         let _ = serving.waiting().await;
-    });
+    };
+    tokio::spawn(telemetry::traced(trace, write));
+}
+
+/// The trace of the HTTP request.
+fn trace_of(message: &ClientJsonRpcMessage) -> Option<Trace> {
+    let JsonRpcMessage::Request(request) = message else {
+        return None;
+    };
+    let extensions = request.request.extensions();
+    let in_parts = || extensions.get::<Parts>()?.extensions.get::<HttpTrace>();
+    let HttpTrace(trace) = extensions.get::<HttpTrace>().or_else(in_parts)?;
+    *trace
 }
 
 fn refused(id: RequestId, why: &NotStarted) -> ServerJsonRpcMessage {
@@ -303,7 +322,8 @@ impl Log {
     /// Whether the stream can be resumed from its beginning.
     async fn begin(&mut self, request: Option<ClientJsonRpcMessage>) -> bool {
         let by = self.node;
-        match request.map(|request| serde_json::to_vec(&Begun { by, request })) {
+        let trace = telemetry::current().map(|trace| trace.to_string());
+        match request.map(|request| serde_json::to_vec(&Begun { by, trace, request })) {
             Some(Ok(begun)) => self.record(begun, false).await,
             Some(Err(_)) | None => {
                 self.connections

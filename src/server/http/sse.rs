@@ -2,6 +2,7 @@
 //! `/messages` on any node. The stream lives on one node. If that node dies, the client opens another stream and finds
 //! its sessions unchanged.
 
+use crate::server::traced::HttpTrace;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,6 +158,7 @@ pub(super) fn event(message: &ServerJsonRpcMessage) -> Option<Bytes> {
 pub(super) async fn take<H: ServerHandler>(
     State(edge): State<Edge<H>>,
     Extension(principal): Extension<Principal>,
+    trace: Option<Extension<HttpTrace>>,
     address: Result<Query<Address>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
@@ -185,7 +187,10 @@ pub(super) async fn take<H: ServerHandler>(
         }
         Err(error) => return not_connected(&error),
     };
-    for message in messages {
+    for mut message in messages {
+        if let Some(Extension(trace)) = trace {
+            message.insert_extension(trace);
+        }
         if let Err(refusal) = hand_on(&edge, &stream, message).await {
             return refusal;
         }

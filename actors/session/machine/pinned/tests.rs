@@ -51,6 +51,7 @@ impl Task {
             bytes: 10,
             key: None,
             pin,
+            trace: None,
         };
         self.decide(Event::CallRequested {
             request,
