@@ -20,6 +20,7 @@ mod redis;
 mod reference;
 mod stdio;
 mod support;
+mod telemetry;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tidy;
