@@ -90,7 +90,7 @@ pub mod attribute {
         FAULT = "mca.fault";
         /// The reason of an error, as the answer names it.
         REASON = "mca.reason";
-        /// How durable the answer is: `memory`, `written`, `replicated:N`.
+        /// How durable the answer or commit is, as answers say it. `memory` with a Redis: it is away.
         DURABILITY = "mca.durability";
         /// How often the call was given to its session, or its tool was started.
         ATTEMPT = "mca.attempt";
@@ -208,7 +208,7 @@ pub mod span {
         PARSE = "parse" Internal [FILES_PARSED, BYTES_PARSED, ERROR_TYPE] [];
         /// A call waits until a change of its session is committed.
         COMMIT = "commit" Internal
-            [SESSION, REQUEST, COMMIT_PART, COMMIT_BYTES, OUTCOME, GROUP_SIZE, ERROR_TYPE, ATTEMPT] [SENT_AGAIN];
+            [SESSION, REQUEST, COMMIT_PART, COMMIT_BYTES, OUTCOME, DURABILITY, GROUP_SIZE, ERROR_TYPE] [SENT_AGAIN];
         /// One command or pipeline to Redis that serves a call. Its name is the command, with the script.
         REDIS = "" Client
             [DB_SYSTEM, DB_OPERATION, DB_PROCEDURE, DB_BATCH_SIZE, DB_STATUS, SERVER_ADDRESS, SERVER_PORT, ERROR_TYPE] [];

@@ -82,23 +82,7 @@ impl State {
         if !journal.is_out(id) {
             return;
         }
-        let failed = match &fate {
-            CommitOutcome::Answered(Ok(_)) => Some(("committed", false)),
-            CommitOutcome::Unknown | CommitOutcome::Answered(Err(StoreError::Unavailable(_))) => {
-                None
-            }
-            CommitOutcome::Answered(Err(StoreError::Lapsed)) => None,
-            CommitOutcome::Answered(Err(StoreError::Fenced | StoreError::Overtaken { .. })) => {
-                Some(("fenced", true))
-            }
-            CommitOutcome::Answered(Err(StoreError::Refused(_) | StoreError::Unrecorded(_))) => {
-                Some(("refused", true))
-            }
-            CommitOutcome::Answered(Err(_)) => Some(("failed", true)),
-        };
-        if let Some((outcome, failed)) = failed {
-            self.traces.committed(id, outcome, failed);
-        }
+        self.traces.committed(id, &fate);
         match fate {
             CommitOutcome::Answered(Ok(committed)) => {
                 let effects = journal.acknowledged(id, &committed);

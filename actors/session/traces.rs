@@ -4,12 +4,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use telemetry::list::attribute::{ATTEMPT, COMMIT_BYTES, COMMIT_PART, OUTCOME, REQUEST, SESSION};
+use telemetry::list::attribute::{
+    ATTEMPT, COMMIT_BYTES, COMMIT_PART, DURABILITY, OUTCOME, REQUEST, SESSION,
+};
 use telemetry::list::event::SENT_AGAIN;
 use telemetry::list::span::{COMMIT, POOL_WAIT, SESSION_CALL, SESSION_LOAD};
 use telemetry::{Event, Follower, Parent, Span, Trace};
 
 use crate::ids::{CommitId, RequestId, SessionId};
+use crate::persistence::CommitOutcome;
+use crate::store::StoreError;
+
+/// The outcome of a commit that was applied.
+const COMMITTED: &str = "committed";
 
 /// What a commit records of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,16 +160,27 @@ impl Traces {
         spans
     }
 
-    /// The commit was answered for good.
-    pub(super) fn committed(&mut self, id: CommitId, outcome: &'static str, failed: bool) {
+    /// Ends the spans that wait for the commit, unless it is sent again.
+    pub(super) fn committed(&mut self, id: CommitId, fate: &CommitOutcome) {
+        let CommitOutcome::Answered(answer) = fate else {
+            return;
+        };
+        let (outcome, level) = match answer {
+            Ok(committed) => (COMMITTED, Some(committed.reached.level.name())),
+            Err(StoreError::Unavailable(_) | StoreError::Lapsed) => return,
+            Err(StoreError::Fenced | StoreError::Overtaken { .. }) => ("fenced", None),
+            Err(StoreError::Refused(_) | StoreError::Unrecorded(_)) => ("refused", None),
+            Err(_) => ("failed", None),
+        };
         let Some((_, spans)) = self.waiting.take_if(|(sent, _)| *sent == id) else {
             return;
         };
         for span in spans.iter() {
             let mut span = lock(span);
             span.set(OUTCOME, outcome);
-            if failed {
-                span.fail(outcome);
+            match level {
+                Some(level) => span.set(DURABILITY, level),
+                None => span.fail(outcome),
             }
             std::mem::take(&mut *span).end();
         }

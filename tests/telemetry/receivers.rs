@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::support::{PATIENCE, clients_folder, program, skip};
 use crate::tidy::root as root_folder;
 
+/// A trace is whole when nothing has arrived for so long.
+const SETTLED_AFTER: Duration = Duration::from_millis(700);
 /// How soon batches are sent: the standard's default is seconds.
 const SENT_AFTER_MS: &str = "50";
 
@@ -67,7 +69,7 @@ fn listens(port: u16) {
     let started = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(started.elapsed() < PATIENCE, "nothing listens on {port}");
-        thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -171,7 +173,7 @@ impl Tap {
                 return spans;
             }
             assert!(started.elapsed() < PATIENCE, "{}", drawn(&spans));
-            thread::sleep(std::time::Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -183,9 +185,15 @@ impl Tap {
         };
         let spans = self.until(|spans| of(spans).is_some());
         let trace = of(&spans).expect("just seen");
-        // A parent ends after its children, and batches are sent in order, but the receiver prints by batch.
-        thread::sleep(std::time::Duration::from_millis(300));
+        // The receiver handles batches at the same time, so a child may be printed after its parent.
         let mut spans = self.spans();
+        loop {
+            thread::sleep(SETTLED_AFTER);
+            let now = self.spans();
+            if std::mem::replace(&mut spans, now).len() == spans.len() {
+                break;
+            }
+        }
         spans.retain(|span| span.trace == trace);
         spans
     }
@@ -387,7 +395,7 @@ impl Rotel {
         while !self.log.lock().expect("a log").contains(text) {
             let log = self.log.lock().expect("a log").clone();
             assert!(started.elapsed() < PATIENCE, "no {text:?} in {log}");
-            thread::sleep(std::time::Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

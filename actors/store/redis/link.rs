@@ -247,7 +247,13 @@ impl Lane {
         run: Option<u64>,
         all: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
-        let (opened, mut connection) = self.connection().await?;
+        let (opened, mut connection) = match self.connection().await {
+            Ok(connected) => connected,
+            Err(error) => {
+                RoundTrip::begin(all, &self.shared.place).unsent();
+                return Err(error);
+            }
+        };
         if run.is_some_and(|run| run != opened.run) {
             if opened.run != self.shared.run() {
                 // To a server that was replaced since.

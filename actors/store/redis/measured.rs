@@ -46,6 +46,8 @@ const COMMANDS: [&str; 28] = [
     "ZREM",
 ];
 const OTHER: &str = "_OTHER";
+/// The `error.type` of a command without a connection, or whose connection broke.
+const NOT_CONNECTED: &str = "connection";
 const SCRIPTED: &str = "EVALSHA";
 /// Waits for messages of other nodes: its time says nothing about Redis.
 const BLOCKING: &str = "BLPOP";
@@ -64,7 +66,7 @@ impl From<&ConnectionAddr> for Place {
                 host: host.clone(),
                 port: Some(*port),
             },
-            other => Self {
+            other @ (ConnectionAddr::Unix(_) | _) => Self {
                 host: other.to_string(),
                 port: None,
             },
@@ -105,7 +107,7 @@ impl Asked {
 fn simple(word: Arg<&[u8]>) -> Option<&[u8]> {
     match word {
         Arg::Simple(word) => Some(word),
-        _ => None,
+        Arg::Cursor | _ => None,
     }
 }
 
@@ -150,6 +152,11 @@ impl RoundTrip {
         }
     }
 
+    /// There is no connection.
+    pub(super) fn unsent(self) {
+        self.over(NOT_CONNECTED);
+    }
+
     pub(super) fn end(mut self, result: &RedisResult<Answers>) {
         let error = match result {
             Ok(Answers::InStep(answers)) => match answers.iter().find_map(refusal) {
@@ -161,8 +168,12 @@ impl RoundTrip {
             },
             Ok(Answers::OutOfStep) => "out_of_step",
             Err(error) if error.is_timeout() => "timeout",
-            Err(_) => "connection",
+            Err(_) => NOT_CONNECTED,
         };
+        self.over(error);
+    }
+
+    fn over(mut self, error: &'static str) {
         if !error.is_empty() {
             self.span.fail(error);
         }
