@@ -144,7 +144,7 @@ fn noted(ended: &Ended<'_>) -> Noted {
             crate::answer::page::clip(&mut message, MESSAGE_BYTES);
             message
         }),
-        trace: None,
+        trace: telemetry::current().map(|trace| format!("{:032x}", trace.trace)),
     }
 }
 
