@@ -1,4 +1,4 @@
-//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio http actors memory redis shared-cache analysis` for
+//! How fast, in numbers that are worth keeping: `cargo bench`, or `cargo bench -- stdio http actors memory redis telemetry shared-cache analysis` for
 //! some of them. A word with a `/` is a folder that is analysed: `cargo bench -- analysis target/corpora/go` (default:
 //! `src/` of this repository, which is small; docs/benchmarks.md says where larger ones come from).
 //!
@@ -19,6 +19,7 @@ mod memory;
 mod redis;
 mod stats;
 mod stdio;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 
@@ -44,12 +45,13 @@ fn main() {
     if corpora.is_empty() {
         corpora.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     }
-    let benches: [(&str, &dyn Fn()); 7] = [
+    let benches: [(&str, &dyn Fn()); 8] = [
         ("stdio", &stdio::run),
         ("http", &http::run),
         ("actors", &actor::run),
         ("memory", &memory::run),
         ("redis", &redis::run),
+        ("telemetry", &telemetry::run),
         ("shared-cache", &|| {
             corpora
                 .iter()

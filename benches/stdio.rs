@@ -15,7 +15,7 @@ const CANCELLED: usize = 20;
 /// What the sessions, the envelope and the validation may cost on top of the protocol.
 const MARK: f64 = 1.5;
 
-struct Client {
+pub(crate) struct Client {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -75,7 +75,7 @@ fn start() -> Pair {
 }
 
 impl Client {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -99,6 +99,11 @@ impl Client {
         })
     }
 
+    /// How long the answer takes.
+    pub(crate) fn timed(&mut self, request: &str) -> Duration {
+        timed(|| self.exchange(request))
+    }
+
     fn exchange(&mut self, request: &str) {
         self.write(request);
         self.read();
@@ -116,7 +121,7 @@ impl Client {
             .unwrap();
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         let Self {
             mut child, stdin, ..
         } = self;
