@@ -18,7 +18,7 @@ use redis::{
 use tokio::sync::Mutex;
 
 use super::Shared;
-use super::measured::{Place, RoundTrip};
+use super::measured::RoundTrip;
 use super::reply::{is_whole, strange};
 use super::script::{ALL, Invocation};
 use super::server::{self, Server};
@@ -129,18 +129,6 @@ pub(super) enum Answers {
 /// Sends requests, and a last one whose answer is unique, so that answers that are out of step are detected.
 pub(super) async fn round_trip(
     counts: &Counts,
-    to: &Place,
-    connection: &mut impl ConnectionLike,
-    all: &mut Pipeline,
-) -> RedisResult<Answers> {
-    let measured = RoundTrip::begin(all, to);
-    let answers = unmeasured(counts, connection, all).await;
-    measured.end(&answers);
-    answers
-}
-
-async fn unmeasured(
-    counts: &Counts,
     connection: &mut impl ConnectionLike,
     all: &mut Pipeline,
 ) -> RedisResult<Answers> {
@@ -247,14 +235,17 @@ impl Lane {
         run: Option<u64>,
         all: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        // Waiting for a connection is part of it.
+        let measured = RoundTrip::begin(all, &self.shared.place);
         let (opened, mut connection) = match self.connection().await {
             Ok(connected) => connected,
             Err(error) => {
-                RoundTrip::begin(all, &self.shared.place).unsent();
+                measured.unsent();
                 return Err(error);
             }
         };
         if run.is_some_and(|run| run != opened.run) {
+            measured.unsent();
             if opened.run != self.shared.run() {
                 // To a server that was replaced since.
                 self.drop_connection(opened).await;
@@ -263,14 +254,9 @@ impl Lane {
                 "its server restarted or was replaced".to_owned(),
             ));
         }
-        match round_trip(
-            &self.shared.counts,
-            &self.shared.place,
-            &mut connection,
-            all,
-        )
-        .await
-        {
+        let answered = round_trip(&self.shared.counts, &mut connection, all).await;
+        measured.end(&answered);
+        match answered {
             Ok(Answers::OutOfStep) => {
                 self.shared.broke();
                 Err(strange())
@@ -458,8 +444,7 @@ mod tests {
         ] {
             let mut one = pipe();
             one.cmd("GET").arg("key");
-            let asked =
-                round_trip(&counts, &Place::default(), &mut Answering(said), &mut one).await;
+            let asked = round_trip(&counts, &mut Answering(said), &mut one).await;
             let believed = matches!(asked, Ok(Answers::InStep(_)));
             assert_eq!(believed, in_step, "{said:?}");
         }

@@ -4,6 +4,7 @@ use redis::{Pipeline, RedisResult, Value, pipe};
 
 use super::RedisStore;
 use super::link::{Answers, breaks, is_forgotten, round_trip, unavailable};
+use super::measured::RoundTrip;
 use super::reply::{Reply, is_whole, strange};
 use super::script::Invocation;
 use crate::store::StoreError;
@@ -32,11 +33,18 @@ impl RedisStore {
         &self,
         all: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
-        let connection = self.0.pool.get().await;
-        let mut connection =
-            connection.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let shared = &self.0.shared;
-        let asked = round_trip(&shared.counts, &shared.place, &mut connection, all).await;
+        // Waiting for a connection is part of it.
+        let measured = RoundTrip::begin(all, &shared.place);
+        let mut connection = match self.0.pool.get().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                measured.unsent();
+                return Err(StoreError::Unavailable(error.to_string()));
+            }
+        };
+        let asked = round_trip(&shared.counts, &mut connection, all).await;
+        measured.end(&asked);
         let broken = match asked {
             Ok(Answers::OutOfStep) => {
                 drop(deadpool_redis::Connection::take(connection));
