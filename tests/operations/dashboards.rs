@@ -21,6 +21,9 @@ pub(super) const ALL: [(&str, &str); 4] = [
 /// Sentences of a description: what to look for, and a remark.
 const SENTENCES: usize = 3;
 
+/// Of a panel whose counter `/metrics` may not have yet.
+const RARE: &str = "It shows 0 until there was one.";
+
 /// One panel, with the title of its dashboard.
 pub(super) struct Panel {
     pub(super) dashboard: &'static str,
@@ -90,6 +93,9 @@ fn every_panel_explains_itself() {
             says.ends_with('.') && (1..=SENTENCES + 1).contains(&sentences),
             "{title}: {says}"
         );
+        // A query with a value before the first event: the panel says so.
+        let rare = panel.queries().any(|query| query.contains("vector(0)"));
+        assert_eq!(says.ends_with(RARE), rare, "{title}: {says}");
         let unit = panel.json["fieldConfig"]["defaults"]["unit"].as_str();
         assert!(unit.is_some_and(|unit| !unit.is_empty()), "{title}");
         assert_eq!(panel.json["datasource"]["uid"], "prometheus", "{title}");
