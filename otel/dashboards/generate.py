@@ -119,6 +119,8 @@ def dashboard(name, says, panels):
 DURATION = "mcp_server_operation_duration_seconds"
 RECOVERY = "mca_session_recovery_duration_seconds"
 COMMIT = "mca_commit_duration_seconds"
+# A command; of EVALSHA also the script.
+SCRIPT = "db_operation_name, db_stored_procedure_name"
 COMMAND = "db_client_operation_duration_seconds"
 
 SERVICE = [
@@ -175,7 +177,7 @@ SERVICE = [
         most=1,
     ),
     panel(
-        "Other requests", "reqps", "Requests that are no calls, by method: `initialize` without end is a client that reconnects in a loop.",
+        "Other requests", "reqps", "Requests that are no calls, by method: `tools/list` without end is a client that reconnects in a loop.",
         (
             rates(f"{DURATION}_count", "mcp_method_name", f'mcp_method_name!="tools/call", {SELECTED}'),
             "{{mcp_method_name}}",
@@ -312,11 +314,11 @@ REDIS = [
     ),
     panel(
         "Latency of commands, p95", "s", "One in 20 is slower: one slow operation points to large values, all at once to the network or the disk. A dot is a trace.",
-        (quantile(0.95, COMMAND, "db_operation_name"), "{{db_operation_name}}"), traces=True,
+        (quantile(0.95, COMMAND, SCRIPT), "{{db_operation_name}} {{db_stored_procedure_name}}"), traces=True,
     ),
     panel(
         "Commands", "ops", "Commands and pipelines each second: it should follow the calls.",
-        (rates(f"{COMMAND}_count", "db_operation_name"), "{{db_operation_name}}"),
+        (rates(f"{COMMAND}_count", SCRIPT), "{{db_operation_name}} {{db_stored_procedure_name}}"),
     ),
     panel(
         "Failed commands", "short", f"By the error: `OOM` is a full Redis, a time-out the network. {RARE}",

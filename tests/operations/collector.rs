@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use saphyr::Yaml;
-use telemetry::list::{ATTRIBUTES, EVENTS};
+use telemetry::list::{ATTRIBUTES, EVENTS, SPANS};
 
 use super::{get, keys, strings, yaml};
 
@@ -58,6 +58,12 @@ fn policies_keep_what_matters() {
         if let Some(key) = get(settings, "key").and_then(Yaml::as_str) {
             let known = ATTRIBUTES.iter().any(|attribute| attribute.key() == key);
             assert!(known, "{name}: no attribute {key}");
+            for value in get(settings, "values").map(strings).unwrap_or_default() {
+                let value = format!("`{value}`");
+                let told = ATTRIBUTES.iter().map(|attribute| attribute.says());
+                let mut told = told.chain(SPANS.iter().map(|span| span.says()));
+                assert!(told.any(|says| says.contains(&value)), "{name}: {value}");
+            }
         }
         for event in get(settings, "spanevent").map(strings).unwrap_or_default() {
             let known = EVENTS.iter().any(|known| event.contains(known.name()));

@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::dashboards::panels;
+use super::promql::Named;
 use super::rules::rules;
 use super::text;
 use crate::support::node::{Client, Node, STRUCK};
 use crate::support::redis::{Redis, free_port, installed};
-use crate::support::{PATIENCE, Project};
+use crate::support::{PATIENCE, Project, program};
 
 /// The range of rates: several scrapes, which come each second.
 const RANGE: &str = "15s";
 /// Restarts that the panels show; too few for an alert.
 const KILLS: usize = 2;
+/// A receiver that is away. Traces are begun nevertheless, so that metrics have exemplars.
+const RECEIVER: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1");
 /// Metrics that no code records yet: their queries are not run.
-const UNRECORDED: [&str; 11] = [
-    "mcp_server_operation_duration_seconds",
-    "mca_call_errors",
-    "db_client_operation_duration_seconds",
+const UNRECORDED: [&str; 8] = [
     "mca_pool_wait_duration_seconds",
     "mca_commit_duration_seconds",
     "mca_commit_size_bytes",
@@ -106,10 +106,34 @@ impl Prometheus {
 
     /// The series of a query, now.
     fn query(&self, query: &str) -> Vec<Value> {
-        let query = format!("/api/v1/query?query={}", escaped(query));
-        let answer: Value = serde_json::from_str(&self.client.get(&query).text()).expect("JSON");
+        let found = self.ask(&format!("query?query={}", escaped(query)));
+        found["result"].as_array().expect("series").clone()
+    }
+
+    /// The traces that values of a histogram were measured in.
+    fn traces(&self, histogram: &str) -> Vec<String> {
+        let query = escaped(histogram);
+        let found = self.ask(&format!(
+            "query_exemplars?query={query}&start=0&end=9999999999"
+        ));
+        let series = found.as_array().expect("series").iter();
+        let exemplars = series.flat_map(|series| series["exemplars"].as_array().expect("a list"));
+        exemplars
+            .map(|exemplar| {
+                exemplar["labels"]["trace_id"]
+                    .as_str()
+                    .expect("a trace")
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    fn ask(&self, question: &str) -> Value {
+        let query = format!("/api/v1/{question}");
+        let mut answer: Value =
+            serde_json::from_str(&self.client.get(&query).text()).expect("JSON");
         assert_eq!(answer["status"], "success", "{query}: {answer}");
-        answer["data"]["result"].as_array().expect("series").clone()
+        answer["data"].take()
     }
 }
 
@@ -138,6 +162,7 @@ fn load(nodes: &[&Node], round: usize) {
     let in_session = json!({"session_id": session});
     client.good("analyze_complexity", in_session.clone());
     client.good("analyze_structure", in_session.clone());
+    client.request("tools/list", json!({}));
     let mistake = json!({"name": "analyze_complexity", "arguments": {"path": "no/such/folder"}});
     let answer = client.request("tools/call", mistake);
     assert_eq!(answer["result"]["isError"], true, "{answer}");
@@ -152,6 +177,24 @@ fn load(nodes: &[&Node], round: usize) {
     }
 }
 
+/// Histograms whose panels show exemplars.
+fn leading() -> BTreeSet<String> {
+    let panels = panels();
+    let queries = panels
+        .iter()
+        .filter(|panel| panel.json["targets"][0]["exemplar"] == true)
+        .flat_map(|panel| panel.queries());
+    let selectors = queries.flat_map(|query| Named::of(query).selectors);
+    let names = selectors.map(|selector| selector.metric);
+    names
+        .filter(|name| name.ends_with("_bucket") && is_recorded(name))
+        .collect()
+}
+
+fn is_recorded(query: &str) -> bool {
+    !UNRECORDED.iter().any(|name| query.contains(name))
+}
+
 #[test]
 fn every_query_of_the_dashboards_returns_a_series() {
     if !installed("prometheus") {
@@ -159,7 +202,13 @@ fn every_query_of_the_dashboards_returns_a_series() {
     }
     let Some(redis) = Redis::good() else { return };
     let project = Project::small();
-    let nodes = [(); 2].map(|()| Node::on(&redis, project.path(), &STRUCK));
+    let (url, mut arguments) = (redis.url(), STRUCK.to_vec());
+    arguments.extend(["--store", "redis", "--redis-url", &url]);
+    let nodes = [(); 2].map(|()| {
+        let mut command = program();
+        command.env(RECEIVER.0, RECEIVER.1);
+        Node::of(command, project.path(), &arguments)
+    });
     let nodes = [&nodes[0], &nodes[1]];
     let prometheus = Prometheus::scraping(&nodes);
     let mut waiting: BTreeSet<(String, String)> = panels()
@@ -173,7 +222,7 @@ fn every_query_of_the_dashboards_returns_a_series() {
         })
         .collect();
     assert!(waiting.len() > 50, "{} queries", waiting.len());
-    waiting.retain(|(_, query)| !UNRECORDED.iter().any(|name| query.contains(name)));
+    waiting.retain(|(_, query)| is_recorded(query));
     let (started, mut round) = (Instant::now(), 0);
     while !waiting.is_empty() {
         load(&nodes, round);
@@ -187,6 +236,11 @@ fn every_query_of_the_dashboards_returns_a_series() {
         });
         let late = started.elapsed() > PATIENCE;
         assert!(!late, "without a series: {waiting:#?}");
+    }
+    for histogram in leading() {
+        let traces = prometheus.traces(&histogram);
+        assert!(!traces.is_empty(), "{histogram} leads to no trace");
+        assert!(traces.iter().all(|trace| trace.len() == 32), "{traces:?}");
     }
     for rule in rules() {
         prometheus.query(&rule.query);
