@@ -149,7 +149,10 @@ impl Connections {
 
     /// Ends a connection and deletes all its events.
     pub async fn close(&self, id: ConnectionId) {
-        self.here(|table, _| table.close(id));
+        self.here(|table, now| {
+            table::measure(table.age(id, now), "");
+            table.close(id);
+        });
         if self.0.shared.is_some() && self.ask(|store| store.close(id)).await.is_err() {
             self.0.away.close_later(id);
             self.bring_back();
@@ -348,6 +351,12 @@ impl Connections {
             self.bring_back();
         }
         answer
+    }
+
+    /// Connections that this node knows, and the limit.
+    pub(crate) fn room(&self) -> (usize, usize) {
+        let many = self.here(|table, _| table.many());
+        (many, self.0.options.per_node)
     }
 
     fn here<R>(&self, act: impl FnOnce(&mut Table, u64) -> R) -> R {

@@ -12,6 +12,7 @@ use telemetry::list::span::RENEW;
 use telemetry::{Parent, Span};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use telemetry::list::metric::LeaseRenewals;
 use tokio::sync::oneshot;
 
 use crate::activity::messages;
@@ -161,13 +162,22 @@ async fn extend(state: &Arguments) {
 async fn extend_all(state: &Arguments, due: &[(SessionId, Fence)]) {
     for batch in due.chunks(BATCH) {
         let asked = tokio::time::timeout(state.lease / PER_LEASE, state.store.keep(batch)).await;
+        let (mut renewed, mut lost) = (0, 0);
         for ((id, fence), answer) in batch.iter().zip(asked.unwrap_or_default()) {
             match answer {
-                Ok(()) | Err(StoreError::Unavailable(_)) => {}
+                Ok(()) => renewed += 1,
+                Err(StoreError::Unavailable(_)) => {}
                 Err(error) => {
+                    lost += 1;
                     tracing::debug!(session = %id, %error, "a lease is no longer extended");
                     state.leases.lost(*id, *fence);
                 }
+            }
+        }
+        let away = (batch.len() as u64).saturating_sub(renewed + lost);
+        for (outcome, many) in [("renewed", renewed), ("lost", lost), ("away", away)] {
+            if many > 0 {
+                LeaseRenewals { outcome }.add(many);
             }
         }
     }

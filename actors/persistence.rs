@@ -7,10 +7,12 @@
 //! because the store lives above the tree.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use telemetry::list::attribute::GROUP_SIZE;
+use telemetry::list::metric::{CommitDuration, CommitGroup, CommitSize, FenceRefusals};
 use telemetry::list::span::SWEEP;
 use telemetry::{Follower, Parent, Span};
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ use crate::faults::{CrashPoint, Fault, Faults};
 use crate::handle::ActorSlot;
 use crate::ids::SessionId;
 use crate::session::traces::{context, lock};
-use crate::store::{Commit, Committed, Store, StoreError, StoreFuture};
+use crate::store::{Change, Commit, Committed, Store, StoreError, StoreFuture};
 
 /// Longest wait for one answer of the store. After it the commit's fate is unknown, and the session sends it again.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
@@ -34,7 +36,7 @@ const SWEEP_FAILED: &str = "sweep_failed";
 const GROUP_MAX: usize = 256;
 
 pub(crate) enum PersistenceMsg {
-    Commit(Ticket),
+    Commit(Box<Ticket>),
     /// The store has answered the current group.
     Flushed,
     Sweep,
@@ -60,6 +62,24 @@ pub(crate) struct Ticket {
     /// The spans of the calls that wait for it.
     waiting: Arc<[Follower]>,
     tell: Arc<dyn Fn(CommitOutcome) + Send + Sync>,
+    sent: Instant,
+    _pending: Option<Pending>,
+}
+
+/// Counts a commit that has no answer yet.
+struct Pending(Arc<AtomicU64>);
+
+impl Pending {
+    fn of(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The result of a commit.
@@ -79,19 +99,77 @@ impl Ticket {
             commit: Some(commit),
             waiting,
             tell,
+            sent: Instant::now(),
+            _pending: None,
         }
     }
 
     fn answer(mut self, result: Result<Committed, StoreError>) {
         self.commit = None;
-        (self.tell)(CommitOutcome::Answered(result));
+        self.tell(CommitOutcome::Answered(result));
     }
+
+    fn tell(&self, outcome: CommitOutcome) {
+        let time = self.sent.elapsed().as_secs_f64();
+        let name = outcome.name();
+        CommitDuration { outcome: name }.record(time);
+        if name == FENCED {
+            FenceRefusals {}.add(1);
+        }
+        (self.tell)(outcome);
+    }
+}
+
+/// The outcome of a commit whose session belongs to another node now.
+const FENCED: &str = "fenced";
+
+impl CommitOutcome {
+    /// For metrics and traces.
+    pub(crate) fn name(&self) -> &'static str {
+        let error = match self {
+            Self::Unknown => return "unknown",
+            Self::Answered(Ok(_)) => return "committed",
+            Self::Answered(Err(error)) => error,
+        };
+        match error {
+            StoreError::Fenced | StoreError::Overtaken { .. } | StoreError::Held { .. } => FENCED,
+            StoreError::Lapsed => "lapsed",
+            StoreError::Refused(_) | StoreError::Unrecorded(_) | StoreError::Limit(_) => "refused",
+            StoreError::Unavailable(_) => "away",
+            StoreError::Missing
+            | StoreError::Expired(_)
+            | StoreError::Deleted
+            | StoreError::Regressed { .. }
+            | StoreError::Quarantined { .. }
+            | StoreError::KeyReused
+            | StoreError::Corrupt(_)
+            | StoreError::NewerSchema(_) => "failed",
+        }
+    }
+}
+
+fn bytes_of(commit: &Commit) -> usize {
+    let change = match &commit.change {
+        Change::Snapshot(bytes) | Change::Delta(bytes) => bytes.len(),
+        Change::Branch {
+            snapshot, deltas, ..
+        } => {
+            let parts = snapshot.iter().chain(deltas);
+            parts.map(|part| part.len()).sum()
+        }
+    };
+    change
+        + commit
+            .put
+            .iter()
+            .map(|blob| blob.bytes.len())
+            .sum::<usize>()
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.commit.is_some() {
-            (self.tell)(CommitOutcome::Unknown);
+            self.tell(CommitOutcome::Unknown);
         }
     }
 }
@@ -136,7 +214,7 @@ impl Actor for Persistence {
         match message {
             PersistenceMsg::Commit(ticket) => {
                 state.arguments.faults.pass(CrashPoint::PersistenceReceived);
-                state.waiting.push(ticket);
+                state.waiting.push(*ticket);
             }
             PersistenceMsg::Flushed => state.flushing = false,
             PersistenceMsg::Sweep => sweep(&state.arguments.store),
@@ -172,6 +250,10 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
         .iter()
         .filter_map(|ticket| ticket.commit.clone())
         .collect();
+    CommitGroup {}.record(commits.len() as f64);
+    for commit in &commits {
+        CommitSize {}.record(bytes_of(commit) as f64);
+    }
     let work = tokio::time::timeout(STORE_WITHIN, store.commit(&commits));
     let answer = for_all(&group, work).await;
     // If the store gave no answer, the tickets are dropped below, and each reports an unknown fate.
@@ -237,15 +319,26 @@ fn sweep(store: &Arc<dyn Store>) {
 pub(crate) struct PersistenceHandle {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) shards: Arc<[ActorSlot<PersistenceMsg>]>,
+    pending: Arc<AtomicU64>,
 }
 
 impl PersistenceHandle {
-    pub(crate) fn commit(&self, ticket: Ticket) {
+    pub(crate) fn new(store: Arc<dyn Store>, shards: Arc<[ActorSlot<PersistenceMsg>]>) -> Self {
+        Self {
+            store,
+            shards,
+            pending: Arc::default(),
+        }
+    }
+
+    pub(crate) fn commit(&self, mut ticket: Ticket) {
         let Some(session) = ticket.commit.as_ref().map(|commit| commit.session) else {
             return;
         };
+        ticket._pending = Some(Pending::of(&self.pending));
         // If the shard is not running, the ticket is dropped, and reports an unknown fate.
-        self.shard(session).cast(PersistenceMsg::Commit(ticket));
+        self.shard(session)
+            .cast(PersistenceMsg::Commit(Box::new(ticket)));
     }
 
     fn shard(&self, session: SessionId) -> &ActorSlot<PersistenceMsg> {
@@ -253,10 +346,8 @@ impl PersistenceHandle {
         &self.shards[usize::try_from(session.as_u128() % shards).unwrap_or(0)]
     }
 
+    /// Commits without an answer.
     pub(crate) fn pending(&self) -> u64 {
-        self.shards
-            .iter()
-            .map(|shard| shard.activity().mailbox() as u64)
-            .sum()
+        self.pending.load(Ordering::Relaxed)
     }
 }

@@ -13,6 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
 use telemetry::list::attribute::{ATTEMPT, OPERATION, REASON, REQUEST, SESSION, TOOL};
 use telemetry::list::event::CANCELLED;
+use telemetry::list::metric::PoolWait;
 use telemetry::list::span::TOOL_RUN;
 use telemetry::{Parent, Span, Trace};
 use tokio_util::sync::CancellationToken;
@@ -146,9 +147,11 @@ fn start_waiting(state: &Arguments) {
         key,
         run: nth,
         job,
+        waited,
         progress,
     }) = state.table.start_next()
     {
+        PoolWait {}.record(waited.as_secs_f64());
         let (table, place) = (Arc::clone(&state.table), state.place.clone());
         tokio::task::spawn_blocking(move || {
             let noting = Arc::clone(&table);

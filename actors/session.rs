@@ -53,6 +53,7 @@ pub(crate) use repairs::not_durable;
 pub(crate) use replies::as_call_error;
 
 use journal::{Journal, Line};
+use loading::Recovering;
 use machine::{Effect, Event, Finished, Machine, Rejected, Requested};
 use replies::Replies;
 use traces::Traces;
@@ -210,6 +211,8 @@ pub(crate) struct Arguments {
     pub(crate) around: Arc<Surroundings>,
     /// Time of the last message from a caller, ms. The supervisor reads it to find idle sessions.
     pub(crate) heard_ms: Arc<AtomicU64>,
+    /// When the actor before this one died; `None`: it is the first since the session woke.
+    pub(crate) died: Option<Instant>,
 }
 
 pub(crate) struct State {
@@ -217,6 +220,7 @@ pub(crate) struct State {
     start: Start,
     around: Arc<Surroundings>,
     heard_ms: Arc<AtomicU64>,
+    recovering: Recovering,
     phase: Phase,
     replies: Replies,
     /// Outputs whose commit is at the store, and per-call parameters of jobs not yet submitted.
@@ -270,6 +274,7 @@ impl Actor for Session {
             trace,
             around,
             heard_ms,
+            died,
         } = arguments;
         heard_ms.store(around.clock.now_ms(), Ordering::Relaxed);
         Ok(State {
@@ -277,6 +282,7 @@ impl Actor for Session {
             start,
             around,
             heard_ms,
+            recovering: Recovering::since(died),
             phase: Phase::Loading(Vec::new()),
             replies: Replies::default(),
             outputs: HashMap::new(),

@@ -132,9 +132,11 @@ impl Metric {
         self.says
     }
 
-    /// The name in the text formats: `mcp_server_operation_duration_seconds`. Samples of a counter add `_total`.
+    /// The name in the text formats: `mcp_server_operation_duration_seconds`. Samples of a counter add `_total`. The ending
+    /// `_count` is reserved for histograms there.
     pub fn text_name(&self) -> String {
-        let name = self.name.replace('.', "_");
+        let name = self.name.strip_suffix(".count").unwrap_or(self.name);
+        let name = name.replace('.', "_");
         match self.unit {
             Unit::Seconds => name + "_seconds",
             Unit::Bytes => name + "_bytes",

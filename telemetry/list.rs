@@ -116,15 +116,16 @@ pub mod attribute {
         COMMIT_PART = "mca.commit.part";
         /// Bytes of a commit.
         COMMIT_BYTES = "mca.commit.bytes";
-        /// How a commit ended: `committed`, `unknown`, `fenced`, `lapsed`, `refused`, `away` or `failed`.
+        /// How a commit ended: `committed`, `unknown`, `fenced`, `lapsed`, `refused`, `away` or `failed`. How a renewal of a lease ended:
+        /// `renewed`, `lost` or `away`.
         OUTCOME = "mca.outcome";
         /// Commits that were sent together.
         GROUP_SIZE = "mca.commit.group";
         /// The kind of actor: `session`, `registry`, `cache`, `pool`, `persistence`, `inbox`, `lease_keeper`, `root`, `session_supervisor` or `store_supervisor`; for what is stuck also `event_loop` and `runtime`.
         ACTOR = "mca.actor";
-        /// Why a session was loaded: `woken`, `restarted` or `taken_over`.
+        /// Why a session was loaded: `woken`, `restarted` after a crash, or `taken_over` from another node with running calls.
         WHY = "mca.why";
-        /// What a limit counts: `calls` in progress, `jobs_running` and `jobs_waiting` of the pool, `sessions_awake`, or `sessions_loading` from the store.
+        /// What a limit counts: `calls` in progress, `jobs_running` and `jobs_waiting` of the pool, `sessions_awake`, `sessions_loading` from the store, or `connections` that the node knows.
         PERMIT = "mca.permit";
         /// Where the state of sessions is kept: `memory` or `redis`.
         STORE = "mca.store";
@@ -237,7 +238,8 @@ pub mod metric {
         /// Time of one request, from its arrival to its answer.
         OperationDuration = "mcp.server.operation.duration" Histogram(CALL_TIMES) in Unit::Seconds
             { method: METHOD, tool: TOOL, error: ERROR_TYPE, fault: FAULT, transport: TRANSPORT };
-        /// Life of one connection, of revisions that have connections.
+        /// Life of one connection, of revisions that have connections, from its opening to its end or last use. Not counted: one that is
+        /// closed on another node than it was opened on.
         ConnectionDuration = "mcp.server.session.duration" Histogram(CALL_TIMES) in Unit::Seconds
             { transport: TRANSPORT, error: ERROR_TYPE };
         /// Time of one command or pipeline to Redis.
@@ -276,9 +278,9 @@ pub mod metric {
         CommitSize = "mca.commit.size" Histogram(SIZES) in Unit::Bytes {};
         /// Commits that were sent together.
         CommitGroup = "mca.commit.group.size" Histogram(GROUPS) in Unit::Count("{commit}") {};
-        /// Commits that wait to be sent.
+        /// Commits without an answer of the store.
         CommitsPending = "mca.commit.pending" Gauge in Unit::Count("{commit}") {};
-        /// Commits whose outcome was unknown, and which were sent again.
+        /// Commits whose outcome was unknown, and which are sent again.
         CommitsAmbiguous = "mca.commit.ambiguous" Counter in Unit::Count("{commit}") {};
         /// Commits that were refused because another node had taken the session.
         FenceRefusals = "mca.commit.fenced" Counter in Unit::Count("{commit}") {};
@@ -294,9 +296,10 @@ pub mod metric {
         Leases = "mca.lease.held" Gauge in Unit::Count("{lease}") {};
         /// Renewals of leases, by outcome.
         LeaseRenewals = "mca.lease.renewals" Counter in Unit::Count("{lease}") { outcome: OUTCOME };
-        /// Sessions that changed their node.
+        /// Sessions that were handed over to another node, or released at shutdown (`given`), and that were taken from one (`taken`).
         HandOvers = "mca.session.hand_overs" Counter in Unit::Count("{session}") { direction: DIRECTION };
-        /// Keys that the cache was asked for, by the level that had them; `none`: not in the cache.
+        /// Keys that the cache was asked for, by the level that had them; `none`: not in the cache. A key that another call computes now
+        /// counts as one in memory.
         CacheLookups = "mca.cache.lookups" Counter in Unit::Count("{key}") { level: CACHE_LEVEL };
         /// Bytes in the cache of this process.
         CacheSize = "mca.cache.size" Gauge in Unit::Bytes {};

@@ -7,6 +7,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use telemetry::list::attribute::{CACHE_HITS, CACHE_KEYS};
+use telemetry::list::metric::CacheLookups;
 use telemetry::list::span::CACHE_GET;
 use telemetry::{Parent, Span};
 
@@ -119,6 +120,7 @@ impl CacheHandle {
             cache: answered.then_some(self),
             keys: mine.iter().map(|index| keys[*index]).collect(),
         };
+        let asked = mine.len();
         let mine = self.fetch(keys, mine, &mut values, deadline);
         drop(entered);
         span.set(CACHE_KEYS, unique.len());
@@ -130,6 +132,17 @@ impl CacheHandle {
             span.fail(SILENT);
         }
         span.end();
+        // A key that another caller computes now counts as one in memory.
+        let memory = hits + pending.len() as u64;
+        for (level, many) in [
+            ("memory", memory),
+            ("shared", (asked - mine.len()) as u64),
+            ("none", mine.len() as u64),
+        ] {
+            if many > 0 {
+                CacheLookups { level }.add(many);
+            }
+        }
         self.compute(keys, &mine, &mut values, &mut compute)?;
         drop(claims);
         let left = self.wait_for(keys, &pending, &mut values, deadline);

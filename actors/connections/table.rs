@@ -2,6 +2,9 @@
 //! store, the ones that this node opened, found or writes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use telemetry::list::metric::ConnectionDuration;
 
 use super::store::{Appended, Batch};
 use super::stream::{Reached, Streams};
@@ -26,9 +29,22 @@ pub(super) struct Table {
 struct Entry {
     connection: Connection,
     ends_ms: u64,
+    /// When it was opened, if that was on this node.
+    opened_ms: Option<u64>,
     streams: Streams,
     /// The shared store has it.
     laid_down: bool,
+}
+
+/// Why a connection ended, other than by its client.
+const EXPIRED: &str = "expired";
+
+/// Records the life of a connection that has ended.
+pub(super) fn measure(life: Option<Duration>, error: &'static str) {
+    if let Some(life) = life {
+        let transport = "tcp";
+        ConnectionDuration { transport, error }.record(life.as_secs_f64());
+    }
 }
 
 impl Table {
@@ -70,6 +86,7 @@ impl Table {
         let entry = Entry {
             connection: connection.clone(),
             ends_ms,
+            opened_ms: (!laid_down).then_some(now),
             streams: Streams::default(),
             laid_down,
         };
@@ -82,6 +99,16 @@ impl Table {
         let found = self.all.get(&id)?.connection.clone();
         self.put_off(id, now);
         Some(found)
+    }
+
+    pub(super) fn many(&self) -> usize {
+        self.all.len()
+    }
+
+    /// How long ago the connection was opened, if that was on this node.
+    pub(super) fn age(&self, id: ConnectionId, now: u64) -> Option<Duration> {
+        let opened_ms = self.all.get(&id)?.opened_ms?;
+        Some(Duration::from_millis(now.saturating_sub(opened_ms)))
     }
 
     pub(super) fn close(&mut self, id: ConnectionId) {
@@ -133,6 +160,9 @@ impl Table {
         while let Some(&(ends_ms, id)) = self.by_end.first()
             && ends_ms <= now
         {
+            // The time after its last use is no part of its life.
+            let last_use = ends_ms.saturating_sub(millis(self.options.ttl));
+            measure(self.age(id, last_use), EXPIRED);
             self.close(id);
         }
     }

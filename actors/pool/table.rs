@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,8 @@ pub(super) struct Started {
     pub(super) key: JobKey,
     pub(super) run: u64,
     pub(super) job: Job,
+    /// How long it waited for this worker.
+    pub(super) waited: Duration,
     pub(super) progress: ProgressSink,
 }
 
@@ -58,6 +61,8 @@ struct Entry {
     stage: Stage,
     /// The run whose outcome counts; 0 before the job starts.
     run: u64,
+    /// When it was queued.
+    since: Instant,
     notify: Notify,
     cancel: CancellationToken,
     progress: SharedSink,
@@ -117,6 +122,7 @@ impl Table {
                 Entry {
                     stage,
                     run: 0,
+                    since: Instant::now(),
                     notify: Arc::clone(&notify),
                     cancel,
                     progress,
@@ -173,6 +179,7 @@ impl Table {
                     key,
                     run: inner.runs,
                     job: *job,
+                    waited: entry.since.elapsed(),
                     progress: sink,
                 });
             }

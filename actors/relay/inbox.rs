@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use telemetry::list::attribute::{NODE, SESSION};
+use telemetry::list::metric::HandOvers;
 use telemetry::list::span::{HAND_OVER, RELAY_ANSWER};
 use telemetry::{Parent, Span, Trace};
 use tokio::sync::Semaphore;
@@ -401,7 +402,10 @@ impl Sessions {
         };
         let given_up: Result<bool, StoreError> = given_up.await;
         match given_up {
-            Ok(true) => HandOver::Released,
+            Ok(true) => {
+                HandOvers { direction: "given" }.add(1);
+                HandOver::Released
+            }
             Ok(false) => {
                 // Its actor reports the loss to the owner. The session is handed over when the other node asks again.
                 let until = Instant::now() + HAND_OVER_WITHIN;

@@ -1,6 +1,7 @@
 //! Decide, commit, act: an effect runs only after its change is persisted.
 
 use telemetry::list::event::{ADOPTED, COMMITTED, REPLAYED};
+use telemetry::list::metric::CommitsAmbiguous;
 
 use super::*;
 
@@ -98,6 +99,7 @@ impl State {
                 self.commit_next(myself);
             }
             CommitOutcome::Unknown | CommitOutcome::Answered(Err(StoreError::Unavailable(_))) => {
+                CommitsAmbiguous {}.add(1);
                 let after = journal.again_after();
                 myself.send_after(after, move || SessionMsg::Resend { id });
             }

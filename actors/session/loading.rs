@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use ractor::ActorStatus;
 use telemetry::list::attribute::CAUSE;
+use telemetry::list::metric::{HandOvers, Quarantines, Recovery};
 
 use super::*;
 use crate::ids::NodeId;
@@ -36,10 +37,11 @@ impl State {
             asker: myself.clone(),
             silent: Vec::new(),
             late: None,
+            released: false,
         };
         let mut span = self.traces.load(self.id);
         tokio::spawn(async move {
-            let acquired = telemetry::traced(span.context(), acquiring.acquire()).await;
+            let acquired = telemetry::traced(span.context(), acquiring.acquire_and_count()).await;
             if let Err(error) = &acquired {
                 span.set(CAUSE, error.to_string());
                 span.fail(NOT_LOADED);
@@ -67,7 +69,10 @@ impl State {
         self.pass(CrashPoint::SessionLoaded);
         match loaded {
             Ok(journal) => {
+                let why = self.recovering.why(self.around.options.node, &journal);
                 self.begin(myself, journal);
+                let time = self.recovering.since.elapsed();
+                Recovery { why }.record(time.as_secs_f64());
                 self.tell_lost(myself, lost);
             }
             Err(error) => {
@@ -84,13 +89,18 @@ impl State {
     fn give_back(&self, fence: Fence, version: u64, error: &StoreError) {
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
         let damage = matches!(error, StoreError::Corrupt(_)).then(|| error.to_string());
+        let is_damaged = damage.is_some();
         tokio::spawn(async move {
             let done = match damage {
                 Some(reason) => in_time(store.quarantine(id, Some(reason))).await,
                 None => in_time(store.release(id, fence, version)).await,
             };
-            if let Err(error) = done {
-                tracing::warn!(session = %id, %error, "a session that cannot be read could not be released");
+            match done {
+                Ok(()) if is_damaged => Quarantines {}.add(1),
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(session = %id, %error, "a session that cannot be read could not be released");
+                }
             }
         });
     }
@@ -169,6 +179,32 @@ impl State {
     }
 }
 
+/// Since when, and after what, a session is not running.
+pub(super) struct Recovering {
+    since: Instant,
+    died: bool,
+}
+
+impl Recovering {
+    pub(super) fn since(died: Option<Instant>) -> Self {
+        Self {
+            since: died.unwrap_or_else(Instant::now),
+            died: died.is_some(),
+        }
+    }
+
+    /// `taken_over`: calls ran in it on another node.
+    fn why(&self, node: NodeId, journal: &Journal) -> &'static str {
+        if self.died {
+            return "restarted";
+        }
+        match journal.is_busy() && journal.came_from_another(node) {
+            true => "taken_over",
+            false => "woken",
+        }
+    }
+}
+
 /// Acquires a session: waits a while for a store that is down, and asks the node that owns the session to hand it over.
 struct Acquiring {
     id: SessionId,
@@ -178,6 +214,8 @@ struct Acquiring {
     silent: Vec<NodeId>,
     /// Such an owner is still asked while its lease runs out, because it may have been cut off only for a moment.
     late: Option<Late>,
+    /// Its owner has handed it over.
+    released: bool,
 }
 
 struct Late {
@@ -186,7 +224,15 @@ struct Late {
 }
 
 impl Acquiring {
-    async fn acquire(mut self) -> Result<Acquired, StoreError> {
+    async fn acquire_and_count(mut self) -> Result<Acquired, StoreError> {
+        let acquired = self.acquire().await;
+        if acquired.is_ok() && self.released {
+            HandOvers { direction: "taken" }.add(1);
+        }
+        acquired
+    }
+
+    async fn acquire(&mut self) -> Result<Acquired, StoreError> {
         let started = Instant::now();
         let mut wait = LOAD_AGAIN_AFTER;
         loop {
@@ -195,7 +241,10 @@ impl Acquiring {
                 Err(StoreError::Unavailable(_)) => LOAD_WITHIN,
                 Err(StoreError::Held { node, left_ms }) => {
                     match self.ask_holder(*node).await {
-                        Holder::Released => continue,
+                        Holder::Released => {
+                            self.released = true;
+                            continue;
+                        }
                         Holder::Busy => return acquired,
                         Holder::NotYet => wait = wait.min(HELD_AGAIN_AFTER),
                         Holder::Silent if self.silences(*node) < HAND_OVER_TRIES => continue,

@@ -1,5 +1,7 @@
 //! How a session reacts when its store was rolled back, lost the session, or is down and records nothing more.
 
+use telemetry::list::metric::Regressions;
+
 use super::*;
 use crate::store::{NewSession, Repair};
 
@@ -99,6 +101,7 @@ impl State {
         match result {
             Ok(repaired) => {
                 tracing::error!(session = %self.id, "the store was rolled back: the session was stored again");
+                Regressions {}.add(1);
                 if let Some(id) = journal.repaired(repaired.fence) {
                     self.resend(myself, id);
                 }

@@ -1,6 +1,7 @@
 //! Requests of callers to a session.
 
 use telemetry::list::event::{ACCEPTED, CANCELLED};
+use telemetry::list::metric::HandOvers;
 
 use super::*;
 
@@ -287,6 +288,9 @@ impl State {
                 ) => HandOver::Released,
                 Err(_) => HandOver::Failed,
             };
+            if answer == HandOver::Released {
+                HandOvers { direction: "given" }.add(1);
+            }
             let _ = reply.send(Some(answer));
         });
         myself.stop(Some("handed over".to_owned()));

@@ -1,8 +1,9 @@
 //! The metrics whose values are kept elsewhere. Reading them asks no actor and waits for nothing.
 
 use telemetry::list::metric::{
-    Busy, CacheSize, CommitsPending, Leases, Losses, Mailbox, Messages, PermitsLimit, PermitsUsed,
-    Restarts, Sessions as SessionsNow, Sheltered, StoreState, Stuck, StuckFound,
+    Busy, CacheLookups, CacheSize, CommitsAmbiguous, CommitsPending, FenceRefusals, HandOvers,
+    LeaseRenewals, Leases, Losses, Mailbox, Messages, PermitsLimit, PermitsUsed, Quarantines,
+    Regressions, Restarts, Sessions as SessionsNow, Sheltered, StoreState, Stuck, StuckFound,
 };
 
 use super::Sessions;
@@ -14,6 +15,23 @@ const THREADS: [&str; 2] = ["event_loop", "runtime"];
 const STORE_STATES: [&str; 3] = ["ready", "returning", "away"];
 
 impl Sessions {
+    /// Lets counters of rare events begin at 0, so that the first one is an increase.
+    pub fn begin_measuring() {
+        Quarantines {}.add(0);
+        CommitsAmbiguous {}.add(0);
+        FenceRefusals {}.add(0);
+        Regressions {}.add(0);
+        for direction in ["given", "taken"] {
+            HandOvers { direction }.add(0);
+        }
+        for outcome in ["renewed", "lost", "away"] {
+            LeaseRenewals { outcome }.add(0);
+        }
+        for level in ["memory", "shared", "none"] {
+            CacheLookups { level }.add(0);
+        }
+    }
+
     /// Brings them up to date.
     pub fn measure(&self) {
         let around = &self.0.around;
@@ -40,8 +58,9 @@ impl Sessions {
             let many = stuck.now.iter().filter(|one| one.kind == actor).count();
             (Stuck { actor }, many as f64)
         }));
-        for (actor, found) in stuck.totals {
-            StuckFound { actor }.reach(found as f64);
+        for actor in kinds.iter().map(|sum| sum.kind).chain(THREADS) {
+            let found = stuck.totals.iter().find(|(kind, _)| *kind == actor);
+            StuckFound { actor }.reach(found.map_or(0, |(_, many)| *many) as f64);
         }
         for sum in kinds {
             let actor = sum.kind;
@@ -58,6 +77,7 @@ impl Sessions {
         let pool = around.pool.table.status();
         let loads = options.loads_at_once.max(1);
         let loading = loads.saturating_sub(around.loads.available_permits());
+        let (connections, connections_limit) = self.0.connections.room();
         let awake = self.0.places.roll.sum().actors;
         for (permit, used, limit) in [
             ("calls", self.calls_in_flight(), options.calls_in_flight),
@@ -65,6 +85,7 @@ impl Sessions {
             ("jobs_waiting", pool.queued as u64, pool.queue_limit),
             ("sessions_awake", awake, options.sessions_awake),
             ("sessions_loading", loading as u64, loads),
+            ("connections", connections as u64, connections_limit),
         ] {
             PermitsUsed { permit }.set(used as f64);
             PermitsLimit { permit }.set(limit as f64);

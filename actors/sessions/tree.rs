@@ -85,10 +85,7 @@ impl Sessions {
         let around = Arc::new(Surroundings {
             clock,
             catalogue,
-            persistence: PersistenceHandle {
-                store: backing.store,
-                shards: Arc::clone(&places.shards),
-            },
+            persistence: PersistenceHandle::new(backing.store, Arc::clone(&places.shards)),
             pool: PoolHandle {
                 place: places.pool.clone(),
                 table,

@@ -72,6 +72,10 @@ impl Lineage {
         self.0.last()
     }
 
+    pub(crate) fn before_last(&self) -> Option<&Turn> {
+        self.0.iter().nth_back(1)
+    }
+
     pub(crate) fn is_last(&self, node: NodeId) -> bool {
         self.last().is_some_and(|last| last.node == node)
     }

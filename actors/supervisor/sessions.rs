@@ -13,6 +13,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use telemetry::Trace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::activity::{Listed, Roll, messages};
 use crate::clock::jitter;
@@ -142,6 +143,8 @@ struct Child {
     heard_ms: Arc<AtomicU64>,
     failures: u32,
     last_failure: Option<Arc<str>>,
+    /// When its actor died, until a successor has started.
+    died: Option<Instant>,
     since_ms: u64,
     listed: Listed,
 }

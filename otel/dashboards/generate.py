@@ -198,7 +198,7 @@ SERVICE = [
     panel(
         "File handles", "percentunit", "Share of the limit on open files: near 100 %, connections and files are refused.",
         (
-            f"process_open_file_descriptor_count{{{SELECTED}}} / mca_process_file_descriptor_limit{{{SELECTED}}}",
+            f"process_open_file_descriptor{{{SELECTED}}} / mca_process_file_descriptor_limit{{{SELECTED}}}",
             "{{instance}}",
         ),
         most=1,

@@ -1,10 +1,11 @@
 //! MCP over stdin and stdout, with one client.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::ServiceExt;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use rmcp::transport::stdio_pipes;
+use telemetry::list::metric::ConnectionDuration;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +54,16 @@ async fn serve_here(service: Service, stop: CancellationToken) -> Result<(), Err
     // A child token: calls over HTTP may run longer.
     handler.leaving = handler.leaving.child_token();
     let watch = tokio::spawn(watch(stop, ended, handler.leaving.clone(), calls.clone()));
+    let opened = Instant::now();
     let outcome = run(handler, lines, calls).await;
+    ConnectionDuration {
+        transport: "pipe",
+        error: match outcome {
+            Ok(()) => "",
+            Err(_) => "failed",
+        },
+    }
+    .record(opened.elapsed().as_secs_f64());
     watch.abort();
     outcome
 }

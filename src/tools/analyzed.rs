@@ -27,6 +27,7 @@ mod codec;
 pub(crate) use codec::{AnalysisCodec, namespace};
 mod compute;
 pub(super) use compute::FAILED;
+mod measured;
 mod memory;
 pub use memory::DEFAULT_MEMORY;
 pub(super) use memory::{MEMORY_LIMIT, Memory};
@@ -336,6 +337,13 @@ fn assemble(scan: Scan, fetched: Fetched, in_place: Vec<String>) -> Analyzed {
         computed,
         cache,
     } = fetched;
+    let known = around.as_ref().map_or(0, |around| around.known.len());
+    measured::measure(
+        analyses.len() + known,
+        &computed.parsed,
+        computed.skipped.len(),
+        scan.skipped.values().sum(),
+    );
     let mut coverage = Coverage {
         files_seen: scan.files_seen,
         // Skipped directories have separate reasons, with names that say so.

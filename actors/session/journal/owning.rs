@@ -1,6 +1,7 @@
 //! Moves a journal to a new fence: the pending commit continues under the new one.
 
 use super::*;
+use crate::ids::NodeId;
 
 /// How the owner came to its state: fence, earlier owners and last commit.
 pub(crate) struct Line {
@@ -29,6 +30,13 @@ impl Journal {
             stored.lineage = acquired.lineage.clone();
         }
         fits
+    }
+
+    /// Whether another node owned the session last.
+    pub(crate) fn came_from_another(&self, node: NodeId) -> bool {
+        let stored = self.stored.as_ref();
+        let before = stored.and_then(|stored| stored.lineage.before_last());
+        before.is_some_and(|before| before.node != node)
     }
 
     pub(crate) fn line(&self) -> Option<Line> {

@@ -5,6 +5,8 @@ use telemetry::list::attribute::SESSION;
 use telemetry::list::span::RETURN;
 use telemetry::{Parent, Span};
 
+use telemetry::list::metric::Regressions;
+
 use super::*;
 use crate::clock::jitter;
 use crate::concurrent::all;
@@ -283,6 +285,7 @@ impl Inner {
         let asked = Instant::now();
         let repaired = self.lay_down(repair).await?;
         tracing::warn!(session = %id, "the store was rolled back: a session was stored again");
+        Regressions {}.add(1);
         self.with(|state| state.add(id, repaired.lost()));
         self.settle(id, repaired.fence, None, asked).await
     }

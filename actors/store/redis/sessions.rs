@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use redis::Value;
+use telemetry::list::metric::Quarantines;
 
 use super::commits::{expecting, state, written};
 use super::keys::field;
@@ -251,7 +252,8 @@ impl RedisStore {
         tracing::error!(session = %id, reason, "a stored session cannot be read");
         let quarantine = self.quarantining(id, Some(&reason));
         match self.one(id, quarantine).await {
-            Ok(_) | Err(StoreError::Corrupt(_)) => {}
+            Ok(_) => Quarantines {}.add(1),
+            Err(StoreError::Corrupt(_)) => {}
             Err(error) => {
                 tracing::warn!(session = %id, %error, "the session could not be quarantined")
             }

@@ -1,5 +1,7 @@
 //! Handles sessions that die, stop or keep failing.
 
+use telemetry::list::metric::Quarantines;
+
 use super::*;
 
 impl State {
@@ -23,6 +25,7 @@ impl State {
         tracing::warn!(session = %id, cause, "a session died");
         let phase = std::mem::replace(&mut child.phase, Phase::Quarantined { stored: false });
         child.last_failure = Some(cause.into());
+        child.died = Some(Instant::now());
         if death == Death::Failure {
             child.failures += 1;
         }
@@ -112,6 +115,7 @@ impl State {
         }
         *stored = true;
         child.listed.quarantine();
+        Quarantines {}.add(1);
         self.quarantined += 1;
         let known = self
             .children

@@ -55,6 +55,7 @@ impl State {
             heard_ms: Arc::default(),
             failures: 0,
             last_failure: None,
+            died: None,
             since_ms: self.now(),
             listed: self.arguments.roll.list(id),
         };
@@ -76,6 +77,7 @@ impl State {
             trace: child.trace.take(),
             around: Arc::clone(&self.arguments.around),
             heard_ms: Arc::clone(&child.heard_ms),
+            died: child.died.take(),
         };
         let (waiters, room) = (std::mem::take(waiters), room.take());
         let activity = Arc::clone(&child.listed.activity);

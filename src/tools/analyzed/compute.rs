@@ -11,6 +11,7 @@ use actors::cache::Weighed;
 use actors::tool::{ToolContext, ToolError};
 
 use super::careful::{Careful, ENDED_NODE, NOTED_FROM};
+use super::measured::Parsed;
 use super::memory::{Held, MEMORY_LIMIT, Memory, Room, Share, Start};
 
 use super::throttle::{Phase, Throttle};
@@ -32,6 +33,7 @@ pub(super) struct Computed {
     pub(super) read_otherwise: BTreeMap<usize, [u8; 32]>,
     /// Memory reserved for the analyses.
     pub(super) held: Held,
+    pub(super) parsed: Parsed,
 }
 
 impl Computed {
@@ -44,6 +46,7 @@ impl Computed {
 
     pub(super) fn merge(&mut self, other: Self) {
         self.held.add(other.held);
+        self.parsed.merge(&other.parsed);
         self.changed.extend(other.changed);
         self.skipped.extend(other.skipped);
         self.read_otherwise.extend(other.read_otherwise);
@@ -137,12 +140,12 @@ pub(super) fn all(
         }
         work_through();
     });
+    let computed = work.computed.into_inner();
+    let computed = computed.unwrap_or_else(PoisonError::into_inner);
+    computed.parsed.measure();
     match ctx.stop_reason() {
         Some(stop) if work.stopped.load(Ordering::Relaxed) => Err(stop),
-        _ => Ok(work
-            .computed
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)),
+        _ => Ok(computed),
     }
 }
 
@@ -226,7 +229,10 @@ impl Work<'_> {
             };
             let weight = weight::of(&analysis);
             let mut fits = true;
-            self.note(|computed| fits = computed.held.hold(weight));
+            self.note(|computed| {
+                computed.parsed.add(file.language, 1, file.bytes);
+                fits = computed.held.hold(weight);
+            });
             if !fits {
                 self.note(|computed| computed.note_skipped(index, MEMORY_LIMIT));
                 return;
