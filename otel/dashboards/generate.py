@@ -166,7 +166,7 @@ SERVICE = [
     ),
     panel(
         "Wait for a thread", "s", "Tools wait if all threads of `--workers` are busy: a median above 0.1 s asks for more cores or nodes.",
-        *spread("mca_pool_wait_duration_seconds"), traces=True,
+        *spread("mca_pool_wait_duration_seconds"),
     ),
     panel(
         "Use of limits", "percentunit", "Share of each limit in use: at 100 % calls wait or are refused as `busy`.",
@@ -240,7 +240,7 @@ SESSIONS = [
     ),
     panel(
         "Time to load a session", "s", f"How long calls wait for their session: usually about 1 ms; `taken_over` may wait for a lease, up to 15 s. {RARE}",
-        (f"{quantile(0.95, RECOVERY, 'mca_why')} or on() vector(0)", "p95 {{mca_why}}"), traces=True,
+        (f"{quantile(0.95, RECOVERY, 'mca_why')} or on() vector(0)", "p95 {{mca_why}}"),
     ),
     panel(
         "Restarts by actor kind", "short", f"A few are harmless; a line that goes on rising will end the process. {RARE}",
@@ -289,8 +289,8 @@ REDIS = [
         (rare("mca_store_losses_total"), "changes"),
     ),
     panel(
-        "Latency of commits", "s", "Each call waits for one or two: usually below 1 ms on a local network. A dot is a trace.",
-        *spread(COMMIT), traces=True,
+        "Latency of commits", "s", "Each call waits for one or two: usually below 1 ms on a local network.",
+        *spread(COMMIT),
     ),
     panel(
         "Commits by outcome", "ops", "All should be `committed`: `away` and `unknown` are outages, `fenced` and `lapsed` lost leases.",
