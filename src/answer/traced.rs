@@ -9,6 +9,12 @@ use super::Answer;
 pub(crate) const TOOL_ERROR: &str = "tool_error";
 
 impl Answer {
+    /// Describes the answer, and ends the span.
+    pub(crate) fn describe_all(&self, mut span: Span) {
+        self.describe(&mut span);
+        span.end();
+    }
+
     pub(crate) fn describe(&self, span: &mut Span) {
         if !span.is_recorded() {
             return;

@@ -7,7 +7,6 @@
 use std::time::Instant;
 
 use axum::http::request::Parts;
-use rmcp::model::RequestId;
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::Value;
@@ -21,6 +20,7 @@ use telemetry::list::span::{CALL, REQUEST_OTHER};
 use telemetry::{Link, Parent, Span, Trace};
 
 use crate::answer::Answer;
+use crate::answer::page::clip;
 use crate::answer::traced::TOOL_ERROR;
 use crate::service::{Caller, UnknownTool};
 use crate::tools;
@@ -32,6 +32,10 @@ pub(super) struct HttpTrace(pub(super) Option<Trace>);
 /// A name that a caller made up is exported as this one.
 pub(super) const OTHER: &str = "_OTHER";
 const CALLS: &str = "tools/call";
+/// Bytes of an id that a client chose: more than any client uses.
+const ID_BYTES: usize = 128;
+/// Bytes of the arguments of one call: whole for nearly all calls.
+const ARGUMENT_BYTES: usize = 4096;
 /// The header that names a connection.
 const CONNECTION_HEADER: &str = "mcp-session-id";
 /// JSON-RPC errors that are the server's fault.
@@ -80,13 +84,13 @@ impl Traced {
         if span.is_recorded() {
             span.set(METHOD, method);
             span.set(TRANSPORT, transport);
-            span.set(JSONRPC_ID, id_of(&context.id));
+            span.set(JSONRPC_ID, clipped(context.id.to_string(), ID_BYTES));
             if let Some(version) = context.protocol_version() {
                 span.set(PROTOCOL_VERSION, version.to_string());
             }
             let connection = parts.and_then(|parts| parts.headers.get(CONNECTION_HEADER));
             if let Some(id) = connection.and_then(|id| id.to_str().ok()) {
-                span.set(CONNECTION, id.to_owned());
+                span.set(CONNECTION, clipped(id.to_owned(), ID_BYTES));
             }
         }
         Self {
@@ -114,7 +118,8 @@ impl Traced {
     /// Records the arguments, which the operator has asked for.
     pub(super) fn arguments(&mut self, arguments: &Value) {
         if self.span.is_recorded() {
-            self.span.set(ARGUMENTS, arguments.to_string());
+            self.span
+                .set(ARGUMENTS, clipped(arguments.to_string(), ARGUMENT_BYTES));
         }
     }
 
@@ -218,6 +223,8 @@ fn parents(context: &RequestContext<RoleServer>) -> (Parent, Option<Link>) {
     }
 }
 
-fn id_of(id: &RequestId) -> String {
-    id.to_string()
+/// Callers choose how long their text is; an attribute has the beginning of it.
+fn clipped(mut text: String, most: usize) -> String {
+    clip(&mut text, most);
+    text
 }

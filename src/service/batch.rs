@@ -19,6 +19,8 @@ use crate::tools::{self, shared};
 
 /// Ids reserved for each call of a batch: a comparison with the current code uses two.
 const CALLS_OF_ONE: u128 = 16;
+/// The name of a tool that a caller made up.
+const OTHER: &str = "_OTHER";
 
 impl Service {
     pub(super) async fn batch(&self, call: &Call) -> Result<Answer, Failure> {
@@ -40,10 +42,9 @@ impl Service {
         Ok(call.called().found(finding, "", context))
     }
 
-    async fn answer_in(self, mut span: Span, call: Call) -> Answer {
+    async fn answer_in(self, span: Span, call: Call) -> Answer {
         let answer = telemetry::traced(span.context(), self.answer(call)).await;
-        answer.describe(&mut span);
-        span.end();
+        answer.describe_all(span);
         answer
     }
 
@@ -58,7 +59,11 @@ impl Service {
         for (at, inner) in calls.iter().enumerate() {
             match inner_call(batch, inner, at, max_bytes) {
                 Err(failure) => {
-                    answers[at] = Some(refused(&tool_name(inner), &failure));
+                    let name = tool_name(inner);
+                    let answer = refused(&name, &failure);
+                    let known = tools::entry(&name).map_or(OTHER, |entry| entry.name);
+                    answer.describe_all(span_of(known));
+                    answers[at] = Some(answer);
                     told.ended(at);
                 }
                 Ok(mut inner) => {

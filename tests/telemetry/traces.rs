@@ -211,10 +211,12 @@ fn a_batch_has_a_span_for_each_call() {
     let calls = json!([
         {"tool": COMPLEXITY, "arguments": {}},
         {"tool": "analyze_structure", "arguments": {"path": "no/such"}},
+        {"tool": "made_up", "arguments": {}},
     ]);
     server.good("run_batch", json!({"calls": calls}));
     let spans = tap.trace_of("tools/call run_batch");
-    assert_eq!(root(&spans).attributes["mca.batch.calls"], "2");
+    assert_eq!(root(&spans).attributes["mca.batch.calls"], "3");
+    assert!(only(&spans, "batch/call _OTHER").is_error);
     let good = only(&spans, "batch/call analyze_complexity");
     assert!(!good.is_error);
     let bad = only(&spans, "batch/call analyze_structure");
