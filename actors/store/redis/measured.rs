@@ -80,6 +80,8 @@ struct Asked {
     operation: &'static str,
     /// The script; empty without one.
     procedure: &'static str,
+    /// The command, with its script.
+    name: &'static str,
     commands: usize,
 }
 
@@ -96,9 +98,11 @@ impl Asked {
             known.copied().unwrap_or(OTHER)
         });
         let script = (operation == SCRIPTED).then(|| words.next().and_then(simple));
+        let script = script.flatten().and_then(script::with_hash);
         Self {
             operation,
-            procedure: script.flatten().map_or("", script::name_of),
+            procedure: script.map_or("", |script| script.name),
+            name: script.map_or(operation, |script| script.command),
             commands: all.len(),
         }
     }
@@ -123,10 +127,7 @@ impl RoundTrip {
         let asked = Asked::of(all);
         let mut span = Span::NONE;
         if telemetry::current().is_some() {
-            span = match asked.procedure {
-                "" => Span::of(&REDIS, asked.operation, Parent::Current, &[]),
-                script => Span::of(&REDIS, script, Parent::Current, &[]),
-            };
+            span = Span::of(&REDIS, asked.name, Parent::Current, &[]);
         }
         if let Some(context) = span.context() {
             telemetry::followers(context);
@@ -214,7 +215,10 @@ mod tests {
         let mut commit = pipe();
         commit.add_command(COMMIT.on(&["key"]).command);
         let asked = Asked::of(&commit);
-        assert_eq!((asked.operation, asked.procedure), ("EVALSHA", "commit"));
+        assert_eq!(
+            (asked.operation, asked.procedure, asked.name),
+            ("EVALSHA", "commit", "EVALSHA commit")
+        );
         let mut foreign = pipe();
         foreign.cmd("FLUSHALL");
         assert_eq!(Asked::of(&foreign).operation, OTHER);

@@ -8,6 +8,8 @@ use redis::{Cmd, Script, cmd};
 pub(super) struct Operation {
     /// Of the file.
     pub(super) name: &'static str,
+    /// The command that runs it, for people.
+    pub(super) command: &'static str,
     code: &'static str,
     script: LazyLock<Script>,
 }
@@ -16,6 +18,7 @@ macro_rules! session_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
             name: $file,
+            command: concat!("EVALSHA ", $file),
             code: concat!(
                 include_str!("lua/prelude.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -29,6 +32,7 @@ macro_rules! index_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
             name: $file,
+            command: concat!("EVALSHA ", $file),
             code: concat!(
                 include_str!("lua/index.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -42,6 +46,7 @@ macro_rules! connection_script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
             name: $file,
+            command: concat!("EVALSHA ", $file),
             code: concat!(
                 include_str!("lua/connection.lua"),
                 include_str!(concat!("lua/", $file, ".lua"))
@@ -55,6 +60,7 @@ macro_rules! script {
     ($name:ident, $file:literal) => {
         pub(super) static $name: Operation = Operation {
             name: $file,
+            command: concat!("EVALSHA ", $file),
             code: include_str!(concat!("lua/", $file, ".lua")),
             script: LazyLock::new(|| Script::new($name.code)),
         };
@@ -120,12 +126,10 @@ pub(super) static ALL: [&Operation; 27] = [
     &CACHE_FORGET,
 ];
 
-/// The script with that hash; empty if there is none.
-pub(super) fn name_of(hash: &[u8]) -> &'static str {
-    let known = ALL
-        .iter()
-        .find(|operation| operation.script.get_hash().as_bytes() == hash);
-    known.map_or("", |operation| operation.name)
+/// The script with that hash.
+pub(super) fn with_hash(hash: &[u8]) -> Option<&'static Operation> {
+    ALL.into_iter()
+        .find(|operation| operation.script.get_hash().as_bytes() == hash)
 }
 
 /// One call of an operation: first its keys, then its arguments.
