@@ -15,6 +15,8 @@ use serde_json::Value;
 use crate::support::{PATIENCE, clients_folder, program, skip};
 use crate::tidy::root as root_folder;
 
+/// How often a receiver is started that loses its port.
+const TRIES: usize = 5;
 /// A trace is whole when nothing has arrived for so long.
 const SETTLED_AFTER: Duration = Duration::from_millis(700);
 /// How soon batches are sent: the standard's default is seconds.
@@ -356,11 +358,18 @@ impl Rotel {
             return None;
         }
         let agent = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        // Another process may take a port before it does.
+        let started = (0..TRIES).find_map(|_| Self::try_start(&agent));
+        Some(started.expect("rotel starts"))
+    }
+
+    fn try_start(agent: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let (port, http) = (free_port(), free_port());
         let mut child = Command::new(agent)
             .args(["start", "--exporter", "blackhole"])
-            .args(["--debug-log", "traces", "--debug-log-verbosity", "detailed"])
+            .args(["--debug-log", "traces"])
+            .args(["--debug-log-verbosity", "detailed"])
             .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{port}")])
             .args(["--otlp-http-endpoint", &format!("127.0.0.1:{http}")])
             .arg("--pid-file")
@@ -371,6 +380,7 @@ impl Rotel {
             .spawn()
             .expect("rotel starts");
         let stdout = child.stdout.take().expect("piped");
+        let mut child = Ended(child);
         let log = Arc::<Mutex<String>>::default();
         let kept = Arc::clone(&log);
         thread::spawn(move || {
@@ -380,12 +390,19 @@ impl Rotel {
                 kept.push('\n');
             }
         });
-        listens(port);
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = child.0.try_wait().expect("a child of ours").is_some();
+            if ended || begun.elapsed() > PATIENCE {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
         Some(Self {
             port,
             log,
             _folder: folder,
-            _child: Ended(child),
+            _child: child,
         })
     }
 
