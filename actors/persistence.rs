@@ -112,6 +112,8 @@ impl Ticket {
     fn tell(&self, outcome: CommitOutcome) {
         let time = self.sent.elapsed().as_secs_f64();
         let name = outcome.name();
+        // So that the figure leads to the trace of a call that waited.
+        let _in = telemetry::enter(self.waiting.first().and_then(context));
         CommitDuration { outcome: name }.record(time);
         if name == FENCED {
             FenceRefusals {}.add(1);

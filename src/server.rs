@@ -10,9 +10,10 @@ use axum::http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
     CustomRequest, CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams,
-    GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -49,8 +50,7 @@ const INSTRUCTIONS: &str = "Measures and maps source code on disk: complexity, d
 Every answer is about the files as they are now. Start with a folder and a small `limit`; follow `next_cursor` for more. \
 `find_tools` explains one tool with examples. Pass `session_id` from `create_session` to keep results for comparison.";
 
-/// Methods served here. If the request for one of them cannot be parsed, its parameters are invalid; any other method
-/// is unknown.
+/// Methods served here. A request for one of them that cannot be parsed has invalid parameters; others are unknown.
 const SERVED: [&str; 11] = [
     "completion/complete",
     "initialize",
@@ -278,8 +278,7 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
             .with_title("MCP Code Analysis");
-        // No `listChanged` and no `subscribe`: the server sends no change notifications. The library then answers
-        // `subscriptions/listen` as unknown.
+        // No `listChanged`, no `subscribe`: no change is ever announced, and `subscriptions/listen` is unknown.
         let capabilities = ServerCapabilities::builder()
             .enable_completions()
             .enable_prompts()
@@ -293,6 +292,17 @@ impl ServerHandler for Handler {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        traced::at_once("initialize", &context, || {
+            context.peer.set_peer_info(request.clone());
+            self.negotiate_initialize(&request)
+        })
     }
 
     async fn discover(

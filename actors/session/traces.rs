@@ -15,9 +15,6 @@ use crate::ids::{CommitId, RequestId, SessionId};
 use crate::persistence::CommitOutcome;
 use crate::store::StoreError;
 
-/// The outcome of a commit that was applied.
-const COMMITTED: &str = "committed";
-
 /// What a commit records of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommitPart {
@@ -165,13 +162,12 @@ impl Traces {
         let CommitOutcome::Answered(answer) = fate else {
             return;
         };
-        let (outcome, level) = match answer {
-            Ok(committed) => (COMMITTED, Some(committed.reached.level.name())),
+        let level = match answer {
+            Ok(committed) => Some(committed.reached.level.name()),
             Err(StoreError::Unavailable(_) | StoreError::Lapsed) => return,
-            Err(StoreError::Fenced | StoreError::Overtaken { .. }) => ("fenced", None),
-            Err(StoreError::Refused(_) | StoreError::Unrecorded(_)) => ("refused", None),
-            Err(_) => ("failed", None),
+            Err(_) => None,
         };
+        let outcome = fate.name();
         let Some((_, spans)) = self.waiting.take_if(|(sent, _)| *sent == id) else {
             return;
         };
