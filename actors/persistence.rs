@@ -310,7 +310,7 @@ fn sweep(store: &Arc<dyn Store>) {
         let mut span = Span::start(&SWEEP, Parent::None);
         if let Err(error) = telemetry::traced(span.context(), store.sweep()).await {
             span.fail(SWEEP_FAILED);
-            tracing::warn!(%error, "sweeping the store failed");
+            tracing::warn!(%error, "expired sessions could not be removed from the store: the next sweep tries again");
         }
         span.end();
     });

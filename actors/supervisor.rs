@@ -192,16 +192,17 @@ fn take_care(myself: &ActorRef<RootMsg>, state: &mut State, care: Care) {
         }
         Care::GiveUp { child, cause } => {
             let name = state.children.name(child).to_owned();
-            tracing::error!(actor = %name, cause, "an actor keeps failing");
             match state
                 .escalations
                 .record(Death::Failure, state.clock.now_ms(), jitter())
             {
                 Verdict::Restart { after } => {
+                    tracing::error!(actor = %name, cause, "an actor keeps failing: it is started once more");
                     state.children.forgive(child);
                     myself.send_after(after, move || RootMsg::Restart(child));
                 }
                 Verdict::GiveUp => {
+                    tracing::error!(actor = %name, cause, "an actor keeps failing: the process ends and must be restarted");
                     state
                         .places
                         .failed

@@ -169,7 +169,7 @@ fn log(news: &News) {
             doing = stuck.doing,
             for_ms = crate::clock::millis(stuck.lasted),
             mailbox = stuck.mailbox,
-            "a part of the server is stuck"
+            "a part of the server is stuck: its callers wait"
         ),
         News::Ended(stuck) => tracing::info!(
             name = %stuck.name,

@@ -39,7 +39,7 @@ impl Count {
             Ok(()) => {
                 TelemetryExported { signal }.add(items);
                 if self.refused.swap(false, Ordering::Relaxed) {
-                    tracing::info!("the OTLP receiver takes {signal} again");
+                    tracing::info!(signal, "the OTLP receiver takes telemetry again");
                 }
             }
             Err(error) => {
@@ -49,7 +49,7 @@ impl Count {
                 }
                 .add(items);
                 if !self.refused.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "the OTLP receiver does not take {signal}: they are dropped until it does");
+                    tracing::warn!(signal, %error, "the OTLP receiver does not take telemetry: it is dropped until the receiver does");
                 }
             }
         }

@@ -5,6 +5,7 @@
 use std::fmt::{self, Debug, Write as _};
 
 use serde_json::{Map, Value, json};
+use telemetry::list::logs;
 use tracing_core::field::{Field, Visit};
 use tracing_core::{Event, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
@@ -17,16 +18,17 @@ use tracing_subscriber::registry::LookupSpan;
 pub enum LogFormat {
     #[default]
     Text,
-    /// One JSON object a line: `timestamp`, `level`, `target`, `message`, the event's fields, `trace_id`, `span_id`.
+    /// One JSON object a line: `timestamp`, `level`, `target`, `message`, `event` (its name, if it is listed), its fields, `trace_id`, `span_id`.
     Json,
 }
 
 /// Names that a field of an event may not take over.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "timestamp",
     "level",
     "target",
     "message",
+    "event",
     "trace_id",
     "span_id",
 ];
@@ -75,6 +77,9 @@ fn object(event: &Event<'_>) -> Value {
     line.insert("timestamp".to_owned(), json!(now));
     line.insert("level".to_owned(), json!(metadata.level().as_str()));
     line.insert("target".to_owned(), json!(metadata.target()));
+    if let Some(name) = logs::named(metadata.level().as_str(), &fields.message) {
+        line.insert("event".to_owned(), json!(name));
+    }
     line.insert("message".to_owned(), json!(fields.message));
     for (name, value) in fields.others {
         let name = if OWN.contains(&name) {

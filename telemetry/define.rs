@@ -16,6 +16,22 @@ pub struct Event {
     pub(crate) says: &'static str,
 }
 
+/// An event of the log. Its message is a constant: what differs from one event to the next is in the fields.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    pub(crate) name: &'static str,
+    pub(crate) level: LogLevel,
+    pub(crate) message: &'static str,
+    pub(crate) says: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+}
+
 /// A kind of span. A span's own name may add a target to it, which is a name of the catalogue too (`tools/call
 /// analyze_complexity`).
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +100,36 @@ impl Event {
     /// What it means, for the documentation.
     pub const fn says(self) -> &'static str {
         self.says
+    }
+}
+
+impl LogEvent {
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub const fn level(&self) -> LogLevel {
+        self.level
+    }
+
+    pub const fn message(&self) -> &'static str {
+        self.message
+    }
+
+    /// What it means, for the documentation.
+    pub const fn says(&self) -> &'static str {
+        self.says
+    }
+}
+
+impl LogLevel {
+    /// As lines and records of the log have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warn => "WARN",
+            Self::Info => "INFO",
+        }
     }
 }
 

@@ -4,16 +4,25 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::define::{Attribute, Kind};
-use crate::list::{ATTRIBUTES, EVENTS, METRICS, SPANS};
+use crate::list::{ATTRIBUTES, EVENTS, LOGS, METRICS, SPANS, logs};
 
 const HEAD: &str = "\
 <!-- Generated from telemetry/list.rs by `UPDATE_DOCS=1 cargo test -p telemetry`. -->
 
-# Traces, metrics and their names
+# Traces, metrics, logs and their names
 
 Every name that the service exports. [operations.md](operations.md) says how to turn the export on and how to read it.
 Names follow OpenTelemetry's semantic conventions where these define one; all others begin with `mca.`. The conventions
 for MCP do not know the revision 2026-07-28 yet: its requests are named by the same scheme.
+
+";
+
+const LOG_HEAD: &str = "
+## Log events
+
+An OTLP record of the log has the name as its `event_name`; a line of `--log-format json` has it in the field `event`. A text line
+has the message. The message of an event is always the same: ids, paths and errors are in the fields. Events of the levels
+debug and trace, and those of libraries, have no name and are not listed.
 
 ";
 
@@ -59,6 +68,20 @@ fn page() -> Result<String, std::fmt::Error> {
             metric.unit().code(),
             keys(metric.labels()),
             metric.says().trim()
+        )?;
+    }
+    page.push_str(LOG_HEAD);
+    page.push_str(
+        "| name | level | message | what happened, and what happens next |\n|---|---|---|---|\n",
+    );
+    for event in LOGS {
+        writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            event.name(),
+            event.level().name(),
+            event.message(),
+            event.says().trim()
         )?;
     }
     page.push_str("\n## Attributes and labels\n\n| name | what it is |\n|---|---|\n");
@@ -127,6 +150,21 @@ fn every_name_is_declared_once_and_used() {
         let used = SPANS.iter().any(|span| span.events().contains(event));
         assert!(used, "{} belongs to no span", event.name());
     }
+}
+
+#[test]
+fn log_events_are_sorted_and_have_a_message_of_their_own() {
+    assert!(LOGS.is_sorted_by(|one, next| one.name() < next.name()));
+    let mut messages: Vec<_> = LOGS.iter().map(|event| event.message()).collect();
+    messages.sort_unstable();
+    messages.dedup();
+    assert_eq!(messages.len(), LOGS.len());
+    for event in LOGS {
+        let found = logs::named(event.level().name(), event.message());
+        assert_eq!(found, Some(event.name()));
+    }
+    assert_eq!(logs::named("DEBUG", LOGS[0].message()), None);
+    assert_eq!(logs::named("INFO", "said by a library"), None);
 }
 
 #[test]

@@ -33,7 +33,7 @@ mod tests;
 
 pub use context::{MalformedParent, Trace};
 pub use current::{Entered, Follower, Traced, current, enter, enter_with, followers, traced};
-pub use define::{Attribute, Event, Kind, Metric, SpanKind, SpanName, Unit};
+pub use define::{Attribute, Event, Kind, LogEvent, LogLevel, Metric, SpanKind, SpanName, Unit};
 pub use registry::{collect, collect_with, series};
 pub use series::{Exemplar, Series, Shape};
 pub use span::{Link, Parent, Recorder, Sink, Span, install, is_on};

@@ -1,9 +1,11 @@
-//! The list: every span, attribute, event, metric and label, declared once.
+//! The list: every span, attribute, event, metric, label and log event, declared once.
 //!
 //! The documentation (docs/telemetry.md) is generated from it; the dashboards and the alert rules are tested against it.
 //! Names that OpenTelemetry's semantic conventions define are used as they are; all others begin with `mca.`.
 
 use crate::define::{Attribute, Event, Kind, Metric, SpanKind, SpanName, Unit};
+
+pub mod logs;
 
 /// Seconds of a call: the bounds that the conventions of MCP recommend.
 const CALL_TIMES: &[f64] = &[
@@ -333,5 +335,6 @@ pub mod metric {
 pub use attribute::ALL as ATTRIBUTES;
 use attribute::*;
 pub use event::ALL as EVENTS;
+pub use logs::ALL as LOGS;
 pub use metric::ALL as METRICS;
 pub use span::ALL as SPANS;

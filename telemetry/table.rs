@@ -18,6 +18,18 @@ macro_rules! events {
     };
 }
 
+macro_rules! logs {
+    ($($(#[doc = $says:literal])+ $name:ident = $level:ident $message:literal;)+) => {
+        /// All, in the order of names.
+        pub static ALL: &[LogEvent] = &[$(LogEvent {
+            name: stringify!($name),
+            level: LogLevel::$level,
+            message: $message,
+            says: concat!($($says),+),
+        }),+];
+    };
+}
+
 macro_rules! spans {
     ($($(#[doc = $says:literal])+ $id:ident = $name:literal $kind:ident [$($attribute:ident),* $(,)?] [$($event:ident),* $(,)?];)+) => {
         $($(#[doc = $says])+ pub static $id: SpanName = SpanName {

@@ -194,7 +194,7 @@ fn take_up(responder: &Arc<Responder>, message: &[u8]) {
         Ok(message) => message,
         Err(error) => {
             // Of another version, or damaged: the sending node asks again, or waits for the lease to end.
-            tracing::warn!(%error, "a message of another node cannot be read");
+            tracing::warn!(%error, "a message of another node cannot be read: it is ignored, and that node asks again");
             return;
         }
     };
@@ -216,7 +216,7 @@ fn take_up(responder: &Arc<Responder>, message: &[u8]) {
         return;
     };
     let Ok(permit) = Arc::clone(&responder.room).try_acquire_owned() else {
-        tracing::warn!(%from, "too many questions of other nodes");
+        tracing::warn!(%from, "too many questions of other nodes: one is ignored, and its node asks again");
         return;
     };
     let responder = Arc::clone(responder);

@@ -95,7 +95,7 @@ impl Neighbours {
         let repeats = question.may_be_repeated();
         let mut span = asking(node);
         let entered = telemetry::enter(span.context());
-        let message = self.write(number, Body::Question(question))?;
+        let message = self.write(node, number, Body::Question(question))?;
         drop(entered);
         let asked = self
             .await_answer(node, message, silence, progress, repeats, &mut news)
@@ -152,14 +152,14 @@ impl Neighbours {
 
     /// Sends a message that needs no answer.
     pub(crate) async fn send(&self, to: NodeId, number: u64, body: Body) -> Result<(), Silence> {
-        let message = self.write(number, body)?;
+        let message = self.write(to, number, body)?;
         let sent = self.deliver(to, message).await;
         sent.map_err(|error| unsent(to, &error))
     }
 
     /// Sends an answer. While the relay is down the answer is kept for a moment, because its caller waits for it.
     pub(crate) async fn answer(&self, to: NodeId, number: u64, answer: Answer) {
-        let Ok(message) = self.write(number, Body::Answer(answer)) else {
+        let Ok(message) = self.write(to, number, Body::Answer(answer)) else {
             return;
         };
         let until = Instant::now() + ANSWER_KEPT_FOR;
@@ -177,7 +177,7 @@ impl Neighbours {
         }
     }
 
-    fn write(&self, number: u64, body: Body) -> Result<Arc<[u8]>, Silence> {
+    fn write(&self, to: NodeId, number: u64, body: Body) -> Result<Arc<[u8]>, Silence> {
         let message = Message {
             from: self.node,
             trace: telemetry::current().map(|trace| trace.to_string()),
@@ -185,7 +185,7 @@ impl Neighbours {
             body,
         };
         message.write().map(Into::into).map_err(|error| {
-            tracing::error!(%error, "a message to another node cannot be written");
+            tracing::error!(%to, %error, "a message to another node cannot be written: it counts as unanswered");
             Silence
         })
     }
@@ -238,7 +238,7 @@ fn asking(node: NodeId) -> Span {
 }
 
 fn unsent(to: NodeId, error: &RelayError) -> Silence {
-    tracing::warn!(%to, %error, "a message to another node was not sent");
+    tracing::warn!(%to, %error, "a message to another node was not sent: it counts as unanswered");
     Silence
 }
 

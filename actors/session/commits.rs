@@ -192,7 +192,7 @@ impl State {
             | StoreError::Overtaken { .. }
             | StoreError::Regressed { .. }
             | StoreError::Unavailable(_) => {
-                tracing::warn!(session = %self.id, %error, "the session is loaded again");
+                tracing::warn!(session = %self.id, %error, "this node no longer owns the session as it knows it: the session is loaded again with its calls");
                 myself.stop(Some("load again".to_owned()));
             }
             StoreError::Missing

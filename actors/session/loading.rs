@@ -99,7 +99,7 @@ impl State {
                 Ok(()) if is_damaged => Quarantines {}.add(1),
                 Ok(()) => {}
                 Err(error) => {
-                    tracing::warn!(session = %id, %error, "a session that cannot be read could not be released");
+                    tracing::warn!(session = %id, %error, "a session that cannot be read could not be released: it stays with this node until its lease ends");
                 }
             }
         });

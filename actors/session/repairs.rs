@@ -122,7 +122,7 @@ impl State {
                 }
             }
             Err(error @ StoreError::Overtaken { .. }) => {
-                tracing::error!(session = %self.id, %error, "acknowledged changes are lost: another node changed the session");
+                tracing::error!(session = %self.id, %error, "acknowledged changes are lost: another node changed the session, which is loaded again");
                 self.lost(myself, &StoreError::Fenced);
             }
             // The current owner has the whole state.

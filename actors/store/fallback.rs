@@ -197,7 +197,7 @@ impl Inner {
             (opened, state.breaker.is_open())
         });
         if opened {
-            tracing::error!(%error, "the store is down");
+            tracing::error!(%error, calls_continue = self.degrades(), "the store is down: connecting is retried");
             self.opened.notify_one();
         }
         open

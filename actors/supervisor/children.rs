@@ -135,7 +135,7 @@ impl Children {
         let Some(child) = self.children.get_mut(index) else {
             return Care::Nothing;
         };
-        tracing::warn!(actor = %child.spec.place.name(), %cause, "an actor died");
+        tracing::warn!(actor = %child.spec.place.name(), %cause, "an actor died: it is restarted, unless it keeps failing");
         child.spec.place.clear();
         child.actor = None;
         let escalated = cause.contains(ESCALATED);

@@ -87,6 +87,27 @@ fn json_lines_are_objects_whose_own_names_no_field_takes_over() {
 }
 
 #[test]
+fn json_lines_name_the_event_and_text_lines_do_not() {
+    let write = || {
+        tracing::error!(event = "mine", "the store is down: connecting is retried");
+        tracing::warn!("the store is down: connecting is retried");
+        tracing::info!("said by a library");
+    };
+    let written = lines(LogFormat::Json, write);
+    let line: Vec<serde_json::Value> = written
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(line[0]["event"], "store_away");
+    assert_eq!(line[0]["field.event"], "mine");
+    assert_eq!(line[1].get("event"), None, "another level");
+    assert_eq!(line[2].get("event"), None);
+    for line in lines(LogFormat::Text, write) {
+        assert!(!line.contains("store_away"), "{line}");
+    }
+}
+
+#[test]
 fn no_text_of_a_caller_forges_a_line() {
     for format in [LogFormat::Text, LogFormat::Json] {
         let written = lines(format, || {

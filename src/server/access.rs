@@ -154,7 +154,7 @@ pub async fn reload_on_hangup(ports: Vec<Access>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot listen for SIGHUP: tokens will not be read again")
+                tracing::warn!(%error, "cannot listen for SIGHUP: new tokens are valid after a restart only")
             }
         }
     }

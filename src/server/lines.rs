@@ -106,7 +106,7 @@ where
                     Ok(Line::TooLong) => self.ready.push_back(Incoming::Fault(too_long(), None)),
                     Ok(Line::End) => return None,
                     Err(error) => {
-                        tracing::info!(%error, "cannot read from the client");
+                        tracing::info!(%error, "cannot read from the client: its connection ends");
                         return None;
                     }
                 },

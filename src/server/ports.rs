@@ -89,7 +89,9 @@ impl Ports {
                 });
                 let router = access.protect(edge.router());
                 let router = router.layer(axum::middleware::from_fn(super::http::traced::request));
-                say("MCP over HTTP", &listener);
+                if let Ok(address) = listener.local_addr() {
+                    tracing::info!(%address, "MCP over HTTP is served");
+                }
                 let (limits, closing) = (Limits::default(), lifecycle.draining());
                 let sessions = service.sessions.clone();
                 let drain = Drain::within(drain_within).then(move || sessions.leave());
@@ -103,7 +105,9 @@ impl Ports {
             if let Some((listener, access, options)) = self.admin {
                 let state = admin::State::new(service.clone(), lifecycle.clone(), options);
                 let router = admin::router(state, &access);
-                say("the admin port", &listener);
+                if let Ok(address) = listener.local_addr() {
+                    tracing::info!(%address, "the admin port is served");
+                }
                 let (limits, closing) = (Limits::default(), lifecycle.stopped());
                 let drain = Drain::within(ADMIN_DRAIN);
                 listener::serve(listener, None, router, loops, limits, closing, drain).await;
@@ -120,12 +124,6 @@ impl Ports {
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|cause| Error::Bind { address, cause })
-}
-
-fn say(what: &str, listener: &TcpListener) {
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "{what} is served");
-    }
 }
 
 fn admin_options(admin: &Admin, config: &Config) -> admin::Options {

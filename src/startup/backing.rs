@@ -24,14 +24,12 @@ pub(super) async fn in_redis(redis: &Redis, node: NodeId, clock: Clock) -> Resul
     let away = match check(redis, &store).await {
         Ok(()) => {
             for warning in store.health().warnings {
-                tracing::warn!("the Redis at {}: {warning}", redis.url);
+                tracing::warn!(redis = %redis.url, warning, "the configuration of Redis can cost stored sessions");
             }
             None
         }
         Err(away @ Error::Away { .. }) if redis.when_away == WhenAway::Degrade => {
-            tracing::warn!(
-                "{away}; connecting is retried, and nothing is durable until it answers"
-            );
+            tracing::warn!(error = %away, "the store is down at the start: connecting is retried, and nothing is durable until it answers");
             Some(away.to_string())
         }
         Err(error) => return Err(error),

@@ -156,6 +156,62 @@ fn spread(tokens: &[(usize, Token)], start: usize, line: usize, into: &mut Vec<N
     at
 }
 
+/// Calls of macros with `(`: line, name without its path, and arguments as they are written.
+pub(super) fn calls(text: &str) -> Vec<(usize, String, Vec<String>)> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut calls = Vec::new();
+    let (mut at, mut line) = (0, 1);
+    while at < chars.len() {
+        let end = step(&chars, at);
+        let opens = chars.get(end) == Some(&'!') && chars.get(end + 1) == Some(&'(');
+        if opens && (chars[at].is_alphabetic() || chars[at] == '_') {
+            let name = chars[at..end].iter().collect();
+            calls.push((line, name, arguments(&chars, end + 2)));
+        }
+        line += chars[at..end].iter().filter(|c| **c == '\n').count();
+        at = end;
+    }
+    calls
+}
+
+/// The arguments after an opening parenthesis.
+fn arguments(chars: &[char], mut at: usize) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let (mut depth, mut from) = (0_usize, at);
+    while at < chars.len() {
+        let end = step(chars, at);
+        match chars[at] {
+            '(' | '[' | '{' => depth += 1,
+            ')' if depth == 0 => break,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                arguments.push(chars[from..at].iter().collect());
+                from = end;
+            }
+            _ => {}
+        }
+        at = end;
+    }
+    arguments.push(chars[from..at.min(chars.len())].iter().collect());
+    arguments
+}
+
+/// The end of the comment, literal, word or sign at this place.
+fn step(chars: &[char], at: usize) -> usize {
+    match chars[at] {
+        '/' if chars.get(at + 1) == Some(&'/') => line_end(chars, at),
+        '/' if chars.get(at + 1) == Some(&'*') => comment_end(chars, at),
+        '"' => text_end(chars, at),
+        '\'' => quote_end(chars, at),
+        c if c.is_alphabetic() || c == '_' => {
+            let end = word_end(chars, at);
+            let word: String = chars[at..end].iter().collect();
+            literal_end(chars, &word, end).unwrap_or(end)
+        }
+        _ => at + 1,
+    }
+}
+
 /// Words and signs with their lines, without comments, strings, characters and lifetimes.
 fn tokens(text: &str) -> Vec<(usize, Token)> {
     let chars: Vec<char> = text.chars().collect();
@@ -163,33 +219,19 @@ fn tokens(text: &str) -> Vec<(usize, Token)> {
     let mut line = 1;
     let mut at = 0;
     while at < chars.len() {
-        let end = match chars[at] {
-            '/' if chars.get(at + 1) == Some(&'/') => line_end(&chars, at),
-            '/' if chars.get(at + 1) == Some(&'*') => comment_end(&chars, at),
-            '"' => text_end(&chars, at),
-            '\'' => quote_end(&chars, at),
-            c if c.is_alphabetic() || c == '_' => {
-                let end = word_end(&chars, at);
-                let word: String = chars[at..end].iter().collect();
-                match literal_end(&chars, &word, end) {
-                    Some(end) => end,
-                    None => {
-                        tokens.push((line, Token::Word(word)));
-                        end
-                    }
-                }
-            }
+        let mut end = step(&chars, at);
+        match chars[at] {
             ':' if chars.get(at + 1) == Some(&':') => {
                 tokens.push((line, Token::Colons));
-                at + 2
+                end = at + 2;
             }
-            c => {
-                if !c.is_whitespace() {
-                    tokens.push((line, Token::Sign(c)));
-                }
-                at + 1
+            c if (c.is_alphabetic() || c == '_') && end == word_end(&chars, at) => {
+                let word = chars[at..end].iter().collect();
+                tokens.push((line, Token::Word(word)));
             }
-        };
+            c if end == at + 1 && !c.is_whitespace() => tokens.push((line, Token::Sign(c))),
+            _ => {}
+        }
         line += chars[at..end].iter().filter(|c| **c == '\n').count();
         at = end;
     }

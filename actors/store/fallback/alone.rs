@@ -58,8 +58,13 @@ impl Inner {
             changed.then(|| state.seen.beside.clone())
         });
         match changed {
-            Some(Some(beside)) => tracing::error!("{beside}"),
-            Some(None) => tracing::info!("no other node uses the store any more"),
+            Some(Some(beside)) => tracing::error!(
+                advice = beside,
+                "another node uses the store of this node, which runs with --single-node"
+            ),
+            Some(None) => {
+                tracing::info!("no other node uses the store any more: this node is alone again")
+            }
             None => {}
         }
     }

@@ -39,7 +39,7 @@ impl Inner {
             Some(_) | None => repaired.dropped,
         };
         if dropped > 0 {
-            tracing::error!(session = %id, dropped, "acknowledged changes are lost");
+            tracing::error!(session = %id, changes = dropped, "acknowledged changes are lost");
         }
         Ok(Repaired {
             dropped,
@@ -62,7 +62,7 @@ impl Inner {
         if !is_new {
             return 0;
         }
-        tracing::error!(session = %id, forgotten = changes, "acknowledged changes are lost");
+        tracing::error!(session = %id, changes, "acknowledged changes are lost");
         changes
     }
 

@@ -103,7 +103,10 @@ impl Inner {
             let wanted = |(id, held): (&SessionId, &Held)| (another || held.waits()).then_some(*id);
             state.held.iter().filter_map(wanted).collect()
         });
-        tracing::info!(sessions = ids.len(), "the store is back");
+        tracing::info!(
+            sessions = ids.len(),
+            "the store is back: sessions that were kept in memory are stored again"
+        );
         while !ids.is_empty() {
             let group = ids.split_off(ids.len().saturating_sub(AT_ONCE));
             let bring = group.into_iter().map(|id| self.bring_back(id));
@@ -243,7 +246,7 @@ impl Inner {
             Ok(Created::Before(_)) | Err(StoreError::KeyReused) => {}
             Err(error) => return Err(error),
         }
-        tracing::info!(session = %id, "its idempotency key belongs to another session");
+        tracing::info!(session = %id, "a session is stored without its idempotency key, which belongs to another session by now");
         let by_id = NewSession {
             key: None,
             ..session

@@ -206,7 +206,10 @@ impl RedisCache {
         if let Some(why) = &short
             && !self.with(|state| state.short.is_some())
         {
-            tracing::warn!("the shared cache frees memory: {why}");
+            tracing::warn!(
+                why,
+                "the Redis of the shared cache is short of memory: analyses are evicted and not stored"
+            );
         }
         self.with(|state| {
             state.generation.clone_from(&answer.generation);

@@ -120,7 +120,11 @@ impl RedisStore {
                 Ok(done) => done,
                 // A key of this part has a wrong type until an operator repairs it.
                 Err(StoreError::Corrupt(why)) => {
-                    tracing::warn!(partition, why, "a part of the index cannot be searched");
+                    tracing::warn!(
+                        partition,
+                        why,
+                        "a part of the index is damaged and is not searched: run `mcp-code-analysis doctor --repair`"
+                    );
                     (0, after_part(partition))
                 }
                 Err(error) => return Err(error),
@@ -188,7 +192,7 @@ impl RedisStore {
             }
             match listed_until {
                 Some(until) if was_to_last(created, until as u64, now) => {
-                    tracing::warn!(session = %id, "a session is gone before its end");
+                    tracing::warn!(session = %id, "a session is gone before its end: its callers are answered unknown_session");
                     gone.push(member);
                 }
                 Some(_) => {}

@@ -249,13 +249,13 @@ impl RedisStore {
 
     /// Quarantines a damaged session until an operator has looked at it.
     async fn take_out(&self, id: SessionId, reason: String) -> StoreError {
-        tracing::error!(session = %id, reason, "a stored session cannot be read");
+        tracing::error!(session = %id, reason, "a stored session cannot be read: it is quarantined until an operator releases it");
         let quarantine = self.quarantining(id, Some(&reason));
         match self.one(id, quarantine).await {
             Ok(_) => Quarantines {}.add(1),
             Err(StoreError::Corrupt(_)) => {}
             Err(error) => {
-                tracing::warn!(session = %id, %error, "the session could not be quarantined")
+                tracing::warn!(session = %id, %error, "a session that cannot be read could not be quarantined: its next call tries again")
             }
         }
         match self.look(id).await {

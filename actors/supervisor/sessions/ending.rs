@@ -22,7 +22,7 @@ impl State {
         let Some(child) = self.children.get_mut(&id) else {
             return;
         };
-        tracing::warn!(session = %id, cause, "a session died");
+        tracing::warn!(session = %id, cause, "a session died: it is restarted with its calls, unless it keeps failing");
         let phase = std::mem::replace(&mut child.phase, Phase::Quarantined { stored: false });
         child.last_failure = Some(cause.into());
         child.died = Some(Instant::now());
@@ -71,7 +71,7 @@ impl State {
             .as_deref()
             .unwrap_or("it kept failing")
             .to_owned();
-        tracing::error!(session = %id, reason, "the session is quarantined");
+        tracing::error!(session = %id, reason, "the session is quarantined: it runs no calls until an operator releases it");
         self.arguments
             .around
             .pool

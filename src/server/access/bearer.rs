@@ -98,7 +98,7 @@ impl Authenticator for Bearer {
                 self.replace(Vec::new());
             }
             Err(error) => {
-                tracing::error!("{error}; the tokens read before stay valid");
+                tracing::error!(file = %self.file.display(), %error, "tokens cannot be read again: those read before stay valid");
             }
         }
     }

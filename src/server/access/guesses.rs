@@ -50,7 +50,7 @@ impl Guesses {
             return Ok(());
         }
         if tally.wrong == ALLOWED + 1 {
-            tracing::warn!(address = ?from, "more than {ALLOWED} wrong tokens in a minute: further wrong tokens are refused with 429");
+            tracing::warn!(address = ?from, allowed = ALLOWED, "too many wrong tokens in a minute: further wrong tokens from this address are refused with 429");
         }
         Err(WINDOW.saturating_sub(now.duration_since(tally.since)))
     }

@@ -17,7 +17,7 @@ pub(super) async fn forget(Shared(state): Shared<State>) -> Response {
             answer::json(StatusCode::OK, json!({"forgotten": true}))
         }
         Err(error) => {
-            tracing::warn!(%error, "the cache was cleared on this node only");
+            tracing::warn!(%error, "the cache was cleared on this node only: repeat the request for the others");
             let message =
                 format!("{error}; this node's cache is cleared: repeat the request for the others");
             answer::refused(

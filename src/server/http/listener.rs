@@ -142,14 +142,17 @@ pub async fn serve(
         let stream = match accepted {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::warn!(%error, "no connection was accepted");
+                tracing::warn!(%error, "no connection was accepted: the server tries again");
                 tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
                 continue;
             }
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             let most = limits.connections;
-            tracing::warn!(most, "too many connections: one was refused");
+            tracing::warn!(
+                most,
+                "too many connections: one was refused, and its client must connect again"
+            );
             continue;
         };
         let limits = limits.beside(room.available_permits());
@@ -168,7 +171,9 @@ pub async fn serve(
     (drain.time_up)();
     let quiet = tokio::time::timeout(LAST_WORDS_WITHIN, quiet).await;
     if quiet.is_err() {
-        tracing::info!("closing the connections that are still open");
+        tracing::info!(
+            "the time for draining is over: closing the connections that are still open"
+        );
     }
 }
 

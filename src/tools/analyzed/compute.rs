@@ -196,7 +196,7 @@ impl Work<'_> {
             let path = &self.files[index].path;
             tracing::warn!(
                 ?path,
-                "a file is left out: a node ended while it was analysed"
+                "a file is left out of a call: a node ended while it was analysed"
             );
             self.note(|computed| computed.note_skipped(index, ENDED_NODE));
         }
@@ -293,17 +293,17 @@ impl Work<'_> {
         match (catch_unwind(AssertUnwindSafe(run)), room.get()) {
             (Ok(Ok(analysis)), _) => Ok(analysis),
             (Ok(Err(Cancelled)), Room::Enough) if steps.is_too_much() => {
-                tracing::warn!(path = ?file.path, "the analysis of a file was stopped: it takes too many steps");
+                tracing::warn!(path = ?file.path, "a file is left out of a call: its analysis takes too many steps");
                 Err(Broken::Skipped(WORK_LIMIT))
             }
             (Ok(Err(Cancelled)), Room::Enough) => Err(Broken::Stopped),
             (Ok(Err(Cancelled)), Room::NotNow) => Err(Broken::NoRoom),
             (Ok(Err(Cancelled)), Room::Never) => {
-                tracing::warn!(path = ?file.path, limit = share.limit, "the analysis of a file was stopped: it takes too much memory");
+                tracing::warn!(path = ?file.path, limit = share.limit, "a file is left out of a call: its analysis takes too much memory");
                 Err(Broken::Skipped(MEMORY_LIMIT))
             }
             (Err(_), _) => {
-                tracing::error!(path = ?file.path, "the analysis of a file panicked");
+                tracing::error!(path = ?file.path, "a file is left out of a call: its analysis panicked");
                 Err(Broken::Skipped(FAILED))
             }
         }
