@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use telemetry::list::span::RENEW;
-use telemetry::{Parent, Span};
+use telemetry::{Link, Parent, Span, Trace};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use telemetry::list::metric::LeaseRenewals;
@@ -23,6 +23,8 @@ use crate::watch::{Beat, Watch};
 
 /// Leases extended with one request to the store.
 const BATCH: usize = 256;
+/// Links of one renewal: the default limit of OpenTelemetry.
+const LINKS_MAX: usize = 128;
 /// A lease is extended this often before it would end, so two requests may be lost.
 const PER_LEASE: u32 = 3;
 
@@ -34,13 +36,30 @@ pub(crate) struct Leases(Mutex<HashMap<SessionId, Kept>>);
 struct Kept {
     fence: Fence,
     until: Instant,
+    /// Of the call that keeps the session busy.
+    trace: Option<Trace>,
 }
 
 impl Leases {
-    pub(crate) fn keep(&self, id: SessionId, fence: Fence, within: Duration) {
+    /// `trace`: of the call that keeps the session busy.
+    pub(crate) fn keep(&self, id: SessionId, fence: Fence, within: Duration, trace: Option<Trace>) {
         let now = Instant::now();
         let until = now.checked_add(within).unwrap_or(now);
-        self.with(|kept| kept.insert(id, Kept { fence, until }));
+        let entry = Kept {
+            fence,
+            until,
+            trace,
+        };
+        self.with(|kept| kept.insert(id, entry));
+    }
+
+    /// Links to the calls that the kept leases serve.
+    fn links(&self) -> Vec<Link> {
+        let traces = |kept: &mut HashMap<SessionId, Kept>| {
+            let traces = kept.values().filter_map(|entry| entry.trace);
+            traces.take(LINKS_MAX).map(Link).collect()
+        };
+        self.with(traces)
     }
 
     pub(crate) fn leave(&self, id: SessionId) {
@@ -154,7 +173,7 @@ async fn extend(state: &Arguments) {
     if due.is_empty() {
         return;
     }
-    let span = Span::start(&RENEW, Parent::None);
+    let span = Span::linked(&RENEW, Parent::None, &state.leases.links());
     telemetry::traced(span.context(), extend_all(state, &due)).await;
     span.end();
 }

@@ -120,6 +120,11 @@ pub(crate) enum SessionMsg {
         id: CommitId,
         result: Box<Result<Acquired, StoreError>>,
     },
+    /// A request in the trace of its caller.
+    Traced {
+        trace: Trace,
+        message: Box<SessionMsg>,
+    },
     Fault(Fault),
 }
 
@@ -139,6 +144,7 @@ messages!(SessionMsg {
     Rest => "rest",
     HandOver => "hand_over",
     Reacquired => "reacquired",
+    Traced => "traced",
     Fault => "fault",
 });
 
@@ -149,6 +155,24 @@ impl From<Fault> for SessionMsg {
 }
 
 impl SessionMsg {
+    /// The same request, in the current trace.
+    pub(crate) fn traced(self) -> Self {
+        match telemetry::current() {
+            None => self,
+            Some(trace) => Self::Traced {
+                trace,
+                message: Box::new(self),
+            },
+        }
+    }
+
+    fn is_hand_over(&self) -> bool {
+        match self {
+            Self::Traced { message, .. } => message.is_hand_over(),
+            message => matches!(message, Self::HandOver { .. }),
+        }
+    }
+
     /// The principal of a request that changes nothing.
     fn asker(&self) -> Option<&Principal> {
         if let Self::View { principal, .. } | Self::Touch { principal, .. } = self {
@@ -335,7 +359,9 @@ impl Actor for Session {
 impl State {
     fn take(&mut self, myself: &ActorRef<SessionMsg>, message: SessionMsg) {
         // This node needs the session too. Refuse at once, so that the other node does not wait for the load.
-        if let (Phase::Loading(_), SessionMsg::HandOver { .. }) = (&self.phase, &message) {
+        if let Phase::Loading(_) = &self.phase
+            && message.is_hand_over()
+        {
             busy(message);
             return;
         }
@@ -347,6 +373,10 @@ impl State {
                 waited.push(message);
             }
             return;
+        }
+        if let SessionMsg::Traced { trace, message } = message {
+            let _in = telemetry::enter(Some(trace));
+            return self.take(myself, *message);
         }
         if let Phase::Refusing(error) = &self.phase {
             if let SessionMsg::Rest = message {
@@ -373,7 +403,7 @@ impl State {
             SessionMsg::Rest => self.rest(myself),
             SessionMsg::HandOver { reply } => self.hand_over(myself, reply),
             SessionMsg::Reacquired { id, result } => self.reacquired(myself, id, *result),
-            SessionMsg::Fault(_) => {}
+            SessionMsg::Traced { .. } | SessionMsg::Fault(_) => {}
         }
     }
 }
@@ -412,7 +442,9 @@ impl State {
 }
 
 fn busy(message: SessionMsg) {
-    if let SessionMsg::HandOver { reply } = message {
+    if let SessionMsg::Traced { message, .. } = message {
+        busy(*message);
+    } else if let SessionMsg::HandOver { reply } = message {
         let _ = reply.send(Some(HandOver::Busy));
     }
 }
@@ -431,6 +463,7 @@ fn refuse(message: SessionMsg, id: SessionId, error: &StoreError) {
         // A session that cannot run has no running call, so the cancellation succeeds.
         SessionMsg::Cancel { reply, .. } => drop(reply.send(())),
         SessionMsg::HandOver { reply } => drop(reply.send(None)),
+        SessionMsg::Traced { message, .. } => refuse(*message, id, error),
         SessionMsg::Reacquired { .. }
         | SessionMsg::Repaired { .. }
         | SessionMsg::Loaded(_)

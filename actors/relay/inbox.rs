@@ -367,6 +367,7 @@ impl Sessions {
         let asked = place_of(&self.places().supervisors, id)
             .ask(HAND_OVER_WITHIN, |reply| SupervisorMsg::HandOver {
                 id,
+                trace: telemetry::current(),
                 reply,
             })
             .await;

@@ -166,7 +166,8 @@ impl State {
         match wanted {
             Some(fence) => {
                 let within = self.around.options.call_deadline;
-                self.around.leases.keep(self.id, fence, within);
+                let trace = self.traces.any();
+                self.around.leases.keep(self.id, fence, within, trace);
             }
             None => self.around.leases.leave(self.id),
         }

@@ -110,7 +110,7 @@ impl State {
         };
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
         let myself = myself.clone();
-        tokio::spawn(async move {
+        spawn(async move {
             let result = in_time(store.renew(id, fence)).await;
             let asked = Box::new(asked);
             let _ = myself.send_message(SessionMsg::Renewed { result, asked });
@@ -200,7 +200,7 @@ impl State {
             self.id,
             myself.clone(),
         );
-        tokio::spawn(async move {
+        spawn(async move {
             let result = in_time(store.delete(id, fence)).await;
             let _ = myself.send_message(SessionMsg::Deleted { result });
         });
@@ -276,7 +276,7 @@ impl State {
             self.around.leases.leave(self.id);
         }
         let (store, id) = (Arc::clone(&self.around.persistence.store), self.id);
-        tokio::spawn(async move {
+        spawn(async move {
             let answer = match in_time(store.release(id, fence, version)).await {
                 Ok(()) => HandOver::Released,
                 // The other node finds the actual state when it acquires the session.
@@ -295,4 +295,9 @@ impl State {
         });
         myself.stop(Some("handed over".to_owned()));
     }
+}
+
+/// Spawns work that belongs to the current trace.
+fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(telemetry::traced(telemetry::current(), work));
 }

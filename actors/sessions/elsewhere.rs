@@ -221,10 +221,13 @@ impl Sessions {
         id: SessionId,
         replayed: bool,
     ) -> Result<SessionView, CallError> {
-        let make = |reply| SessionMsg::View {
-            principal: principal.clone(),
-            replayed,
-            reply,
+        let make = |reply| {
+            SessionMsg::View {
+                principal: principal.clone(),
+                replayed,
+                reply,
+            }
+            .traced()
         };
         let mut view = self.ask(id, make).await?;
         self.tell_what_is_stored(&mut view).await;
@@ -252,9 +255,12 @@ impl Sessions {
         principal: &Principal,
         id: SessionId,
     ) -> Result<(), CallError> {
-        let make = |reply| SessionMsg::Touch {
-            principal: principal.clone(),
-            reply,
+        let make = |reply| {
+            SessionMsg::Touch {
+                principal: principal.clone(),
+                reply,
+            }
+            .traced()
         };
         self.ask(id, make).await
     }
@@ -264,9 +270,12 @@ impl Sessions {
         principal: &Principal,
         id: SessionId,
     ) -> Result<(), CallError> {
-        let make = |reply| SessionMsg::Close {
-            principal: principal.clone(),
-            reply,
+        let make = |reply| {
+            SessionMsg::Close {
+                principal: principal.clone(),
+                reply,
+            }
+            .traced()
         };
         self.ask(id, make).await
     }

@@ -73,6 +73,8 @@ pub(crate) enum SupervisorMsg {
     /// Another node asks for a session. `None`: it has no actor here.
     HandOver {
         id: SessionId,
+        /// The trace of who asks.
+        trace: Option<Trace>,
         reply: RpcReplyPort<Option<HandOver>>,
     },
     /// Stored sessions with an actor on this node.
@@ -221,7 +223,7 @@ impl Actor for SessionSupervisor {
                 drop(reply.send(state.strike(id, strike)))
             }
             SupervisorMsg::Status { reply } => drop(reply.send(state.status())),
-            SupervisorMsg::HandOver { id, reply } => state.hand_over(id, reply),
+            SupervisorMsg::HandOver { id, trace, reply } => state.hand_over(id, trace, reply),
             SupervisorMsg::Awake { reply } => drop(reply.send(state.awake())),
             SupervisorMsg::Fault(fault) => fault.strike().await,
         }

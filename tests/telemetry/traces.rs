@@ -6,7 +6,7 @@ use super::receivers::{Store, Tap, drawn, exporting, named, only, path, root, va
 use crate::support::node::{Node, STRUCK};
 use crate::support::redis::Redis;
 use crate::support::server::Server;
-use crate::support::{PATIENCE, Project};
+use crate::support::{PATIENCE, Project, sha256};
 
 const COMPLEXITY: &str = "analyze_complexity";
 const CALL: &str = "tools/call analyze_complexity";
@@ -395,4 +395,82 @@ fn a_call_while_redis_is_away_says_so_in_its_trace() {
     let commits = named(&spans, "commit");
     let kept = |span: &&&super::receivers::Span| span.attributes["mca.durability"] == "memory";
     assert!(commits.iter().any(|span| kept(&span)), "{}", drawn(&spans));
+}
+
+#[test]
+fn a_request_that_is_refused_has_a_span_too() {
+    let Some(tap) = Tap::start() else { return };
+    let project = Project::small();
+    let folder = tempfile::tempdir().expect("a folder");
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, format!("ann: {}\n", sha256("secret"))).expect("written");
+    let arguments = ["--auth-tokens", &tokens.to_string_lossy()];
+    let node = Node::of(exporting(&tap.variables()), project.path(), &arguments);
+    let mut client = node.client();
+    let message = client.message("tools/list", json!({}));
+    client.post(&message).of_status(401);
+    let spans = tap.until(|spans| !named(spans, "POST /mcp").is_empty());
+    let refused = only(&spans, "POST /mcp");
+    assert_eq!(refused.attributes["http.response.status_code"], "401");
+    assert!(!refused.is_error, "a caller's mistake");
+    assert!(!format!("{spans:?}").contains("secret"));
+}
+
+#[test]
+fn a_call_that_its_client_gives_up_says_so() {
+    let Some(tap) = Tap::start() else { return };
+    let project = Project::large(2000);
+    let arguments = ["serve", "--root", &project.path().to_string_lossy()];
+    let mut server = Server::start_in(&arguments, &tap.variables());
+    server.initialize("2025-11-25");
+    let id = server.ask("tools/call", json!({"name": COMPLEXITY, "arguments": {}}));
+    server.notify("notifications/cancelled", json!({"requestId": id}));
+    // A call that was answered before it was given up is not of interest here.
+    let spans = tap.trace_of(CALL);
+    let call = only(&spans, CALL);
+    assert_eq!(root(&spans).id, call.id, "{}", drawn(&spans));
+    if call.is_error {
+        assert_eq!(
+            call.attributes["mca.reason"],
+            "cancelled",
+            "{}",
+            drawn(&spans)
+        );
+        assert_eq!(call.attributes["mca.fault"], "caller");
+    }
+}
+
+#[test]
+fn viewing_and_closing_a_session_reach_redis_in_their_own_traces() {
+    let (Some(redis), Some(tap)) = (Redis::good(), Tap::start()) else {
+        return;
+    };
+    let project = Project::small();
+    let url = redis.url();
+    let root = project.path().to_string_lossy().into_owned();
+    let arguments = [
+        "serve",
+        "--store",
+        "redis",
+        "--redis-url",
+        &url,
+        "--root",
+        &root,
+    ];
+    let mut server = Server::start_in(&arguments, &tap.variables());
+    server.initialize("2025-11-25");
+    let made = server.good("create_session", json!({}));
+    let id = json!({"session_id": made["data"]["session_id"]});
+    server.good("get_session", id.clone());
+    server.good("close_session", id);
+    for (call, command) in [
+        ("get_session", "EVALSHA renew"),
+        ("close_session", "EVALSHA delete"),
+    ] {
+        let call = format!("tools/call {call}");
+        let spans = tap.trace_of(&call);
+        let reached = spans.iter().any(|span| span.name == command);
+        assert!(reached, "{command}: {}", drawn(&spans));
+        assert_eq!(super::receivers::root(&spans).name, call);
+    }
 }

@@ -165,10 +165,16 @@ impl State {
     }
 
     /// Forwards the request to the session's actor, which answers it.
-    pub(super) fn hand_over(&self, id: SessionId, reply: RpcReplyPort<Option<HandOver>>) {
+    pub(super) fn hand_over(
+        &self,
+        id: SessionId,
+        trace: Option<Trace>,
+        reply: RpcReplyPort<Option<HandOver>>,
+    ) {
         match self.children.get(&id).map(|child| &child.phase) {
             Some(Phase::Awake { actor, .. }) => {
-                let _ = actor.send_message(SessionMsg::HandOver { reply });
+                let _in = telemetry::enter(trace);
+                let _ = actor.send_message(SessionMsg::HandOver { reply }.traced());
             }
             Some(Phase::Restarting { .. }) => drop(reply.send(Some(HandOver::Busy))),
             Some(Phase::Quarantined { .. }) | None => drop(reply.send(None)),
