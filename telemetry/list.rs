@@ -151,7 +151,7 @@ pub mod event {
     use super::Event;
 
     events! {
-        /// The session has accepted the call.
+        /// The session has taken the call up, and decides.
         ACCEPTED = "accepted";
         /// The tool was given to the pool.
         STARTED = "started";
