@@ -167,10 +167,10 @@ impl SessionMsg {
     }
 
     fn is_hand_over(&self) -> bool {
-        match self {
-            Self::Traced { message, .. } => message.is_hand_over(),
-            message => matches!(message, Self::HandOver { .. }),
+        if let Self::Traced { message, .. } = self {
+            return message.is_hand_over();
         }
+        matches!(self, Self::HandOver { .. })
     }
 
     /// The principal of a request that changes nothing.
