@@ -243,7 +243,12 @@ fn a_collector_runs_before_each_reading_until_it_is_dropped() {
     assert!(render(Format::Prometheus).contains("\nmca_cache_size_bytes 1\n"));
     *bytes.lock().unwrap_or_else(PoisonError::into_inner) = 2.0;
     assert!(render(Format::Prometheus).contains("\nmca_cache_size_bytes 2\n"));
+    let running = Arc::downgrade(&collector);
     drop(collector);
+    // Another test may be reading at this moment.
+    while running.strong_count() > 0 {
+        std::thread::yield_now();
+    }
     *bytes.lock().unwrap_or_else(PoisonError::into_inner) = 3.0;
     assert!(render(Format::Prometheus).contains("\nmca_cache_size_bytes 2\n"));
 }

@@ -183,6 +183,7 @@ impl State {
             return;
         }
         let already = journal.committed().closed;
+        self.traces.close();
         self.closing.push(reply);
         if already {
             self.delete(myself);
@@ -200,6 +201,7 @@ impl State {
             self.id,
             myself.clone(),
         );
+        let _in = telemetry::enter(self.traces.closer());
         spawn(async move {
             let result = in_time(store.delete(id, fence)).await;
             let _ = myself.send_message(SessionMsg::Deleted { result });

@@ -46,6 +46,8 @@ impl CommitPart {
 pub(super) struct Traces {
     calls: HashMap<RequestId, Follower>,
     waker: Option<Trace>,
+    /// Of the call that closes the session.
+    closer: Option<Trace>,
     /// The calls that wait for the commit that is at the store.
     waiting: Option<(CommitId, Arc<[Follower]>)>,
 }
@@ -93,6 +95,15 @@ impl Traces {
             span.set(ATTEMPT, attempt);
         }
         self.calls.insert(request, Arc::new(Mutex::new(span)));
+    }
+
+    /// The current call closes the session, once that is committed.
+    pub(super) fn close(&mut self) {
+        self.closer = self.closer.or(telemetry::current());
+    }
+
+    pub(super) fn closer(&self) -> Option<Trace> {
+        self.closer
     }
 
     /// The trace of one of the calls.
