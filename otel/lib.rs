@@ -3,7 +3,7 @@
 //!
 //! Logs go to stderr, because stdout carries the protocol or the result. They go through [`stderr`], so that logging
 //! never blocks. Panics are reported there too. Spans, metrics and, on request, logs go to an OTLP receiver if the standard
-//! `OTEL_*` variables name one ([`settings`]); they wait in bounded queues, and threads of their own send them.
+//! `OTEL_*` variables name one (`settings.rs`); they wait in bounded queues, and threads of their own send them.
 
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal};
