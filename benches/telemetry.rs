@@ -73,7 +73,9 @@ pub(crate) fn run() {
 
 fn pair(port: u16, share: &str, store: &[&str], call: &str) -> Pair {
     let start = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-code-analysis"));
+        // On a core of its own, without the receiver; run the benchmark itself on another one.
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0", env!("CARGO_BIN_EXE_mcp-code-analysis")]);
         command
             .args(["serve", "--root", env!("CARGO_MANIFEST_DIR")])
             .args(store);
