@@ -3,8 +3,8 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-/// Identifies a span in its trace. It is copied into messages and stored with calls, so that whoever goes on with the work
-/// goes on with the trace.
+/// The ids of a span and of its trace. Messages and stored calls carry a copy, so that the actor, thread or node that
+/// continues the work also continues the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Trace {
     pub trace: u128,

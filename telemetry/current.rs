@@ -1,5 +1,5 @@
-//! The trace that the running code belongs to. It is set for a block ([`enter`]) or for a future ([`traced`]), and never
-//! crosses a thread or a message by itself: whoever spawns or sends passes the [`Trace`] on.
+//! The trace that the running code belongs to. [`enter`] sets it for a block, [`traced`] for a future. It does not follow
+//! work to another thread, task or actor: the code that spawns or sends must pass the [`Trace`] along.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! Spans as values: whoever holds one adds to it; it ends when it is told to, or is dropped.
+//! Spans as values. The holder of a span adds attributes and events, and ends it. A span that is dropped without
+//! [`Span::end`] is recorded as `abandoned`.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;

@@ -276,7 +276,7 @@ fn walk<'t>(
         let mut filled = false;
         while let Some(hole) = holes.next_if(|hole| lies_before(hole, &node)) {
             walk(hole, base + shown, cancelled, watch)?;
-            // The placeholder of a statement in Python.
+            // A node that only fills the hole: in Python a block needs a statement.
             filled = hole.span.contains(&node.start_byte());
         }
         let entered = visit(&cursor, base + shown);

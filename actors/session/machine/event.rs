@@ -91,7 +91,7 @@ pub(crate) struct Requested {
     pub(crate) key: Option<(Arc<str>, [u8; 32])>,
     /// A result of this session to keep longer than others from now on.
     pub(crate) pin: Option<ResultId>,
-    /// The trace that the call belongs to, for whoever runs it again.
+    /// The trace of the call. A node that runs the call again continues this trace.
     pub(crate) trace: Option<Trace>,
 }
 
