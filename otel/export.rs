@@ -69,7 +69,7 @@ pub(crate) fn start(settings: &Settings) -> Result<Option<(Pipelines, Export)>, 
             .map_err(|error| Error::Exporter(error.to_string()))
     });
     let runtime = runtime.transpose()?;
-    let _entered = runtime.as_ref().map(Runtime::enter);
+    let entered = runtime.as_ref().map(Runtime::enter);
     let resource = resource();
     let tracers = settings
         .traces
@@ -95,7 +95,7 @@ pub(crate) fn start(settings: &Settings) -> Result<Option<(Pipelines, Export)>, 
             .map(|meters| instruments(&meters.meter(SCOPE)))
             .unwrap_or_default(),
     };
-    drop(_entered);
+    drop(entered);
     let pipelines = Pipelines {
         tracers,
         meters,

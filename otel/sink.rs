@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::metrics::{AsyncInstrument, Histogram, Meter};
 use opentelemetry::trace::{
     Link as OtelLink, Span as _, SpanBuilder, SpanContext, SpanId, Status, TraceContextExt,
     TraceFlags, TraceId, TraceState, Tracer,
@@ -33,13 +33,11 @@ impl Sink for Export {
         name: Cow<'static, str>,
         parent: Option<Trace>,
         links: &[Link],
-    ) -> (Trace, Option<Box<dyn Recorder>>) {
+    ) -> Option<(Trace, Option<Box<dyn Recorder>>)> {
+        let tracer = self.tracer.as_ref()?;
         if let Some(parent) = parent.filter(|parent| !parent.sampled && self.follows_parents) {
-            return (parent, None);
+            return Some((parent, None));
         }
-        let Some(tracer) = &self.tracer else {
-            return (parent.unwrap_or(UNTRACED), None);
-        };
         let context = match parent {
             Some(parent) => Context::new().with_remote_span_context(context_of(parent)),
             None => Context::new(),
@@ -56,7 +54,7 @@ impl Sink for Export {
         let recorder = span
             .is_recording()
             .then(|| Box::new(Recorded(span)) as Box<dyn Recorder>);
-        (trace, recorder)
+        Some((trace, recorder))
     }
 
     fn measured(&self, metric: &'static Metric, labels: &[&'static str], value: f64) {
@@ -68,13 +66,6 @@ impl Sink for Export {
         }
     }
 }
-
-/// For a sink without traces: an invalid context, which nobody may export.
-const UNTRACED: Trace = Trace {
-    trace: 0,
-    span: 0,
-    sampled: false,
-};
 
 /// A span of the SDK; it ends when it is dropped.
 struct Recorded(Span);
@@ -118,30 +109,24 @@ fn instrument(meter: &Meter, metric: &'static Metric) -> Option<Histogram<f64>> 
                 .build(),
         ),
         Kind::Counter => {
-            meter
-                .f64_observable_counter(name)
-                .with_unit(unit)
-                .with_description(says)
-                .with_callback(move |observer| {
-                    for (value, labels) in numbers(metric) {
-                        observer.observe(value, &labels);
-                    }
-                })
-                .build();
+            let counter = meter.f64_observable_counter(name);
+            let counter = counter.with_unit(unit).with_description(says);
+            counter.with_callback(read(metric)).build();
             None
         }
         Kind::Gauge => {
-            meter
-                .f64_observable_gauge(name)
-                .with_unit(unit)
-                .with_description(says)
-                .with_callback(move |observer| {
-                    for (value, labels) in numbers(metric) {
-                        observer.observe(value, &labels);
-                    }
-                })
-                .build();
+            let gauge = meter.f64_observable_gauge(name);
+            let gauge = gauge.with_unit(unit).with_description(says);
+            gauge.with_callback(read(metric)).build();
             None
+        }
+    }
+}
+
+fn read(metric: &'static Metric) -> impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static {
+    move |observer| {
+        for (value, labels) in numbers(metric) {
+            observer.observe(value, &labels);
         }
     }
 }

@@ -10,14 +10,14 @@ use crate::{Trace, Value, current};
 
 /// Exports what is recorded here.
 pub trait Sink: Send + Sync {
-    /// Starts a span; returns its context, and a recorder if the trace is sampled.
+    /// Starts a span; returns its context, and a recorder if the trace is sampled. `None`: traces are not exported.
     fn start(
         &self,
         span: &'static SpanName,
         name: Cow<'static, str>,
         parent: Option<Trace>,
         links: &[Link],
-    ) -> (Trace, Option<Box<dyn Recorder>>);
+    ) -> Option<(Trace, Option<Box<dyn Recorder>>)>;
 
     /// A histogram has measured a value. Counters and gauges are read from their [`series`](crate::series).
     fn measured(&self, metric: &'static Metric, labels: &[&'static str], value: f64);
@@ -125,8 +125,8 @@ impl Span {
             Parent::Current => current(),
             Parent::Of(trace) => trace,
         };
-        let (context, recorder) = sink.start(kind, name, parent, links);
-        Self(Some(Active {
+        let started = sink.start(kind, name, parent, links);
+        Self(started.map(|(context, recorder)| Active {
             kind,
             context,
             recorder,

@@ -42,7 +42,7 @@ impl Sink for Heard {
         name: Cow<'static, str>,
         parent: Option<Trace>,
         links: &[Link],
-    ) -> (Trace, Option<Box<dyn Recorder>>) {
+    ) -> Option<(Trace, Option<Box<dyn Recorder>>)> {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(100);
         let span = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let trace = Trace {
@@ -55,12 +55,8 @@ impl Sink for Heard {
             "{span:x} start {name} parent {parent:?} links {}",
             links.len()
         ));
-        (
-            trace,
-            trace
-                .sampled
-                .then(|| Box::new(Told(span)) as Box<dyn Recorder>),
-        )
+        let recorder = || Box::new(Told(span)) as Box<dyn Recorder>;
+        Some((trace, trace.sampled.then(recorder)))
     }
 
     fn measured(&self, _: &'static Metric, _: &[&'static str], _: f64) {}

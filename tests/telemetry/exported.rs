@@ -113,3 +113,25 @@ fn a_trace_that_is_not_sampled_exports_nothing_and_the_client_decides() {
         "{spans:?}"
     );
 }
+
+#[test]
+fn without_traces_no_line_names_one() {
+    let Some(tap) = Tap::start() else { return };
+    let project = Project::small();
+    let mut variables = tap.variables();
+    variables.push(("OTEL_TRACES_EXPORTER".to_owned(), "none".to_owned()));
+    let arguments = [
+        "serve",
+        "--log",
+        "debug",
+        "--root",
+        &project.path().to_string_lossy(),
+    ];
+    let mut server = crate::support::server::Server::start_in(&arguments, &variables);
+    server.initialize("2025-11-25");
+    server.good("analyze_complexity", json!({}));
+    let over = server.close();
+    assert!(tap.metrics().contains("mcp.server.operation.duration"));
+    assert!(!over.stderr.contains("trace_id"), "{}", over.stderr);
+    assert!(tap.spans().is_empty());
+}
