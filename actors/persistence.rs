@@ -150,22 +150,20 @@ impl CommitOutcome {
     }
 }
 
-fn bytes_of(commit: &Commit) -> usize {
-    let change = match &commit.change {
-        Change::Snapshot(bytes) | Change::Delta(bytes) => bytes.len(),
-        Change::Branch {
-            snapshot, deltas, ..
-        } => {
-            let parts = snapshot.iter().chain(deltas);
-            parts.map(|part| part.len()).sum()
-        }
-    };
-    change
-        + commit
-            .put
-            .iter()
-            .map(|blob| blob.bytes.len())
-            .sum::<usize>()
+impl Commit {
+    /// Of its change and of the results that are stored with it.
+    pub(crate) fn bytes(&self) -> usize {
+        let put: usize = self.put.iter().map(|blob| blob.bytes.len()).sum();
+        let (snapshot, deltas) = match &self.change {
+            Change::Delta(delta) => (None, std::slice::from_ref(delta)),
+            Change::Snapshot(snapshot) => (Some(snapshot), [].as_slice()),
+            Change::Branch {
+                snapshot, deltas, ..
+            } => (snapshot.as_ref(), deltas.as_slice()),
+        };
+        let change = deltas.iter().chain(snapshot).map(|bytes| bytes.len());
+        put + change.sum::<usize>()
+    }
 }
 
 impl Drop for Ticket {
@@ -254,7 +252,7 @@ async fn flush(store: Arc<dyn Store>, group: Vec<Ticket>, faults: Faults, _done:
         .collect();
     CommitGroup {}.record(commits.len() as f64);
     for commit in &commits {
-        CommitSize {}.record(bytes_of(commit) as f64);
+        CommitSize {}.record(commit.bytes() as f64);
     }
     let work = tokio::time::timeout(STORE_WITHIN, store.commit(&commits));
     let answer = for_all(&group, work).await;

@@ -338,15 +338,6 @@ impl Change {
             Self::Branch { versions, .. } => *versions,
         }
     }
-
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Delta(bytes) | Self::Snapshot(bytes) => bytes.len(),
-            Self::Branch {
-                snapshot, deltas, ..
-            } => deltas.iter().chain(snapshot).map(|bytes| bytes.len()).sum(),
-        }
-    }
 }
 
 #[derive(Debug, Clone)]

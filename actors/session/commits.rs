@@ -58,9 +58,7 @@ impl State {
                 .map(Journal::parts_out)
                 .unwrap_or_default()
         };
-        let waiting = self
-            .traces
-            .commit(self.id, id, commit.change.bytes(), parts);
+        let waiting = self.traces.commit(self.id, id, commit.bytes(), parts);
         let tell = Arc::new(move |fate| {
             // If the session has died, its successor loads what was committed.
             let _ = myself.send_message(SessionMsg::Commit { id, fate });
